@@ -1,0 +1,54 @@
+#pragma once
+// Without _GNU_SOURCE, like Glibc's Swift module: with it the two would disagree on fd_set. What glibc declares only
+// under _GNU_SOURCE and is needed here is declared below.
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <event2/util.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+// <bits/socket.h>: several datagrams in one call.
+struct mmsghdr {
+    struct msghdr msg_hdr;
+    unsigned int msg_len;
+};
+struct timespec;
+extern int recvmmsg(int, struct mmsghdr *, unsigned int, int, struct timespec *);
+extern int sendmmsg(int, struct mmsghdr *, unsigned int, int);
+
+// <bits/in.h>: what IPV6_PKTINFO tells.
+struct in6_pktinfo {
+    struct in6_addr ipi6_addr;
+    unsigned int ipi6_ifindex;
+};
+
+// <pthread.h>.
+extern int pthread_setname_np(pthread_t, const char *);
+
+// errno is a macro.
+static inline int last_error(void) { return errno; }
+
+// CMSG_* are macros. In a received control message with the address that was asked (IP_PKTINFO, IPV6_PKTINFO), clears
+// the interface, so that the answer leaves by the route to the client, from that address. A link-local address keeps
+// its interface: without it there is no route.
+static inline void answer_from_asked_address(struct msghdr *message) {
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo *info = (struct in_pktinfo *)CMSG_DATA(c);
+            info->ipi_spec_dst = info->ipi_addr;
+            info->ipi_ifindex = 0;
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo *info = (struct in6_pktinfo *)CMSG_DATA(c);
+            if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr)) info->ipi6_ifindex = 0;
+        }
+    }
+}
