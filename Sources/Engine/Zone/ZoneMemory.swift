@@ -5,255 +5,322 @@
 /// Octets that never change, with their owner.
 @safe
 final class PackedOctets: Sendable {
-    let view: OctetsView
+  let view: OctetsView
 
-    init(_ octets: [UInt8]) {
-        // Unsafe: allocated here, written once, freed in deinit.
-        let block = UnsafeMutablePointer<UInt8>.allocate(capacity: max(octets.count, 1))
-        unsafe block.initialize(repeating: 0, count: max(octets.count, 1))
-        for (index, octet) in octets.enumerated() { unsafe block[index] = octet }
-        view = unsafe OctetsView(start: UnsafeRawPointer(block), byteCount: octets.count)
-    }
+  init(_ octets: [UInt8]) {
+    // Unsafe: allocated here, written once, freed in deinit.
+    let block = UnsafeMutablePointer<UInt8>.allocate(capacity: max(octets.count, 1))
+    unsafe block.initialize(repeating: 0, count: max(octets.count, 1))
+    for (index, octet) in octets.enumerated() { unsafe block[index] = octet }
+    view = unsafe OctetsView(start: UnsafeRawPointer(block), byteCount: octets.count)
+  }
 
-    deinit {
-        unsafe UnsafeMutableRawPointer(mutating: view.start).deallocate()
-    }
+  deinit {
+    unsafe UnsafeMutableRawPointer(mutating: view.start).deallocate()
+  }
 }
 
 /// Octets that somebody else owns.
 @safe
 struct OctetsView: @unchecked Sendable {
-    // Sendable: the memory is never written while a view of it exists.
-    fileprivate let start: UnsafeRawPointer
-    let byteCount: Int
+  // Sendable: the memory is never written while a view of it exists.
+  fileprivate let start: UnsafeRawPointer
+  let byteCount: Int
 
-    fileprivate init(start: UnsafeRawPointer, byteCount: Int) {
-        unsafe self.start = start
-        self.byteCount = byteCount
-    }
+  fileprivate init(start: UnsafeRawPointer, byteCount: Int) {
+    unsafe self.start = start
+    self.byteCount = byteCount
+  }
 
-    var span: RawSpan {
-        @inline(__always)
-        @_lifetime(borrow self)
-        get { unsafe _overrideLifetime(RawSpan(_unsafeStart: start, byteCount: byteCount), borrowing: self) }
+  var span: RawSpan {
+    @inline(__always)
+    @_lifetime(borrow self)
+    get {
+      unsafe _overrideLifetime(RawSpan(_unsafeStart: start, byteCount: byteCount), borrowing: self)
     }
+  }
 }
 
-/// A few dozen names of the zone, packed: the owner of the memory. Immutable: a change makes a new one.
+/// A few dozen names of the zone, packed. Immutable: a change makes a new one.
+///
+/// One piece of memory: the object's head, the counts, then the parts. Looking up a name in a small zone touches few
+/// cache lines for it, and they lie together.
 @safe
-final class ZoneShard: Sendable {
-    let view: ShardView
-
-    /// Copies the parts into one block.
-    init(
-        names: [NameEntry] = [], rrsets: [PackedRRset] = [], services: [ServiceSlot] = [], weights: [UInt32] = [],
-        octets: [UInt8] = []
-    ) {
-        let nameBytes = names.count * MemoryLayout<NameEntry>.stride
-        let rrsetBytes = rrsets.count * MemoryLayout<PackedRRset>.stride
-        let serviceBytes = services.count * MemoryLayout<ServiceSlot>.stride
-        let weightBytes = weights.count * MemoryLayout<UInt32>.stride
-        // Unsafe: the block has room for all parts; every stride is a multiple of the next part's alignment. Freed in
-        // deinit. All parts are trivial types, so that nothing needs to be destroyed.
-        let block = UnsafeMutableRawPointer.allocate(
-            byteCount: max(nameBytes + rrsetBytes + serviceBytes + weightBytes + octets.count, 1), alignment: 8)
-        var next = unsafe block
-        func place<Part: BitwiseCopyable>(_ part: [Part], byteCount: Int) -> UnsafeRawPointer {
-            let start = unsafe next
-            unsafe part.withUnsafeBytes { bytes in
-                if let source = bytes.baseAddress { unsafe start.copyMemory(from: source, byteCount: byteCount) }
-            }
-            unsafe next += byteCount
-            return UnsafeRawPointer(start)
+final class ZoneShard: ManagedBuffer<ShardParts, UInt64> {
+  /// Copies the parts into a new shard.
+  static func make(
+    names: [NameEntry] = [], rrsets: [PackedRRset] = [], services: [ServiceSlot] = [],
+    weights: [UInt32] = [],
+    octets: [UInt8] = []
+  ) -> ZoneShard {
+    let parts = ShardParts(
+      nameCount: UInt32(names.count), rrsetCount: UInt32(rrsets.count),
+      serviceCount: UInt32(services.count),
+      weightCount: UInt32(weights.count), octetCount: UInt32(octets.count))
+    let words = (parts.byteCount + 7) / 8
+    let buffer = create(minimumCapacity: words) { _ in parts }
+    // Unsafe: the elements have room for all parts, one behind the other. All parts are trivial types, so that
+    // nothing needs to be destroyed.
+    unsafe buffer.withUnsafeMutablePointerToElements { elements in
+      var next = UnsafeMutableRawPointer(elements)
+      func place<Part: BitwiseCopyable>(_ part: [Part]) {
+        unsafe part.withUnsafeBytes { bytes in
+          if let source = bytes.baseAddress {
+            unsafe next.copyMemory(from: source, byteCount: bytes.count)
+          }
+          unsafe next += bytes.count
         }
-        view = unsafe ShardView(
-            names: place(names, byteCount: nameBytes), nameCount: names.count,
-            rrsets: place(rrsets, byteCount: rrsetBytes), rrsetCount: rrsets.count,
-            services: place(services, byteCount: serviceBytes), serviceCount: services.count,
-            weights: place(weights, byteCount: weightBytes), weightCount: weights.count,
-            octets: place(octets, byteCount: octets.count), octetCount: octets.count)
+      }
+      place(names)
+      place(rrsets)
+      place(services)
+      place(weights)
+      place(octets)
     }
+    return unsafe unsafeDowncast(buffer, to: ZoneShard.self)
+  }
 
-    deinit {
-        unsafe UnsafeMutableRawPointer(mutating: view.start).deallocate()
+  /// What it holds.
+  var view: ShardView {
+    @inline(__always)
+    get {
+      unsafe withUnsafeMutablePointers {
+        unsafe ShardView(parts: $0, elements: UnsafeRawPointer($1))
+      }
     }
+  }
 
-    /// A shard without names.
-    static let empty = ZoneShard()
+  /// A shard without names.
+  static var empty: ZoneShard { make() }
+}
+
+/// How many of each part a shard has; the parts follow each other in this order.
+struct ShardParts {
+  var nameCount: UInt32
+  var rrsetCount: UInt32
+  var serviceCount: UInt32
+  var weightCount: UInt32
+  var octetCount: UInt32
+
+  // Every part's stride is a multiple of the alignment of the part behind it.
+  var rrsetOffset: Int { Int(nameCount) &* MemoryLayout<NameEntry>.stride }
+  var serviceOffset: Int { rrsetOffset &+ Int(rrsetCount) &* MemoryLayout<PackedRRset>.stride }
+  var weightOffset: Int { serviceOffset &+ Int(serviceCount) &* MemoryLayout<ServiceSlot>.stride }
+  var octetOffset: Int { weightOffset &+ Int(weightCount) &* MemoryLayout<UInt32>.stride }
+  var byteCount: Int { octetOffset &+ Int(octetCount) }
 }
 
 /// What a shard holds. Everything refers by index or offset into the flat parts, so that a shard is copied as octets.
 @safe
 struct ShardView: @unchecked Sendable {
-    // Sendable: the memory is never written while a view of it exists.
-    fileprivate let start: UnsafeRawPointer
-    private let rrsetStart: UnsafeRawPointer
-    private let serviceStart: UnsafeRawPointer
-    private let weightStart: UnsafeRawPointer
-    private let octetStart: UnsafeRawPointer
-    private let nameCount: UInt32
-    private let rrsetCount: UInt32
-    private let serviceCount: UInt32
-    private let weightCount: UInt32
-    private let octetCount: UInt32
+  // Sendable: the memory is never written while a view of it exists.
+  private let parts: UnsafePointer<ShardParts>
+  private let elements: UnsafeRawPointer
 
-    fileprivate init(
-        names: UnsafeRawPointer, nameCount: Int, rrsets: UnsafeRawPointer, rrsetCount: Int,
-        services: UnsafeRawPointer, serviceCount: Int, weights: UnsafeRawPointer, weightCount: Int,
-        octets: UnsafeRawPointer, octetCount: Int
-    ) {
-        unsafe start = names
-        unsafe rrsetStart = rrsets
-        unsafe serviceStart = services
-        unsafe weightStart = weights
-        unsafe octetStart = octets
-        self.nameCount = UInt32(nameCount)
-        self.rrsetCount = UInt32(rrsetCount)
-        self.serviceCount = UInt32(serviceCount)
-        self.weightCount = UInt32(weightCount)
-        self.octetCount = UInt32(octetCount)
-    }
+  fileprivate init(parts: UnsafePointer<ShardParts>, elements: UnsafeRawPointer) {
+    unsafe self.parts = parts
+    unsafe self.elements = elements
+  }
 
-    // Unsafe in all of these: the memory was filled with as many values of that type, and lives longer than the view.
+  // Unsafe in all of these: the memory was filled with as many values of that type, and lives longer than the view.
 
-    /// The names, in no order.
-    var names: Span<NameEntry> {
-        @inline(__always)
-        @_lifetime(borrow self)
-        get {
-            let typed = unsafe start.assumingMemoryBound(to: NameEntry.self)
-            return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: Int(nameCount)), borrowing: self)
-        }
-    }
-
-    /// The RRsets of all names; those of one name follow each other.
-    var rrsets: Span<PackedRRset> {
-        @inline(__always)
-        @_lifetime(borrow self)
-        get {
-            let typed = unsafe rrsetStart.assumingMemoryBound(to: PackedRRset.self)
-            return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: Int(rrsetCount)), borrowing: self)
-        }
-    }
-
-    /// Where the records of the SRV RRsets are.
-    var services: Span<ServiceSlot> {
-        @inline(__always)
-        @_lifetime(borrow self)
-        get {
-            let typed = unsafe serviceStart.assumingMemoryBound(to: ServiceSlot.self)
-            return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: Int(serviceCount)), borrowing: self)
-        }
-    }
-
-    /// The rotation weights of all records, in step with `PackedRRset.firstWeight`; empty unless answers are weighted.
-    var weights: Span<UInt32> {
-        @inline(__always)
-        @_lifetime(borrow self)
-        get {
-            let typed = unsafe weightStart.assumingMemoryBound(to: UInt32.self)
-            return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: Int(weightCount)), borrowing: self)
-        }
-    }
-
-    /// Names and packed records.
-    var octets: RawSpan {
-        @inline(__always)
-        @_lifetime(borrow self)
-        get { unsafe _overrideLifetime(RawSpan(_unsafeStart: octetStart, byteCount: Int(octetCount)), borrowing: self) }
-    }
-
-    /// The index of `name`'s entry; `nil` when it is not here.
-    ///
-    /// - Parameters:
-    ///   - name: the labels above the zone's origin, in lower case.
-    ///   - hash: its ``NameHash``.
+  /// The names, in no order.
+  var names: Span<NameEntry> {
     @inline(__always)
-    func index(of name: RawSpan, hash: UInt64) -> Int? {
-        let entries = names
-        for index in entries.indices {
-            let entry = entries[index]
-            guard entry.hash == hash, Int(entry.nameByteCount) == name.byteCount else { continue }
-            let start = Int(entry.nameOffset)
-            if octets.extracting(start..<(start &+ name.byteCount)).hasSameOctets(as: name) { return index }
-        }
-        return nil
+    @_lifetime(borrow self)
+    get {
+      let typed = unsafe elements.assumingMemoryBound(to: NameEntry.self)
+      let count = unsafe Int(parts.pointee.nameCount)
+      return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: count), borrowing: self)
     }
+  }
+
+  /// The RRsets of all names; those of one name follow each other.
+  var rrsets: Span<PackedRRset> {
+    @inline(__always)
+    @_lifetime(borrow self)
+    get {
+      let typed = unsafe (elements + parts.pointee.rrsetOffset).assumingMemoryBound(
+        to: PackedRRset.self)
+      let count = unsafe Int(parts.pointee.rrsetCount)
+      return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: count), borrowing: self)
+    }
+  }
+
+  /// Where the records of the SRV RRsets are.
+  var services: Span<ServiceSlot> {
+    @inline(__always)
+    @_lifetime(borrow self)
+    get {
+      let typed = unsafe (elements + parts.pointee.serviceOffset).assumingMemoryBound(
+        to: ServiceSlot.self)
+      let count = unsafe Int(parts.pointee.serviceCount)
+      return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: count), borrowing: self)
+    }
+  }
+
+  /// The rotation weights of all records, in step with `PackedRRset.firstWeight`; empty unless answers are weighted.
+  var weights: Span<UInt32> {
+    @inline(__always)
+    @_lifetime(borrow self)
+    get {
+      let typed = unsafe (elements + parts.pointee.weightOffset).assumingMemoryBound(
+        to: UInt32.self)
+      let count = unsafe Int(parts.pointee.weightCount)
+      return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: count), borrowing: self)
+    }
+  }
+
+  /// Names and packed records.
+  var octets: RawSpan {
+    @inline(__always)
+    @_lifetime(borrow self)
+    get {
+      let start = unsafe elements + parts.pointee.octetOffset
+      let count = unsafe Int(parts.pointee.octetCount)
+      return unsafe _overrideLifetime(
+        RawSpan(_unsafeStart: start, byteCount: count), borrowing: self)
+    }
+  }
+
+  /// The index of `name`'s entry; `nil` when it is not here.
+  ///
+  /// - Parameters:
+  ///   - name: the labels above the zone's origin, in lower case.
+  ///   - hash: its ``NameHash``.
+  @inline(__always)
+  func index(of name: RawSpan, hash: UInt64) -> Int? {
+    let entries = names
+    for index in entries.indices {
+      let entry = entries[index]
+      guard entry.hash == hash, Int(entry.nameByteCount) == name.byteCount else { continue }
+      let start = Int(entry.nameOffset)
+      if octets.extracting(start..<(start &+ name.byteCount)).hasSameOctets(as: name) {
+        return index
+      }
+    }
+    return nil
+  }
+}
+
+/// A node of the tree of shards: owns 32 objects of the level below.
+@safe
+final class ZoneNode<Child: AnyObject>: @unchecked Sendable {
+  // Sendable: neither it nor any shard below it is ever written once it is made.
+
+  /// Children of a node.
+  static var fanOut: Int { 32 }
+
+  // Unmanaged, but owned: one reference each, taken in init and given back in deinit. Reading a class reference for a
+  // query would count it twice.
+  private let children: [32 of Unmanaged<Child>]
+
+  /// A node with `child` in all its places.
+  init(repeating child: Child) {
+    unsafe children = unsafe InlineArray { _ in unsafe Unmanaged.passRetained(child) }
+  }
+
+  /// A copy of `other` with some children replaced.
+  ///
+  /// - Parameter replacements: by place, 0..<32.
+  init(_ other: ZoneNode, replacing replacements: [(place: Int, child: Child)]) {
+    var children = unsafe other.children
+    for (place, child) in replacements {
+      unsafe children[place] = unsafe Unmanaged.passUnretained(child)
+    }
+    for place in 0..<Self.fanOut { _ = unsafe children[place].retain() }
+    unsafe self.children = unsafe children
+  }
+
+  deinit {
+    for place in 0..<Self.fanOut { unsafe children[place].release() }
+  }
+
+  /// One child, for as long as `body` runs.
+  @inline(__always)
+  func withChild<Result>(_ place: Int, _ body: (Child) -> Result) -> Result {
+    unsafe children[place & 31]._withUnsafeGuaranteedRef(body)
+  }
+
+  /// One child.
+  func child(_ place: Int) -> Child {
+    unsafe children[place & 31].takeUnretainedValue()
+  }
 }
 
 /// The bottom of the tree of shards.
-@safe
-final class ZoneTwig: Sendable {
-    let shards: [32 of ZoneShard]
-    private let views: [32 of ShardView]
-
-    init(shards: [32 of ZoneShard]) {
-        self.shards = shards
-        views = InlineArray { shards[$0].view }
-    }
-
-    static let empty = ZoneTwig(shards: .init(repeating: ZoneShard.empty))
-
-    @inline(__always)
-    func view(_ index: Int) -> ShardView { views[index & 31] }
-}
-
+typealias ZoneTwig = ZoneNode<ZoneShard>
 /// The middle of the tree of shards.
-@safe
-final class ZoneBranch: Sendable {
-    let twigs: [32 of ZoneTwig]
-    // Unsafe: unowned, but `twigs` owns the very same objects as long as this object lives.
-    private let unowned: [32 of Unmanaged<ZoneTwig>]
+typealias ZoneBranch = ZoneNode<ZoneTwig>
+/// The top of the tree of shards.
+typealias ZoneRoot = ZoneNode<ZoneBranch>
 
-    init(twigs: [32 of ZoneTwig]) {
-        self.twigs = twigs
-        unsafe unowned = unsafe InlineArray { unsafe Unmanaged.passUnretained(twigs[$0]) }
+extension ZoneRoot {
+  /// A tree without names.
+  static let empty = ZoneRoot(
+    repeating: ZoneBranch(repeating: ZoneTwig(repeating: ZoneShard.empty)))
+
+  /// What the shard holds that has names of this hash.
+  @inline(__always)
+  func view(for hash: UInt64) -> ShardView {
+    let slot = ShardSlot(hash)
+    return withChild(slot.branch) {
+      $0.withChild(slot.twig) { $0.withChild(slot.shard) { $0.view } }
     }
+  }
 
-    static let empty = ZoneBranch(twigs: .init(repeating: ZoneTwig.empty))
+  /// The shard that has names of this hash.
+  func shard(for hash: UInt64) -> ZoneShard {
+    let slot = ShardSlot(hash)
+    return child(slot.branch).child(slot.twig).child(slot.shard)
+  }
 
-    @inline(__always)
-    func view(_ slot: ShardSlot) -> ShardView {
-        unsafe unowned[slot.twig & 31]._withUnsafeGuaranteedRef { $0.view(slot.shard) }
+  /// The same tree with some shards replaced; `replacements` is sorted by slot.
+  func replacing(_ replacements: [(slot: Int, shard: ZoneShard)]) -> ZoneRoot {
+    let twigs = replacements.grouped { $0.slot >> 5 }.map { number, shards in
+      let old = child(number >> 5).child(number & 31)
+      return (
+        number: number, twig: ZoneTwig(old, replacing: shards.map { ($0.slot & 31, $0.shard) })
+      )
     }
+    let branches = twigs.grouped { $0.number >> 5 }.map { number, twigs in
+      (
+        place: number,
+        child: ZoneBranch(child(number), replacing: twigs.map { ($0.number & 31, $0.twig) })
+      )
+    }
+    return ZoneRoot(self, replacing: branches)
+  }
 }
 
-/// The top of the tree of shards.
-@safe
-final class ZoneRoot: Sendable {
-    let branches: [32 of ZoneBranch]
-    // Unsafe: unowned, but `branches` owns the very same objects as long as this object lives.
-    private let unowned: [32 of Unmanaged<ZoneBranch>]
-
-    init(branches: [32 of ZoneBranch]) {
-        self.branches = branches
-        unsafe unowned = unsafe InlineArray { unsafe Unmanaged.passUnretained(branches[$0]) }
+extension Array {
+  /// Runs of elements with the same key.
+  fileprivate func grouped(by key: (Element) -> Int) -> [(key: Int, elements: ArraySlice<Element>)]
+  {
+    var groups: [(key: Int, elements: ArraySlice<Element>)] = []
+    var rest = self[...]
+    while let first = rest.first {
+      let group = rest.prefix { key($0) == key(first) }
+      groups.append((key(first), group))
+      rest = rest.dropFirst(group.count)
     }
-
-    /// A tree without names.
-    static let empty = ZoneRoot(branches: .init(repeating: ZoneBranch.empty))
-
-    /// What the shard holds that has names of this hash.
-    @inline(__always)
-    func view(for hash: UInt64) -> ShardView {
-        let slot = ShardSlot(hash)
-        return unsafe unowned[slot.branch & 31]._withUnsafeGuaranteedRef { $0.view(slot) }
-    }
+    return groups
+  }
 }
 
 /// Where a hash's shard is in the tree.
 struct ShardSlot {
-    var branch: Int
-    var twig: Int
-    var shard: Int
+  var branch: Int
+  var twig: Int
+  var shard: Int
 
-    @inline(__always)
-    init(_ hash: UInt64) {
-        branch = Int(hash >> 10 & 31)
-        twig = Int(hash >> 5 & 31)
-        shard = Int(hash & 31)
-    }
+  @inline(__always)
+  init(_ hash: UInt64) {
+    branch = Int(hash >> 10 & 31)
+    twig = Int(hash >> 5 & 31)
+    shard = Int(hash & 31)
+  }
 
-    /// The slot as one number, 0..<32,768.
-    var number: Int { branch << 10 | twig << 5 | shard }
+  /// The slot as one number, 0..<32,768.
+  var number: Int { branch << 10 | twig << 5 | shard }
 }
