@@ -64,8 +64,25 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        // What an answer costs, for `make bench`; not a part of the product.
+        .executableTarget(
+            name: "answer-count", dependencies: ["Engine"], path: "bench/answer-count", swiftSettings: strict
+        ),
         .testTarget(name: "EngineTests", dependencies: ["Engine", "CLdns", "CEvent"], swiftSettings: strict),
-        .testTarget(name: "ControlPlaneTests", dependencies: ["ControlPlane", "Engine"], swiftSettings: strict),
+        .testTarget(
+            name: "ControlPlaneTests",
+            dependencies: [
+                "ControlPlane",
+                "Engine",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict
+        ),
         .testTarget(name: "ServerTests", dependencies: ["kong-discovery"], swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]

@@ -1,0 +1,54 @@
+# `make run` and `make test` set up everything they need. Debian packages are installed by name, as root or with sudo.
+
+SWIFT ?= swift
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+BUILD_PACKAGES := libldns-dev libevent-dev
+TEST_PACKAGES := knot-dnsutils
+BENCH_PACKAGES := python3 gcc libc6-dev
+
+.PHONY: run build test bench fuzz format lint clean
+.DEFAULT_GOAL := build
+
+run: build ## Starts the server with embedded defaults: DNS on 127.0.0.1:8600, REST on 127.0.0.1:8080.
+	.build/release/kong-discovery serve
+
+build: ## Leaves the release binary at .build/release/kong-discovery.
+	@$(call install,$(BUILD_PACKAGES))
+	$(SWIFT) build -c release --product kong-discovery
+
+test: ## Runs all tests.
+	@$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+	$(SWIFT) test
+
+bench: build ## Compares with NSD, Knot and a bare responder, which it installs itself.
+	@$(call install,$(BENCH_PACKAGES))
+	$(SWIFT) build -c release --product answer-count
+	python3 bench/run.py $(BENCH)
+
+fuzz: ## Fuzzes the answer function for SECONDS (600).
+	@$(call install,$(BUILD_PACKAGES))
+	Fuzz/run $(or $(SECONDS),600)
+
+format: ## Formats all sources.
+	$(SWIFT) format --in-place --recursive $(SOURCES)
+
+lint: ## Checks the format of all sources.
+	$(SWIFT) format lint --strict --recursive $(SOURCES)
+
+clean: ## Removes what was built.
+	rm -rf .build Fuzz/.build bench/.cache
+
+SOURCES := Package.swift Sources Tests Fuzz bench
+
+# Installs those packages that are missing; says nothing, and needs no network, when none is.
+define install
+missing=; for package in $(1); do \
+	dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q ' installed' || missing="$$missing $$package"; \
+done; \
+if [ -n "$$missing" ]; then \
+	echo "installing$$missing"; \
+	$(SUDO) apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; \
+fi
+endef

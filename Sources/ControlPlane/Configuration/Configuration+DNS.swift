@@ -1,0 +1,145 @@
+public import Engine
+
+extension Configuration {
+    /// `dns`: the DNS service.
+    public struct DNS: Sendable, Equatable {
+        /// Addresses to answer on, each over UDP and TCP; at least one.
+        public var listen = [SocketAddress(.v4(0x7F00_0001), port: 8600)]
+        /// Worker threads, 0–256; 0: one for each core.
+        public var workers = 0
+        /// The domain of all services: lower case, no trailing dot, at most 127 octets on the wire.
+        public var domain = "service.kong"
+        /// The TTL of records; whole seconds, 1 to 86,400.
+        public var ttl = Duration.seconds(5)
+        /// The TTL of negative answers (RFC 2308 §4); whole seconds, 1 to 86,400.
+        public var negativeTTL = Duration.seconds(1)
+        /// Which record of an answer comes first.
+        public var strategy = RotationStrategyName.roundRobin
+        /// What a known service without a healthy instance answers.
+        public var onEmpty = OnEmpty.nameError
+        /// Which priority groups are answered.
+        public var priorities = Priorities.lowest
+        /// The largest UDP answer in octets for a client that offers EDNS; 512–4096.
+        public var udpPayload = 1232
+        /// Networks whose queries are answered; empty: all.
+        public var allow: [IPNetwork] = []
+        /// Networks whose queries for other domains are forwarded.
+        public var recursionAllow = [
+            IPNetwork(.v4(0x7F00_0000), prefixLength: 8),
+            IPNetwork(.v6(0, 1), prefixLength: 128),
+            IPNetwork(.v4(0x0A00_0000), prefixLength: 8),
+            IPNetwork(.v4(0xAC10_0000), prefixLength: 12),
+            IPNetwork(.v4(0xC0A8_0000), prefixLength: 16),
+            IPNetwork(.v6(0xFC00 << 48, 0), prefixLength: 7),
+        ]
+        /// The limit of equal responses to one client network.
+        public var rateLimit = ResponseRateLimit()
+        /// Whether DNS cookies (RFC 7873) are used.
+        public var cookies = true
+        /// The text of `version.bind`; empty: REFUSED. At most 255 octets.
+        public var version = ""
+        /// The name server identifier (RFC 5001); empty: none.
+        public var nsid = ""
+        /// Limits of the TCP service.
+        public var tcp = TCP()
+        /// The servers that other domains are asked from.
+        public var upstream = Upstream()
+        /// The cache of forwarded answers.
+        public var cache = Cache()
+
+        /// All defaults.
+        public init() {}
+    }
+
+    /// `dns.on_empty`: what a known service without a healthy instance answers.
+    public enum OnEmpty: String, CaseIterable, Sendable {
+        /// NXDOMAIN: as if it were not there.
+        case nameError = "nxdomain"
+        /// NOERROR without a record.
+        case noData = "nodata"
+        /// SERVFAIL: clients keep what they have.
+        case serverFailure = "servfail"
+        /// The instances that were healthy last.
+        case lastKnown = "last_known"
+    }
+
+    /// `dns.priorities`: which priority groups are answered.
+    public enum Priorities: String, CaseIterable, Sendable {
+        /// The best group with a healthy instance alone.
+        case lowest
+        /// Every group.
+        case all
+    }
+
+    /// `dns.rate_limit`: the limit of equal responses to one client network.
+    public struct ResponseRateLimit: Sendable, Equatable {
+        /// Responses a second; 0: no limit.
+        public var responsesPerSecond = 0
+        /// Each how many-th response above the limit is sent truncated instead of dropped; 0: none.
+        public var slip = 2
+
+        /// All defaults.
+        public init() {}
+    }
+
+    /// `dns.tcp`: limits of the TCP service (RFC 7766 §6).
+    public struct TCP: Sendable, Equatable {
+        /// Open connections.
+        public var maximumConnections = 1024
+        /// Open connections of one client address.
+        public var maximumPerClient = 64
+        /// How long a connection may stay open without a complete query.
+        public var idleTimeout = Duration.seconds(10)
+        /// Queries answered on one connection before it is closed; 0: no limit.
+        public var maximumQueries = 0
+
+        /// All defaults.
+        public init() {}
+    }
+
+    /// `dns.upstream`: the servers that other domains are asked from.
+    public struct Upstream: Sendable, Equatable {
+        /// The servers; empty: other domains are refused.
+        public var servers: [SocketAddress] = []
+        /// Which server is asked first.
+        public var policy = UpstreamPolicy.fastest
+        /// How long a client waits, all attempts together.
+        public var timeout = Duration.milliseconds(1500)
+        /// Queries under way at once.
+        public var maximumInFlight = 4096
+
+        /// All defaults.
+        public init() {}
+    }
+
+    /// `dns.upstream.policy`: which server is asked first.
+    public enum UpstreamPolicy: String, CaseIterable, Sendable {
+        /// The one that answered fastest.
+        case fastest
+        /// Each in turn.
+        case roundRobin = "round_robin"
+        /// Any, uniformly.
+        case random
+        /// The first that is healthy.
+        case sequential
+    }
+
+    /// `dns.cache`: the cache of forwarded answers.
+    public struct Cache: Sendable, Equatable {
+        /// Answers kept at most; 0: none.
+        public var maximumEntries = 100_000
+        /// TTLs are raised to this.
+        public var minimumTTL = Duration.zero
+        /// TTLs are lowered to this.
+        public var maximumTTL = Duration.seconds(3600)
+        /// TTLs of negative answers are lowered to this (RFC 2308 §5).
+        public var negativeTTL = Duration.seconds(30)
+        /// How long an expired answer may stand in for one that can't be had (RFC 8767); zero: never.
+        public var serveStale = Duration.seconds(3600)
+        /// Whether an answer in demand is asked for again before it expires.
+        public var prefetch = true
+
+        /// All defaults.
+        public init() {}
+    }
+}

@@ -1,0 +1,150 @@
+public import Engine
+public import Logging
+
+/// Everything that can be configured, with a value for each key; the initial values are the defaults.
+///
+/// What each key means, its range and its name in YAML and in the environment is in ``ConfigurationSchema``.
+public struct Configuration: Sendable, Equatable {
+    /// `server`: the REST API.
+    public var server = Server()
+    /// `dns`: the DNS service.
+    public var dns = DNS()
+    /// `storage`: where instances are kept.
+    public var storage = Storage()
+    /// `heartbeat`: when instances expire.
+    public var heartbeat = Heartbeat()
+    /// `log`: what is logged, and how.
+    public var log = Log()
+
+    /// All defaults.
+    public init() {}
+}
+
+extension Configuration {
+    /// `server`: the REST API.
+    public struct Server: Sendable, Equatable {
+        /// The address of the HTTP listener.
+        public var listen = SocketAddress(.v4(0x7F00_0001), port: 8080)
+        /// Files for HTTPS.
+        public var tls = TLS()
+        /// The file of bearer tokens; empty: no token is needed.
+        public var tokensFile = ""
+        /// The limit of requests for each client address.
+        public var rateLimit = RateLimit()
+
+        /// All defaults.
+        public init() {}
+    }
+
+    /// `server.tls`: files for HTTPS, each a path; empty: not used.
+    public struct TLS: Sendable, Equatable {
+        /// The certificate chain (PEM).
+        public var certificate = ""
+        /// The certificate's private key (PEM).
+        public var key = ""
+        /// The authorities (PEM) one of which must have signed a client's certificate.
+        public var clientCA = ""
+
+        /// All defaults.
+        public init() {}
+    }
+
+    /// `server.rate_limit`: the limit of requests for each client address.
+    public struct RateLimit: Sendable, Equatable {
+        /// Requests a second; 0: no limit.
+        public var requestsPerSecond = 0
+
+        /// All defaults.
+        public init() {}
+    }
+
+    /// `storage`: where instances are kept.
+    public struct Storage: Sendable, Equatable {
+        /// The store in use.
+        public var type = defaultType
+        /// Settings of the SQLite store.
+        public var sqlite = SQLite()
+        /// Settings of the etcd store.
+        public var etcd = Etcd()
+
+        /// The store in use when none is configured: memory for as long as the SQLite store is not available.
+        public static let defaultType = StorageType.memory
+
+        /// All defaults.
+        public init() {}
+    }
+
+    /// `storage.type`: a store.
+    public enum StorageType: String, CaseIterable, Sendable {
+        /// A file on this machine.
+        case sqlite
+        /// This process: a restart forgets everything.
+        case memory
+        /// An etcd cluster.
+        case etcd
+    }
+
+    /// `storage.sqlite`: settings of the SQLite store.
+    public struct SQLite: Sendable, Equatable {
+        /// The database's path.
+        public var path = "data/kong-discovery.db"
+
+        /// All defaults.
+        public init() {}
+    }
+
+    /// `storage.etcd`: settings of the etcd store.
+    public struct Etcd: Sendable, Equatable {
+        /// URLs of the cluster's members.
+        public var endpoints = ["http://127.0.0.1:2379"]
+        /// The start of every key.
+        public var prefix = "/kong-discovery"
+        /// How long a request may take.
+        public var timeout = Duration.seconds(5)
+        /// The user; empty: no authentication.
+        public var username = ""
+        /// The user's password. A secret.
+        public var password = ""
+        /// The path of the authorities (PEM) that signed the members' certificates; empty: the system's.
+        public var ca = ""
+        /// The path of the client certificate (PEM); empty: none.
+        public var certificate = ""
+        /// The path of the client certificate's private key (PEM); empty: none.
+        public var key = ""
+
+        /// All defaults.
+        public init() {}
+    }
+
+    /// `heartbeat`: when instances expire.
+    public struct Heartbeat: Sendable, Equatable {
+        /// An instance's ttl when it has none of its own; whole seconds, 1 or more.
+        public var timeout = Duration.seconds(30)
+        /// How often expired instances are looked for.
+        public var cleanupInterval = Duration.seconds(1)
+        /// The share (0–1) of one service's instances above which they do not expire together.
+        public var massExpiryBrake = 0.5
+
+        /// All defaults.
+        public init() {}
+    }
+
+    /// `log`: what is logged, and how.
+    public struct Log: Sendable, Equatable {
+        /// The lowest level that is logged.
+        public var level = Logger.Level.info
+        /// The form of a line.
+        public var format = LogFormat.text
+
+        /// All defaults.
+        public init() {}
+    }
+}
+
+/// `log.format`: the form of a log line.
+public enum LogFormat: String, CaseIterable, Sendable {
+    /// For people: time, level, message and `key=value` pairs.
+    case text
+    /// For programs: one JSON object.
+    case json
+}

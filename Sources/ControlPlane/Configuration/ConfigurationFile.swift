@@ -1,0 +1,185 @@
+import Foundation
+import Yams
+
+/// A configuration file, read as YAML: each known key's texts with their places, and all that is wrong with the form.
+struct ConfigurationFile {
+    /// Far more than any configuration needs.
+    static let maximumOctets = 1 << 20
+
+    private let path: String
+    private(set) var values: [WrittenValue] = []
+    private(set) var problems: [ConfigurationProblem] = []
+
+    /// Reads a file. What goes wrong is in ``problems``.
+    init(path: String) {
+        self.path = path
+        do {
+            let handle = try FileHandle(forReadingFrom: URL(filePath: path))
+            defer { try? handle.close() }
+            // One octet more than allowed tells a file that is too large, and /dev/zero ends here as well.
+            let data = try handle.read(upToCount: Self.maximumOctets + 1) ?? Data()
+            if data.count > Self.maximumOctets {
+                report(.wholeFile(path), nil, "is too large: at most \(Self.maximumOctets) octets")
+            } else if let text = String(validating: data, as: UTF8.self) {
+                read(text)
+            } else {
+                report(.wholeFile(path), nil, "is not UTF-8 text")
+            }
+        } catch {
+            report(.wholeFile(path), nil, "can't be read: \(Self.reason(of: error))")
+        }
+    }
+
+    /// Reads a text as if it were a file's.
+    init(path: String, text: String) {
+        self.path = path
+        read(text)
+    }
+
+    private mutating func read(_ text: String) {
+        let source = YAMLSource(text)
+        if let (line, column) = source.firstAnchor {
+            // A few lines of aliases can stand for more values than memory holds, and nothing here repeats.
+            let place = ConfigurationOrigin.file(path, line: line, column: column)
+            return report(place, nil, "anchors and aliases (& and *) can't be used here")
+        }
+        do {
+            guard let root = try Yams.compose(yaml: source.text), !root.isNull else { return }
+            readSection(root, path: "")
+        } catch let error as YamlError {
+            report(error)
+        } catch {
+            report(.wholeFile(path), nil, "can't be read as YAML")
+        }
+    }
+
+    private mutating func readSection(_ node: Node, path section: String) {
+        // A section whose keys are all commented out is null.
+        if node.isNull { return }
+        guard checkTag(node, key: section) else { return }
+        guard case .mapping(let mapping) = node else {
+            let subject = section.isEmpty ? "the file " : ""
+            return report(origin(node), section, "\(subject)\(node.found); expected: keys and their values")
+        }
+        for (name, value) in mapping {
+            guard case .scalar(let scalar) = name else {
+                report(origin(name), section, "a key \(name.found); expected: a name")
+                continue
+            }
+            let path = section.isEmpty ? scalar.original : "\(section).\(scalar.original)"
+            if let key = ConfigurationSchema.keysByPath[path] {
+                readValue(value, of: key)
+            } else if ConfigurationSchema.sections.contains(path) {
+                readSection(value, path: path)
+            } else {
+                // Looking for a near key takes time, which a file full of other things is not worth.
+                let hint = problems.count < 100 ? suggestion(for: path) : ""
+                report(origin(name), path.shortened, "is not a known key\(hint)")
+            }
+        }
+    }
+
+    private mutating func readValue(_ node: Node, of key: ConfigurationKey) {
+        guard checkTag(node, key: key.path) else { return }
+        switch node {
+        case .sequence(let sequence) where key.isList:
+            let elements = Array(sequence)
+            let valid = elements.enumerated().filter { index, element in
+                checkTag(element, key: "\(key.path)[\(index)]")
+                    && checkScalar(element, of: key, path: "\(key.path)[\(index)]")
+            }
+            guard valid.count == elements.count else { return }
+            let texts = elements.map { (text: $0.scalar?.original ?? "", origin: origin($0)) }
+            values.append(WrittenValue(key: key, origin: origin(node), elements: texts))
+        case .scalar(let scalar) where !key.isList:
+            guard checkScalar(node, of: key, path: key.path) else { return }
+            let element = (text: scalar.original, origin: origin(node))
+            values.append(WrittenValue(key: key, origin: origin(node), elements: [element]))
+        default:
+            report(origin(node), key.path, "\(node.found); expected: \(key.isList ? "a list, " : "")\(key.allowed)")
+        }
+    }
+
+    private mutating func checkScalar(_ node: Node, of key: ConfigurationKey, path: String) -> Bool {
+        guard case .scalar(let scalar) = node, !node.isNull else {
+            report(origin(node), path, "\(node.found); expected: \(key.allowed)")
+            return false
+        }
+        guard scalar.style == .plain || key.acceptsQuotes else {
+            report(origin(node), path, "is a text in quotes; expected: \(key.allowed)")
+            return false
+        }
+        return true
+    }
+
+    /// Refuses tags of others (`!secret`), which would be passed over in silence.
+    private mutating func checkTag(_ node: Node, key: String) -> Bool {
+        let tag = node.tag.description
+        if tag.isEmpty || tag.hasPrefix("tag:yaml.org,2002:") { return true }
+        report(origin(node), key, "has the tag '\(tag)', which means nothing here")
+        return false
+    }
+
+    private func origin(_ node: Node) -> ConfigurationOrigin {
+        guard let mark = node.mark else { return .wholeFile(path) }
+        return .file(path, line: mark.line, column: mark.column)
+    }
+
+    private mutating func report(_ origin: ConfigurationOrigin, _ key: String?, _ message: String) {
+        problems.append(ConfigurationProblem(origin: origin, key: key == "" ? nil : key, message: message))
+    }
+
+    private mutating func report(_ error: YamlError) {
+        switch error {
+        case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
+            .composer(let context, let problem, let mark, _):
+            let text = context.map { "\($0.text), \(problem)" } ?? problem
+            report(.file(path, line: mark.line, column: mark.column), nil, "is not YAML: \(text)")
+        case .duplicatedKeysInMapping(let names, let context):
+            let place = ConfigurationOrigin.file(path, line: context.mark.line, column: context.mark.column)
+            for name in names { report(place, name.shortened, "is given more than once in the same mapping") }
+        case .reader(let problem, _, _, _):
+            report(.wholeFile(path), nil, "is not YAML: \(problem)")
+        default:
+            report(.wholeFile(path), nil, "can't be read as YAML")
+        }
+    }
+
+    /// A short reason in standard words instead of Foundation's sentence with the path in it.
+    private static func reason(of error: any Error) -> String {
+        let code = (error as? CocoaError)?.code
+        if code == .fileReadNoSuchFile || code == .fileNoSuchFile { return "no such file" }
+        if code == .fileReadNoPermission { return "permission denied" }
+        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
+        let system = underlying.domain == NSPOSIXErrorDomain ? POSIXErrorCode(rawValue: Int32(underlying.code)) : nil
+        switch system {
+        case .ENOENT, .ENOTDIR: return "no such file"
+        case .EACCES, .EPERM: return "permission denied"
+        case .EISDIR: return "it is a directory"
+        default: return error.localizedDescription
+        }
+    }
+}
+
+extension Node.Scalar {
+    /// The text as it is written in the file.
+    fileprivate var original: String { style == .plain ? YAMLSource.original(string) : string }
+}
+
+extension Node {
+    /// Whether the node is nothing at all: `~`, `null` or just absent.
+    fileprivate var isNull: Bool {
+        guard case .scalar(let scalar) = self, scalar.style == .plain else { return false }
+        return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
+    }
+
+    /// What the node is, for messages.
+    fileprivate var found: String {
+        switch self {
+        case .scalar: isNull ? "has no value" : "is a single value"
+        case .mapping: "is a mapping"
+        case .sequence: "is a list"
+        case .alias: "is an alias"
+        }
+    }
+}

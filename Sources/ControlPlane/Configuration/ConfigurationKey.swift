@@ -1,0 +1,139 @@
+/// One key of the configuration: all that is known about it, without its type.
+public struct ConfigurationKey: Sendable {
+    /// The path with dots: `dns.cache.max_entries`.
+    public let path: String
+    /// What the key means, in one line.
+    public let summary: String
+    /// What its value may be, as a phrase; for a list, what each element may be.
+    public let allowed: String
+    /// Whether the value is a list.
+    public let isList: Bool
+    /// Whether the value must not be shown.
+    public let isSecret: Bool
+    /// The only values that can be used in this version, as lists of texts; `nil`: all.
+    public let usableValues: [[String]]?
+    /// Whether a change takes effect when the configuration is read again, without a restart.
+    public let appliesOnReload: Bool
+
+    /// Whether quoted text is a value of this kind.
+    let acceptsQuotes: Bool
+    /// Reads texts, one unless the key is a list, into a configuration; on problems it stays as it was.
+    let assign: @Sendable (_ texts: [String], _ configuration: inout Configuration) -> [ValueProblem]
+    /// The texts of the value in a configuration, one unless the key is a list.
+    let texts: @Sendable (Configuration) -> [String]
+
+    /// The environment variable that sets the key.
+    public var environmentName: String {
+        ConfigurationSchema.environmentPrefix + path.uppercased().replacing(".", with: "_")
+    }
+}
+
+/// What is wrong with a value, or with one element of a list.
+struct ValueProblem {
+    /// The element; `nil`: the whole value.
+    var index: Int?
+    /// What follows the text in a message.
+    var reason: String
+}
+
+/// Which values of a key can be used in this version.
+enum Availability<Value: Equatable & Sendable>: Sendable {
+    /// All of them.
+    case now
+    /// The default alone: the rest comes with a later feature.
+    case defaultOnly
+    /// These: the others come with later features.
+    case only([Value])
+
+    /// The values that can be used; `nil`: all.
+    func usable(default defaultValue: Value) -> [Value]? {
+        switch self {
+        case .now: nil
+        case .defaultOnly: [defaultValue]
+        case .only(let values): values
+        }
+    }
+
+    /// Checks a value.
+    func check(_ value: Value, default defaultValue: Value, format: (Value) -> String) throws(InvalidValue) {
+        guard let usable = usable(default: defaultValue), !usable.contains(value) else { return }
+        let texts = usable.map { format($0).isEmpty ? "\"\"" : format($0) }
+        throw InvalidValue("is not yet available in this version: it can only be \(texts.joined(separator: ", "))")
+    }
+}
+
+extension ConfigurationKey {
+    /// A key with one value.
+    init<Value>(
+        _ path: String,
+        _ member: any WritableKeyPath<Configuration, Value> & Sendable,
+        _ kind: ValueKind<Value>,
+        _ summary: String,
+        available: Availability<Value> = .now,
+        isSecret: Bool = false,
+        appliesOnReload: Bool = false
+    ) {
+        self.path = path
+        self.summary = summary
+        self.isSecret = isSecret
+        self.appliesOnReload = appliesOnReload
+        allowed = kind.allowed
+        isList = false
+        usableValues = available.usable(default: Configuration()[keyPath: member])?.map { [kind.format($0)] }
+        acceptsQuotes = kind.acceptsQuotes
+        texts = { [kind.format($0[keyPath: member])] }
+        assign = { texts, configuration in
+            do throws(InvalidValue) {
+                let value = try kind.parse(texts.first ?? "")
+                try available.check(value, default: Configuration()[keyPath: member], format: kind.format)
+                configuration[keyPath: member] = value
+                return []
+            } catch {
+                return [ValueProblem(reason: error.reason)]
+            }
+        }
+    }
+
+    /// A key with a list of values.
+    init<Element>(
+        _ path: String,
+        list member: any WritableKeyPath<Configuration, [Element]> & Sendable,
+        _ kind: ValueKind<Element>,
+        _ summary: String,
+        mayBeEmpty: Bool = true,
+        available: Availability<[Element]> = .now,
+        appliesOnReload: Bool = false
+    ) {
+        self.path = path
+        self.summary = summary
+        self.appliesOnReload = appliesOnReload
+        isSecret = false
+        allowed = "each \(kind.allowed)" + (mayBeEmpty ? "" : "; at least one")
+        isList = true
+        usableValues = available.usable(default: Configuration()[keyPath: member])?.map { $0.map(kind.format) }
+        acceptsQuotes = kind.acceptsQuotes
+        texts = { $0[keyPath: member].map(kind.format) }
+        assign = { texts, configuration in
+            var values: [Element] = []
+            var problems: [ValueProblem] = []
+            for (index, text) in texts.enumerated() {
+                do throws(InvalidValue) {
+                    values.append(try kind.parse(text))
+                } catch {
+                    problems.append(ValueProblem(index: index, reason: error.reason))
+                }
+            }
+            guard problems.isEmpty else { return problems }
+            do throws(InvalidValue) {
+                if values.isEmpty && !mayBeEmpty { throw InvalidValue("is an empty list: at least one is needed") }
+                try available.check(values, default: Configuration()[keyPath: member]) { values in
+                    "[" + values.map(kind.format).joined(separator: ", ") + "]"
+                }
+                configuration[keyPath: member] = values
+                return []
+            } catch {
+                return [ValueProblem(reason: error.reason)]
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+import Engine
+
+extension ConfigurationSchema {
+    /// `dns`: the zone and how it is answered.
+    static let dns = [
+        ConfigurationKey(
+            "dns.listen",
+            list: \.dns.listen,
+            .listenAddress,
+            "addresses to answer on, each over UDP and TCP",
+            mayBeEmpty: false
+        ),
+        ConfigurationKey("dns.workers", \.dns.workers, .integer(0...256), "worker threads; 0: one for each core"),
+        ConfigurationKey("dns.domain", \.dns.domain, .domain, "the domain of all services"),
+        ConfigurationKey("dns.ttl", \.dns.ttl, .duration(second...day, wholeSeconds: true), "TTL of records"),
+        ConfigurationKey(
+            "dns.negative_ttl",
+            \.dns.negativeTTL,
+            .duration(second...day, wholeSeconds: true),
+            "TTL of negative answers (SOA MINIMUM)"
+        ),
+        ConfigurationKey("dns.strategy", \.dns.strategy, .choice, "which record of an answer comes first"),
+        ConfigurationKey(
+            "dns.on_empty",
+            \.dns.onEmpty,
+            .choice,
+            "what a service without a healthy instance answers",
+            available: .only([.nameError, .noData, .serverFailure])
+        ),
+        ConfigurationKey(
+            "dns.priorities",
+            \.dns.priorities,
+            .choice,
+            "answer the best available priority group, or every group"
+        ),
+        ConfigurationKey(
+            "dns.udp_payload",
+            \.dns.udpPayload,
+            .integer(512...4096),
+            "largest UDP answer in octets for a client with EDNS"
+        ),
+        ConfigurationKey(
+            "dns.allow",
+            list: \.dns.allow,
+            .network,
+            "networks that are answered; empty: everyone",
+            available: .defaultOnly,
+            appliesOnReload: true
+        ),
+        ConfigurationKey(
+            "dns.recursion_allow",
+            list: \.dns.recursionAllow,
+            .network,
+            "networks whose queries for other names are forwarded",
+            available: .defaultOnly,
+            appliesOnReload: true
+        ),
+        ConfigurationKey(
+            "dns.rate_limit.responses_per_second",
+            \.dns.rateLimit.responsesPerSecond,
+            .integer(0...1_000_000),
+            "equal responses a second to one client network; 0: no limit",
+            available: .defaultOnly
+        ),
+        ConfigurationKey(
+            "dns.rate_limit.slip",
+            \.dns.rateLimit.slip,
+            .integer(0...10),
+            "above the limit, each how many-th response is truncated instead of dropped; 0: none",
+            available: .defaultOnly
+        ),
+        // Cookies are not there yet, so that both values do the same; true is what they will start with.
+        ConfigurationKey("dns.cookies", \.dns.cookies, .boolean, "DNS cookies (RFC 7873)"),
+        ConfigurationKey(
+            "dns.version",
+            \.dns.version,
+            .text(0...255),
+            "answer to version.bind; empty: REFUSED"
+        ),
+        ConfigurationKey(
+            "dns.nsid",
+            \.dns.nsid,
+            .text(0...255),
+            "name server identifier (RFC 5001); empty: none",
+            available: .defaultOnly
+        ),
+        ConfigurationKey(
+            "dns.tcp.max_connections",
+            \.dns.tcp.maximumConnections,
+            .integer(1...1_000_000),
+            "open TCP connections"
+        ),
+        ConfigurationKey(
+            "dns.tcp.max_per_client",
+            \.dns.tcp.maximumPerClient,
+            .integer(1...1_000_000),
+            "open TCP connections of one client address"
+        ),
+        ConfigurationKey(
+            "dns.tcp.idle_timeout",
+            \.dns.tcp.idleTimeout,
+            .duration(.milliseconds(100)...(.seconds(3600))),
+            "how long a TCP connection may stay open without a complete query"
+        ),
+        ConfigurationKey(
+            "dns.tcp.max_queries",
+            \.dns.tcp.maximumQueries,
+            .integer(0...1_000_000_000),
+            "queries on one TCP connection; 0: no limit"
+        ),
+    ]
+
+    /// `dns.upstream` and `dns.cache`: names outside the zone.
+    static let dnsForwarding = [
+        ConfigurationKey(
+            "dns.upstream.servers",
+            list: \.dns.upstream.servers,
+            .upstreamServer,
+            "servers for other names; empty: REFUSED",
+            available: .defaultOnly,
+            appliesOnReload: true
+        ),
+        ConfigurationKey(
+            "dns.upstream.policy",
+            \.dns.upstream.policy,
+            .choice,
+            "which server is asked first",
+            available: .defaultOnly,
+            appliesOnReload: true
+        ),
+        ConfigurationKey(
+            "dns.upstream.timeout",
+            \.dns.upstream.timeout,
+            .duration(.milliseconds(10)...(.seconds(60))),
+            "a client's whole wait, all attempts together",
+            available: .defaultOnly,
+            appliesOnReload: true
+        ),
+        ConfigurationKey(
+            "dns.upstream.max_inflight",
+            \.dns.upstream.maximumInFlight,
+            .integer(1...1_000_000),
+            "forwarded queries under way at once",
+            available: .defaultOnly
+        ),
+        ConfigurationKey(
+            "dns.cache.max_entries",
+            \.dns.cache.maximumEntries,
+            .integer(0...100_000_000),
+            "forwarded answers kept; 0: none",
+            available: .defaultOnly
+        ),
+        ConfigurationKey(
+            "dns.cache.min_ttl",
+            \.dns.cache.minimumTTL,
+            .duration(.zero...day, wholeSeconds: true),
+            "TTLs are raised to this",
+            available: .defaultOnly
+        ),
+        ConfigurationKey(
+            "dns.cache.max_ttl",
+            \.dns.cache.maximumTTL,
+            .duration(second...week, wholeSeconds: true),
+            "TTLs are lowered to this",
+            available: .defaultOnly
+        ),
+        ConfigurationKey(
+            "dns.cache.negative_ttl",
+            \.dns.cache.negativeTTL,
+            .duration(second...day, wholeSeconds: true),
+            "TTLs of negative answers are lowered to this (RFC 2308)",
+            available: .defaultOnly
+        ),
+        ConfigurationKey(
+            "dns.cache.serve_stale",
+            \.dns.cache.serveStale,
+            .duration(.zero...week, wholeSeconds: true),
+            "how long an expired answer may be used (RFC 8767); 0s: never",
+            available: .defaultOnly
+        ),
+        ConfigurationKey(
+            "dns.cache.prefetch",
+            \.dns.cache.prefetch,
+            .boolean,
+            "renew answers in demand before they expire",
+            available: .defaultOnly
+        ),
+    ]
+
+    private static let second = Duration.seconds(1)
+    private static let day = Duration.seconds(86_400)
+    private static let week = Duration.seconds(7 * 86_400)
+}

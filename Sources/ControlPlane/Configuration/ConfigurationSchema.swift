@@ -1,0 +1,180 @@
+/// The table of all keys: YAML, environment, defaults, checks and documentation come from it.
+public enum ConfigurationSchema {
+    /// The start of every environment variable that sets a key.
+    public static let environmentPrefix = "KONG_DISCOVERY_"
+
+    /// Every key, in the order of the documentation; keys of one section stand together.
+    public static let keys: [ConfigurationKey] = server + dns + dnsForwarding + storage + operation
+
+    /// Every key by its path.
+    static let keysByPath = Dictionary(uniqueKeysWithValues: keys.map { ($0.path, $0) })
+
+    /// The paths of all sections: `dns`, `dns.tcp`, ….
+    static let sections: Set<String> = keys.reduce(into: []) { sections, key in
+        var path = key.path[...]
+        while let dot = path.lastIndex(of: ".") {
+            path = path[..<dot]
+            sections.insert(String(path))
+        }
+    }
+
+    private static let server = [
+        ConfigurationKey("server.listen", \.server.listen, .listenAddress, "address of the REST API"),
+        ConfigurationKey(
+            "server.tls.certificate",
+            \.server.tls.certificate,
+            .path(),
+            "certificate chain (PEM); set: HTTPS",
+            available: .defaultOnly,
+            appliesOnReload: true
+        ),
+        ConfigurationKey(
+            "server.tls.key",
+            \.server.tls.key,
+            .path(),
+            "private key of the certificate (PEM)",
+            available: .defaultOnly,
+            appliesOnReload: true
+        ),
+        ConfigurationKey(
+            "server.tls.client_ca",
+            \.server.tls.clientCA,
+            .path(),
+            "authorities (PEM) of client certificates; set: mTLS",
+            available: .defaultOnly,
+            appliesOnReload: true
+        ),
+        ConfigurationKey(
+            "server.tokens_file",
+            \.server.tokensFile,
+            .path(),
+            "file of bearer tokens; set: tokens are required",
+            available: .defaultOnly,
+            appliesOnReload: true
+        ),
+        ConfigurationKey(
+            "server.rate_limit.requests_per_second",
+            \.server.rateLimit.requestsPerSecond,
+            .integer(0...1_000_000),
+            "requests a second for each client address; 0: no limit",
+            available: .defaultOnly
+        ),
+    ]
+
+    private static let storage = [
+        ConfigurationKey(
+            "storage.type",
+            \.storage.type,
+            .choice,
+            "where instances are kept",
+            available: .only([.memory])
+        ),
+        ConfigurationKey(
+            "storage.sqlite.path",
+            \.storage.sqlite.path,
+            .path(1...4096),
+            "the database",
+            available: .defaultOnly
+        ),
+        ConfigurationKey(
+            "storage.etcd.endpoints",
+            list: \.storage.etcd.endpoints,
+            .endpoint,
+            "members of the cluster",
+            mayBeEmpty: false,
+            available: .defaultOnly
+        ),
+        ConfigurationKey(
+            "storage.etcd.prefix",
+            \.storage.etcd.prefix,
+            .text(1...1024),
+            "start of every key",
+            available: .defaultOnly
+        ),
+        ConfigurationKey(
+            "storage.etcd.timeout",
+            \.storage.etcd.timeout,
+            .duration(.milliseconds(10)...(.seconds(60))),
+            "how long a request may take",
+            available: .defaultOnly
+        ),
+        ConfigurationKey(
+            "storage.etcd.username",
+            \.storage.etcd.username,
+            .text(),
+            "user; empty: no authentication",
+            available: .defaultOnly
+        ),
+        ConfigurationKey(
+            "storage.etcd.password",
+            \.storage.etcd.password,
+            .text(),
+            "password of the user",
+            available: .defaultOnly,
+            isSecret: true
+        ),
+        ConfigurationKey(
+            "storage.etcd.ca",
+            \.storage.etcd.ca,
+            .path(),
+            "authorities (PEM) of the members; empty: the system's",
+            available: .defaultOnly
+        ),
+        ConfigurationKey(
+            "storage.etcd.certificate",
+            \.storage.etcd.certificate,
+            .path(),
+            "client certificate (PEM)",
+            available: .defaultOnly
+        ),
+        ConfigurationKey(
+            "storage.etcd.key",
+            \.storage.etcd.key,
+            .path(),
+            "private key of the client certificate (PEM)",
+            available: .defaultOnly
+        ),
+    ]
+
+    private static let operation = [
+        ConfigurationKey(
+            "heartbeat.timeout",
+            \.heartbeat.timeout,
+            .duration(.seconds(1)...(.seconds(Int64(Int32.max))), wholeSeconds: true),
+            "ttl of an instance that has none of its own"
+        ),
+        ConfigurationKey(
+            "heartbeat.cleanup_interval",
+            \.heartbeat.cleanupInterval,
+            .duration(.milliseconds(10)...(.seconds(3600))),
+            "how often expired instances are removed"
+        ),
+        ConfigurationKey(
+            "heartbeat.mass_expiry_brake",
+            \.heartbeat.massExpiryBrake,
+            .number(0...1),
+            "share of a service's instances above which they don't expire together",
+            available: .defaultOnly
+        ),
+        ConfigurationKey("log.level", \.log.level, .choice, "lowest level that is logged", appliesOnReload: true),
+        ConfigurationKey("log.format", \.log.format, .choice, "form of a log line", appliesOnReload: true),
+    ]
+
+    /// The keys as a table in Markdown, for the README.
+    public static var markdownTable: String {
+        let defaults = Configuration()
+        func text(_ values: [String], of key: ConfigurationKey) -> String {
+            let texts = values.map { $0.isEmpty ? "\"\"" : $0 }
+            return key.isList ? "[" + texts.joined(separator: ", ") + "]" : texts.joined()
+        }
+        let rows = keys.map { key in
+            let usable = key.usableValues.map { values in
+                "; in this version: " + values.map { "`\(text($0, of: key))`" }.joined(separator: ", ")
+            }
+            let value = text(key.texts(defaults), of: key)
+            return "| `\(key.path)` | `\(value)` | \(key.summary) | \(key.allowed)\(usable ?? "") |"
+        }
+        return (["| key | default | meaning | allowed |", "| --- | --- | --- | --- |"] + rows)
+            .joined(separator: "\n")
+    }
+}

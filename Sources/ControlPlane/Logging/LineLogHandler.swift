@@ -1,0 +1,37 @@
+public import Logging
+
+/// A handler of swift-log that writes each event as one line to a ``LogOutput``.
+public struct LineLogHandler: LogHandler {
+    private let output: LogOutput
+    /// A level of this logger alone; `nil`: the output's.
+    private var ownLevel: Logger.Level?
+
+    /// What every event of this logger carries.
+    public var metadata: Logger.Metadata = [:]
+    /// What adds to each event, e.g. from the task.
+    public var metadataProvider: Logger.MetadataProvider?
+
+    /// Writes to an output, at its level.
+    public init(output: LogOutput) { self.output = output }
+
+    /// The lowest level that is logged: the output's, unless this logger was given one.
+    public var logLevel: Logger.Level {
+        get { ownLevel ?? output.level }
+        set { ownLevel = newValue }
+    }
+
+    /// One value of ``metadata``.
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    /// Writes an event.
+    public func log(event: LogEvent) {
+        var all = metadata
+        if let provided = metadataProvider?.get() { all.merge(provided) { $1 } }
+        if let own = event.metadata { all.merge(own) { $1 } }
+        if let error = event.error { all["error"] = .string("\(error)") }
+        output.log(event.level, event.message.description, metadata: all)
+    }
+}

@@ -1,0 +1,25 @@
+import ArgumentParser
+import ControlPlane
+
+/// `kong-discovery check-config`: shows the effective configuration, or all that is wrong with it.
+struct CheckConfig: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check the configuration and show the effective one.",
+        discussion: """
+            Prints the configuration that 'serve' would use as YAML, with secrets masked and a comment where a value \
+            does not come from the defaults. If anything is wrong, prints every error, one a line, to standard \
+            error and exits with 1.
+            """
+    )
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() throws {
+        do throws(ConfigurationError) {
+            print(try options.load().yaml, terminator: "")
+        } catch {
+            for problem in error.problems { printError("\(problem)") }
+            throw ExitCode.failure
+        }
+    }
+}

@@ -1,0 +1,17 @@
+import ArgumentParser
+import ControlPlane
+import Foundation
+
+/// Where the configuration comes from; the same for every command that needs it.
+struct ConfigurationOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("The configuration file (YAML). Without it the built-in defaults apply.", valueName: "file"),
+        completion: .file(extensions: ["yaml", "yml"])
+    )
+    var config: String?
+
+    /// Reads the file and the process's environment.
+    func load() throws(ConfigurationError) -> LoadedConfiguration {
+        try LoadedConfiguration(file: config, environment: ProcessInfo.processInfo.environment)
+    }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import ControlPlane
+
+/// The program: its commands and their help.
+@main
+struct KongDiscovery: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kong-discovery",
+        abstract: "Service discovery for Kong gateways: register over REST, resolve over DNS.",
+        discussion: """
+            Services register at the REST API; Kong, and every other DNS client, finds the healthy ones as \
+            A, AAAA and SRV records with the next query.
+
+            Every key of the configuration file can be overridden by an environment variable: KONG_DISCOVERY_ \
+            and the key's path in upper case with underscores.
+
+            EXAMPLES:
+              kong-discovery
+                  run with the built-in defaults: DNS on 127.0.0.1:8600, REST on 127.0.0.1:8080
+
+              kong-discovery serve --config kong-discovery.yaml
+                  run with a configuration file; SIGHUP reads it again, SIGTERM stops
+
+              KONG_DISCOVERY_DNS_TTL=2s kong-discovery serve
+                  override the key dns.ttl
+
+              kong-discovery check-config --config kong-discovery.yaml
+                  show every error in the file, or the effective configuration
+            """,
+        version: Version.current,
+        subcommands: [Serve.self, CheckConfig.self],
+        defaultSubcommand: Serve.self
+    )
+}

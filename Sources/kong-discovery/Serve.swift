@@ -1,0 +1,39 @@
+import ArgumentParser
+import ControlPlane
+import Glibc
+import Logging
+
+/// `kong-discovery serve`: runs the server until a signal stops it.
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the server (the default command).",
+        discussion: """
+            Runs until SIGTERM or SIGINT, then answers what it has received and exits with 0. SIGHUP reads the \
+            configuration again. Log lines go to standard error. If it can't start, one line tells why, and it \
+            exits with 1.
+            """
+    )
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() async throws {
+        // A client or a log reader that went away is an error of one write, not the end of the server.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            let loaded = try options.load()
+            LogOutput.standardError.apply(loaded.configuration.log)
+            LoggingSystem.bootstrap { _ in LineLogHandler(output: .standardError) }
+            let logger = Logger(label: "kong-discovery")
+            if loaded.configuration.storage.type == .memory {
+                logger.warning("storage.type is memory: all instances are forgotten when the server stops")
+            }
+            try await serve(loaded, logger: logger)
+        } catch let error as ConfigurationError {
+            for problem in error.problems { printError("kong-discovery: error: \(problem)") }
+            throw ExitCode.failure
+        } catch {
+            printError("kong-discovery: error: \(error)")
+            throw ExitCode.failure
+        }
+    }
+}

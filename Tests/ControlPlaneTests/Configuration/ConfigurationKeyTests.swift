@@ -1,0 +1,161 @@
+import Testing
+
+@testable import ControlPlane
+
+/// Each key of the schema, from the file and from the environment.
+@Suite struct ConfigurationKeyTests {
+    /// For each key a value other than its default, as it stands in the environment.
+    static let samples: [String: String] = [
+        "server.listen": "[::1]:9090",
+        "server.tls.certificate": "/etc/certificate.pem",
+        "server.tls.key": "/etc/key.pem",
+        "server.tls.client_ca": "/etc/ca.pem",
+        "server.tokens_file": "/etc/tokens.yaml",
+        "server.rate_limit.requests_per_second": "100",
+        "dns.listen": "127.0.0.1:5300,[::1]:5300",
+        "dns.workers": "4",
+        "dns.domain": "services.example",
+        "dns.ttl": "10s",
+        "dns.negative_ttl": "2s",
+        "dns.strategy": "weighted",
+        "dns.on_empty": "servfail",
+        "dns.priorities": "all",
+        "dns.udp_payload": "4096",
+        "dns.allow": "192.0.2.0/24,2001:db8::/32",
+        "dns.recursion_allow": "192.0.2.0/24",
+        "dns.rate_limit.responses_per_second": "20",
+        "dns.rate_limit.slip": "1",
+        "dns.cookies": "false",
+        "dns.version": "kong-discovery: \"1\"",
+        "dns.nsid": "ns1",
+        "dns.tcp.max_connections": "10",
+        "dns.tcp.max_per_client": "5",
+        "dns.tcp.idle_timeout": "2500ms",
+        "dns.tcp.max_queries": "1000",
+        "dns.upstream.servers": "9.9.9.9:53,[2620:fe::fe]:53",
+        "dns.upstream.policy": "sequential",
+        "dns.upstream.timeout": "1s",
+        "dns.upstream.max_inflight": "100",
+        "dns.cache.max_entries": "0",
+        "dns.cache.min_ttl": "1s",
+        "dns.cache.max_ttl": "2h",
+        "dns.cache.negative_ttl": "1m",
+        "dns.cache.serve_stale": "0s",
+        "dns.cache.prefetch": "false",
+        "storage.type": "etcd",
+        "storage.sqlite.path": "/var/lib/kong-discovery.db",
+        "storage.etcd.endpoints": "https://etcd-1:2379,https://etcd-2:2379",
+        "storage.etcd.prefix": "/discovery",
+        "storage.etcd.timeout": "1s",
+        "storage.etcd.username": "kong",
+        "storage.etcd.password": "secret",
+        "storage.etcd.ca": "/etc/ca.pem",
+        "storage.etcd.certificate": "/etc/certificate.pem",
+        "storage.etcd.key": "/etc/key.pem",
+        "heartbeat.timeout": "1m",
+        "heartbeat.cleanup_interval": "200ms",
+        "heartbeat.mass_expiry_brake": "0.75",
+        "log.level": "debug",
+        "log.format": "json",
+    ]
+
+    /// The keys whose sample can be used in this version.
+    static let available = ConfigurationSchema.keys.filter { key in
+        key.usableValues == nil || key.path == "dns.on_empty"
+    }
+
+    /// The other keys.
+    static let unavailable = ConfigurationSchema.keys.filter { key in !available.contains { $0.path == key.path } }
+
+    /// The sample as a document of YAML.
+    static func yaml(_ path: String, _ value: String) -> String {
+        let parts = path.split(separator: ".")
+        let lines = parts.enumerated().map { depth, part in
+            String(repeating: "  ", count: depth) + "\(part):"
+        }
+        return lines.joined(separator: "\n") + " \(value)\n"
+    }
+
+    static func yamlValue(_ key: ConfigurationKey, _ sample: String) -> String {
+        let texts = key.isList ? sample.split(separator: ",").map(String.init) : [sample]
+        let values = texts.map { text in
+            guard key.acceptsQuotes else { return text }
+            return "'" + text.replacing("'", with: "''") + "'"
+        }
+        return key.isList ? "[" + values.joined(separator: ", ") + "]" : values.joined()
+    }
+
+    @Test func `every key has a sample, and every sample a key`() {
+        #expect(Set(Self.samples.keys) == Set(ConfigurationSchema.keys.map(\.path)))
+        #expect(Self.samples.count == ConfigurationSchema.keys.count)
+    }
+
+    @Test func `no two keys share an environment variable`() {
+        let names = Set(ConfigurationSchema.keys.map(\.environmentName))
+        #expect(names.count == ConfigurationSchema.keys.count)
+        #expect(names.contains("KONG_DISCOVERY_DNS_CACHE_MAX_ENTRIES"))
+    }
+
+    @Test(arguments: available.map(\.path))
+    func `an available key is read from the file`(path: String) throws {
+        let key = try #require(ConfigurationSchema.keysByPath[path])
+        let sample = try #require(Self.samples[path])
+        let yaml = Self.yaml(path, Self.yamlValue(key, sample))
+        let loaded = try LoadedConfiguration(yaml: yaml, file: "test.yaml")
+        #expect(key.texts(loaded.configuration).joined(separator: ",") == sample)
+        #expect(key.texts(Configuration()) != key.texts(loaded.configuration))
+        let others = ConfigurationSchema.keys.filter { $0.path != path }
+        for other in others { #expect(other.texts(loaded.configuration) == other.texts(Configuration())) }
+    }
+
+    @Test(arguments: available.map(\.path))
+    func `an available key is read from the environment, which beats the file`(path: String) throws {
+        let key = try #require(ConfigurationSchema.keysByPath[path])
+        let sample = try #require(Self.samples[path])
+        let defaults = key.texts(Configuration()).joined(separator: ",")
+        let yaml = Self.yaml(path, Self.yamlValue(key, defaults))
+        let loaded = try LoadedConfiguration(
+            yaml: yaml,
+            file: "test.yaml",
+            environment: [key.environmentName: sample]
+        )
+        #expect(key.texts(loaded.configuration).joined(separator: ",") == sample)
+        #expect(loaded.origins == [path: .environment(key.environmentName)])
+    }
+
+    @Test(arguments: unavailable.map(\.path))
+    func `a key of a later feature can be set to its default alone`(path: String) throws {
+        let key = try #require(ConfigurationSchema.keysByPath[path])
+        let defaults = key.texts(Configuration()).joined(separator: ",")
+        let loaded = try LoadedConfiguration(file: nil, environment: [key.environmentName: defaults])
+        #expect(loaded.configuration == Configuration())
+
+        let sample = try #require(Self.samples[path])
+        let error = #expect(throws: ConfigurationError.self) {
+            try LoadedConfiguration(file: nil, environment: [key.environmentName: sample])
+        }
+        #expect(error?.problems.count == 1)
+        #expect(error?.problems.first?.key == path)
+        #expect(error?.problems.first?.message.contains("not yet available") == true)
+    }
+
+    @Test func `last_known is not yet available`() {
+        #expect(problems(in: "dns: {on_empty: last_known}").first?.contains("not yet available") == true)
+    }
+
+    @Test func `the documentation's table has a row for each key`() {
+        let rows = ConfigurationSchema.markdownTable.split(separator: "\n").dropFirst(2)
+        #expect(rows.count == ConfigurationSchema.keys.count)
+        #expect(rows.contains { $0.hasPrefix("| `dns.ttl` | `5s` |") })
+    }
+}
+
+/// What is wrong with a text, one line each; empty: nothing.
+func problems(in yaml: String, environment: [String: String] = [:]) -> [String] {
+    do throws(ConfigurationError) {
+        _ = try LoadedConfiguration(yaml: yaml, file: "test.yaml", environment: environment)
+        return []
+    } catch {
+        return error.problems.map(\.description)
+    }
+}

@@ -1,0 +1,129 @@
+import Engine
+import Foundation
+import Logging
+import Testing
+
+@testable import ControlPlane
+
+/// What is in force: where it came from, how it is shown, how it is read again.
+@Suite struct LoadedConfigurationTests {
+    @Test func `what check-config prints reads as the same configuration`() throws {
+        let environment = Dictionary(
+            uniqueKeysWithValues: try ConfigurationKeyTests.available.map {
+                ($0.environmentName, try #require(ConfigurationKeyTests.samples[$0.path]))
+            }
+        )
+        let first = try LoadedConfiguration(file: nil, environment: environment)
+        let second = try LoadedConfiguration(yaml: first.yaml, file: "printed.yaml")
+        #expect(first.configuration != Configuration())
+        #expect(second.configuration == first.configuration)
+        #expect(second.origins.count == ConfigurationSchema.keys.count)
+    }
+
+    @Test(arguments: [
+        "1.0", "true", "null", "~", "a: b", "a #b", "'\"\\", "-", "&x", "*x", "!x", "ü\u{202E}", " a ", "%",
+    ])
+    func `a text that looks like something else is printed so that it stays a text`(text: String) throws {
+        let first = try LoadedConfiguration(file: nil, environment: ["KONG_DISCOVERY_DNS_VERSION": text])
+        let second = try LoadedConfiguration(yaml: first.yaml, file: "printed.yaml")
+        #expect(second.configuration.dns.version == text)
+    }
+
+    @Test func `each value that is no default tells where it comes from`() throws {
+        let loaded = try LoadedConfiguration(
+            yaml: "dns:\n  ttl: 7s\n  workers: 2\n",
+            file: "a\nb.yaml",
+            environment: ["KONG_DISCOVERY_DNS_WORKERS": "3"]
+        )
+        let lines = loaded.yaml.split(separator: "\n")
+        #expect(lines.contains("  ttl: 7s  # a\\nb.yaml:2"))
+        #expect(lines.contains("  workers: 3  # KONG_DISCOVERY_DNS_WORKERS"))
+        #expect(lines.filter { $0.contains("#") }.count == 2)
+        #expect(loaded.origins["dns.ttl"] == .file("a\nb.yaml", line: 2, column: 8))
+    }
+
+    @Test func `a secret is neither printed nor in a message`() throws {
+        let environment = ["KONG_DISCOVERY_STORAGE_ETCD_PASSWORD": "swordfish"]
+        let error = #expect(throws: ConfigurationError.self) {
+            try LoadedConfiguration(file: nil, environment: environment)
+        }
+        let message = try #require(error).description
+        #expect(message.hasPrefix("KONG_DISCOVERY_STORAGE_ETCD_PASSWORD: storage.etcd.password: the value is"))
+        #expect(!message.contains("swordfish"))
+
+        var configuration = Configuration()
+        configuration.storage.etcd.password = "swordfish"
+        let key = try #require(ConfigurationSchema.keysByPath["storage.etcd.password"])
+        #expect(key.shownValue(in: configuration) == "\"********\"")
+        #expect(key.shownValue(in: Configuration()) == "\"\"")
+    }
+
+    @Test func `an unknown variable is an error that names the nearest key`() {
+        let found = problems(in: "", environment: ["KONG_DISCOVERY_DNS_TLL": "1s", "KONG_DISCOVERY_PORT": "8080"])
+        #expect(
+            found == [
+                "KONG_DISCOVERY_DNS_TLL: sets no known key: did you mean KONG_DISCOVERY_DNS_TTL?",
+                "KONG_DISCOVERY_PORT: sets no known key",
+            ]
+        )
+    }
+
+    @Test func `variables of Kubernetes, of the client and of others are passed over`() {
+        let environment = [
+            "KONG_DISCOVERY_SERVICE_HOST": "10.0.0.1",
+            "KONG_DISCOVERY_SERVICE_PORT": "8080",
+            "KONG_DISCOVERY_SERVICE_PORT_HTTP": "8080",
+            "KONG_DISCOVERY_PORT": "tcp://10.0.0.1:8080",
+            "KONG_DISCOVERY_PORT_8080_TCP": "tcp://10.0.0.1:8080",
+            "KONG_DISCOVERY_PORT_8080_TCP_PROTO": "tcp",
+            "KONG_DISCOVERY_PORT_8080_TCP_PORT": "8080",
+            "KONG_DISCOVERY_PORT_8080_TCP_ADDR": "10.0.0.1",
+            "KONG_DISCOVERY_DNS_SERVICE_HOST": "10.0.0.2",
+            "KONG_DISCOVERY_DNS_PORT_53_UDP": "udp://10.0.0.2:53",
+            "KONG_DISCOVERY_SERVER": "http://127.0.0.1:8080",
+            "KONG_DISCOVERY_TOKEN": "secret",
+            "KONG_DISCOVERYX": "1",
+            "PATH": "/bin",
+        ]
+        #expect(problems(in: "", environment: environment) == [])
+    }
+
+    @Test func `an empty variable is an empty text or list, and no number`() throws {
+        let loaded = try LoadedConfiguration(
+            yaml: "dns: {version: x}",
+            file: "test.yaml",
+            environment: ["KONG_DISCOVERY_DNS_VERSION": "", "KONG_DISCOVERY_DNS_ALLOW": " "]
+        )
+        #expect(loaded.configuration == Configuration())
+        #expect(problems(in: "", environment: ["KONG_DISCOVERY_DNS_WORKERS": ""]).count == 1)
+        #expect(problems(in: "", environment: ["KONG_DISCOVERY_DNS_LISTEN": ""]).count == 1)
+    }
+
+    @Test func `a list in a variable has commas, and space around them does not count`() throws {
+        let listen = "KONG_DISCOVERY_DNS_LISTEN"
+        let loaded = try LoadedConfiguration(file: nil, environment: [listen: " 127.0.0.1:53 ,[::1]:53"])
+        #expect(loaded.configuration.dns.listen.map(\.description) == ["127.0.0.1:53", "[::1]:53"])
+        let found = problems(in: "", environment: [listen: "127.0.0.1:53,,x"])
+        #expect(
+            found.map { $0.prefix(while: { $0 != "'" }) } == [
+                "\(listen): dns.listen[1]: ", "\(listen): dns.listen[2]: ",
+            ]
+        )
+    }
+
+    @Test func `a changed file takes effect when it is read again, and a broken one is reported`() throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "configuration-\(UUID()).yaml")
+        defer { try? FileManager.default.removeItem(at: file) }
+        func write(_ text: String) throws { try Data(text.utf8).write(to: file) }
+
+        try write("log: {level: info}")
+        let first = try LoadedConfiguration(file: file.path(), environment: ["KONG_DISCOVERY_DNS_WORKERS": "2"])
+        try write("log: {level: debug}\ndns: {workers: 9, ttl: 9s}")
+        let second = try first.reloaded()
+        #expect(second.configuration.log.level == .debug)
+        #expect(second.configuration.dns.workers == 2)
+        #expect(second.keysAwaitingRestart(since: first) == ["dns.ttl"])
+        try write("log: {level: loud}")
+        #expect(throws: ConfigurationError.self) { try second.reloaded() }
+    }
+}
