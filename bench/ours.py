@@ -1,0 +1,106 @@
+"""Our own server as one of the peers, and a small client of its REST API."""
+
+import contextlib
+import http.client
+import json
+import time
+
+import zone
+from peers import Peer
+from processes import BENCH, SERVER_CORE, BenchmarkError, Process, free_port
+
+BINARY = BENCH.parent / ".build" / "release" / "kong-discovery"
+BATCH_ITEMS = 10_000
+
+
+class Ours(Peer):
+    """kong-discovery with one DNS worker and an empty registry in memory."""
+
+    def __init__(self, process, dns_port, http_port):
+        super().__init__("ours", [process], {"A": dns_port, "SRV": dns_port})
+        self.process = process
+        self.http_port = http_port
+
+    def client(self):
+        """A client with a connection of its own; a context manager."""
+        return contextlib.closing(Client(self.http_port))
+
+
+def start_ours(stack, directory, binary=BINARY):
+    """Starts the server on free ports and waits until it is ready."""
+    if not binary.exists():
+        raise BenchmarkError(f"{binary} is not there: build it with `make build`")
+    dns_port, http_port = free_port(), free_port()
+    environment = {
+        "KONG_DISCOVERY_SERVER_LISTEN": f"127.0.0.1:{http_port}",
+        "KONG_DISCOVERY_DNS_LISTEN": f"127.0.0.1:{dns_port}",
+        "KONG_DISCOVERY_DNS_WORKERS": "1",
+        "KONG_DISCOVERY_DNS_DOMAIN": zone.DOMAIN,
+        "KONG_DISCOVERY_DNS_TTL": f"{zone.TTL_SECONDS}s",
+        "KONG_DISCOVERY_STORAGE_TYPE": "memory",
+        "KONG_DISCOVERY_LOG_LEVEL": "warning",
+    }
+    name = f"kong-discovery-{http_port}"
+    process = stack.enter_context(Process([binary, "serve"], directory, name, SERVER_CORE, environment))
+    ours = Ours(process, dns_port, http_port)
+    process.wait_until(lambda: _is_ready(ours))
+    return ours
+
+
+def _is_ready(ours):
+    try:
+        with ours.client() as client:
+            return client.call("GET", "/ready")[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+class Client:
+    """One keep-alive connection to the REST API."""
+
+    def __init__(self, port, timeout_seconds=120):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_seconds)
+
+    def call(self, method, path, body=None):
+        """Sends a request (`body` is JSON octets or None) and returns its status and its response's octets."""
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        self.connection.request(method, path, body, headers)
+        response = self.connection.getresponse()
+        return response.status, response.read()
+
+    def expect(self, statuses, method, path, body=None):
+        """Like `call`, but any other status is an error. Returns the response's octets."""
+        status, content = self.call(method, path, body)
+        if status not in statuses:
+            raise BenchmarkError(f"{method} {path}: {status} {content[:500]!r}")
+        return content
+
+    def close(self):
+        """Closes the connection."""
+        self.connection.close()
+
+
+def batch_bodies(instances, items=BATCH_ITEMS):
+    """The bodies that register the instances, `items` a body, as a generator."""
+    chunk = []
+    for instance in instances:
+        chunk.append(instance)
+        if len(chunk) == items:
+            yield json.dumps({"register": chunk}).encode()
+            chunk = []
+    if chunk:
+        yield json.dumps({"register": chunk}).encode()
+
+
+def register_all(client, bodies):
+    """Sends batch bodies one after the other; every instance must be taken. Returns the seconds spent in the calls
+    (without making the bodies and reading the results)."""
+    seconds = 0.0
+    for body in bodies:
+        start = time.monotonic()
+        content = client.expect({200}, "POST", "/api/v1/services/batch", body)
+        seconds += time.monotonic() - start
+        bad = [result for result in json.loads(content)["results"] if result["status"] not in (200, 201)]
+        if bad:
+            raise BenchmarkError(f"a batch registration was refused: {bad[0]}")
+    return seconds

@@ -1,0 +1,167 @@
+"""From results to text: the tables, and what the thresholds in thresholds.json say of them."""
+
+import json
+
+from dns_bench import DISTURBED_SHARE
+from processes import BENCH
+
+THRESHOLDS = BENCH / "thresholds.json"
+
+
+def table(rows, indent="  "):
+    """Rows of text as columns: the first left-aligned, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+        lines.append(indent + "  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def ratios(medians, key):
+    """Ours against each other server, so that above 1 is better for us; empty without ours."""
+    if "ours" not in medians:
+        return {}
+    ours = medians["ours"][key]
+    more_is_better = key == "answers_per_second"
+    return {
+        name: ours / median[key] if more_is_better else median[key] / ours
+        for name, median in medians.items()
+        if name != "ours"
+    }
+
+
+def dns_text(results):
+    """The tables of the DNS comparison."""
+    parts = [
+        f"DNS, one worker, {results['services']:,} services x 4 instances; medians of {results['rounds']} interleaved "
+        f"rounds of {results['seconds']:g} s"
+    ]
+    for type_name, tools in results["figures"].items():
+        octets = ", ".join(f"{name} {sizes[type_name]}" for name, sizes in results["sizes"].items())
+        for tool, medians in tools.items():
+            rows = [["", "answers/s", "spread", "CPU us/answer", "busy", "p50 us", "p99 us", "lost"]]
+            for name, median in medians.items():
+                p50, p99 = (
+                    (f"{median['p50_microseconds']:.0f}", f"{median['p99_microseconds']:.0f}")
+                    if "p50_microseconds" in median
+                    else (f"avg {median['average_microseconds']:.0f}", "-")
+                )
+                rows.append(
+                    [
+                        name,
+                        f"{median['answers_per_second']:,.0f}",
+                        f"{median['spread']:.0%}",
+                        f"{median['server_cpu_microseconds_per_answer']:.2f}",
+                        f"{median['server_busy']:.0%}",
+                        p50,
+                        p99,
+                        f"{median['lost']:.0f}",
+                    ]
+                )
+            parts.append(f"\n{type_name} by {tool} (answers of {octets} octets)\n{table(rows)}")
+            for key, what in (
+                ("answers_per_second", "answers/s"),
+                ("server_cpu_microseconds_per_answer", "answers per CPU second"),
+            ):
+                text = ", ".join(f"ours/{name} {ratio:.2f}" for name, ratio in ratios(medians, key).items())
+                if text:
+                    parts.append(f"  {what}: {text}")
+            repeated = sum(median["repeated"] for median in medians.values())
+            if repeated:
+                parts.append(f"  {repeated} disturbed rounds were run again")
+            disturbed = {name: m["disturbed"] for name, m in medians.items() if m["disturbed"] > DISTURBED_SHARE}
+            if disturbed:
+                shares = ", ".join(f"{name} {share:.0%}" for name, share in disturbed.items())
+                parts.append(f"  WARNING: still disturbed; something else had a core for part of a round: {shares}")
+    return "\n".join(parts)
+
+
+def rest_text(results):
+    """The REST figures as one table, and those of the zone that changes as another."""
+    rows = [["REST, server on one core", "rate/s", "p50 us", "p99 us", "CPU us"]]
+    for name in ("registrations", "heartbeats"):
+        part = results[name]
+        rows.append(
+            [
+                f"{name}, 64 connections",
+                f"{part['requests_per_second']:,.0f}",
+                f"{part['p50_microseconds']:.0f}",
+                f"{part['p99_microseconds']:.0f}",
+                f"{part['server_cpu_microseconds_per_request']:.1f}",
+            ]
+        )
+    for items, part in results["batch"].items():
+        cpu = f"{part['server_cpu_microseconds_per_instance']:.1f}"
+        rows.append([f"instances by batches of {items}", f"{part['instances_per_second']:,.0f}", "", "", cpu])
+    for part in results["publication"].values():
+        rows.append(
+            [
+                f"one registration after the other, {part['instances']:,} loaded",
+                f"{1e6 / part['median_microseconds']:,.0f}",
+                f"{part['median_microseconds']:.0f}",
+                f"{part['p99_microseconds']:.0f}",
+                f"{part['server_cpu_microseconds_per_registration']:.1f}",
+            ]
+        )
+    changing = [["DNS while the zone changes", "answers/s", "worker CPU us/answer", "p99 us", "lost", "changes/s"]]
+    for kind, part in results["while_changing"].items():
+        changing.append(
+            [
+                kind,
+                f"{part['answers_per_second']:,.0f}",
+                f"{part['worker_cpu_microseconds_per_answer']:.2f}",
+                f"{part['p99_microseconds']:.0f}",
+                f"{part['lost']:.0f}",
+                f"{part['registrations_per_second']:,.0f}",
+            ]
+        )
+    large = results["publication"]["large"]
+    memory = f"  {large['instances']:,} instances: {large['server_resident_mebibytes']:,.0f} MiB resident"
+    return f"{table(rows, '')}\n{memory}\n\n{table(changing, '')}"
+
+
+def figures(results):
+    """The single figures that thresholds name, from whatever parts were run."""
+    found = {}
+    for type_name, tools in results.get("dns", {}).get("figures", {}).items():
+        for tool, medians in tools.items():
+            for key, what in (("answers_per_second", "answers"), ("server_cpu_microseconds_per_answer", "cpu")):
+                for name, ratio in ratios(medians, key).items():
+                    found[f"dns.{type_name}.{tool}.{what}.ours/{name}"] = ratio
+    for name, value in results.get("hot_path", {}).get("worst", {}).items():
+        found[f"hot_path.{name}_per_answer"] = value
+    rest = results.get("rest")
+    if rest:
+        changing = rest["while_changing"]
+        worker = "worker_cpu_microseconds_per_answer"
+        median = "median_microseconds"
+        found |= {
+            "rest.registrations_per_second": rest["registrations"]["requests_per_second"],
+            "rest.registrations_p99_milliseconds": rest["registrations"]["p99_microseconds"] / 1e3,
+            "rest.heartbeats_per_second": rest["heartbeats"]["requests_per_second"],
+            # The slower of the batch sizes has to do it.
+            "rest.batch_instances_per_second": min(p["instances_per_second"] for p in rest["batch"].values()),
+            "rest.publication_large/small": rest["publication"]["large"][median]
+            / rest["publication"]["small"][median],
+            "rest.dns_capacity_while_changing": changing["control"][worker] / changing["changing"][worker],
+            "rest.changes_per_second": changing["changing"]["registrations_per_second"],
+        }
+    return found
+
+
+def check_thresholds(found):
+    """What each threshold says of the figures: rows for people, and how many were missed."""
+    rows, missed = [["figure", "is", "required", ""]], 0
+    for threshold in json.loads(THRESHOLDS.read_text()):
+        name = threshold["figure"]
+        at_least, at_most = threshold.get("at_least"), threshold.get("at_most")
+        required = f">= {at_least:g}" if at_least is not None else f"<= {at_most:g}"
+        if name not in found:
+            rows.append([name, "-", required, "not measured"])
+            continue
+        value = found[name]
+        met = value >= at_least if at_least is not None else value <= at_most
+        missed += not met
+        rows.append([name, f"{value:,.0f}" if value >= 1000 else f"{value:.3f}", required, "pass" if met else "MISS"])
+    return table(rows), missed

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""The benchmarks: what `make bench` runs. See README.md beside this file.
+
+    run.py [all]      everything, printed as tables with pass or MISS for each threshold
+    run.py dns        DNS against the floor, Knot DNS and NSD
+    run.py rest       the REST API
+    run.py hot-path   allocations, reference counting and locks per answer
+    run.py peers      the floor, Knot DNS and NSD alone, without our server
+    run.py smoke      everything with tiny numbers: fails when something is broken, not when it is slow
+
+Exit codes: 0; 1 where a threshold is missed under --strict; 2 where something is broken.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import platform
+import signal
+import sys
+import tempfile
+import time
+
+import dns_bench
+import hot_path
+import ours
+import peers
+import report
+import rest_bench
+from processes import BENCH, LOAD_CORE, BenchmarkError
+
+RESULTS = BENCH / "results.json"
+PARTS = {
+    "all": ("dns", "hot_path", "rest"),
+    "smoke": ("dns", "hot_path", "rest"),
+    "dns": ("dns",),
+    "rest": ("rest",),
+    "hot-path": ("hot_path",),
+    "peers": ("dns",),
+}
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", default="all", choices=PARTS)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds for each server and tool (default 5)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="seconds a round (default 4)")
+    parser.add_argument("--services", type=int, default=1000, help="services of 4 instances (default 1000)")
+    parser.add_argument("--instances", type=int, default=1_000_000, help="instances loaded for publication")
+    parser.add_argument("--binary", type=pathlib.Path, default=ours.BINARY, help="our server")
+    parser.add_argument("--hot-path-program", type=pathlib.Path, default=hot_path.PROGRAM)
+    parser.add_argument("--strict", action="store_true", help="exit with 1 when a threshold is missed")
+    arguments = parser.parse_args()
+    arguments.batch_instances, arguments.requests, arguments.count = 200_000, 2000, 1_000_000
+    if arguments.what == "smoke":
+        arguments.rounds, arguments.seconds, arguments.services = 1, 0.5, 50
+        arguments.instances, arguments.batch_instances = 20_000, 10_000
+        arguments.requests, arguments.count = 200, 10_000
+    if not 1 <= arguments.services <= 10_000:
+        parser.error("--services must be from 1 to 10,000")
+    return arguments
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def measure(arguments, directory):
+    """Runs the parts that were asked for."""
+    results = {"machine": {"cores": os.cpu_count(), "kernel": platform.release(), "architecture": platform.machine()}}
+    parts = PARTS[arguments.what]
+    if "dns" in parts:
+        results["dns"] = dns_bench.run(
+            directory,
+            arguments.binary,
+            arguments.rounds,
+            arguments.seconds,
+            arguments.services,
+            with_ours=arguments.what != "peers",
+            log=say,
+        )
+    if "hot_path" in parts:
+        results["hot_path"] = hot_path.run(arguments.count, arguments.hot_path_program, log=say)
+    if "rest" in parts:
+        results["rest"] = rest_bench.run(
+            directory,
+            arguments.binary,
+            arguments.rounds,
+            arguments.seconds,
+            arguments.services,
+            arguments.batch_instances,
+            arguments.instances,
+            arguments.requests,
+            log=say,
+        )
+    return results
+
+
+def run(arguments):
+    if os.cpu_count() < 2:
+        raise BenchmarkError("two cores are needed: one for the server, one for the load")
+    peers.install()
+    # This program's own work, such as making JSON, stays off the servers' core.
+    os.sched_setaffinity(0, {LOAD_CORE})
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="kong-discovery-bench-") as directory:
+        results = measure(arguments, directory)
+    found = report.figures(results)
+    results["figures"] = found
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    if "dns" in results:
+        say("\n" + report.dns_text(results["dns"]))
+    if "rest" in results:
+        say("\n" + report.rest_text(results["rest"]))
+    missed = 0
+    if arguments.what == "smoke":
+        say(f"\nsmoke: everything works ({time.monotonic() - start:.0f} s); figures this small say nothing of speed")
+    elif found:
+        text, missed = report.check_thresholds(found)
+        say("\n" + text)
+    return 1 if missed and arguments.strict else 0
+
+
+def main():
+    # So that `finally` and `with` stop what was started also when make or a shell ends this.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with contextlib.suppress(KeyboardInterrupt):
+        try:
+            sys.exit(run(parse_arguments()))
+        except BenchmarkError as error:
+            print(f"bench: {error}", file=sys.stderr)
+            sys.exit(2)
+    sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
