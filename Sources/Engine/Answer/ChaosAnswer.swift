@@ -1,31 +1,31 @@
 /// Answers in class CH: `version.bind` and `version.server`, as BIND and NSD have them.
 struct ChaosAnswer: Sendable {
-  /// The packed TXT record; empty when the version is not told.
-  private let version: PackedOctets?
-  private let names: [PackedOctets]
+    /// The packed TXT record; empty when the version is not told.
+    private let version: PackedOctets?
+    private let names: [PackedOctets]
 
-  /// - Parameters:
-  ///   - version: at most 255 octets; empty: REFUSED.
-  ///   - ttl: in seconds.
-  init(version: String, ttl: UInt32) throws(EngineError) {
-    guard version.utf8.count <= 255 else {
-      throw .invalidConfiguration("the version text is longer than 255 octets")
+    /// - Parameters:
+    ///   - version: at most 255 octets; empty: REFUSED.
+    ///   - ttl: in seconds.
+    init(version: String, ttl: UInt32) throws(EngineError) {
+        guard version.utf8.count <= 255 else {
+            throw .invalidConfiguration("the version text is longer than 255 octets")
+        }
+        var packed: [UInt8] = []
+        if !version.isEmpty {
+            try RecordPacker().pack(
+                .txt, recordClass: RecordClass.chaos, ttl: ttl, [.text(version)], into: &packed)
+        }
+        self.version = packed.isEmpty ? nil : PackedOctets(packed)
+        names = ["version.bind", "version.server"].compactMap {
+            RecordPacker.wireName($0).map(PackedOctets.init)
+        }
     }
-    var packed: [UInt8] = []
-    if !version.isEmpty {
-      try RecordPacker().pack(
-        .txt, recordClass: RecordClass.chaos, ttl: ttl, [.text(version)], into: &packed)
-    }
-    self.version = packed.isEmpty ? nil : PackedOctets(packed)
-    names = ["version.bind", "version.server"].compactMap {
-      RecordPacker.wireName($0).map(PackedOctets.init)
-    }
-  }
 
-  /// The record that answers `question`; `nil`: REFUSED.
-  func record(for question: borrowing Question) -> OctetsView? {
-    guard let version, question.type == .txt || question.type == .any else { return nil }
-    for name in names where name.view.span.hasSameOctets(as: question.name) { return version.view }
-    return nil
-  }
+    /// The record that answers `question`; `nil`: REFUSED.
+    func record(for question: borrowing Question) -> OctetsView? {
+        guard let version, question.type == .txt || question.type == .any else { return nil }
+        for name in names where name.view.span.hasSameOctets(as: question.name) { return version.view }
+        return nil
+    }
 }

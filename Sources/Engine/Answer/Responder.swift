@@ -1,334 +1,332 @@
 /// How a query came in.
 enum Transport {
-  case udp
-  case tcp
+    case udp
+    case tcp
 }
 
 /// A worker's answers: a query in, a reply out. Owns the worker's rotation state and knows no sockets.
 struct Responder: ~Copyable {
-  /// The smallest UDP payload that every client takes (RFC 1035 §4.2.1, RFC 6891 §6.2.3).
-  static let minimumPayload = 512
-  /// The longest message over TCP (RFC 1035 §4.2.2).
-  static let maximumMessage = 65535
+    /// The smallest UDP payload that every client takes (RFC 1035 §4.2.1, RFC 6891 §6.2.3).
+    static let minimumPayload = 512
+    /// The longest message over TCP (RFC 1035 §4.2.2).
+    static let maximumMessage = 65535
 
-  /// Keeps alive what the views show.
-  private var snapshot: ZoneSnapshot
-  private var apex: ShardView
-  private var negativeSOA: OctetsView
-  private let origin: OctetsView
-  private let address4: OctetsView
-  private let address6: OctetsView
-  private let any: OctetsView
-  private var strategy: any RotationStrategy
-  private var cells = RotationCells()
-  private let udpPayload: Int
-  private let chaos: ChaosAnswer
-  private let counters: WorkerCounters
+    /// Keeps alive what the views show.
+    private var snapshot: ZoneSnapshot
+    private var apex: ShardView
+    private var negativeSOA: OctetsView
+    private let origin: OctetsView
+    private let address4: OctetsView
+    private let address6: OctetsView
+    private let any: OctetsView
+    private var strategy: any RotationStrategy
+    private var cells = RotationCells()
+    private let udpPayload: Int
+    private let chaos: ChaosAnswer
+    private let counters: WorkerCounters
 
-  /// - Parameter udpPayload: the largest UDP reply in octets; 512–4096.
-  init(
-    snapshot: ZoneSnapshot, strategy: RotationStrategyName, udpPayload: Int, chaos: ChaosAnswer,
-    counters: WorkerCounters
-  ) {
-    self.snapshot = snapshot
-    apex = snapshot.apex.view
-    negativeSOA = snapshot.negativeSOA.view
-    // The same in all snapshots of a zone.
-    origin = snapshot.fixed.origin.view
-    address4 = snapshot.fixed.address4.view
-    address6 = snapshot.fixed.address6.view
-    any = snapshot.fixed.any.view
-    self.strategy = strategy.makeStrategy()
-    self.udpPayload = udpPayload
-    self.chaos = chaos
-    self.counters = counters
-    cells.grow(to: snapshot.cellCount)
-  }
+    /// - Parameter udpPayload: the largest UDP reply in octets; 512–4096.
+    init(
+        snapshot: ZoneSnapshot, strategy: RotationStrategyName, udpPayload: Int, chaos: ChaosAnswer,
+        counters: WorkerCounters
+    ) {
+        self.snapshot = snapshot
+        apex = snapshot.apex.view
+        negativeSOA = snapshot.negativeSOA.view
+        // The same in all snapshots of a zone.
+        origin = snapshot.fixed.origin.view
+        address4 = snapshot.fixed.address4.view
+        address6 = snapshot.fixed.address6.view
+        any = snapshot.fixed.any.view
+        self.strategy = strategy.makeStrategy()
+        self.udpPayload = udpPayload
+        self.chaos = chaos
+        self.counters = counters
+        cells.grow(to: snapshot.cellCount)
+    }
 
-  /// The generation that is answered from.
-  var generation: UInt64 { snapshot.generation }
+    /// The generation that is answered from.
+    var generation: UInt64 { snapshot.generation }
 
-  /// Answers from `next` from now on.
-  mutating func adopt(_ next: ZoneSnapshot) {
-    cells.grow(to: next.cellCount)
-    snapshot = next
-    apex = next.apex.view
-    negativeSOA = next.negativeSOA.view
-  }
+    /// Answers from `next` from now on.
+    mutating func adopt(_ next: ZoneSnapshot) {
+        cells.grow(to: next.cellCount)
+        snapshot = next
+        apex = next.apex.view
+        negativeSOA = next.negativeSOA.view
+    }
 
-  /// Writes the reply to `query`.
-  ///
-  /// - Parameter reply: empty, with room for 65,535 octets over TCP, and for the UDP payload else.
-  /// - Returns: `false` when there must be no reply.
-  @inline(__always)
-  mutating func respond(
-    to query: RawSpan, over transport: Transport, into reply: inout OutputRawSpan
-  ) -> Bool {
-    switch transport {
-    case .udp: counters.udpQueries.count()
-    case .tcp: counters.tcpQueries.count()
-    }
-    // Without a header there is nobody to answer; answering a response could start a loop of two servers.
-    guard let header = MessageHeader(query), !header.isResponse else {
-      counters.dropped.count()
-      return false
-    }
-    var frame = ReplyFrame(
-      header: header, questionEnd: nil, edns: nil,
-      limit: transport == .udp ? Self.minimumPayload : Self.maximumMessage)
-    // RFC 9619 §4: a query has exactly one question. Opcodes that aren't served get NOTIMP in any case.
-    guard header.questionCount == 1, let question = Question(query) else {
-      let code = header.opcode == 0 ? ResponseCode.formatError : ResponseCode.notImplemented
-      writeError(code, frame, query, into: &reply)
-      return true
-    }
-    frame.questionEnd = question.end
-    guard header.opcode == 0 else {
-      writeError(ResponseCode.notImplemented, frame, query, into: &reply)
-      return true
-    }
-    // Zone transfers are not offered. Before the rest is looked at, for IXFR has a record in AUTHORITY (RFC 1995 §3).
-    guard question.type != .axfr, question.type != .ixfr else {
-      writeError(ResponseCode.refused, frame, query, into: &reply)
-      return true
-    }
-    guard header.answerCount == 0, header.authorityCount == 0, question.type != .opt else {
-      writeError(ResponseCode.formatError, frame, query, into: &reply)
-      return true
-    }
-    switch EDNS.read(query, recordCount: Int(header.additionalCount), from: question.end) {
-    case .none: break
-    case .malformed:
-      writeError(ResponseCode.formatError, frame, query, into: &reply)
-      return true
-    case .present(let edns):
-      frame.edns = edns
-      if transport == .udp {
-        frame.limit = min(max(Int(edns.payload), Self.minimumPayload), udpPayload)
-      }
-      guard edns.version == EDNS.version else {
-        writeError(ResponseCode.badVersion, frame, query, into: &reply)
-        return true
-      }
-    }
-    switch question.recordClass {
-    case RecordClass.internet:
-      answer(question, frame, query, transport, into: &reply)
-    case RecordClass.chaos:
-      if let record = chaos.record(for: question) {
-        write(oneRecord: record.span, flags: HeaderFlags.authoritative, frame, query, into: &reply)
-      } else {
-        writeError(ResponseCode.refused, frame, query, into: &reply)
-      }
-    default:
-      writeError(ResponseCode.refused, frame, query, into: &reply)
-    }
-    return true
-  }
-
-  /// Answers from the zone.
-  @inline(__always)
-  private mutating func answer(
-    _ question: borrowing Question, _ frame: ReplyFrame, _ query: RawSpan, _ transport: Transport,
-    into reply: inout OutputRawSpan
-  ) {
-    guard let position = DomainName.position(of: question.name, in: origin.span) else {
-      writeError(ResponseCode.refused, frame, query, into: &reply)
-      return
-    }
-    let relative = question.name.extracting(0..<position.relativeByteCount)
-    let shard: ShardView
-    let found: Int?
-    if position.labelCount == 0 {
-      shard = apex
-      found = 0
-    } else {
-      let hash = NameHash.hash(relative)
-      shard = snapshot.root.view(for: hash)
-      found = shard.index(of: relative, hash: hash)
-    }
-    guard let found else {
-      if SynthesizedAddress.isBelow(relative, lastLabelOffset: position.lastLabelOffset) {
-        answerSynthesized(
-          relative, labelCount: position.labelCount, question.type, frame, query, into: &reply)
-      } else {
-        writeNegative(ResponseCode.nameError, position, frame, query, into: &reply)
-      }
-      return
-    }
-    let entry = shard.names[found]
-    guard entry.kind != .failure else {
-      writeError(ResponseCode.serverFailure, frame, query, into: &reply)
-      return
-    }
-    for index in Int(entry.firstRRset)..<(Int(entry.firstRRset) &+ Int(entry.rrsetCount)) {
-      let rrset = shard.rrsets[index]
-      if rrset.type == question.type {
-        write(rrset, of: shard, frame, query, transport, into: &reply)
-        return
-      }
-    }
-    if question.type == .any, entry.rrsetCount > 0 {
-      // RFC 8482 §4.2: a HINFO record instead of everything.
-      write(oneRecord: any.span, flags: HeaderFlags.authoritative, frame, query, into: &reply)
-      return
-    }
-    writeNegative(ResponseCode.noError, position, frame, query, into: &reply)
-  }
-
-  /// Answers with an RRset: the records in rotation, then, for SRV, their targets' addresses.
-  @inline(__always)
-  private mutating func write(
-    _ rrset: PackedRRset, of shard: ShardView, _ frame: ReplyFrame, _ query: RawSpan,
-    _ transport: Transport,
-    into reply: inout OutputRawSpan
-  ) {
-    let octets = shard.octets
-    let services = shard.services
-    let weights = shard.weights
-    counters.answered.count()
-    reply.begin(frame, query: query, flags: HeaderFlags.authoritative, code: ResponseCode.noError)
-    let answerStart = reply.byteCount
-    let limit = frame.limit &- frame.reserved
-    let fits =
-      answerStart &+ Int(rrset.answerByteCount) <= limit && rrset.count <= UInt32(UInt16.max)
-    var additionalCount: UInt16 = 0
-    if fits || transport == .tcp {
-      var first = 0
-      if rrset.count > 1 {
-        let start = weights.isEmpty ? 0 : Int(rrset.firstWeight)
-        let end = weights.isEmpty ? 0 : start &+ Int(rrset.count)
-        first = strategy.first(of: rrset, weights: weights.extracting(start..<end), cells: &cells)
-      }
-      if fits {
-        reply.append(
-          all: rrset, octets: octets, from: rrset.offset(ofRecord: first, in: services))
-        reply.replace(
-          at: HeaderOffset.answerCount, bigEndian: UInt16(truncatingIfNeeded: rrset.count))
-        if rrset.additionalByteCount > 0 {
-          additionalCount = reply.append(
-            additionalOf: rrset, octets: octets, services: services, first: first,
-            answerStart: answerStart, limit: limit)
+    /// Writes the reply to `query`.
+    ///
+    /// - Parameter reply: empty, with room for 65,535 octets over TCP, and for the UDP payload else.
+    /// - Returns: `false` when there must be no reply.
+    @inline(__always)
+    mutating func respond(
+        to query: RawSpan, over transport: Transport, into reply: inout OutputRawSpan
+    ) -> Bool {
+        switch transport {
+        case .udp: counters.udpQueries.count()
+        case .tcp: counters.tcpQueries.count()
         }
-      } else {
-        // More records than a message can hold: as many as fit, beginning with another one each time. Without
-        // TC, which could only send the client to the transport that it is using.
-        let count = reply.append(
-          some: rrset, octets: octets, services: services, from: first, limit: limit)
-        reply.replace(at: HeaderOffset.answerCount, bigEndian: count)
-      }
-    } else {
-      // RFC 2181 §9: TC, since a required RRset is cut. The rotation does not move: the client asks again.
-      counters.truncated.count()
-      let count = reply.append(
-        some: rrset, octets: octets, services: services, from: 0, limit: limit)
-      reply.replace(at: HeaderOffset.answerCount, bigEndian: count)
-      reply.replace(
-        at: HeaderOffset.flags,
-        bigEndian: HeaderFlags.response | frame.header.echoedFlags | HeaderFlags.authoritative
-          | HeaderFlags.truncated)
+        // Without a header there is nobody to answer; answering a response could start a loop of two servers.
+        guard let header = MessageHeader(query), !header.isResponse else {
+            counters.dropped.count()
+            return false
+        }
+        var frame = ReplyFrame(
+            header: header, questionEnd: nil, edns: nil,
+            limit: transport == .udp ? Self.minimumPayload : Self.maximumMessage)
+        // RFC 9619 §4: a query has exactly one question. Opcodes that aren't served get NOTIMP in any case.
+        guard header.questionCount == 1, let question = Question(query) else {
+            let code = header.opcode == 0 ? ResponseCode.formatError : ResponseCode.notImplemented
+            writeError(code, frame, query, into: &reply)
+            return true
+        }
+        frame.questionEnd = question.end
+        guard header.opcode == 0 else {
+            writeError(ResponseCode.notImplemented, frame, query, into: &reply)
+            return true
+        }
+        // Zone transfers are not offered. Before the rest is looked at, for IXFR has a record in AUTHORITY (RFC 1995 §3).
+        guard question.type != .axfr, question.type != .ixfr else {
+            writeError(ResponseCode.refused, frame, query, into: &reply)
+            return true
+        }
+        guard header.answerCount == 0, header.authorityCount == 0, question.type != .opt else {
+            writeError(ResponseCode.formatError, frame, query, into: &reply)
+            return true
+        }
+        switch EDNS.read(query, recordCount: Int(header.additionalCount), from: question.end) {
+        case .none: break
+        case .malformed:
+            writeError(ResponseCode.formatError, frame, query, into: &reply)
+            return true
+        case .present(let edns):
+            frame.edns = edns
+            if transport == .udp {
+                frame.limit = min(max(Int(edns.payload), Self.minimumPayload), udpPayload)
+            }
+            guard edns.version == EDNS.version else {
+                writeError(ResponseCode.badVersion, frame, query, into: &reply)
+                return true
+            }
+        }
+        switch question.recordClass {
+        case RecordClass.internet:
+            answer(question, frame, query, transport, into: &reply)
+        case RecordClass.chaos:
+            if let record = chaos.record(for: question) {
+                write(oneRecord: record.span, flags: HeaderFlags.authoritative, frame, query, into: &reply)
+            } else {
+                writeError(ResponseCode.refused, frame, query, into: &reply)
+            }
+        default:
+            writeError(ResponseCode.refused, frame, query, into: &reply)
+        }
+        return true
     }
-    reply.end(
-      frame, additionalCount: additionalCount, payload: UInt16(truncatingIfNeeded: udpPayload),
-      code: ResponseCode.noError)
-  }
 
-  /// Answers a name below `addr.<origin>`, and `addr.<origin>` itself, an empty non-terminal.
-  private func answerSynthesized(
-    _ relative: RawSpan, labelCount: Int, _ type: RecordType, _ frame: ReplyFrame, _ query: RawSpan,
-    into reply: inout OutputRawSpan
-  ) {
-    let position = DomainName.Position(
-      relativeByteCount: relative.byteCount, labelCount: labelCount, lastLabelOffset: 0)
-    guard labelCount > 1 else {
-      writeNegative(ResponseCode.noError, position, frame, query, into: &reply)
-      return
+    /// Answers from the zone.
+    @inline(__always)
+    private mutating func answer(
+        _ question: borrowing Question, _ frame: ReplyFrame, _ query: RawSpan, _ transport: Transport,
+        into reply: inout OutputRawSpan
+    ) {
+        guard let position = DomainName.position(of: question.name, in: origin.span) else {
+            writeError(ResponseCode.refused, frame, query, into: &reply)
+            return
+        }
+        let relative = question.name.extracting(0..<position.relativeByteCount)
+        let shard: ShardView
+        let found: Int?
+        if position.labelCount == 0 {
+            shard = apex
+            found = 0
+        } else {
+            let hash = NameHash.hash(relative)
+            shard = snapshot.root.view(for: hash)
+            found = shard.index(of: relative, hash: hash)
+        }
+        guard let found else {
+            if SynthesizedAddress.isBelow(relative, lastLabelOffset: position.lastLabelOffset) {
+                answerSynthesized(
+                    relative, labelCount: position.labelCount, question.type, frame, query, into: &reply)
+            } else {
+                writeNegative(ResponseCode.nameError, position, frame, query, into: &reply)
+            }
+            return
+        }
+        let entry = shard.names[found]
+        guard entry.kind != .failure else {
+            writeError(ResponseCode.serverFailure, frame, query, into: &reply)
+            return
+        }
+        for index in Int(entry.firstRRset)..<(Int(entry.firstRRset) &+ Int(entry.rrsetCount)) {
+            let rrset = shard.rrsets[index]
+            if rrset.type == question.type {
+                write(rrset, of: shard, frame, query, transport, into: &reply)
+                return
+            }
+        }
+        if question.type == .any, entry.rrsetCount > 0 {
+            // RFC 8482 §4.2: a HINFO record instead of everything.
+            write(oneRecord: any.span, flags: HeaderFlags.authoritative, frame, query, into: &reply)
+            return
+        }
+        writeNegative(ResponseCode.noError, position, frame, query, into: &reply)
     }
-    guard labelCount == 2, let address = SynthesizedAddress.read(relative) else {
-      writeNegative(ResponseCode.nameError, position, frame, query, into: &reply)
-      return
-    }
-    if type == .any {
-      write(oneRecord: any.span, flags: HeaderFlags.authoritative, frame, query, into: &reply)
-      return
-    }
-    guard type == address.recordType else {
-      writeNegative(ResponseCode.noError, position, frame, query, into: &reply)
-      return
-    }
-    counters.answered.count()
-    reply.begin(frame, query: query, flags: HeaderFlags.authoritative, code: ResponseCode.noError)
-    reply.replace(at: HeaderOffset.answerCount, bigEndian: 1)
-    switch address {
-    case .v4(let value):
-      reply.append(octets: address4.span)
-      reply.append(bigEndian: value)
-    case .v6(let high, let low):
-      reply.append(octets: address6.span)
-      reply.append(bigEndian: UInt32(truncatingIfNeeded: high >> 32))
-      reply.append(bigEndian: UInt32(truncatingIfNeeded: high))
-      reply.append(bigEndian: UInt32(truncatingIfNeeded: low >> 32))
-      reply.append(bigEndian: UInt32(truncatingIfNeeded: low))
-    }
-    reply.end(
-      frame, additionalCount: 0, payload: UInt16(truncatingIfNeeded: udpPayload),
-      code: ResponseCode.noError)
-  }
 
-  /// Answers with one packed record.
-  private func write(
-    oneRecord record: RawSpan, flags: UInt16, _ frame: ReplyFrame, _ query: RawSpan,
-    into reply: inout OutputRawSpan
-  ) {
-    counters.answered.count()
-    reply.begin(frame, query: query, flags: flags, code: ResponseCode.noError)
-    reply.append(octets: record)
-    reply.replace(at: HeaderOffset.answerCount, bigEndian: 1)
-    reply.end(
-      frame, additionalCount: 0, payload: UInt16(truncatingIfNeeded: udpPayload),
-      code: ResponseCode.noError)
-  }
+    /// Answers with an RRset: the records in rotation, then, for SRV, their targets' addresses.
+    @inline(__always)
+    private mutating func write(
+        _ rrset: PackedRRset, of shard: ShardView, _ frame: ReplyFrame, _ query: RawSpan,
+        _ transport: Transport,
+        into reply: inout OutputRawSpan
+    ) {
+        let octets = shard.octets
+        let services = shard.services
+        let weights = shard.weights
+        counters.answered.count()
+        reply.begin(frame, query: query, flags: HeaderFlags.authoritative, code: ResponseCode.noError)
+        let answerStart = reply.byteCount
+        let limit = frame.limit &- frame.reserved
+        let fits =
+            answerStart &+ Int(rrset.answerByteCount) <= limit && rrset.count <= UInt32(UInt16.max)
+        var additionalCount: UInt16 = 0
+        if fits || transport == .tcp {
+            var first = 0
+            if rrset.count > 1 {
+                let start = weights.isEmpty ? 0 : Int(rrset.firstWeight)
+                let end = weights.isEmpty ? 0 : start &+ Int(rrset.count)
+                first = strategy.first(of: rrset, weights: weights.extracting(start..<end), cells: &cells)
+            }
+            if fits {
+                reply.append(
+                    all: rrset, octets: octets, from: rrset.offset(ofRecord: first, in: services))
+                reply.replace(
+                    at: HeaderOffset.answerCount, bigEndian: UInt16(truncatingIfNeeded: rrset.count))
+                if rrset.additionalByteCount > 0 {
+                    additionalCount = reply.append(
+                        additionalOf: rrset, octets: octets, services: services, first: first,
+                        answerStart: answerStart, limit: limit)
+                }
+            } else {
+                // More records than a message can hold: as many as fit, beginning with another one each time. Without
+                // TC, which could only send the client to the transport that it is using.
+                let count = reply.append(
+                    some: rrset, octets: octets, services: services, from: first, limit: limit)
+                reply.replace(at: HeaderOffset.answerCount, bigEndian: count)
+            }
+        } else {
+            // RFC 2181 §9: TC, since a required RRset is cut. The rotation does not move: the client asks again.
+            counters.truncated.count()
+            let count = reply.append(
+                some: rrset, octets: octets, services: services, from: 0, limit: limit)
+            reply.replace(at: HeaderOffset.answerCount, bigEndian: count)
+            reply.replace(
+                at: HeaderOffset.flags,
+                bigEndian: HeaderFlags.response | frame.header.echoedFlags | HeaderFlags.authoritative
+                    | HeaderFlags.truncated)
+        }
+        reply.end(
+            frame, additionalCount: additionalCount, payload: UInt16(truncatingIfNeeded: udpPayload),
+            code: ResponseCode.noError)
+    }
 
-  /// NXDOMAIN or NODATA, with the SOA in AUTHORITY (RFC 2308 §2).
-  @inline(__always)
-  private func writeNegative(
-    _ code: UInt16, _ position: DomainName.Position, _ frame: ReplyFrame, _ query: RawSpan,
-    into reply: inout OutputRawSpan
-  ) {
-    if code == ResponseCode.nameError {
-      counters.nameErrors.count()
-    } else {
-      counters.noData.count()
+    /// Answers a name below `addr.<origin>`, and `addr.<origin>` itself, an empty non-terminal.
+    private func answerSynthesized(
+        _ relative: RawSpan, labelCount: Int, _ type: RecordType, _ frame: ReplyFrame, _ query: RawSpan,
+        into reply: inout OutputRawSpan
+    ) {
+        let position = DomainName.Position(
+            relativeByteCount: relative.byteCount, labelCount: labelCount, lastLabelOffset: 0)
+        guard labelCount > 1 else {
+            writeNegative(ResponseCode.noError, position, frame, query, into: &reply)
+            return
+        }
+        guard labelCount == 2, let address = SynthesizedAddress.read(relative) else {
+            writeNegative(ResponseCode.nameError, position, frame, query, into: &reply)
+            return
+        }
+        if type == .any {
+            write(oneRecord: any.span, flags: HeaderFlags.authoritative, frame, query, into: &reply)
+            return
+        }
+        guard type == address.recordType else {
+            writeNegative(ResponseCode.noError, position, frame, query, into: &reply)
+            return
+        }
+        counters.answered.count()
+        reply.begin(frame, query: query, flags: HeaderFlags.authoritative, code: ResponseCode.noError)
+        reply.replace(at: HeaderOffset.answerCount, bigEndian: 1)
+        switch address {
+        case .v4(let value):
+            reply.append(octets: address4.span)
+            reply.append(bigEndian: value)
+        case .v6(let high, let low):
+            reply.append(octets: address6.span)
+            reply.append(bigEndian: UInt32(truncatingIfNeeded: high >> 32))
+            reply.append(bigEndian: UInt32(truncatingIfNeeded: high))
+            reply.append(bigEndian: UInt32(truncatingIfNeeded: low >> 32))
+            reply.append(bigEndian: UInt32(truncatingIfNeeded: low))
+        }
+        reply.end(
+            frame, additionalCount: 0, payload: UInt16(truncatingIfNeeded: udpPayload),
+            code: ResponseCode.noError)
     }
-    reply.begin(frame, query: query, flags: HeaderFlags.authoritative, code: code)
-    let soa = negativeSOA
-    let owner = reply.byteCount
-    // Fits always: a question has at most 259 octets, the SOA of a 127-octet zone at most 305.
-    if owner &+ soa.byteCount &+ frame.reserved <= frame.limit {
-      reply.append(octets: soa.span)
-      reply.replace(
-        at: owner,
-        bigEndian: 0xC000
-          | UInt16(truncatingIfNeeded: MessageHeader.byteCount &+ position.relativeByteCount))
-      reply.replace(at: HeaderOffset.authorityCount, bigEndian: 1)
-    }
-    reply.end(
-      frame, additionalCount: 0, payload: UInt16(truncatingIfNeeded: udpPayload), code: code)
-  }
 
-  /// A reply without records.
-  private func writeError(
-    _ code: UInt16, _ frame: ReplyFrame, _ query: RawSpan, into reply: inout OutputRawSpan
-  ) {
-    switch code {
-    case ResponseCode.formatError: counters.formatErrors.count()
-    case ResponseCode.serverFailure: counters.serverFailures.count()
-    case ResponseCode.notImplemented: counters.notImplemented.count()
-    case ResponseCode.badVersion: counters.badVersions.count()
-    default: counters.refused.count()
+    /// Answers with one packed record.
+    private func write(
+        oneRecord record: RawSpan, flags: UInt16, _ frame: ReplyFrame, _ query: RawSpan,
+        into reply: inout OutputRawSpan
+    ) {
+        counters.answered.count()
+        reply.begin(frame, query: query, flags: flags, code: ResponseCode.noError)
+        reply.append(octets: record)
+        reply.replace(at: HeaderOffset.answerCount, bigEndian: 1)
+        reply.end(
+            frame, additionalCount: 0, payload: UInt16(truncatingIfNeeded: udpPayload),
+            code: ResponseCode.noError)
     }
-    reply.begin(frame, query: query, flags: 0, code: code)
-    reply.end(
-      frame, additionalCount: 0, payload: UInt16(truncatingIfNeeded: udpPayload), code: code)
-  }
+
+    /// NXDOMAIN or NODATA, with the SOA in AUTHORITY (RFC 2308 §2).
+    @inline(__always)
+    private func writeNegative(
+        _ code: UInt16, _ position: DomainName.Position, _ frame: ReplyFrame, _ query: RawSpan,
+        into reply: inout OutputRawSpan
+    ) {
+        if code == ResponseCode.nameError {
+            counters.nameErrors.count()
+        } else {
+            counters.noData.count()
+        }
+        reply.begin(frame, query: query, flags: HeaderFlags.authoritative, code: code)
+        let soa = negativeSOA
+        let owner = reply.byteCount
+        // Fits always: header and question have at most 271 octets, this record 50 and OPT 11.
+        reply.append(octets: soa.span)
+        let zone = 0xC000 | UInt16(truncatingIfNeeded: MessageHeader.byteCount &+ position.relativeByteCount)
+        reply.replace(at: owner &+ NegativeSOA.owner, bigEndian: zone)
+        reply.replace(at: owner &+ NegativeSOA.server, bigEndian: zone)
+        reply.replace(at: owner &+ NegativeSOA.mailbox, bigEndian: zone)
+        reply.replace(at: HeaderOffset.authorityCount, bigEndian: 1)
+        reply.end(
+            frame, additionalCount: 0, payload: UInt16(truncatingIfNeeded: udpPayload), code: code)
+    }
+
+    /// A reply without records.
+    private func writeError(
+        _ code: UInt16, _ frame: ReplyFrame, _ query: RawSpan, into reply: inout OutputRawSpan
+    ) {
+        switch code {
+        case ResponseCode.formatError: counters.formatErrors.count()
+        case ResponseCode.serverFailure: counters.serverFailures.count()
+        case ResponseCode.notImplemented: counters.notImplemented.count()
+        case ResponseCode.badVersion: counters.badVersions.count()
+        default: counters.refused.count()
+        }
+        reply.begin(frame, query: query, flags: 0, code: code)
+        reply.end(
+            frame, additionalCount: 0, payload: UInt16(truncatingIfNeeded: udpPayload), code: code)
+    }
 }

@@ -5,52 +5,52 @@ import CEvent
 /// The cells lie in chunks, so that growing copies nothing: a zone of a million names grows without a pause.
 @safe
 struct RotationCells: ~Copyable {
-  /// Cells of a chunk.
-  static let chunkSize = 1 << 14
-  /// Chunks at most.
-  static let maximumChunkCount = 1 << 14
-  /// Cells at most: 268 million, 2 GiB of memory.
-  static let maximumCount = chunkSize * maximumChunkCount
+    /// Cells of a chunk.
+    static let chunkSize = 1 << 14
+    /// Chunks at most.
+    static let maximumChunkCount = 1 << 14
+    /// Cells at most: 268 million, 2 GiB of memory.
+    static let maximumCount = chunkSize * maximumChunkCount
 
-  private let chunks: UnsafeMutablePointer<UnsafeMutablePointer<Int64>>
-  private var chunkCount = 0
+    private let chunks: UnsafeMutablePointer<UnsafeMutablePointer<Int64>>
+    private var chunkCount = 0
 
-  /// No cells yet.
-  init() {
-    // Unsafe: freed in deinit; a chunk pointer is read only below chunkCount, where one has been written.
-    unsafe chunks = .allocate(capacity: Self.maximumChunkCount)
-  }
-
-  deinit {
-    for index in 0..<chunkCount { unsafe chunks[index].deallocate() }
-    unsafe chunks.deallocate()
-  }
-
-  /// Makes cells 0..<`count` usable; new ones are 0.
-  mutating func grow(to count: Int) {
-    let wanted = min((count + Self.chunkSize - 1) / Self.chunkSize, Self.maximumChunkCount)
-    while chunkCount < wanted {
-      // Unsafe: chunkCount is below maximumChunkCount.
-      let chunk = UnsafeMutablePointer<Int64>.allocate(capacity: Self.chunkSize)
-      unsafe chunk.initialize(repeating: 0, count: Self.chunkSize)
-      unsafe (chunks + chunkCount).initialize(to: chunk)
-      chunkCount += 1
+    /// No cells yet.
+    init() {
+        // Unsafe: freed in deinit; a chunk pointer is read only below chunkCount, where one has been written.
+        unsafe chunks = .allocate(capacity: Self.maximumChunkCount)
     }
-  }
 
-  /// The cell of that number; 0 beyond those usable.
-  subscript(index: Int) -> Int64 {
-    @inline(__always)
-    get {
-      guard index >= 0, index / Self.chunkSize < chunkCount else { return 0 }
-      // Unsafe: the chunk is there by the line above, and has chunkSize cells.
-      return unsafe chunks[index / Self.chunkSize][index % Self.chunkSize]
+    deinit {
+        for index in 0..<chunkCount { unsafe chunks[index].deallocate() }
+        unsafe chunks.deallocate()
     }
-    @inline(__always)
-    set {
-      guard index >= 0, index / Self.chunkSize < chunkCount else { return }
-      // Unsafe: as in the getter.
-      unsafe chunks[index / Self.chunkSize][index % Self.chunkSize] = newValue
+
+    /// Makes cells 0..<`count` usable; new ones are 0.
+    mutating func grow(to count: Int) {
+        let wanted = min((count + Self.chunkSize - 1) / Self.chunkSize, Self.maximumChunkCount)
+        while chunkCount < wanted {
+            // Unsafe: chunkCount is below maximumChunkCount.
+            let chunk = UnsafeMutablePointer<Int64>.allocate(capacity: Self.chunkSize)
+            unsafe chunk.initialize(repeating: 0, count: Self.chunkSize)
+            unsafe (chunks + chunkCount).initialize(to: chunk)
+            chunkCount += 1
+        }
     }
-  }
+
+    /// The cell of that number; 0 beyond those usable.
+    subscript(index: Int) -> Int64 {
+        @inline(__always)
+        get {
+            guard index >= 0, index / Self.chunkSize < chunkCount else { return 0 }
+            // Unsafe: the chunk is there by the line above, and has chunkSize cells.
+            return unsafe chunks[index / Self.chunkSize][index % Self.chunkSize]
+        }
+        @inline(__always)
+        set {
+            guard index >= 0, index / Self.chunkSize < chunkCount else { return }
+            // Unsafe: as in the getter.
+            unsafe chunks[index / Self.chunkSize][index % Self.chunkSize] = newValue
+        }
+    }
 }

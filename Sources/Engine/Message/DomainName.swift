@@ -1,59 +1,59 @@
 /// Domain names in wire form (RFC 1035 §3.1).
 enum DomainName {
-  /// Octets a name may have on the wire, the root label included (RFC 1035 §2.3.4).
-  static let maximumByteCount = 255
-  /// Octets a label may have (RFC 1035 §2.3.4).
-  static let maximumLabelByteCount = 63
+    /// Octets a name may have on the wire, the root label included (RFC 1035 §2.3.4).
+    static let maximumByteCount = 255
+    /// Octets a label may have (RFC 1035 §2.3.4).
+    static let maximumLabelByteCount = 63
 
-  /// The length of the uncompressed name that starts at `offset`.
-  ///
-  /// A compression pointer is refused: in a question, the first name of a message, it could only point into the
-  /// header or at itself, and ldns would follow it 65,535 times.
-  ///
-  /// - Returns: the octets of the name with its root label; `nil` when it is cut off, too long or compressed.
-  @inline(__always)
-  static func uncompressedByteCount(in message: RawSpan, at offset: Int) -> Int? {
-    var position = offset
-    while let length = message.octet(at: position) {
-      if length == 0 { return position &+ 1 &- offset }
-      guard length <= maximumLabelByteCount else { return nil }
-      position &+= 1 &+ Int(length)
-      guard position &- offset < maximumByteCount else { return nil }
+    /// The length of the uncompressed name that starts at `offset`.
+    ///
+    /// A compression pointer is refused: in a question, the first name of a message, it could only point into the
+    /// header or at itself, and ldns would follow it 65,535 times.
+    ///
+    /// - Returns: the octets of the name with its root label; `nil` when it is cut off, too long or compressed.
+    @inline(__always)
+    static func uncompressedByteCount(in message: RawSpan, at offset: Int) -> Int? {
+        var position = offset
+        while let length = message.octet(at: position) {
+            if length == 0 { return position &+ 1 &- offset }
+            guard length <= maximumLabelByteCount else { return nil }
+            position &+= 1 &+ Int(length)
+            guard position &- offset < maximumByteCount else { return nil }
+        }
+        return nil
     }
-    return nil
-  }
 
-  /// Where a name stands in a zone.
-  struct Position {
-    /// Octets of the labels above the zone's origin; 0 for the origin itself.
-    var relativeByteCount: Int
-    /// How many labels these are.
-    var labelCount: Int
-    /// Where the last of them (the one next to the origin) starts.
-    var lastLabelOffset: Int
-  }
+    /// Where a name stands in a zone.
+    struct Position {
+        /// Octets of the labels above the zone's origin; 0 for the origin itself.
+        var relativeByteCount: Int
+        /// How many labels these are.
+        var labelCount: Int
+        /// Where the last of them (the one next to the origin) starts.
+        var lastLabelOffset: Int
+    }
 
-  /// Finds where `name` stands in the zone of `origin`.
-  ///
-  /// - Parameters:
-  ///   - name: an uncompressed name in lower case.
-  ///   - origin: the zone's name, likewise.
-  /// - Returns: `nil` when the name is not in the zone.
-  @inline(__always)
-  static func position(of name: RawSpan, in origin: RawSpan) -> Position? {
-    let relative = name.byteCount &- origin.byteCount
-    var position = Position(relativeByteCount: relative, labelCount: 0, lastLabelOffset: 0)
-    var offset = 0
-    // Only a label boundary counts: the origin's octets may also stand inside a label.
-    while offset < relative {
-      guard let length = name.octet(at: offset), length > 0 else { return nil }
-      position.labelCount &+= 1
-      position.lastLabelOffset = offset
-      offset &+= 1 &+ Int(length)
+    /// Finds where `name` stands in the zone of `origin`.
+    ///
+    /// - Parameters:
+    ///   - name: an uncompressed name in lower case.
+    ///   - origin: the zone's name, likewise.
+    /// - Returns: `nil` when the name is not in the zone.
+    @inline(__always)
+    static func position(of name: RawSpan, in origin: RawSpan) -> Position? {
+        let relative = name.byteCount &- origin.byteCount
+        var position = Position(relativeByteCount: relative, labelCount: 0, lastLabelOffset: 0)
+        var offset = 0
+        // Only a label boundary counts: the origin's octets may also stand inside a label.
+        while offset < relative {
+            guard let length = name.octet(at: offset), length > 0 else { return nil }
+            position.labelCount &+= 1
+            position.lastLabelOffset = offset
+            offset &+= 1 &+ Int(length)
+        }
+        guard offset == relative, name.extracting(relative...).hasSameOctets(as: origin) else {
+            return nil
+        }
+        return position
     }
-    guard offset == relative, name.extracting(relative...).hasSameOctets(as: origin) else {
-      return nil
-    }
-    return position
-  }
 }

@@ -1,93 +1,92 @@
 /// What a query's OPT record says (RFC 6891 §6.1).
 struct EDNS {
-  /// The version that this server speaks.
-  static let version: UInt8 = 0
-  /// Octets of an OPT record without options.
-  static let byteCount = 11
-  /// Records that a query may have behind its question: OPT, TSIG and some to spare.
-  static let maximumAdditionalRecords = 8
+    /// The version that this server speaks.
+    static let version: UInt8 = 0
+    /// Octets of an OPT record without options.
+    static let byteCount = 11
+    /// Records that a query may have behind its question: OPT, TSIG and some to spare.
+    static let maximumAdditionalRecords = 8
 
-  /// The largest UDP payload the client takes, in octets.
-  var payload: UInt16
-  /// The version the client speaks.
-  var version: UInt8
-  /// DO: the client understands DNSSEC (RFC 3225).
-  var dnssecOK: Bool
+    /// The largest UDP payload the client takes, in octets.
+    var payload: UInt16
+    /// The version the client speaks.
+    var version: UInt8
+    /// DO: the client understands DNSSEC (RFC 3225).
+    var dnssecOK: Bool
 
-  /// What stands behind a query's question.
-  enum Reading {
-    /// No OPT record.
-    case none
-    /// One OPT record.
-    case present(EDNS)
-    /// Not a valid rest of a query.
-    case malformed
-  }
-
-  /// Reads the records behind the question.
-  ///
-  /// Written by hand rather than with ldns, which needs the whole message unpacked for it; a differential test
-  /// holds it against `ldns_wire2pkt`.
-  ///
-  /// - Parameters:
-  ///   - recordCount: how many records the header promises.
-  ///   - offset: where they start.
-  @inline(__always)
-  static func read(_ message: RawSpan, recordCount: Int, from offset: Int) -> Reading {
-    if recordCount == 0 { return offset == message.byteCount ? .none : .malformed }
-    return readRecords(message, recordCount: recordCount, from: offset)
-  }
-
-  private static func readRecords(_ message: RawSpan, recordCount: Int, from start: Int) -> Reading
-  {
-    guard recordCount <= maximumAdditionalRecords else { return .malformed }
-    var found: EDNS?
-    var offset = start
-    for _ in 0..<recordCount {
-      let owner = offset
-      guard let fixed = skipName(in: message, at: offset),
-        let type = message.uint16(at: fixed),
-        let payload = message.uint16(at: fixed + 2),
-        let extended = message.uint32(at: fixed + 4),
-        let length = message.uint16(at: fixed + 8)
-      else { return .malformed }
-      offset = fixed + 10 + Int(length)
-      guard offset <= message.byteCount else { return .malformed }
-      guard RecordType(rawValue: type) == .opt else { continue }
-      // RFC 6891 §6.1.1: one OPT at most; §6.1.2: its owner is the root.
-      guard found == nil, fixed == owner + 1,
-        hasWellFormedOptions(message.extracting((fixed + 10)..<offset))
-      else { return .malformed }
-      found = EDNS(
-        payload: payload,
-        version: UInt8(truncatingIfNeeded: extended >> 16),
-        dnssecOK: extended & 0x8000 != 0
-      )
+    /// What stands behind a query's question.
+    enum Reading {
+        /// No OPT record.
+        case none
+        /// One OPT record.
+        case present(EDNS)
+        /// Not a valid rest of a query.
+        case malformed
     }
-    guard offset == message.byteCount else { return .malformed }
-    return found.map(Reading.present) ?? .none
-  }
 
-  /// Where the name at `offset` ends; it may end in a compression pointer, which is not followed.
-  private static func skipName(in message: RawSpan, at offset: Int) -> Int? {
-    var position = offset
-    while let length = message.octet(at: position) {
-      if length == 0 { return position + 1 }
-      if length >= 0xC0 { return position + 2 <= message.byteCount ? position + 2 : nil }
-      guard length <= DomainName.maximumLabelByteCount else { return nil }
-      position += 1 + Int(length)
-      guard position - offset < DomainName.maximumByteCount else { return nil }
+    /// Reads the records behind the question.
+    ///
+    /// Written by hand rather than with ldns, which needs the whole message unpacked for it; a differential test
+    /// holds it against `ldns_wire2pkt`.
+    ///
+    /// - Parameters:
+    ///   - recordCount: how many records the header promises.
+    ///   - offset: where they start.
+    @inline(__always)
+    static func read(_ message: RawSpan, recordCount: Int, from offset: Int) -> Reading {
+        if recordCount == 0 { return offset == message.byteCount ? .none : .malformed }
+        return readRecords(message, recordCount: recordCount, from: offset)
     }
-    return nil
-  }
 
-  /// Whether `rdata` is a row of {code, length, data} (RFC 6891 §6.1.2). The options themselves are ignored.
-  private static func hasWellFormedOptions(_ rdata: RawSpan) -> Bool {
-    var offset = 0
-    while offset < rdata.byteCount {
-      guard let length = rdata.uint16(at: offset + 2) else { return false }
-      offset += 4 + Int(length)
+    private static func readRecords(_ message: RawSpan, recordCount: Int, from start: Int) -> Reading {
+        guard recordCount <= maximumAdditionalRecords else { return .malformed }
+        var found: EDNS?
+        var offset = start
+        for _ in 0..<recordCount {
+            let owner = offset
+            guard let fixed = skipName(in: message, at: offset),
+                let type = message.uint16(at: fixed),
+                let payload = message.uint16(at: fixed + 2),
+                let extended = message.uint32(at: fixed + 4),
+                let length = message.uint16(at: fixed + 8)
+            else { return .malformed }
+            offset = fixed + 10 + Int(length)
+            guard offset <= message.byteCount else { return .malformed }
+            guard RecordType(rawValue: type) == .opt else { continue }
+            // RFC 6891 §6.1.1: one OPT at most; §6.1.2: its owner is the root.
+            guard found == nil, fixed == owner + 1,
+                hasWellFormedOptions(message.extracting((fixed + 10)..<offset))
+            else { return .malformed }
+            found = EDNS(
+                payload: payload,
+                version: UInt8(truncatingIfNeeded: extended >> 16),
+                dnssecOK: extended & 0x8000 != 0
+            )
+        }
+        guard offset == message.byteCount else { return .malformed }
+        return found.map(Reading.present) ?? .none
     }
-    return offset == rdata.byteCount
-  }
+
+    /// Where the name at `offset` ends; it may end in a compression pointer, which is not followed.
+    private static func skipName(in message: RawSpan, at offset: Int) -> Int? {
+        var position = offset
+        while let length = message.octet(at: position) {
+            if length == 0 { return position + 1 }
+            if length >= 0xC0 { return position + 2 <= message.byteCount ? position + 2 : nil }
+            guard length <= DomainName.maximumLabelByteCount else { return nil }
+            position += 1 + Int(length)
+            guard position - offset < DomainName.maximumByteCount else { return nil }
+        }
+        return nil
+    }
+
+    /// Whether `rdata` is a row of {code, length, data} (RFC 6891 §6.1.2). The options themselves are ignored.
+    private static func hasWellFormedOptions(_ rdata: RawSpan) -> Bool {
+        var offset = 0
+        while offset < rdata.byteCount {
+            guard let length = rdata.uint16(at: offset + 2) else { return false }
+            offset += 4 + Int(length)
+        }
+        return offset == rdata.byteCount
+    }
 }

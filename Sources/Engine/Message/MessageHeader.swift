@@ -1,70 +1,70 @@
 /// The header of a query (RFC 1035 §4.1.1).
 struct MessageHeader {
-  /// Octets of a header.
-  static let byteCount = 12
+    /// Octets of a header.
+    static let byteCount = 12
 
-  let id: UInt16
-  let flags: UInt16
-  let questionCount: UInt16
-  let answerCount: UInt16
-  let authorityCount: UInt16
-  let additionalCount: UInt16
+    let id: UInt16
+    let flags: UInt16
+    let questionCount: UInt16
+    let answerCount: UInt16
+    let authorityCount: UInt16
+    let additionalCount: UInt16
 
-  /// Reads the header; `nil` when `message` is too short to have one.
-  @inline(__always)
-  init?(_ message: RawSpan) {
-    guard
-      let id = message.uint16(at: 0),
-      let flags = message.uint16(at: 2),
-      let questionCount = message.uint16(at: 4),
-      let answerCount = message.uint16(at: 6),
-      let authorityCount = message.uint16(at: 8),
-      let additionalCount = message.uint16(at: 10)
-    else { return nil }
-    self.id = id
-    self.flags = flags
-    self.questionCount = questionCount
-    self.answerCount = answerCount
-    self.authorityCount = authorityCount
-    self.additionalCount = additionalCount
-  }
+    /// Reads the header; `nil` when `message` is too short to have one.
+    @inline(__always)
+    init?(_ message: RawSpan) {
+        guard
+            let id = message.uint16(at: 0),
+            let flags = message.uint16(at: 2),
+            let questionCount = message.uint16(at: 4),
+            let answerCount = message.uint16(at: 6),
+            let authorityCount = message.uint16(at: 8),
+            let additionalCount = message.uint16(at: 10)
+        else { return nil }
+        self.id = id
+        self.flags = flags
+        self.questionCount = questionCount
+        self.answerCount = answerCount
+        self.authorityCount = authorityCount
+        self.additionalCount = additionalCount
+    }
 
-  /// QR: this is a response.
-  var isResponse: Bool { flags & HeaderFlags.response != 0 }
+    /// QR: this is a response.
+    var isResponse: Bool { flags & HeaderFlags.response != 0 }
 
-  /// The kind of query; 0 is QUERY.
-  var opcode: UInt16 { flags >> 11 & 0xF }
+    /// The kind of query; 0 is QUERY.
+    var opcode: UInt16 { flags >> 11 & 0xF }
 
-  /// What a response repeats of the query's flags: opcode and RD (RFC 1035 §4.1.1), CD (RFC 4035 §3.1.6).
-  var echoedFlags: UInt16 {
-    flags & (HeaderFlags.opcode | HeaderFlags.recursionDesired | HeaderFlags.checkingDisabled)
-  }
+    /// What a response repeats of the query's flags: opcode and RD (RFC 1035 §4.1.1), CD (RFC 4035 §3.1.6).
+    var echoedFlags: UInt16 {
+        flags & (HeaderFlags.opcode | HeaderFlags.recursionDesired | HeaderFlags.checkingDisabled)
+    }
 }
 
 /// The bits of the header's second word (RFC 1035 §4.1.1, RFC 4035 §3.2).
 enum HeaderFlags {
-  static let response: UInt16 = 0x8000
-  static let opcode: UInt16 = 0x7800
-  static let authoritative: UInt16 = 0x0400
-  static let truncated: UInt16 = 0x0200
-  static let recursionDesired: UInt16 = 0x0100
-  static let checkingDisabled: UInt16 = 0x0010
+    static let response: UInt16 = 0x8000
+    static let opcode: UInt16 = 0x7800
+    static let authoritative: UInt16 = 0x0400
+    static let truncated: UInt16 = 0x0200
+    static let recursionDesired: UInt16 = 0x0100
+    static let checkingDisabled: UInt16 = 0x0010
 }
 
 /// Response codes (RFC 1035 §4.1.1, RFC 6891 §9).
 enum ResponseCode {
-  static let noError: UInt16 = 0
-  static let formatError: UInt16 = 1
-  static let serverFailure: UInt16 = 2
-  static let nameError: UInt16 = 3
-  static let notImplemented: UInt16 = 4
-  static let refused: UInt16 = 5
-  /// Extended: its upper eight bits go into the OPT record.
-  static let badVersion: UInt16 = 16
+    static let noError: UInt16 = 0
+    static let formatError: UInt16 = 1
+    static let serverFailure: UInt16 = 2
+    static let nameError: UInt16 = 3
+    static let notImplemented: UInt16 = 4
+    static let refused: UInt16 = 5
+    /// Extended: its upper eight bits go into the OPT record.
+    static let badVersion: UInt16 = 16
 }
 
 /// Classes of records (RFC 1035 §3.2.4).
 enum RecordClass {
-  static let internet: UInt16 = 1
-  static let chaos: UInt16 = 3
+    static let internet: UInt16 = 1
+    static let chaos: UInt16 = 3
 }

@@ -3,118 +3,118 @@ import CEvent
 // Reading and writing network octets through spans. Every function checks its bounds before it touches memory.
 
 extension RawSpan {
-  /// The octet at `offset`; `nil` beyond the end.
-  @inline(__always)
-  func octet(at offset: Int) -> UInt8? {
-    guard offset >= 0, offset < byteCount else { return nil }
-    // Unsafe: one octet, within bounds by the line above.
-    return unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self)
-  }
-
-  /// The 16-bit number in network order at `offset`; `nil` beyond the end.
-  @inline(__always)
-  func uint16(at offset: Int) -> UInt16? {
-    guard offset >= 0, offset <= byteCount &- 2 else { return nil }
-    // Unsafe: two octets, within bounds by the line above; no alignment is assumed.
-    return UInt16(
-      bigEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt16.self))
-  }
-
-  /// The 32-bit number in network order at `offset`; `nil` beyond the end.
-  @inline(__always)
-  func uint32(at offset: Int) -> UInt32? {
-    guard offset >= 0, offset <= byteCount &- 4 else { return nil }
-    // Unsafe: four octets, within bounds by the line above; no alignment is assumed.
-    return UInt32(
-      bigEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self))
-  }
-
-  /// Whether both hold the same octets.
-  @inline(__always)
-  func hasSameOctets(as other: RawSpan) -> Bool {
-    guard byteCount == other.byteCount else { return false }
-    // Unsafe: memcmp reads `byteCount` octets of both, and both have as many.
-    return unsafe withUnsafeBytes { mine in
-      unsafe other.withUnsafeBytes { theirs in
-        guard let mine = mine.baseAddress, let theirs = theirs.baseAddress else { return true }
-        return unsafe memcmp(mine, theirs, byteCount) == 0
-      }
+    /// The octet at `offset`; `nil` beyond the end.
+    @inline(__always)
+    func octet(at offset: Int) -> UInt8? {
+        guard offset >= 0, offset < byteCount else { return nil }
+        // Unsafe: one octet, within bounds by the line above.
+        return unsafe unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self)
     }
-  }
 
-  /// The octets as an array.
-  var array: [UInt8] {
-    // Unsafe: the buffer is copied before it ends.
-    unsafe withUnsafeBytes { unsafe [UInt8]($0) }
-  }
+    /// The 16-bit number in network order at `offset`; `nil` beyond the end.
+    @inline(__always)
+    func uint16(at offset: Int) -> UInt16? {
+        guard offset >= 0, offset <= byteCount &- 2 else { return nil }
+        // Unsafe: two octets, within bounds by the line above; no alignment is assumed.
+        return UInt16(
+            bigEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt16.self))
+    }
+
+    /// The 32-bit number in network order at `offset`; `nil` beyond the end.
+    @inline(__always)
+    func uint32(at offset: Int) -> UInt32? {
+        guard offset >= 0, offset <= byteCount &- 4 else { return nil }
+        // Unsafe: four octets, within bounds by the line above; no alignment is assumed.
+        return UInt32(
+            bigEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self))
+    }
+
+    /// Whether both hold the same octets.
+    @inline(__always)
+    func hasSameOctets(as other: RawSpan) -> Bool {
+        guard byteCount == other.byteCount else { return false }
+        // Unsafe: memcmp reads `byteCount` octets of both, and both have as many.
+        return unsafe withUnsafeBytes { mine in
+            unsafe other.withUnsafeBytes { theirs in
+                guard let mine = mine.baseAddress, let theirs = theirs.baseAddress else { return true }
+                return unsafe memcmp(mine, theirs, byteCount) == 0
+            }
+        }
+    }
+
+    /// The octets as an array.
+    var array: [UInt8] {
+        // Unsafe: the buffer is copied before it ends.
+        unsafe withUnsafeBytes { unsafe [UInt8]($0) }
+    }
 }
 
 extension OutputRawSpan {
-  /// Appends the octets of `source`; none when they don't fit.
-  ///
-  /// - Returns: whether they fitted.
-  @inline(__always)
-  @discardableResult
-  @_lifetime(self: copy self)
-  mutating func append(octets source: RawSpan) -> Bool {
-    let count = source.byteCount
-    guard count <= freeCapacity else { return false }
-    // Unsafe: `count` octets are free behind those initialized, and `source` has as many; they can't overlap,
-    // for this span is held exclusively.
-    unsafe withUnsafeMutableBytes { buffer, initialized in
-      unsafe source.withUnsafeBytes { source in
-        guard let target = buffer.baseAddress, let source = source.baseAddress else { return }
-        unsafe (target + initialized).copyMemory(from: source, byteCount: count)
-      }
-      initialized &+= count
+    /// Appends the octets of `source`; none when they don't fit.
+    ///
+    /// - Returns: whether they fitted.
+    @inline(__always)
+    @discardableResult
+    @_lifetime(self: copy self)
+    mutating func append(octets source: RawSpan) -> Bool {
+        let count = source.byteCount
+        guard count <= freeCapacity else { return false }
+        // Unsafe: `count` octets are free behind those initialized, and `source` has as many; they can't overlap,
+        // for this span is held exclusively.
+        unsafe withUnsafeMutableBytes { buffer, initialized in
+            unsafe source.withUnsafeBytes { source in
+                guard let target = buffer.baseAddress, let source = source.baseAddress else { return }
+                unsafe (target + initialized).copyMemory(from: source, byteCount: count)
+            }
+            initialized &+= count
+        }
+        return true
     }
-    return true
-  }
 
-  /// Appends `value` in network order; nothing when it doesn't fit.
-  @inline(__always)
-  @_lifetime(self: copy self)
-  mutating func append(bigEndian value: UInt16) {
-    guard freeCapacity >= 2 else { return }
-    // Unsafe: any two octets are a UInt16; they fit by the line above.
-    unsafe append(value.bigEndian, as: UInt16.self)
-  }
-
-  /// Appends `value` in network order; nothing when it doesn't fit.
-  @inline(__always)
-  @_lifetime(self: copy self)
-  mutating func append(bigEndian value: UInt32) {
-    guard freeCapacity >= 4 else { return }
-    // Unsafe: any four octets are a UInt32; they fit by the line above.
-    unsafe append(value.bigEndian, as: UInt32.self)
-  }
-
-  /// Replaces the two octets at `offset` by `value` in network order; does nothing where none are written yet.
-  @inline(__always)
-  @_lifetime(self: copy self)
-  mutating func replace(at offset: Int, bigEndian value: UInt16) {
-    guard offset >= 0, offset <= byteCount &- 2 else { return }
-    // Unsafe: two octets that are initialized, by the line above; no alignment is assumed.
-    unsafe withUnsafeMutableBytes { buffer, _ in
-      unsafe buffer.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt16.self)
+    /// Appends `value` in network order; nothing when it doesn't fit.
+    @inline(__always)
+    @_lifetime(self: copy self)
+    mutating func append(bigEndian value: UInt16) {
+        guard freeCapacity >= 2 else { return }
+        // Unsafe: any two octets are a UInt16; they fit by the line above.
+        unsafe append(value.bigEndian, as: UInt16.self)
     }
-  }
+
+    /// Appends `value` in network order; nothing when it doesn't fit.
+    @inline(__always)
+    @_lifetime(self: copy self)
+    mutating func append(bigEndian value: UInt32) {
+        guard freeCapacity >= 4 else { return }
+        // Unsafe: any four octets are a UInt32; they fit by the line above.
+        unsafe append(value.bigEndian, as: UInt32.self)
+    }
+
+    /// Replaces the two octets at `offset` by `value` in network order; does nothing where none are written yet.
+    @inline(__always)
+    @_lifetime(self: copy self)
+    mutating func replace(at offset: Int, bigEndian value: UInt16) {
+        guard offset >= 0, offset <= byteCount &- 2 else { return }
+        // Unsafe: two octets that are initialized, by the line above; no alignment is assumed.
+        unsafe withUnsafeMutableBytes { buffer, _ in
+            unsafe buffer.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt16.self)
+        }
+    }
 }
 
 extension [UInt8] {
-  /// The array's octets.
-  var rawSpan: RawSpan {
-    @inline(__always)
-    @_lifetime(borrow self)
-    get {
-      // Unsafe only for types with padding; octets have none.
-      unsafe span.bytes
+    /// The array's octets.
+    var rawSpan: RawSpan {
+        @inline(__always)
+        @_lifetime(borrow self)
+        get {
+            // Unsafe only for types with padding; octets have none.
+            unsafe span.bytes
+        }
     }
-  }
 
-  /// Appends the octets of `source`.
-  mutating func append(octets source: RawSpan) {
-    // Unsafe: the buffer is copied before it ends.
-    unsafe source.withUnsafeBytes { unsafe append(contentsOf: $0) }
-  }
+    /// Appends the octets of `source`.
+    mutating func append(octets source: RawSpan) {
+        // Unsafe: the buffer is copied before it ends.
+        unsafe source.withUnsafeBytes { unsafe append(contentsOf: $0) }
+    }
 }

@@ -1,33 +1,33 @@
 /// A record type (IANA "Resource Record (RR) TYPEs").
 public struct RecordType: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
-  /// The type's number.
-  public var rawValue: UInt16
+    /// The type's number.
+    public var rawValue: UInt16
 
-  /// The type of that number.
-  public init(rawValue: UInt16) {
-    self.rawValue = rawValue
-  }
+    /// The type of that number.
+    public init(rawValue: UInt16) {
+        self.rawValue = rawValue
+    }
 
-  /// An IPv4 address (RFC 1035 §3.4.1).
-  public static let a = RecordType(rawValue: 1)
-  /// An authoritative name server (RFC 1035 §3.3.11).
-  public static let ns = RecordType(rawValue: 2)
-  /// The start of a zone of authority (RFC 1035 §3.3.13).
-  public static let soa = RecordType(rawValue: 6)
-  /// Host information, the answer to ANY (RFC 8482 §4.2).
-  public static let hinfo = RecordType(rawValue: 13)
-  /// Text (RFC 1035 §3.3.14).
-  public static let txt = RecordType(rawValue: 16)
-  /// An IPv6 address (RFC 3596 §2.1).
-  public static let aaaa = RecordType(rawValue: 28)
-  /// The location of a service (RFC 2782).
-  public static let srv = RecordType(rawValue: 33)
-  /// The EDNS pseudo-record (RFC 6891 §6.1).
-  public static let opt = RecordType(rawValue: 41)
-  /// Incremental zone transfer (RFC 1995).
-  public static let ixfr = RecordType(rawValue: 251)
-  /// Zone transfer (RFC 5936).
-  public static let axfr = RecordType(rawValue: 252)
-  /// A request for all records (RFC 1035 §3.2.3, RFC 8482).
-  public static let any = RecordType(rawValue: 255)
+    /// An IPv4 address (RFC 1035 §3.4.1).
+    public static let a = RecordType(rawValue: 1)
+    /// An authoritative name server (RFC 1035 §3.3.11).
+    public static let ns = RecordType(rawValue: 2)
+    /// The start of a zone of authority (RFC 1035 §3.3.13).
+    public static let soa = RecordType(rawValue: 6)
+    /// Host information, the answer to ANY (RFC 8482 §4.2).
+    public static let hinfo = RecordType(rawValue: 13)
+    /// Text (RFC 1035 §3.3.14).
+    public static let txt = RecordType(rawValue: 16)
+    /// An IPv6 address (RFC 3596 §2.1).
+    public static let aaaa = RecordType(rawValue: 28)
+    /// The location of a service (RFC 2782).
+    public static let srv = RecordType(rawValue: 33)
+    /// The EDNS pseudo-record (RFC 6891 §6.1).
+    public static let opt = RecordType(rawValue: 41)
+    /// Incremental zone transfer (RFC 1995).
+    public static let ixfr = RecordType(rawValue: 251)
+    /// Zone transfer (RFC 5936).
+    public static let axfr = RecordType(rawValue: 252)
+    /// A request for all records (RFC 1035 §3.2.3, RFC 8482).
+    public static let any = RecordType(rawValue: 255)
 }

@@ -2,49 +2,49 @@ import CEvent
 
 /// Owns a file descriptor.
 struct Descriptor: ~Copyable {
-  let number: Int32
+    let number: Int32
 
-  /// - Parameter number: an open descriptor that nobody else closes.
-  init(owning number: Int32) {
-    self.number = number
-  }
+    /// - Parameter number: an open descriptor that nobody else closes.
+    init(owning number: Int32) {
+        self.number = number
+    }
 
-  deinit {
-    _ = close(number)
-  }
+    deinit {
+        _ = close(number)
+    }
 
-  /// Gives the descriptor away, open.
-  consuming func release() -> Int32 {
-    let number = number
-    discard self
-    return number
-  }
+    /// Gives the descriptor away, open.
+    consuming func release() -> Int32 {
+        let number = number
+        discard self
+        return number
+    }
 }
 
 /// A counter in the kernel that wakes whoever waits for it (eventfd(2)).
 final class WakeSignal: Sendable {
-  private let descriptor: Descriptor
+    private let descriptor: Descriptor
 
-  /// - Parameter blocking: whether ``consume()`` waits, and takes one signal at a time.
-  init(blocking: Bool) throws(EngineError) {
-    let flags = Int32(EFD_CLOEXEC) | Int32(blocking ? EFD_SEMAPHORE : EFD_NONBLOCK)
-    let number = eventfd(0, flags)
-    guard number >= 0 else { throw .resourceExhausted("file descriptors") }
-    descriptor = Descriptor(owning: number)
-  }
+    /// - Parameter blocking: whether ``consume()`` waits, and takes one signal at a time.
+    init(blocking: Bool) throws(EngineError) {
+        let flags = Int32(EFD_CLOEXEC) | Int32(blocking ? EFD_SEMAPHORE : EFD_NONBLOCK)
+        let number = eventfd(0, flags)
+        guard number >= 0 else { throw .resourceExhausted("file descriptors") }
+        descriptor = Descriptor(owning: number)
+    }
 
-  /// For an event loop to watch.
-  var descriptorNumber: Int32 { descriptor.number }
+    /// For an event loop to watch.
+    var descriptorNumber: Int32 { descriptor.number }
 
-  /// Wakes the other side.
-  func signal() {
-    _ = eventfd_write(descriptor.number, 1)
-  }
+    /// Wakes the other side.
+    func signal() {
+        _ = eventfd_write(descriptor.number, 1)
+    }
 
-  /// Takes what was signalled; waits for it if this blocks.
-  func consume() {
-    var value: eventfd_t = 0
-    // Unsafe: eight octets are written to `value`.
-    while unsafe eventfd_read(descriptor.number, &value) != 0, last_error() == EINTR {}
-  }
+    /// Takes what was signalled; waits for it if this blocks.
+    func consume() {
+        var value: eventfd_t = 0
+        // Unsafe: eight octets are written to `value`.
+        while unsafe eventfd_read(descriptor.number, &value) != 0, last_error() == EINTR {}
+    }
 }

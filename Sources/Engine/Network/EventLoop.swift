@@ -3,92 +3,96 @@ import CEvent
 /// A libevent loop: one for each worker, used by its thread alone.
 @safe
 final class EventLoop {
-  /// Unsafe to touch from another thread: the base is made without locks.
-  let base: OpaquePointer
+    /// Unsafe to touch from another thread: the base is made without locks.
+    let base: OpaquePointer
 
-  /// - Throws: ``EngineError/resourceExhausted(_:)`` when the system gives no epoll descriptor.
-  init() throws(EngineError) {
-    guard let configuration = unsafe event_config_new() else { throw .resourceExhausted("memory") }
-    defer { unsafe event_config_free(configuration) }
-    // Workers share nothing, so that no event of theirs needs a lock.
-    unsafe event_config_set_flag(configuration, Int32(EVENT_BASE_FLAG_NOLOCK.rawValue))
-    guard let base = unsafe event_base_new_with_config(configuration) else {
-      throw .resourceExhausted("file descriptors")
+    /// - Throws: ``EngineError/resourceExhausted(_:)`` when the system gives no epoll descriptor.
+    init() throws(EngineError) {
+        guard let configuration = unsafe event_config_new() else { throw .resourceExhausted("memory") }
+        defer { unsafe event_config_free(configuration) }
+        // Workers share nothing, so that no event of theirs needs a lock.
+        unsafe event_config_set_flag(configuration, Int32(EVENT_BASE_FLAG_NOLOCK.rawValue))
+        guard let base = unsafe event_base_new_with_config(configuration) else {
+            throw .resourceExhausted("file descriptors")
+        }
+        unsafe self.base = base
     }
-    unsafe self.base = base
-  }
 
-  deinit {
-    unsafe event_base_free(base)
-  }
+    deinit {
+        unsafe event_base_free(base)
+    }
 
-  /// Handles events until ``stop()``.
-  func run() {
-    // Unsafe: the base lives as long as this object.
-    unsafe event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
-  }
+    /// Handles events until ``stop()``.
+    func run() {
+        // Unsafe: the base lives as long as this object.
+        unsafe event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
+    }
 
-  /// Ends ``run()`` after the event that is being handled.
-  func stop() {
-    unsafe event_base_loopbreak(base)
-  }
+    /// Ends ``run()`` after the event that is being handled.
+    func stop() {
+        unsafe event_base_loopbreak(base)
+    }
 
-  /// The monotonic time.
-  var now: ContinuousClock.Instant { ContinuousClock.now }
+    /// The monotonic time.
+    var now: ContinuousClock.Instant { ContinuousClock.now }
 }
 
 /// Something that is told about events of one descriptor or of a timer. The event lives as long as the object.
 @safe
 class EventTarget {
-  private var event: OpaquePointer?
+    private var event: OpaquePointer?
+    /// Held, for an event must go before its loop does.
+    private var loop: EventLoop?
 
-  init() {}
+    init() {}
 
-  deinit {
-    cancel()
-  }
-
-  /// What is to be done; on the loop's thread.
-  func fire() {}
-
-  /// Fires whenever `descriptor` can be read.
-  final func watch(_ descriptor: Int32, on loop: EventLoop) throws(EngineError) {
-    try unsafe register(
-      event_new(loop.base, descriptor, Int16(EV_READ | EV_PERSIST), onEvent, context), after: nil)
-  }
-
-  /// Fires once after `delay`; called again, it replaces the delay.
-  final func schedule(after delay: Duration, on loop: EventLoop) throws(EngineError) {
-    if unsafe event == nil { unsafe event = event_new(loop.base, -1, 0, onEvent, context) }
-    try unsafe register(event, after: delay)
-  }
-
-  /// Fires no more.
-  final func cancel() {
-    // Unsafe: event_free removes the event first, and nothing uses it afterwards.
-    if let event = unsafe event { unsafe event_free(event) }
-    unsafe event = nil
-  }
-
-  /// Unretained: the event goes before the object does.
-  private var context: UnsafeMutableRawPointer { unsafe Unmanaged.passUnretained(self).toOpaque() }
-
-  private func register(_ event: OpaquePointer?, after delay: Duration?) throws(EngineError) {
-    unsafe self.event = event
-    guard let event = unsafe event else { throw .resourceExhausted("memory") }
-    var interval = timeval()
-    if let delay {
-      let (seconds, attoseconds) = delay.components
-      interval = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+    deinit {
+        cancel()
     }
-    let added = delay == nil ? unsafe event_add(event, nil) : unsafe event_add(event, &interval)
-    guard added == 0 else { throw .resourceExhausted("file descriptors") }
-  }
+
+    /// What is to be done; on the loop's thread.
+    func fire() {}
+
+    /// Fires whenever `descriptor` can be read.
+    final func watch(_ descriptor: Int32, on loop: EventLoop) throws(EngineError) {
+        self.loop = loop
+        try unsafe register(
+            event_new(loop.base, descriptor, Int16(EV_READ | EV_PERSIST), onEvent, context), after: nil)
+    }
+
+    /// Fires once after `delay`; called again, it replaces the delay.
+    final func schedule(after delay: Duration, on loop: EventLoop) throws(EngineError) {
+        self.loop = loop
+        if unsafe event == nil { unsafe event = event_new(loop.base, -1, 0, onEvent, context) }
+        try unsafe register(event, after: delay)
+    }
+
+    /// Fires no more.
+    final func cancel() {
+        // Unsafe: event_free removes the event first, and nothing uses it afterwards.
+        if let event = unsafe event { unsafe event_free(event) }
+        unsafe event = nil
+    }
+
+    /// Unretained: the event goes before the object does.
+    private var context: UnsafeMutableRawPointer { unsafe Unmanaged.passUnretained(self).toOpaque() }
+
+    private func register(_ event: OpaquePointer?, after delay: Duration?) throws(EngineError) {
+        unsafe self.event = event
+        guard let event = unsafe event else { throw .resourceExhausted("memory") }
+        var interval = timeval()
+        if let delay {
+            let (seconds, attoseconds) = delay.components
+            interval = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+        }
+        let added = delay == nil ? unsafe event_add(event, nil) : unsafe event_add(event, &interval)
+        guard added == 0 else { throw .resourceExhausted("file descriptors") }
+    }
 }
 
 @c private func onEvent(_ descriptor: Int32, _ what: Int16, _ context: UnsafeMutableRawPointer?) {
-  guard let context = unsafe context else { return }
-  // Unsafe: the object frees its event before it goes, so it is there. No reference is counted: this runs for every
-  // batch of queries.
-  unsafe Unmanaged<EventTarget>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.fire() }
+    guard let context = unsafe context else { return }
+    // Unsafe: the object frees its event before it goes, so it is there. No reference is counted: this runs for every
+    // batch of queries.
+    unsafe Unmanaged<EventTarget>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.fire() }
 }

@@ -3,161 +3,162 @@ import CEvent
 /// One TCP client: a libevent bufferevent, from which whole messages are taken and to which replies are written.
 @safe
 final class TCPConnection {
-  /// The client.
-  let client: IPAddress
-  /// When its last complete query came, or when it connected: a client that only trickles octets is idle.
-  private(set) var activeSince: ContinuousClock.Instant
-  private let stream: OpaquePointer
-  private unowned let service: TCPService
-  private var session: TCPSession
-  private var isClosed = false
+    /// The client.
+    let client: IPAddress
+    /// When its last complete query came, or when it connected: a client that only trickles octets is idle.
+    private(set) var activeSince: ContinuousClock.Instant
+    private let stream: OpaquePointer
+    private unowned let service: TCPService
+    /// Held, for the stream must go before its loop does.
+    private let loop: EventLoop
+    private var session: TCPSession
+    private var isClosed = false
 
-  /// - Parameter socket: a connected, non-blocking socket; closed with this connection, or here when this fails.
-  init?(socket: Int32, client: IPAddress, service: TCPService, maximumQueries: Int, loop: EventLoop)
-  {
-    // Replies are written whole; waiting for more to send would only delay them.
-    var noDelay: Int32 = 1
-    // Unsafe: the kernel reads four octets.
-    unsafe setsockopt(
-      socket, Int32(IPPROTO_TCP), TCP_NODELAY, &noDelay, socklen_t(MemoryLayout<Int32>.size))
-    guard
-      let stream = unsafe bufferevent_socket_new(
-        loop.base, socket, Int32(BEV_OPT_CLOSE_ON_FREE.rawValue))
-    else {
-      _ = CEvent.close(socket)
-      return nil
+    /// - Parameter socket: a connected, non-blocking socket; closed with this connection, or here when this fails.
+    init?(socket: Int32, client: IPAddress, service: TCPService, maximumQueries: Int, loop: EventLoop) {
+        // Replies are written whole; waiting for more to send would only delay them.
+        var noDelay: Int32 = 1
+        // Unsafe: the kernel reads four octets.
+        unsafe setsockopt(
+            socket, Int32(IPPROTO_TCP), TCP_NODELAY, &noDelay, socklen_t(MemoryLayout<Int32>.size))
+        guard
+            let stream = unsafe bufferevent_socket_new(
+                loop.base, socket, Int32(BEV_OPT_CLOSE_ON_FREE.rawValue))
+        else {
+            _ = CEvent.close(socket)
+            return nil
+        }
+        unsafe self.stream = stream
+        self.client = client
+        self.service = service
+        self.loop = loop
+        activeSince = loop.now
+        session = TCPSession(maximumQueries: maximumQueries)
+        // Unsafe: the callbacks get this object unretained; the service holds it until close(), which frees the stream
+        // and so ends the callbacks.
+        unsafe bufferevent_setcb(
+            stream, onRead, onWritten, onEnd, Unmanaged.passUnretained(self).toOpaque())
+        // One message of any length, and not much more.
+        unsafe bufferevent_setwatermark(
+            stream, Int16(EV_READ), 0, TCPFraming.prefixBytes + Responder.maximumMessage + 4096)
+        unsafe bufferevent_enable(stream, Int16(EV_READ | EV_WRITE))
     }
-    unsafe self.stream = stream
-    self.client = client
-    self.service = service
-    activeSince = loop.now
-    session = TCPSession(maximumQueries: maximumQueries)
-    // Unsafe: the callbacks get this object unretained; the service holds it until close(), which frees the stream
-    // and so ends the callbacks.
-    unsafe bufferevent_setcb(
-      stream, onRead, onWritten, onEnd, Unmanaged.passUnretained(self).toOpaque())
-    // One message of any length, and not much more.
-    unsafe bufferevent_setwatermark(
-      stream, Int16(EV_READ), 0, TCPFraming.prefixBytes + Responder.maximumMessage + 4096)
-    unsafe bufferevent_enable(stream, Int16(EV_READ | EV_WRITE))
-  }
 
-  /// Octets of replies that have not been sent.
-  private var pendingBytes: Int { unsafe evbuffer_get_length(bufferevent_get_output(stream)) }
+    /// Octets of replies that have not been sent.
+    private var pendingBytes: Int { unsafe evbuffer_get_length(bufferevent_get_output(stream)) }
 
-  /// Whether it waits for nothing but another query.
-  var isIdle: Bool { pendingBytes == 0 && !hasMessage }
+    /// Whether it waits for nothing but another query.
+    var isIdle: Bool { pendingBytes == 0 && !hasMessage }
 
-  private var nextStep: TCPFraming.Step {
-    let input = unsafe bufferevent_get_input(stream)
-    var prefix: UInt16 = 0
-    // Unsafe: at most two octets are copied into `prefix`.
-    unsafe evbuffer_copyout(input, &prefix, TCPFraming.prefixBytes)
-    return TCPFraming.next(
-      available: unsafe evbuffer_get_length(input), prefix: UInt16(bigEndian: prefix))
-  }
-
-  private var hasMessage: Bool {
-    if case .message = nextStep { true } else { false }
-  }
-
-  /// Answers what has arrived.
-  fileprivate func proceed() {
-    session.beginTurn()
-    while !isClosed {
-      let step = nextStep
-      if step == .invalid { return end() }
-      switch session.next(hasMessage: step != .incomplete, pendingBytes: pendingBytes) {
-      case .take:
-        guard case .message(let byteCount) = step else { return }
-        activeSince = service.touch(self)
-        guard answer(byteCount) else { return end() }
-        session.answered()
-      case .pause:
-        unsafe bufferevent_disable(stream, Int16(EV_READ))
-        return
-      case .yield:
-        unsafe bufferevent_trigger(
-          stream, Int16(EV_READ),
-          Int32(BEV_TRIG_DEFER_CALLBACKS.rawValue | BEV_TRIG_IGNORE_WATERMARKS.rawValue))
-        return
-      case .wait:
-        unsafe bufferevent_enable(stream, Int16(EV_READ))
-        return
-      case .closeWhenSent:
-        if pendingBytes == 0 { return end() }
-        unsafe bufferevent_disable(stream, Int16(EV_READ))
-        return
-      }
+    private var nextStep: TCPFraming.Step {
+        let input = unsafe bufferevent_get_input(stream)
+        var prefix: UInt16 = 0
+        // Unsafe: at most two octets are copied into `prefix`.
+        unsafe evbuffer_copyout(input, &prefix, TCPFraming.prefixBytes)
+        return TCPFraming.next(
+            available: unsafe evbuffer_get_length(input), prefix: UInt16(bigEndian: prefix))
     }
-  }
 
-  /// Answers the first message.
-  ///
-  /// - Returns: `false` without memory.
-  private func answer(_ byteCount: Int) -> Bool {
-    let input = unsafe bufferevent_get_input(stream)
-    let frame = TCPFraming.prefixBytes + byteCount
-    // Unsafe: evbuffer_pullup makes the first `frame` octets, which are there, lie in a row; they stay until they are
-    // drained, after the reply is written.
-    guard let start = unsafe evbuffer_pullup(input, frame) else { return false }
-    let query = unsafe RawSpan(_unsafeStart: start + TCPFraming.prefixBytes, byteCount: byteCount)
-    let written = service.respond(to: query) { reply in
-      var length = UInt16(truncatingIfNeeded: reply.byteCount).bigEndian
-      // Unsafe: libevent copies the octets.
-      return unsafe bufferevent_write(stream, &length, TCPFraming.prefixBytes) == 0
-        && reply.withUnsafeBytes { unsafe bufferevent_write(stream, $0.baseAddress, $0.count) == 0 }
+    private var hasMessage: Bool {
+        if case .message = nextStep { true } else { false }
     }
-    unsafe evbuffer_drain(input, frame)
-    return written ?? true
-  }
 
-  /// The replies have been sent: take more queries.
-  fileprivate func written() {
-    proceed()
-  }
-
-  /// The client has closed its side, or the connection broke.
-  fileprivate func ended(_ what: Int16) {
-    guard Int32(what) & BEV_EVENT_EOF != 0, Int32(what) & BEV_EVENT_READING != 0 else {
-      return end()
+    /// Answers what has arrived.
+    fileprivate func proceed() {
+        session.beginTurn()
+        while !isClosed {
+            let step = nextStep
+            if step == .invalid { return end() }
+            switch session.next(hasMessage: step != .incomplete, pendingBytes: pendingBytes) {
+            case .take:
+                guard case .message(let byteCount) = step else { return }
+                activeSince = service.touch(self)
+                guard answer(byteCount) else { return end() }
+                session.answered()
+            case .pause:
+                unsafe bufferevent_disable(stream, Int16(EV_READ))
+                return
+            case .yield:
+                unsafe bufferevent_trigger(
+                    stream, Int16(EV_READ),
+                    Int32(BEV_TRIG_DEFER_CALLBACKS.rawValue | BEV_TRIG_IGNORE_WATERMARKS.rawValue))
+                return
+            case .wait:
+                unsafe bufferevent_enable(stream, Int16(EV_READ))
+                return
+            case .closeWhenSent:
+                if pendingBytes == 0 { return end() }
+                unsafe bufferevent_disable(stream, Int16(EV_READ))
+                return
+            }
+        }
     }
-    session.endInput()
-    proceed()
-  }
 
-  /// Takes no more queries than those received, and closes when they are answered.
-  func drain() {
-    session.endInput()
-    proceed()
-  }
+    /// Answers the first message.
+    ///
+    /// - Returns: `false` without memory.
+    private func answer(_ byteCount: Int) -> Bool {
+        let input = unsafe bufferevent_get_input(stream)
+        let frame = TCPFraming.prefixBytes + byteCount
+        // Unsafe: evbuffer_pullup makes the first `frame` octets, which are there, lie in a row; they stay until they are
+        // drained, after the reply is written.
+        guard let start = unsafe evbuffer_pullup(input, frame) else { return false }
+        let query = unsafe RawSpan(_unsafeStart: start + TCPFraming.prefixBytes, byteCount: byteCount)
+        let written = service.respond(to: query) { reply in
+            var length = UInt16(truncatingIfNeeded: reply.byteCount).bigEndian
+            // Unsafe: libevent copies the octets.
+            return unsafe bufferevent_write(stream, &length, TCPFraming.prefixBytes) == 0
+                && reply.withUnsafeBytes { unsafe bufferevent_write(stream, $0.baseAddress, $0.count) == 0 }
+        }
+        unsafe evbuffer_drain(input, frame)
+        return written ?? true
+    }
 
-  private func end() {
-    service.close(self)
-  }
+    /// The replies have been sent: take more queries.
+    fileprivate func written() {
+        proceed()
+    }
 
-  /// Closes the socket. Called by the service alone, once.
-  func close() {
-    guard !isClosed else { return }
-    isClosed = true
-    unsafe bufferevent_free(stream)
-  }
+    /// The client has closed its side, or the connection broke.
+    fileprivate func ended(_ what: Int16) {
+        guard Int32(what) & BEV_EVENT_EOF != 0, Int32(what) & BEV_EVENT_READING != 0 else {
+            return end()
+        }
+        session.endInput()
+        proceed()
+    }
+
+    /// Takes no more queries than those received, and closes when they are answered.
+    func drain() {
+        session.endInput()
+        proceed()
+    }
+
+    private func end() {
+        service.close(self)
+    }
+
+    /// Closes the socket. Called by the service alone, once.
+    func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        unsafe bufferevent_free(stream)
+    }
 }
 
 // Unsafe in the callbacks: the object is there, see init; it is retained, for handling may end it.
 
 @c private func onRead(_ stream: OpaquePointer?, _ context: UnsafeMutableRawPointer?) {
-  guard let context = unsafe context else { return }
-  unsafe Unmanaged<TCPConnection>.fromOpaque(context).takeUnretainedValue().proceed()
+    guard let context = unsafe context else { return }
+    unsafe Unmanaged<TCPConnection>.fromOpaque(context).takeUnretainedValue().proceed()
 }
 
 @c private func onWritten(_ stream: OpaquePointer?, _ context: UnsafeMutableRawPointer?) {
-  guard let context = unsafe context else { return }
-  unsafe Unmanaged<TCPConnection>.fromOpaque(context).takeUnretainedValue().written()
+    guard let context = unsafe context else { return }
+    unsafe Unmanaged<TCPConnection>.fromOpaque(context).takeUnretainedValue().written()
 }
 
-@c private func onEnd(_ stream: OpaquePointer?, _ what: Int16, _ context: UnsafeMutableRawPointer?)
-{
-  guard let context = unsafe context else { return }
-  unsafe Unmanaged<TCPConnection>.fromOpaque(context).takeUnretainedValue().ended(what)
+@c private func onEnd(_ stream: OpaquePointer?, _ what: Int16, _ context: UnsafeMutableRawPointer?) {
+    guard let context = unsafe context else { return }
+    unsafe Unmanaged<TCPConnection>.fromOpaque(context).takeUnretainedValue().ended(what)
 }

@@ -5,139 +5,139 @@ import CEvent
 /// Everything is allocated once. What the kernel leaves as it is, is set once.
 @safe
 final class UDPBatch {
-  /// Datagrams of a batch.
-  static let capacity = 64
-  /// The longest query over UDP; a longer one arrives cut off, and is malformed then.
-  static let queryBytes = 2048
+    /// Datagrams of a batch.
+    static let capacity = 64
+    /// The longest query over UDP; a longer one arrives cut off, and is malformed then.
+    static let queryBytes = 2048
 
-  /// Distances of the buffers: no power of two, or all would fall into the same few sets of the processor's cache.
-  private static let queryStride = queryBytes + 64
-  private static let addressStride = 32
-  private static let controlStride = 64
+    /// Distances of the buffers: no power of two, or all would fall into the same few sets of the processor's cache.
+    private static let queryStride = queryBytes + 64
+    private static let addressStride = 32
+    private static let controlStride = 64
 
-  private let replyBytes: Int
-  private let replyStride: Int
-  private let block: UnsafeMutableRawPointer
-  private let queries: UnsafeMutableRawPointer
-  private let replies: UnsafeMutableRawPointer
-  private let addresses: UnsafeMutableRawPointer
-  private let controls: UnsafeMutableRawPointer
-  private let vectors: UnsafeMutablePointer<iovec>
-  private let received: UnsafeMutablePointer<mmsghdr>
-  private let outgoing: UnsafeMutablePointer<mmsghdr>
-  private let hasControls: Bool
-  private var outgoingCount = 0
+    private let replyBytes: Int
+    private let replyStride: Int
+    private let block: UnsafeMutableRawPointer
+    private let queries: UnsafeMutableRawPointer
+    private let replies: UnsafeMutableRawPointer
+    private let addresses: UnsafeMutableRawPointer
+    private let controls: UnsafeMutableRawPointer
+    private let vectors: UnsafeMutablePointer<iovec>
+    private let received: UnsafeMutablePointer<mmsghdr>
+    private let outgoing: UnsafeMutablePointer<mmsghdr>
+    private let hasControls: Bool
+    private var outgoingCount = 0
 
-  /// - Parameters:
-  ///   - replyBytes: the longest reply.
-  ///   - isIPv4: the family of the socket's addresses.
-  ///   - hasControls: whether each datagram tells the address it was sent to, and is to be answered from it.
-  init(replyBytes: Int, isIPv4: Bool, hasControls: Bool) {
-    self.replyBytes = replyBytes
-    self.hasControls = hasControls
-    replyStride = (replyBytes + 127) / 64 * 64 | 64
-    let count = Self.capacity
-    let bufferBytes = Self.queryStride + replyStride + Self.addressStride + Self.controlStride
-    let headerBytes = unsafe 2 * MemoryLayout<mmsghdr>.stride + 2 * MemoryLayout<iovec>.stride
-    // Unsafe in all that follows: one block, divided into parts of `count` elements each; freed in deinit.
-    unsafe block = .allocate(byteCount: count * (bufferBytes + headerBytes), alignment: 64)
-    unsafe block.initializeMemory(
-      as: UInt8.self, repeating: 0, count: count * (bufferBytes + headerBytes))
-    unsafe queries = block
-    unsafe replies = queries + count * Self.queryStride
-    unsafe addresses = replies + count * replyStride
-    unsafe controls = addresses + count * Self.addressStride
-    let headers = unsafe controls + count * Self.controlStride
-    unsafe received = headers.bindMemory(to: mmsghdr.self, capacity: count)
-    unsafe outgoing = (headers + count * MemoryLayout<mmsghdr>.stride).bindMemory(
-      to: mmsghdr.self, capacity: count)
-    unsafe vectors = (headers + 2 * count * MemoryLayout<mmsghdr>.stride)
-      .bindMemory(to: iovec.self, capacity: 2 * count)
-    let addressBytes = isIPv4 ? MemoryLayout<sockaddr_in>.size : MemoryLayout<sockaddr_in6>.size
-    for index in 0..<count {
-      let address = unsafe addresses + index * Self.addressStride
-      let control = unsafe hasControls ? controls + index * Self.controlStride : nil
-      unsafe vectors[index] = iovec(
-        iov_base: queries + index * Self.queryStride, iov_len: Self.queryBytes)
-      unsafe vectors[count + index] = iovec(iov_base: replies + index * replyStride, iov_len: 0)
-      unsafe received[index].msg_hdr = msghdr(
-        msg_name: address, msg_namelen: socklen_t(addressBytes), msg_iov: vectors + index,
-        msg_iovlen: 1,
-        msg_control: control, msg_controllen: hasControls ? Self.controlStride : 0, msg_flags: 0)
-      unsafe outgoing[index].msg_hdr = msghdr(
-        msg_name: address, msg_namelen: socklen_t(addressBytes), msg_iov: vectors + count + index,
-        msg_iovlen: 1, msg_control: control, msg_controllen: 0, msg_flags: 0)
+    /// - Parameters:
+    ///   - replyBytes: the longest reply.
+    ///   - isIPv4: the family of the socket's addresses.
+    ///   - hasControls: whether each datagram tells the address it was sent to, and is to be answered from it.
+    init(replyBytes: Int, isIPv4: Bool, hasControls: Bool) {
+        self.replyBytes = replyBytes
+        self.hasControls = hasControls
+        replyStride = (replyBytes + 127) / 64 * 64 | 64
+        let count = Self.capacity
+        let bufferBytes = Self.queryStride + replyStride + Self.addressStride + Self.controlStride
+        let headerBytes = unsafe 2 * MemoryLayout<mmsghdr>.stride + 2 * MemoryLayout<iovec>.stride
+        // Unsafe in all that follows: one block, divided into parts of `count` elements each; freed in deinit.
+        unsafe block = .allocate(byteCount: count * (bufferBytes + headerBytes), alignment: 64)
+        unsafe block.initializeMemory(
+            as: UInt8.self, repeating: 0, count: count * (bufferBytes + headerBytes))
+        unsafe queries = block
+        unsafe replies = queries + count * Self.queryStride
+        unsafe addresses = replies + count * replyStride
+        unsafe controls = addresses + count * Self.addressStride
+        let headers = unsafe controls + count * Self.controlStride
+        unsafe received = headers.bindMemory(to: mmsghdr.self, capacity: count)
+        unsafe outgoing = (headers + count * MemoryLayout<mmsghdr>.stride).bindMemory(
+            to: mmsghdr.self, capacity: count)
+        unsafe vectors = (headers + 2 * count * MemoryLayout<mmsghdr>.stride)
+            .bindMemory(to: iovec.self, capacity: 2 * count)
+        let addressBytes = isIPv4 ? MemoryLayout<sockaddr_in>.size : MemoryLayout<sockaddr_in6>.size
+        for index in 0..<count {
+            let address = unsafe addresses + index * Self.addressStride
+            let control = unsafe hasControls ? controls + index * Self.controlStride : nil
+            unsafe vectors[index] = iovec(
+                iov_base: queries + index * Self.queryStride, iov_len: Self.queryBytes)
+            unsafe vectors[count + index] = iovec(iov_base: replies + index * replyStride, iov_len: 0)
+            unsafe received[index].msg_hdr = msghdr(
+                msg_name: address, msg_namelen: socklen_t(addressBytes), msg_iov: vectors + index,
+                msg_iovlen: 1,
+                msg_control: control, msg_controllen: hasControls ? Self.controlStride : 0, msg_flags: 0)
+            unsafe outgoing[index].msg_hdr = msghdr(
+                msg_name: address, msg_namelen: socklen_t(addressBytes), msg_iov: vectors + count + index,
+                msg_iovlen: 1, msg_control: control, msg_controllen: 0, msg_flags: 0)
+        }
     }
-  }
 
-  deinit {
-    unsafe block.deallocate()
-  }
-
-  /// Receives what has arrived, and forgets the batch before.
-  ///
-  /// - Returns: how many datagrams.
-  @inline(__always)
-  func receive(from socket: Int32) -> Int {
-    if hasControls {
-      // The kernel has written how much it used.
-      for index in 0..<Self.capacity {
-        unsafe received[index].msg_hdr.msg_controllen = Self.controlStride
-      }
+    deinit {
+        unsafe block.deallocate()
     }
-    outgoingCount = 0
-    // Unsafe: every header describes buffers of ours.
-    return max(
-      0, Int(unsafe recvmmsg(socket, received, UInt32(Self.capacity), Int32(MSG_DONTWAIT), nil)))
-  }
 
-  /// Answers the first `count` datagrams.
-  @inline(__always)
-  func answer(_ count: Int, with responder: inout Responder) {
-    for index in 0..<min(count, Self.capacity) {
-      // Unsafe: the kernel has written msg_len octets, at most queryBytes; the reply buffer of each index has
-      // replyBytes and is written through this one span.
-      let query = unsafe RawSpan(
-        _unsafeStart: queries + index &* Self.queryStride,
-        byteCount: min(Int(received[index].msg_len), Self.queryBytes))
-      let slot = outgoingCount
-      let buffer = unsafe UnsafeMutableRawBufferPointer(
-        start: replies + slot &* replyStride, count: replyBytes)
-      var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
-      guard responder.respond(to: query, over: .udp, into: &reply) else { continue }
-      unsafe vectors[Self.capacity &+ slot].iov_len = reply.byteCount
-      unsafe outgoing[slot].msg_hdr.msg_name = received[index].msg_hdr.msg_name
-      if hasControls { prepareControl(of: slot, from: index) }
-      outgoingCount = slot &+ 1
+    /// Receives what has arrived, and forgets the batch before.
+    ///
+    /// - Returns: how many datagrams.
+    @inline(__always)
+    func receive(from socket: Int32) -> Int {
+        if hasControls {
+            // The kernel has written how much it used.
+            for index in 0..<Self.capacity {
+                unsafe received[index].msg_hdr.msg_controllen = Self.controlStride
+            }
+        }
+        outgoingCount = 0
+        // Unsafe: every header describes buffers of ours.
+        return max(
+            0, Int(unsafe recvmmsg(socket, received, UInt32(Self.capacity), Int32(MSG_DONTWAIT), nil)))
     }
-  }
 
-  /// Sends the replies.
-  ///
-  /// - Returns: how many the system did not take: a full buffer, or a client that can't be reached.
-  @inline(__always)
-  func send(to socket: Int32) -> Int {
-    var sent = 0
-    var failures = 0
-    while sent < outgoingCount {
-      // Unsafe: the headers from `sent` on describe buffers of ours.
-      let taken = unsafe sendmmsg(
-        socket, outgoing + sent, UInt32(outgoingCount &- sent), Int32(MSG_DONTWAIT))
-      if taken > 0 {
-        sent &+= Int(taken)
-      } else {
-        // The first one failed: go on behind it.
-        failures &+= 1
-        sent &+= 1
-      }
+    /// Answers the first `count` datagrams.
+    @inline(__always)
+    func answer(_ count: Int, with responder: inout Responder) {
+        for index in 0..<min(count, Self.capacity) {
+            // Unsafe: the kernel has written msg_len octets, at most queryBytes; the reply buffer of each index has
+            // replyBytes and is written through this one span.
+            let query = unsafe RawSpan(
+                _unsafeStart: queries + index &* Self.queryStride,
+                byteCount: min(Int(received[index].msg_len), Self.queryBytes))
+            let slot = outgoingCount
+            let buffer = unsafe UnsafeMutableRawBufferPointer(
+                start: replies + slot &* replyStride, count: replyBytes)
+            var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
+            guard responder.respond(to: query, over: .udp, into: &reply) else { continue }
+            unsafe vectors[Self.capacity &+ slot].iov_len = reply.byteCount
+            unsafe outgoing[slot].msg_hdr.msg_name = received[index].msg_hdr.msg_name
+            if hasControls { prepareControl(of: slot, from: index) }
+            outgoingCount = slot &+ 1
+        }
     }
-    return failures
-  }
 
-  /// The reply leaves from the address that was asked.
-  private func prepareControl(of slot: Int, from index: Int) {
-    unsafe answer_from_asked_address(&received[index].msg_hdr)
-    unsafe outgoing[slot].msg_hdr.msg_control = received[index].msg_hdr.msg_control
-    unsafe outgoing[slot].msg_hdr.msg_controllen = received[index].msg_hdr.msg_controllen
-  }
+    /// Sends the replies.
+    ///
+    /// - Returns: how many the system did not take: a full buffer, or a client that can't be reached.
+    @inline(__always)
+    func send(to socket: Int32) -> Int {
+        var sent = 0
+        var failures = 0
+        while sent < outgoingCount {
+            // Unsafe: the headers from `sent` on describe buffers of ours.
+            let taken = unsafe sendmmsg(
+                socket, outgoing + sent, UInt32(outgoingCount &- sent), Int32(MSG_DONTWAIT))
+            if taken > 0 {
+                sent &+= Int(taken)
+            } else {
+                // The first one failed: go on behind it.
+                failures &+= 1
+                sent &+= 1
+            }
+        }
+        return failures
+    }
+
+    /// The reply leaves from the address that was asked.
+    private func prepareControl(of slot: Int, from index: Int) {
+        unsafe answer_from_asked_address(&received[index].msg_hdr)
+        unsafe outgoing[slot].msg_hdr.msg_control = received[index].msg_hdr.msg_control
+        unsafe outgoing[slot].msg_hdr.msg_controllen = received[index].msg_hdr.msg_controllen
+    }
 }

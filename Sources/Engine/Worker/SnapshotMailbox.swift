@@ -2,55 +2,55 @@ import Synchronization
 
 /// How a worker is handed snapshots, and told to stop: the one place where another thread reaches it.
 final class SnapshotMailbox: Sendable {
-  private let newest = Mutex<ZoneSnapshot?>(nil)
-  private let generation = Atomic<UInt64>(0)
-  private let stopping = Atomic<Bool>(false)
-  private let wake: WakeSignal
-  private let acknowledgements: WakeSignal
+    private let newest = Mutex<ZoneSnapshot?>(nil)
+    private let generation = Atomic<UInt64>(0)
+    private let stopping = Atomic<Bool>(false)
+    private let wake: WakeSignal
+    private let acknowledgements: WakeSignal
 
-  /// - Parameter acknowledgements: signalled by the worker for every snapshot that it has adopted.
-  init(acknowledgements: WakeSignal) throws(EngineError) {
-    wake = try WakeSignal(blocking: false)
-    self.acknowledgements = acknowledgements
-  }
+    /// - Parameter acknowledgements: signalled by the worker for every snapshot that it has adopted.
+    init(acknowledgements: WakeSignal) throws(EngineError) {
+        wake = try WakeSignal(blocking: false)
+        self.acknowledgements = acknowledgements
+    }
 
-  // MARK: The publisher's side
+    // MARK: The publisher's side
 
-  /// Hands over a snapshot; the one before must have been adopted.
-  func post(_ snapshot: ZoneSnapshot) {
-    newest.withLock { $0 = snapshot }
-    generation.store(snapshot.generation, ordering: .releasing)
-    wake.signal()
-  }
+    /// Hands over a snapshot; the one before must have been adopted.
+    func post(_ snapshot: ZoneSnapshot) {
+        newest.withLock { $0 = snapshot }
+        generation.store(snapshot.generation, ordering: .releasing)
+        wake.signal()
+    }
 
-  /// Tells the worker to finish.
-  func requestStop() {
-    stopping.store(true, ordering: .releasing)
-    wake.signal()
-  }
+    /// Tells the worker to finish.
+    func requestStop() {
+        stopping.store(true, ordering: .releasing)
+        wake.signal()
+    }
 
-  // MARK: The worker's side
+    // MARK: The worker's side
 
-  /// For the worker's loop to watch.
-  var wakeDescriptor: Int32 { wake.descriptorNumber }
+    /// For the worker's loop to watch.
+    var wakeDescriptor: Int32 { wake.descriptorNumber }
 
-  /// To be called when the loop was woken.
-  func consumeWake() {
-    wake.consume()
-  }
+    /// To be called when the loop was woken.
+    func consumeWake() {
+        wake.consume()
+    }
 
-  /// The posted snapshot, if it is newer than the one in use: one relaxed load when it is not.
-  @inline(__always)
-  func take(newerThan current: UInt64) -> ZoneSnapshot? {
-    guard generation.load(ordering: .acquiring) > current else { return nil }
-    return newest.withLock { $0.take() }
-  }
+    /// The posted snapshot, if it is newer than the one in use: one relaxed load when it is not.
+    @inline(__always)
+    func take(newerThan current: UInt64) -> ZoneSnapshot? {
+        guard generation.load(ordering: .acquiring) > current else { return nil }
+        return newest.withLock { $0.take() }
+    }
 
-  /// Tells the publisher that the snapshot is in use.
-  func acknowledge() {
-    acknowledgements.signal()
-  }
+    /// Tells the publisher that the snapshot is in use.
+    func acknowledge() {
+        acknowledgements.signal()
+    }
 
-  /// Whether the worker has been told to finish.
-  var isStopping: Bool { stopping.load(ordering: .acquiring) }
+    /// Whether the worker has been told to finish.
+    var isStopping: Bool { stopping.load(ordering: .acquiring) }
 }

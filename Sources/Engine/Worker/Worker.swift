@@ -3,175 +3,175 @@ import CEvent
 /// One thread that answers: its own loop, sockets, counters and rotation. Shares nothing that it writes.
 @safe
 final class Worker: @unchecked Sendable {
-  // Sendable: made by one thread, then run by another, and from then on only its mailbox and its counters, which are
-  // Sendable themselves, are touched from outside.
+    // Sendable: made by one thread, then run by another, and from then on only its mailbox and its counters, which are
+    // Sendable themselves, are touched from outside.
 
-  let counters: WorkerCounters
-  let mailbox: SnapshotMailbox
-  private let loop: EventLoop
-  private var responder: Responder
-  private var udp: [UDPListener] = []
-  private var tcp: TCPService?
-  private let mailboxTarget = MailboxTarget()
-  private let drainTimer = TimerTarget()
-  private var drainEnd: ContinuousClock.Instant?
-  private let grace: Duration
+    let counters: WorkerCounters
+    let mailbox: SnapshotMailbox
+    private let loop: EventLoop
+    private var responder: Responder
+    private var udp: [UDPListener] = []
+    private var tcp: TCPService?
+    private let mailboxTarget = MailboxTarget()
+    private let drainTimer = TimerTarget()
+    private var drainEnd: ContinuousClock.Instant?
+    private let grace: Duration
 
-  /// How often a worker that drains looks whether its clients have what they asked for.
-  private static let drainInterval = Duration.milliseconds(20)
-  /// Batches answered on one socket before others have their turn.
-  static let batchesAtOnce = 8
-  /// Datagrams of a batch from which on more are expected to wait.
-  private static let busyBatch = UDPBatch.capacity / 4
-  /// Batches that a worker still answers after it was told to stop: more than a socket's buffer holds.
-  private static let batchesAtStop = 1024
+    /// How often a worker that drains looks whether its clients have what they asked for.
+    private static let drainInterval = Duration.milliseconds(20)
+    /// Batches answered on one socket before others have their turn.
+    static let batchesAtOnce = 8
+    /// Datagrams of a batch from which on more are expected to wait.
+    private static let busyBatch = UDPBatch.capacity / 4
+    /// Batches that a worker still answers after it was told to stop: more than a socket's buffer holds.
+    private static let batchesAtStop = 1024
 
-  /// - Parameters:
-  ///   - sockets: one pair for each address, with the address.
-  ///   - grace: how long TCP clients may take at the end.
-  init(
-    configuration: EngineConfiguration, snapshot: ZoneSnapshot, chaos: ChaosAnswer,
-    acknowledgements: WakeSignal, connectionCount: TCPConnectionCount, grace: Duration
-  ) throws(EngineError) {
-    let counters = WorkerCounters()
-    self.counters = counters
-    self.grace = grace
-    mailbox = try SnapshotMailbox(acknowledgements: acknowledgements)
-    loop = try EventLoop()
-    responder = Responder(
-      snapshot: snapshot, strategy: configuration.strategy, udpPayload: configuration.udpPayload,
-      chaos: chaos,
-      counters: counters)
-    tcp = TCPService(
-      worker: self, loop: loop, limits: configuration.tcp, count: connectionCount,
-      counters: counters)
-    mailboxTarget.worker = self
-    drainTimer.action = { [unowned self] in continueDraining() }
-    try mailboxTarget.watch(mailbox.wakeDescriptor, on: loop)
-  }
-
-  /// Answers on an address from the moment the loop runs.
-  func listen(
-    on sockets: consuming ListeningSocket.Pair, address: IPAddress, replyBytes: Int
-  ) throws(EngineError) {
-    let pair = sockets
-    let batch = UDPBatch(
-      replyBytes: replyBytes, isIPv4: address.isIPv4, hasControls: address.isUnspecified)
-    let listener = UDPListener(socket: pair.udp, batch: batch, worker: self)
-    udp.append(listener)
-    try listener.watch(listener.socketNumber, on: loop)
-    try tcp?.listen(on: pair.tcp)
-  }
-
-  /// Takes over what was published before the worker's thread runs. Nobody waits for that.
-  func prepare() {
-    mailbox.consumeWake()
-    if let snapshot = mailbox.take(newerThan: responder.generation) { responder.adopt(snapshot) }
-  }
-
-  /// Runs the loop until the worker is told to stop and has finished.
-  func run() {
-    loop.run()
-    tcp?.closeAll()
-    tcp = nil
-    udp = []
-  }
-
-  // MARK: Queries
-
-  /// Answers what has arrived on a UDP socket, a few batches at most.
-  @inline(__always)
-  fileprivate func answer(_ batch: UDPBatch, on socket: Int32, batches: Int) {
-    for _ in 0..<batches {
-      let count = batch.receive(from: socket)
-      guard count > 0 else { return }
-      batch.answer(count, with: &responder)
-      let failures = batch.send(to: socket)
-      if failures > 0 { counters.sendErrors.count(UInt64(failures)) }
-      adoptIfNewer()
-      // While this batch was answered the next came in; after a short one, most likely, nothing did, and asking
-      // the socket once more would be a system call for nothing.
-      guard count >= Self.busyBatch else { return }
+    /// - Parameters:
+    ///   - sockets: one pair for each address, with the address.
+    ///   - grace: how long TCP clients may take at the end.
+    init(
+        configuration: EngineConfiguration, snapshot: ZoneSnapshot, chaos: ChaosAnswer,
+        acknowledgements: WakeSignal, connectionCount: TCPConnectionCount, grace: Duration
+    ) throws(EngineError) {
+        let counters = WorkerCounters()
+        self.counters = counters
+        self.grace = grace
+        mailbox = try SnapshotMailbox(acknowledgements: acknowledgements)
+        loop = try EventLoop()
+        responder = Responder(
+            snapshot: snapshot, strategy: configuration.strategy, udpPayload: configuration.udpPayload,
+            chaos: chaos,
+            counters: counters)
+        tcp = TCPService(
+            worker: self, loop: loop, limits: configuration.tcp, count: connectionCount,
+            counters: counters)
+        mailboxTarget.worker = self
+        drainTimer.action = { [unowned self] in continueDraining() }
+        try mailboxTarget.watch(mailbox.wakeDescriptor, on: loop)
     }
-  }
 
-  /// Answers a query that came over TCP.
-  func respond(
-    to query: RawSpan, in buffer: UnsafeMutableRawBufferPointer, _ send: (RawSpan) -> Bool
-  ) -> Bool? {
-    // Unsafe: the buffer is the TCP service's, used for one reply at a time.
-    var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
-    guard responder.respond(to: query, over: .tcp, into: &reply) else { return nil }
-    return send(reply.bytes)
-  }
-
-  // MARK: Mailbox
-
-  /// Answers from the newest snapshot from now on. Called between batches.
-  @inline(__always)
-  private func adoptIfNewer() {
-    if let snapshot = mailbox.take(newerThan: responder.generation) {
-      responder.adopt(snapshot)
-      mailbox.acknowledge()
+    /// Answers on an address from the moment the loop runs.
+    func listen(
+        on sockets: consuming ListeningSocket.Pair, address: IPAddress, replyBytes: Int
+    ) throws(EngineError) {
+        let pair = sockets
+        let batch = UDPBatch(
+            replyBytes: replyBytes, isIPv4: address.isIPv4, hasControls: address.isUnspecified)
+        let listener = UDPListener(socket: pair.udp, batch: batch, worker: self)
+        udp.append(listener)
+        try listener.watch(listener.socketNumber, on: loop)
+        try tcp?.listen(on: pair.tcp)
     }
-  }
 
-  fileprivate func openMailbox() {
-    mailbox.consumeWake()
-    adoptIfNewer()
-    if mailbox.isStopping, drainEnd == nil { beginDraining() }
-  }
-
-  // MARK: The end
-
-  private func beginDraining() {
-    drainEnd = loop.now + grace
-    tcp?.stopAccepting()
-    for listener in udp {
-      listener.cancel()
-      answer(listener.batch, on: listener.socketNumber, batches: Self.batchesAtStop)
+    /// Takes over what was published before the worker's thread runs. Nobody waits for that.
+    func prepare() {
+        mailbox.consumeWake()
+        if let snapshot = mailbox.take(newerThan: responder.generation) { responder.adopt(snapshot) }
     }
-    // Queries of TCP clients that are in the kernel's buffers are read in the next rounds of the loop.
-    guard (try? drainTimer.schedule(after: Self.drainInterval, on: loop)) != nil else {
-      return loop.stop()
-    }
-  }
 
-  private func continueDraining() {
-    tcp?.closeFinished()
-    let isFinished = tcp?.isIdle ?? true
-    if isFinished || loop.now >= (drainEnd ?? loop.now) { return loop.stop() }
-    guard (try? drainTimer.schedule(after: Self.drainInterval, on: loop)) != nil else {
-      return loop.stop()
+    /// Runs the loop until the worker is told to stop and has finished.
+    func run() {
+        loop.run()
+        tcp?.closeAll()
+        tcp = nil
+        udp = []
     }
-  }
+
+    // MARK: Queries
+
+    /// Answers what has arrived on a UDP socket, a few batches at most.
+    @inline(__always)
+    fileprivate func answer(_ batch: UDPBatch, on socket: Int32, batches: Int) {
+        for _ in 0..<batches {
+            let count = batch.receive(from: socket)
+            guard count > 0 else { return }
+            batch.answer(count, with: &responder)
+            let failures = batch.send(to: socket)
+            if failures > 0 { counters.sendErrors.count(UInt64(failures)) }
+            adoptIfNewer()
+            // While this batch was answered the next came in; after a short one, most likely, nothing did, and asking
+            // the socket once more would be a system call for nothing.
+            guard count >= Self.busyBatch else { return }
+        }
+    }
+
+    /// Answers a query that came over TCP.
+    func respond(
+        to query: RawSpan, in buffer: UnsafeMutableRawBufferPointer, _ send: (RawSpan) -> Bool
+    ) -> Bool? {
+        // Unsafe: the buffer is the TCP service's, used for one reply at a time.
+        var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
+        guard responder.respond(to: query, over: .tcp, into: &reply) else { return nil }
+        return send(reply.bytes)
+    }
+
+    // MARK: Mailbox
+
+    /// Answers from the newest snapshot from now on. Called between batches.
+    @inline(__always)
+    private func adoptIfNewer() {
+        if let snapshot = mailbox.take(newerThan: responder.generation) {
+            responder.adopt(snapshot)
+            mailbox.acknowledge()
+        }
+    }
+
+    fileprivate func openMailbox() {
+        mailbox.consumeWake()
+        adoptIfNewer()
+        if mailbox.isStopping, drainEnd == nil { beginDraining() }
+    }
+
+    // MARK: The end
+
+    private func beginDraining() {
+        drainEnd = loop.now + grace
+        tcp?.stopAccepting()
+        for listener in udp {
+            listener.cancel()
+            answer(listener.batch, on: listener.socketNumber, batches: Self.batchesAtStop)
+        }
+        // Queries of TCP clients that are in the kernel's buffers are read in the next rounds of the loop.
+        guard (try? drainTimer.schedule(after: Self.drainInterval, on: loop)) != nil else {
+            return loop.stop()
+        }
+    }
+
+    private func continueDraining() {
+        tcp?.closeFinished()
+        let isFinished = tcp?.isIdle ?? true
+        if isFinished || loop.now >= (drainEnd ?? loop.now) { return loop.stop() }
+        guard (try? drainTimer.schedule(after: Self.drainInterval, on: loop)) != nil else {
+            return loop.stop()
+        }
+    }
 }
 
 /// A UDP socket of a worker.
 final class UDPListener: EventTarget {
-  let batch: UDPBatch
-  private let socket: Descriptor
-  // Unsafe: the worker owns its listeners and outlives them; no reference is counted, for this runs for every batch.
-  private unowned(unsafe) let worker: Worker
+    let batch: UDPBatch
+    private let socket: Descriptor
+    // Unsafe: the worker owns its listeners and outlives them; no reference is counted, for this runs for every batch.
+    private unowned(unsafe) let worker: Worker
 
-  init(socket: consuming Descriptor, batch: UDPBatch, worker: Worker) {
-    self.socket = socket
-    self.batch = batch
-    unsafe self.worker = worker
-  }
+    init(socket: consuming Descriptor, batch: UDPBatch, worker: Worker) {
+        self.socket = socket
+        self.batch = batch
+        unsafe self.worker = worker
+    }
 
-  var socketNumber: Int32 { socket.number }
+    var socketNumber: Int32 { socket.number }
 
-  override func fire() {
-    unsafe worker.answer(batch, on: socket.number, batches: Worker.batchesAtOnce)
-  }
+    override func fire() {
+        unsafe worker.answer(batch, on: socket.number, batches: Worker.batchesAtOnce)
+    }
 }
 
 /// A worker's mailbox in its loop.
 final class MailboxTarget: EventTarget {
-  weak var worker: Worker?
+    weak var worker: Worker?
 
-  override func fire() {
-    worker?.openMailbox()
-  }
+    override func fire() {
+        worker?.openMailbox()
+    }
 }

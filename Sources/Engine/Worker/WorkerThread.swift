@@ -2,44 +2,44 @@ import CEvent
 
 /// A thread that runs a worker.
 struct WorkerThread: Sendable {
-  private let thread: pthread_t
+    private let thread: pthread_t
 
-  /// Starts the thread, named `dns-<index>`.
-  ///
-  /// - Throws: ``EngineError/resourceExhausted(_:)`` when the system has no thread left.
-  init(_ worker: Worker, index: Int) throws(EngineError) {
-    let start = Start(worker: worker, name: "dns-\(index)")
-    // Unsafe: the thread takes over the reference; when there is none, it is taken back here.
-    let context = unsafe Unmanaged.passRetained(start).toOpaque()
-    var thread = pthread_t()
-    guard unsafe pthread_create(&thread, nil, runWorker, context) == 0 else {
-      unsafe Unmanaged<Start>.fromOpaque(context).release()
-      throw .resourceExhausted("threads")
+    /// Starts the thread, named `dns-<index>`.
+    ///
+    /// - Throws: ``EngineError/resourceExhausted(_:)`` when the system has no thread left.
+    init(_ worker: Worker, index: Int) throws(EngineError) {
+        let start = Start(worker: worker, name: "dns-\(index)")
+        // Unsafe: the thread takes over the reference; when there is none, it is taken back here.
+        let context = unsafe Unmanaged.passRetained(start).toOpaque()
+        var thread = pthread_t()
+        guard unsafe pthread_create(&thread, nil, runWorker, context) == 0 else {
+            unsafe Unmanaged<Start>.fromOpaque(context).release()
+            throw .resourceExhausted("threads")
+        }
+        self.thread = thread
     }
-    self.thread = thread
-  }
 
-  /// Waits until the worker has finished. Once.
-  func join() {
-    // Unsafe: the thread exists until it is joined.
-    _ = pthread_join(thread, nil)
-  }
-
-  fileprivate final class Start: Sendable {
-    let worker: Worker
-    let name: String
-
-    init(worker: Worker, name: String) {
-      self.worker = worker
-      self.name = name
+    /// Waits until the worker has finished. Once.
+    func join() {
+        // Unsafe: the thread exists until it is joined.
+        _ = pthread_join(thread, nil)
     }
-  }
+
+    fileprivate final class Start: Sendable {
+        let worker: Worker
+        let name: String
+
+        init(worker: Worker, name: String) {
+            self.worker = worker
+            self.name = name
+        }
+    }
 }
 
 @c private func runWorker(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-  guard let context = unsafe context else { return nil }
-  let start = unsafe Unmanaged<WorkerThread.Start>.fromOpaque(context).takeRetainedValue()
-  _ = unsafe pthread_setname_np(pthread_self(), start.name)
-  start.worker.run()
-  return nil
+    guard let context = unsafe context else { return nil }
+    let start = unsafe Unmanaged<WorkerThread.Start>.fromOpaque(context).takeRetainedValue()
+    _ = unsafe pthread_setname_np(pthread_self(), start.name)
+    start.worker.run()
+    return nil
 }

@@ -6,117 +6,117 @@ import CLdns
 /// answer belongs to the name that was asked, and that stands behind the header.
 @safe
 final class RecordPacker {
-  /// The compression pointer to the question's name.
-  static let questionPointer: UInt16 = 0xC000 | UInt16(MessageHeader.byteCount)
+    /// The compression pointer to the question's name.
+    static let questionPointer: UInt16 = 0xC000 | UInt16(MessageHeader.byteCount)
 
-  private let buffer: UnsafeMutablePointer<ldns_buffer>
-  private let root: UnsafeMutablePointer<ldns_rdf>
+    private let buffer: UnsafeMutablePointer<ldns_buffer>
+    private let root: UnsafeMutablePointer<ldns_rdf>
 
-  /// - Throws: ``EngineError/resourceExhausted(_:)`` without memory.
-  init() throws(EngineError) {
-    guard let buffer = unsafe ldns_buffer_new(Int(LDNS_MAX_PACKETLEN)) else {
-      throw .resourceExhausted("memory")
+    /// - Throws: ``EngineError/resourceExhausted(_:)`` without memory.
+    init() throws(EngineError) {
+        guard let buffer = unsafe ldns_buffer_new(Int(LDNS_MAX_PACKETLEN)) else {
+            throw .resourceExhausted("memory")
+        }
+        guard let root = unsafe ldns_dname_new_frm_str(".") else {
+            unsafe ldns_buffer_free(buffer)
+            throw .resourceExhausted("memory")
+        }
+        unsafe self.buffer = buffer
+        unsafe self.root = root
     }
-    guard let root = unsafe ldns_dname_new_frm_str(".") else {
-      unsafe ldns_buffer_free(buffer)
-      throw .resourceExhausted("memory")
-    }
-    unsafe self.buffer = buffer
-    unsafe self.root = root
-  }
 
-  deinit {
-    // Unsafe: this value is the one owner of both.
-    unsafe ldns_rdf_deep_free(root)
-    unsafe ldns_buffer_free(buffer)
-  }
+    deinit {
+        // Unsafe: this value is the one owner of both.
+        unsafe ldns_rdf_deep_free(root)
+        unsafe ldns_buffer_free(buffer)
+    }
 
-  /// A field of RDATA.
-  enum Field {
-    case address([UInt8])
-    case uint16(UInt16)
-    case uint32(UInt32)
-    case text(String)
-    /// A name in wire form.
-    case name([UInt8])
-  }
+    /// A field of RDATA.
+    enum Field {
+        case address([UInt8])
+        case uint16(UInt16)
+        case uint32(UInt32)
+        case text(String)
+        /// A name in wire form.
+        case name([UInt8])
+    }
 
-  /// Appends one record to `output`.
-  ///
-  /// - Throws: ``EngineError/resourceExhausted(_:)`` when ldns has no memory.
-  func pack(
-    _ type: RecordType,
-    recordClass: UInt16 = RecordClass.internet,
-    ttl: UInt32,
-    _ fields: [Field],
-    into output: inout [UInt8]
-  ) throws(EngineError) {
-    // Unsafe: the record is freed before this returns. It must not free `root`, its owner: ours.
-    guard let record = unsafe ldns_rr_new() else { throw .resourceExhausted("memory") }
-    defer {
-      unsafe ldns_rr_set_owner(record, nil)
-      unsafe ldns_rr_free(record)
+    /// Appends one record to `output`.
+    ///
+    /// - Throws: ``EngineError/resourceExhausted(_:)`` when ldns has no memory.
+    func pack(
+        _ type: RecordType,
+        recordClass: UInt16 = RecordClass.internet,
+        ttl: UInt32,
+        _ fields: [Field],
+        into output: inout [UInt8]
+    ) throws(EngineError) {
+        // Unsafe: the record is freed before this returns. It must not free `root`, its owner: ours.
+        guard let record = unsafe ldns_rr_new() else { throw .resourceExhausted("memory") }
+        defer {
+            unsafe ldns_rr_set_owner(record, nil)
+            unsafe ldns_rr_free(record)
+        }
+        unsafe ldns_rr_set_owner(record, root)
+        unsafe ldns_rr_set_type(record, ldns_rr_type(rawValue: UInt32(type.rawValue)))
+        unsafe ldns_rr_set_class(record, ldns_rr_class(rawValue: UInt32(recordClass)))
+        unsafe ldns_rr_set_ttl(record, ttl)
+        for field in fields {
+            guard let rdf = unsafe Self.rdf(of: field) else { throw .resourceExhausted("memory") }
+            guard unsafe ldns_rr_push_rdf(record, rdf) != 0 else {
+                unsafe ldns_rdf_deep_free(rdf)
+                throw .resourceExhausted("memory")
+            }
+        }
+        unsafe ldns_buffer_clear(buffer)
+        guard
+            unsafe ldns_rr2buffer_wire(buffer, record, Int32(LDNS_SECTION_ANSWER.rawValue))
+                == LDNS_STATUS_OK
+        else {
+            throw .resourceExhausted("memory")
+        }
+        output.append(UInt8(Self.questionPointer >> 8))
+        output.append(UInt8(Self.questionPointer & 0xFF))
+        // Unsafe: ldns wrote `position` octets to the buffer; the first is the root owner, replaced by the pointer.
+        unsafe output.append(
+            contentsOf: UnsafeBufferPointer(
+                start: ldns_buffer_begin(buffer), count: ldns_buffer_position(buffer)
+            )
+            .dropFirst())
     }
-    unsafe ldns_rr_set_owner(record, root)
-    unsafe ldns_rr_set_type(record, ldns_rr_type(rawValue: UInt32(type.rawValue)))
-    unsafe ldns_rr_set_class(record, ldns_rr_class(rawValue: UInt32(recordClass)))
-    unsafe ldns_rr_set_ttl(record, ttl)
-    for field in fields {
-      guard let rdf = unsafe Self.rdf(of: field) else { throw .resourceExhausted("memory") }
-      guard unsafe ldns_rr_push_rdf(record, rdf) != 0 else {
-        unsafe ldns_rdf_deep_free(rdf)
-        throw .resourceExhausted("memory")
-      }
-    }
-    unsafe ldns_buffer_clear(buffer)
-    guard
-      unsafe ldns_rr2buffer_wire(buffer, record, Int32(LDNS_SECTION_ANSWER.rawValue))
-        == LDNS_STATUS_OK
-    else {
-      throw .resourceExhausted("memory")
-    }
-    output.append(UInt8(Self.questionPointer >> 8))
-    output.append(UInt8(Self.questionPointer & 0xFF))
-    // Unsafe: ldns wrote `position` octets to the buffer; the first is the root owner, replaced by the pointer.
-    unsafe output.append(
-      contentsOf: UnsafeBufferPointer(
-        start: ldns_buffer_begin(buffer), count: ldns_buffer_position(buffer)
-      )
-      .dropFirst())
-  }
 
-  /// A new ldns field; `nil` without memory. Unsafe: the caller must free it or give it to a record.
-  private static func rdf(of field: Field) -> UnsafeMutablePointer<ldns_rdf>? {
-    switch field {
-    case .address(let octets):
-      // Unsafe: ldns copies the octets.
-      return unsafe ldns_rdf_new_frm_data(
-        octets.count == 4 ? LDNS_RDF_TYPE_A : LDNS_RDF_TYPE_AAAA, octets.count, octets)
-    case .uint16(let number):
-      return unsafe ldns_native2rdf_int16(LDNS_RDF_TYPE_INT16, number)
-    case .uint32(let number):
-      return unsafe ldns_native2rdf_int32(LDNS_RDF_TYPE_INT32, number)
-    case .text(let text):
-      let octets = [UInt8(truncatingIfNeeded: text.utf8.count)] + text.utf8
-      return unsafe ldns_rdf_new_frm_data(LDNS_RDF_TYPE_STR, octets.count, octets)
-    case .name(let octets):
-      return unsafe ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, octets.count, octets)
+    /// A new ldns field; `nil` without memory. Unsafe: the caller must free it or give it to a record.
+    private static func rdf(of field: Field) -> UnsafeMutablePointer<ldns_rdf>? {
+        switch field {
+        case .address(let octets):
+            // Unsafe: ldns copies the octets.
+            return unsafe ldns_rdf_new_frm_data(
+                octets.count == 4 ? LDNS_RDF_TYPE_A : LDNS_RDF_TYPE_AAAA, octets.count, octets)
+        case .uint16(let number):
+            return unsafe ldns_native2rdf_int16(LDNS_RDF_TYPE_INT16, number)
+        case .uint32(let number):
+            return unsafe ldns_native2rdf_int32(LDNS_RDF_TYPE_INT32, number)
+        case .text(let text):
+            let octets = [UInt8(truncatingIfNeeded: text.utf8.count)] + text.utf8
+            return unsafe ldns_rdf_new_frm_data(LDNS_RDF_TYPE_STR, octets.count, octets)
+        case .name(let octets):
+            return unsafe ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, octets.count, octets)
+        }
     }
-  }
 
-  /// The wire form, in lower case, of a name in presentation form; ldns parses it.
-  ///
-  /// - Returns: `nil` when it is not a domain name.
-  static func wireName(_ text: String) -> [UInt8]? {
-    // A NUL would end the C string early; a backslash would let an escape smuggle in a dot or an upper-case letter.
-    guard !text.isEmpty, !text.utf8.contains(where: { $0 == 0 || $0 == UInt8(ascii: "\\") }) else {
-      return nil
+    /// The wire form, in lower case, of a name in presentation form; ldns parses it.
+    ///
+    /// - Returns: `nil` when it is not a domain name.
+    static func wireName(_ text: String) -> [UInt8]? {
+        // A NUL would end the C string early; a backslash would let an escape smuggle in a dot or an upper-case letter.
+        guard !text.isEmpty, !text.utf8.contains(where: { $0 == 0 || $0 == UInt8(ascii: "\\") }) else {
+            return nil
+        }
+        // Unsafe: the rdf is copied to an array and freed here.
+        guard let name = unsafe ldns_dname_new_frm_str(text) else { return nil }
+        defer { unsafe ldns_rdf_deep_free(name) }
+        unsafe ldns_dname2canonical(name)
+        guard let start = unsafe ldns_rdf_data(name) else { return nil }
+        return unsafe [UInt8](UnsafeBufferPointer(start: start, count: ldns_rdf_size(name)))
     }
-    // Unsafe: the rdf is copied to an array and freed here.
-    guard let name = unsafe ldns_dname_new_frm_str(text) else { return nil }
-    defer { unsafe ldns_rdf_deep_free(name) }
-    unsafe ldns_dname2canonical(name)
-    guard let start = unsafe ldns_rdf_data(name) else { return nil }
-    return unsafe [UInt8](UnsafeBufferPointer(start: start, count: ldns_rdf_size(name)))
-  }
 }

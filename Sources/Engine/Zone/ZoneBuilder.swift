@@ -1,235 +1,235 @@
 /// Turns updates into snapshots. Used by one thread at a time, never by a worker.
 struct ZoneBuilder {
-  /// The snapshot that was built last.
-  private(set) var snapshot: ZoneSnapshot
-  private let configuration: ZoneConfiguration
-  private let strategy: any RotationStrategy.Type
-  private let packer: RRsetPacker
-  private let nameServer: [UInt8]
-  private var cells = CellAllocator()
-  /// How many names exist right below a name; the apex is not counted for.
-  private var childCounts: [[UInt8]: Int] = [:]
+    /// The snapshot that was built last.
+    private(set) var snapshot: ZoneSnapshot
+    private let configuration: ZoneConfiguration
+    private let strategy: any RotationStrategy.Type
+    private let packer: RRsetPacker
+    private let nameServer: [UInt8]
+    private var cells = CellAllocator()
+    /// How many names exist right below a name; the apex is not counted for.
+    private var childCounts: [[UInt8]: Int] = [:]
 
-  /// A zone with its own records only: the apex and `ns`.
-  ///
-  /// - Throws: ``EngineError/invalidConfiguration(_:)`` when the origin is not a name or longer than 127 octets.
-  init(_ configuration: ZoneConfiguration, strategy: RotationStrategyName) throws(EngineError) {
-    guard let origin = RecordPacker.wireName(configuration.origin), (2...127).contains(origin.count)
-    else {
-      throw .invalidConfiguration(
-        "'\(configuration.origin)' is not a domain name of at most 127 octets")
-    }
-    guard (1...86400).contains(configuration.ttl), (1...86400).contains(configuration.negativeTTL)
-    else {
-      throw .invalidConfiguration("TTLs of the zone must be 1–86,400 seconds")
-    }
-    self.configuration = configuration
-    self.strategy = strategy.type
-    packer = try RRsetPacker(origin: origin, usesWeights: self.strategy.usesWeights)
-    nameServer = try packer.packNameServer(ttl: configuration.ttl)
-    snapshot = ZoneSnapshot(
-      generation: 0, fixed: try packer.packConstants(ttl: configuration.ttl), apex: .empty,
-      negativeSOA: PackedOctets([]),
-      cellCount: 0, root: .empty)
-    try apply([NameChange(name: "ns", content: .records(nameServerAddresses()))], serial: 0)
-  }
-
-  private func nameServerAddresses() -> [RRset] {
-    [RecordType.a, .aaaa].compactMap { type in
-      var seen: Set<IPAddress> = []
-      let records = configuration.nameServerAddresses
-        .filter { $0.recordType == type && seen.insert($0).inserted }
-        .map { Record(.address($0)) }
-      return records.isEmpty ? nil : RRset(type: type, ttl: configuration.ttl, records: records)
-    }
-  }
-
-  /// Builds the next snapshot. When this throws, nothing has changed.
-  mutating func apply(_ update: ZoneUpdate) throws(EngineError) {
-    for change in update.changes {
-      guard change.name != "ns", change.name != "addr", !change.name.hasSuffix(".addr") else {
-        throw .invalidName(change.name)
-      }
-    }
-    try apply(update.changes, serial: update.serial)
-  }
-
-  private mutating func apply(_ changes: [NameChange], serial: UInt32) throws(EngineError) {
-    // First all that can fail, then all that changes.
-    var packed: [(name: [UInt8], entry: Edit.Entry?)] = []
-    packed.reserveCapacity(changes.count)
-    for change in changes { packed.append((try wireName(change.name), try pack(change))) }
-    let neededCells = packed.reduce(0) { sum, change in
-      sum + (change.entry?.rrsets.reduce(0) { $0 + strategy.cellCount(records: $1.count) } ?? 0)
-    }
-    guard cells.hasRoom(for: neededCells) else {
-      throw .resourceExhausted(
-        "the zone has more than \(RotationCells.maximumCount) rotating records")
-    }
-    let soa = try packer.packStartOfAuthority(
-      ttl: configuration.ttl, serial: serial, minimum: configuration.negativeTTL)
-    // RFC 2308 §3: the TTL of a negative answer is the lower of the SOA's own and its MINIMUM.
-    let negativeSOA = try packer.packStartOfAuthority(
-      ttl: min(configuration.ttl, configuration.negativeTTL), serial: serial,
-      minimum: configuration.negativeTTL)
-
-    var edit = Edit()
-    for (name, entry) in packed { change(name, to: entry, in: &edit) }
-    let root = snapshot.root.replacing(rebuildShards(edit))
-    snapshot = ZoneSnapshot(
-      generation: snapshot.generation + 1, fixed: snapshot.fixed, apex: apex(soa),
-      negativeSOA: PackedOctets(negativeSOA), cellCount: cells.count, root: root)
-  }
-
-  private func apex(_ soa: [UInt8]) -> ZoneShard {
-    var apex = ShardBuilder(ZoneShard.empty.view, without: [])
-    apex.add(
-      [], hash: 0, kind: .records,
-      rrsets: [
-        PackingRRset(type: .soa, stride: UInt16(soa.count), count: 1, answer: soa),
-        PackingRRset(type: .ns, stride: UInt16(nameServer.count), count: 1, answer: nameServer),
-      ])
-    return apex.build()
-  }
-
-  /// A name's labels above the origin, in wire form.
-  private func wireName(_ text: String) throws(EngineError) -> [UInt8] {
-    guard let absolute = RecordPacker.wireName(text), absolute.count > 1,
-      absolute.count - 1 + snapshot.fixed.origin.view.byteCount <= DomainName.maximumByteCount
-    else { throw .invalidName(text) }
-    return [UInt8](absolute.dropLast())
-  }
-
-  /// What a change makes of its name; `nil`: nothing of its own.
-  private func pack(_ change: NameChange) throws(EngineError) -> Edit.Entry? {
-    switch change.content {
-    case .absent: return nil
-    case .failure: return Edit.Entry(kind: .failure, rrsets: [])
-    case .records(let rrsets):
-      guard Set(rrsets.map(\.type)).count == rrsets.count else {
-        throw .invalidRecords(name: change.name)
-      }
-      var packed: [PackingRRset] = []
-      for rrset in rrsets { packed.append(try packer.pack(rrset, name: change.name)) }
-      return Edit.Entry(kind: .records, rrsets: packed)
-    }
-  }
-
-  // MARK: Names
-
-  /// The names that an update changes, until their shards are built.
-  private struct Edit {
-    /// What becomes of a name.
-    struct Entry {
-      var kind: NameEntry.Kind
-      var rrsets: [PackingRRset]
-    }
-
-    /// By relative wire name; `nil`: the name goes.
-    var entries: [[UInt8]: Entry?] = [:]
-  }
-
-  private mutating func change(_ name: [UInt8], to content: Edit.Entry?, in edit: inout Edit) {
-    let existed = exists(name, in: edit)
-    let hasChildren = childCounts[name] != nil
-    let entry = content ?? (hasChildren ? Edit.Entry(kind: .emptyNonTerminal, rrsets: []) : nil)
-    edit.entries[name] = .some(entry)
-    if existed != (entry != nil) { countChild(of: name, by: existed ? -1 : 1, in: &edit) }
-  }
-
-  private func exists(_ name: [UInt8], in edit: Edit) -> Bool {
-    if let entry = edit.entries[name] { return entry != nil }
-    return find(name) != nil
-  }
-
-  private func find(_ name: [UInt8]) -> NameEntry? {
-    let hash = NameHash.hash(name.rawSpan)
-    let shard = snapshot.root.shard(for: hash).view
-    return shard.index(of: name.rawSpan, hash: hash).map { shard.names[$0] }
-  }
-
-  /// A name exists also while there are names below it (RFC 8020 §2): it appears and goes with them.
-  private mutating func countChild(of name: [UInt8], by difference: Int, in edit: inout Edit) {
-    let parent = [UInt8](name.dropFirst(1 + Int(name[0])))
-    guard !parent.isEmpty else { return }
-    let count = childCounts[parent, default: 0] + difference
-    childCounts[parent] = count == 0 ? nil : count
-    if difference > 0, !exists(parent, in: edit) {
-      edit.entries[parent] = .some(Edit.Entry(kind: .emptyNonTerminal, rrsets: []))
-      countChild(of: parent, by: 1, in: &edit)
-    } else if count == 0, isEmptyNonTerminal(parent, in: edit) {
-      edit.entries[parent] = .some(nil)
-      countChild(of: parent, by: -1, in: &edit)
-    }
-  }
-
-  private func isEmptyNonTerminal(_ name: [UInt8], in edit: Edit) -> Bool {
-    if let entry = edit.entries[name] { return entry?.kind == .emptyNonTerminal }
-    return find(name)?.kind == .emptyNonTerminal
-  }
-
-  // MARK: Shards
-
-  private mutating func rebuildShards(_ edit: Edit) -> [(slot: Int, shard: ZoneShard)] {
-    var names: [Int: [[UInt8]]] = [:]
-    for name in edit.entries.keys {
-      names[ShardSlot(NameHash.hash(name.rawSpan)).number, default: []].append(name)
-    }
-    return names.map { (slot: $0.key, shard: rebuild($0.value, of: edit)) }.sorted {
-      $0.slot < $1.slot
-    }
-  }
-
-  /// A shard with `names` as `edit` wants them, and all else as it was.
-  private mutating func rebuild(_ names: [[UInt8]], of edit: Edit) -> ZoneShard {
-    let first = names[0]
-    let old = snapshot.root.shard(for: NameHash.hash(first.rawSpan)).view
-    var builder = ShardBuilder(old, without: names)
-    for name in names {
-      let hash = NameHash.hash(name.rawSpan)
-      let previous = old.index(of: name.rawSpan, hash: hash).map { old.names[$0] }
-      var previousRRsets = previous.map { old.rrsets(of: $0) } ?? []
-      if let entry = edit.entries[name] ?? nil {
-        var rrsets = entry.rrsets
-        for index in rrsets.indices {
-          let kept = previousRRsets.firstIndex { keepsCells($0, rrsets[index], in: old) }
-          if let kept {
-            let previous = previousRRsets.remove(at: kept)
-            rrsets[index].cells = .init(first: previous.firstCell, stamp: previous.stamp)
-          } else {
-            rrsets[index].cells = cells.allocate(strategy.cellCount(records: rrsets[index].count))
-          }
+    /// A zone with its own records only: the apex and `ns`.
+    ///
+    /// - Throws: ``EngineError/invalidConfiguration(_:)`` when the origin is not a name or longer than 127 octets.
+    init(_ configuration: ZoneConfiguration, strategy: RotationStrategyName) throws(EngineError) {
+        guard let origin = RecordPacker.wireName(configuration.origin), (2...127).contains(origin.count)
+        else {
+            throw .invalidConfiguration(
+                "'\(configuration.origin)' is not a domain name of at most 127 octets")
         }
-        builder.add(name, hash: hash, kind: entry.kind, rrsets: rrsets)
-      }
-      for gone in previousRRsets {
-        cells.release(first: gone.firstCell, size: strategy.cellCount(records: Int(gone.count)))
-      }
+        guard (1...86400).contains(configuration.ttl), (1...86400).contains(configuration.negativeTTL)
+        else {
+            throw .invalidConfiguration("TTLs of the zone must be 1–86,400 seconds")
+        }
+        self.configuration = configuration
+        self.strategy = strategy.type
+        packer = try RRsetPacker(origin: origin, usesWeights: self.strategy.usesWeights)
+        nameServer = try packer.packNameServer(ttl: configuration.ttl)
+        snapshot = ZoneSnapshot(
+            generation: 0, fixed: try packer.packConstants(ttl: configuration.ttl), apex: .empty,
+            negativeSOA: PackedOctets([]),
+            cellCount: 0, root: .empty)
+        try apply([NameChange(name: "ns", content: .records(nameServerAddresses()))], serial: 0)
     }
-    return builder.build()
-  }
 
-  /// Whether an RRset goes on with the rotation of the one before it.
-  ///
-  /// Its position among the records can always go on; what each record has gained by its weight only if the
-  /// records and their weights are the same.
-  private func keepsCells(_ old: PackedRRset, _ new: PackingRRset, in shard: ShardView) -> Bool {
-    guard old.type == new.type else { return false }
-    guard strategy.usesWeights else { return true }
-    let start = Int(old.answerOffset)
-    guard Int(old.count) == new.count,
-      shard.octets.extracting(start..<(start + Int(old.answerByteCount))).hasSameOctets(
-        as: new.answer.rawSpan)
-    else { return false }
-    return new.weights.indices.allSatisfy {
-      shard.weights[Int(old.firstWeight) + $0] == new.weights[$0]
+    private func nameServerAddresses() -> [RRset] {
+        [RecordType.a, .aaaa].compactMap { type in
+            var seen: Set<IPAddress> = []
+            let records = configuration.nameServerAddresses
+                .filter { $0.recordType == type && seen.insert($0).inserted }
+                .map { Record(.address($0)) }
+            return records.isEmpty ? nil : RRset(type: type, ttl: configuration.ttl, records: records)
+        }
     }
-  }
+
+    /// Builds the next snapshot. When this throws, nothing has changed.
+    mutating func apply(_ update: ZoneUpdate) throws(EngineError) {
+        for change in update.changes {
+            guard change.name != "ns", change.name != "addr", !change.name.hasSuffix(".addr") else {
+                throw .invalidName(change.name)
+            }
+        }
+        try apply(update.changes, serial: update.serial)
+    }
+
+    private mutating func apply(_ changes: [NameChange], serial: UInt32) throws(EngineError) {
+        // First all that can fail, then all that changes.
+        var packed: [(name: [UInt8], entry: Edit.Entry?)] = []
+        packed.reserveCapacity(changes.count)
+        for change in changes { packed.append((try wireName(change.name), try pack(change))) }
+        let neededCells = packed.reduce(0) { sum, change in
+            sum + (change.entry?.rrsets.reduce(0) { $0 + strategy.cellCount(records: $1.count) } ?? 0)
+        }
+        guard cells.hasRoom(for: neededCells) else {
+            throw .resourceExhausted(
+                "the zone has more than \(RotationCells.maximumCount) rotating records")
+        }
+        let soa = try packer.packStartOfAuthority(
+            ttl: configuration.ttl, serial: serial, minimum: configuration.negativeTTL)
+        // RFC 2308 §3: the TTL of a negative answer is the lower of the SOA's own and its MINIMUM.
+        let negativeSOA = try packer.packNegativeSOA(
+            ttl: min(configuration.ttl, configuration.negativeTTL), serial: serial,
+            minimum: configuration.negativeTTL)
+
+        var edit = Edit()
+        for (name, entry) in packed { change(name, to: entry, in: &edit) }
+        let root = snapshot.root.replacing(rebuildShards(edit))
+        snapshot = ZoneSnapshot(
+            generation: snapshot.generation + 1, fixed: snapshot.fixed, apex: apex(soa),
+            negativeSOA: PackedOctets(negativeSOA), cellCount: cells.count, root: root)
+    }
+
+    private func apex(_ soa: [UInt8]) -> ZoneShard {
+        var apex = ShardBuilder(ZoneShard.empty.view, without: [])
+        apex.add(
+            [], hash: 0, kind: .records,
+            rrsets: [
+                PackingRRset(type: .soa, stride: UInt16(soa.count), count: 1, answer: soa),
+                PackingRRset(type: .ns, stride: UInt16(nameServer.count), count: 1, answer: nameServer),
+            ])
+        return apex.build()
+    }
+
+    /// A name's labels above the origin, in wire form.
+    private func wireName(_ text: String) throws(EngineError) -> [UInt8] {
+        guard let absolute = RecordPacker.wireName(text), absolute.count > 1,
+            absolute.count - 1 + snapshot.fixed.origin.view.byteCount <= DomainName.maximumByteCount
+        else { throw .invalidName(text) }
+        return [UInt8](absolute.dropLast())
+    }
+
+    /// What a change makes of its name; `nil`: nothing of its own.
+    private func pack(_ change: NameChange) throws(EngineError) -> Edit.Entry? {
+        switch change.content {
+        case .absent: return nil
+        case .failure: return Edit.Entry(kind: .failure, rrsets: [])
+        case .records(let rrsets):
+            guard Set(rrsets.map(\.type)).count == rrsets.count else {
+                throw .invalidRecords(name: change.name)
+            }
+            var packed: [PackingRRset] = []
+            for rrset in rrsets { packed.append(try packer.pack(rrset, name: change.name)) }
+            return Edit.Entry(kind: .records, rrsets: packed)
+        }
+    }
+
+    // MARK: Names
+
+    /// The names that an update changes, until their shards are built.
+    private struct Edit {
+        /// What becomes of a name.
+        struct Entry {
+            var kind: NameEntry.Kind
+            var rrsets: [PackingRRset]
+        }
+
+        /// By relative wire name; `nil`: the name goes.
+        var entries: [[UInt8]: Entry?] = [:]
+    }
+
+    private mutating func change(_ name: [UInt8], to content: Edit.Entry?, in edit: inout Edit) {
+        let existed = exists(name, in: edit)
+        let hasChildren = childCounts[name] != nil
+        let entry = content ?? (hasChildren ? Edit.Entry(kind: .emptyNonTerminal, rrsets: []) : nil)
+        edit.entries[name] = .some(entry)
+        if existed != (entry != nil) { countChild(of: name, by: existed ? -1 : 1, in: &edit) }
+    }
+
+    private func exists(_ name: [UInt8], in edit: Edit) -> Bool {
+        if let entry = edit.entries[name] { return entry != nil }
+        return find(name) != nil
+    }
+
+    private func find(_ name: [UInt8]) -> NameEntry? {
+        let hash = NameHash.hash(name.rawSpan)
+        let shard = snapshot.root.shard(for: hash).view
+        return shard.index(of: name.rawSpan, hash: hash).map { shard.names[$0] }
+    }
+
+    /// A name exists also while there are names below it (RFC 8020 §2): it appears and goes with them.
+    private mutating func countChild(of name: [UInt8], by difference: Int, in edit: inout Edit) {
+        let parent = [UInt8](name.dropFirst(1 + Int(name[0])))
+        guard !parent.isEmpty else { return }
+        let count = childCounts[parent, default: 0] + difference
+        childCounts[parent] = count == 0 ? nil : count
+        if difference > 0, !exists(parent, in: edit) {
+            edit.entries[parent] = .some(Edit.Entry(kind: .emptyNonTerminal, rrsets: []))
+            countChild(of: parent, by: 1, in: &edit)
+        } else if count == 0, isEmptyNonTerminal(parent, in: edit) {
+            edit.entries[parent] = .some(nil)
+            countChild(of: parent, by: -1, in: &edit)
+        }
+    }
+
+    private func isEmptyNonTerminal(_ name: [UInt8], in edit: Edit) -> Bool {
+        if let entry = edit.entries[name] { return entry?.kind == .emptyNonTerminal }
+        return find(name)?.kind == .emptyNonTerminal
+    }
+
+    // MARK: Shards
+
+    private mutating func rebuildShards(_ edit: Edit) -> [(slot: Int, shard: ZoneShard)] {
+        var names: [Int: [[UInt8]]] = [:]
+        for name in edit.entries.keys {
+            names[ShardSlot(NameHash.hash(name.rawSpan)).number, default: []].append(name)
+        }
+        return names.map { (slot: $0.key, shard: rebuild($0.value, of: edit)) }.sorted {
+            $0.slot < $1.slot
+        }
+    }
+
+    /// A shard with `names` as `edit` wants them, and all else as it was.
+    private mutating func rebuild(_ names: [[UInt8]], of edit: Edit) -> ZoneShard {
+        let first = names[0]
+        let old = snapshot.root.shard(for: NameHash.hash(first.rawSpan)).view
+        var builder = ShardBuilder(old, without: names)
+        for name in names {
+            let hash = NameHash.hash(name.rawSpan)
+            let previous = old.index(of: name.rawSpan, hash: hash).map { old.names[$0] }
+            var previousRRsets = previous.map { old.rrsets(of: $0) } ?? []
+            if let entry = edit.entries[name] ?? nil {
+                var rrsets = entry.rrsets
+                for index in rrsets.indices {
+                    let kept = previousRRsets.firstIndex { keepsCells($0, rrsets[index], in: old) }
+                    if let kept {
+                        let previous = previousRRsets.remove(at: kept)
+                        rrsets[index].cells = .init(first: previous.firstCell, stamp: previous.stamp)
+                    } else {
+                        rrsets[index].cells = cells.allocate(strategy.cellCount(records: rrsets[index].count))
+                    }
+                }
+                builder.add(name, hash: hash, kind: entry.kind, rrsets: rrsets)
+            }
+            for gone in previousRRsets {
+                cells.release(first: gone.firstCell, size: strategy.cellCount(records: Int(gone.count)))
+            }
+        }
+        return builder.build()
+    }
+
+    /// Whether an RRset goes on with the rotation of the one before it.
+    ///
+    /// Its position among the records can always go on; what each record has gained by its weight only if the
+    /// records and their weights are the same.
+    private func keepsCells(_ old: PackedRRset, _ new: PackingRRset, in shard: ShardView) -> Bool {
+        guard old.type == new.type else { return false }
+        guard strategy.usesWeights else { return true }
+        let start = Int(old.answerOffset)
+        guard Int(old.count) == new.count,
+            shard.octets.extracting(start..<(start + Int(old.answerByteCount))).hasSameOctets(
+                as: new.answer.rawSpan)
+        else { return false }
+        return new.weights.indices.allSatisfy {
+            shard.weights[Int(old.firstWeight) + $0] == new.weights[$0]
+        }
+    }
 }
 
 extension ShardView {
-  /// The RRsets of an entry.
-  func rrsets(of entry: NameEntry) -> [PackedRRset] {
-    (0..<Int(entry.rrsetCount)).map { rrsets[Int(entry.firstRRset) + $0] }
-  }
+    /// The RRsets of an entry.
+    func rrsets(of entry: NameEntry) -> [PackedRRset] {
+        (0..<Int(entry.rrsetCount)).map { rrsets[Int(entry.firstRRset) + $0] }
+    }
 }

@@ -5,40 +5,40 @@
 /// Octets that never change, with their owner.
 @safe
 final class PackedOctets: Sendable {
-  let view: OctetsView
+    let view: OctetsView
 
-  init(_ octets: [UInt8]) {
-    // Unsafe: allocated here, written once, freed in deinit.
-    let block = UnsafeMutablePointer<UInt8>.allocate(capacity: max(octets.count, 1))
-    unsafe block.initialize(repeating: 0, count: max(octets.count, 1))
-    for (index, octet) in octets.enumerated() { unsafe block[index] = octet }
-    view = unsafe OctetsView(start: UnsafeRawPointer(block), byteCount: octets.count)
-  }
+    init(_ octets: [UInt8]) {
+        // Unsafe: allocated here, written once, freed in deinit.
+        let block = UnsafeMutablePointer<UInt8>.allocate(capacity: max(octets.count, 1))
+        unsafe block.initialize(repeating: 0, count: max(octets.count, 1))
+        for (index, octet) in octets.enumerated() { unsafe block[index] = octet }
+        view = unsafe OctetsView(start: UnsafeRawPointer(block), byteCount: octets.count)
+    }
 
-  deinit {
-    unsafe UnsafeMutableRawPointer(mutating: view.start).deallocate()
-  }
+    deinit {
+        unsafe UnsafeMutableRawPointer(mutating: view.start).deallocate()
+    }
 }
 
 /// Octets that somebody else owns.
 @safe
 struct OctetsView: @unchecked Sendable {
-  // Sendable: the memory is never written while a view of it exists.
-  fileprivate let start: UnsafeRawPointer
-  let byteCount: Int
+    // Sendable: the memory is never written while a view of it exists.
+    fileprivate let start: UnsafeRawPointer
+    let byteCount: Int
 
-  fileprivate init(start: UnsafeRawPointer, byteCount: Int) {
-    unsafe self.start = start
-    self.byteCount = byteCount
-  }
-
-  var span: RawSpan {
-    @inline(__always)
-    @_lifetime(borrow self)
-    get {
-      unsafe _overrideLifetime(RawSpan(_unsafeStart: start, byteCount: byteCount), borrowing: self)
+    fileprivate init(start: UnsafeRawPointer, byteCount: Int) {
+        unsafe self.start = start
+        self.byteCount = byteCount
     }
-  }
+
+    var span: RawSpan {
+        @inline(__always)
+        @_lifetime(borrow self)
+        get {
+            unsafe _overrideLifetime(RawSpan(_unsafeStart: start, byteCount: byteCount), borrowing: self)
+        }
+    }
 }
 
 /// A few dozen names of the zone, packed. Immutable: a change makes a new one.
@@ -47,205 +47,205 @@ struct OctetsView: @unchecked Sendable {
 /// cache lines for it, and they lie together.
 @safe
 final class ZoneShard: ManagedBuffer<ShardParts, UInt64> {
-  /// Copies the parts into a new shard.
-  static func make(
-    names: [NameEntry] = [], rrsets: [PackedRRset] = [], services: [ServiceSlot] = [],
-    weights: [UInt32] = [],
-    octets: [UInt8] = []
-  ) -> ZoneShard {
-    let parts = ShardParts(
-      nameCount: UInt32(names.count), rrsetCount: UInt32(rrsets.count),
-      serviceCount: UInt32(services.count),
-      weightCount: UInt32(weights.count), octetCount: UInt32(octets.count))
-    let words = (parts.byteCount + 7) / 8
-    let buffer = create(minimumCapacity: words) { _ in parts }
-    // Unsafe: the elements have room for all parts, one behind the other. All parts are trivial types, so that
-    // nothing needs to be destroyed.
-    unsafe buffer.withUnsafeMutablePointerToElements { elements in
-      var next = UnsafeMutableRawPointer(elements)
-      func place<Part: BitwiseCopyable>(_ part: [Part]) {
-        unsafe part.withUnsafeBytes { bytes in
-          if let source = bytes.baseAddress {
-            unsafe next.copyMemory(from: source, byteCount: bytes.count)
-          }
-          unsafe next += bytes.count
+    /// Copies the parts into a new shard.
+    static func make(
+        names: [NameEntry] = [], rrsets: [PackedRRset] = [], services: [ServiceSlot] = [],
+        weights: [UInt32] = [],
+        octets: [UInt8] = []
+    ) -> ZoneShard {
+        let parts = ShardParts(
+            nameCount: UInt32(names.count), rrsetCount: UInt32(rrsets.count),
+            serviceCount: UInt32(services.count),
+            weightCount: UInt32(weights.count), octetCount: UInt32(octets.count))
+        let words = (parts.byteCount + 7) / 8
+        let buffer = create(minimumCapacity: words) { _ in parts }
+        // Unsafe: the elements have room for all parts, one behind the other. All parts are trivial types, so that
+        // nothing needs to be destroyed.
+        unsafe buffer.withUnsafeMutablePointerToElements { elements in
+            var next = UnsafeMutableRawPointer(elements)
+            func place<Part: BitwiseCopyable>(_ part: [Part]) {
+                unsafe part.withUnsafeBytes { bytes in
+                    if let source = bytes.baseAddress {
+                        unsafe next.copyMemory(from: source, byteCount: bytes.count)
+                    }
+                    unsafe next += bytes.count
+                }
+            }
+            place(names)
+            place(rrsets)
+            place(services)
+            place(weights)
+            place(octets)
         }
-      }
-      place(names)
-      place(rrsets)
-      place(services)
-      place(weights)
-      place(octets)
+        return unsafe unsafeDowncast(buffer, to: ZoneShard.self)
     }
-    return unsafe unsafeDowncast(buffer, to: ZoneShard.self)
-  }
 
-  /// What it holds.
-  var view: ShardView {
-    @inline(__always)
-    get {
-      unsafe withUnsafeMutablePointers {
-        unsafe ShardView(parts: $0, elements: UnsafeRawPointer($1))
-      }
+    /// What it holds.
+    var view: ShardView {
+        @inline(__always)
+        get {
+            unsafe withUnsafeMutablePointers {
+                unsafe ShardView(parts: $0, elements: UnsafeRawPointer($1))
+            }
+        }
     }
-  }
 
-  /// A shard without names.
-  static var empty: ZoneShard { make() }
+    /// A shard without names.
+    static var empty: ZoneShard { make() }
 }
 
 /// How many of each part a shard has; the parts follow each other in this order.
 struct ShardParts {
-  var nameCount: UInt32
-  var rrsetCount: UInt32
-  var serviceCount: UInt32
-  var weightCount: UInt32
-  var octetCount: UInt32
+    var nameCount: UInt32
+    var rrsetCount: UInt32
+    var serviceCount: UInt32
+    var weightCount: UInt32
+    var octetCount: UInt32
 
-  // Every part's stride is a multiple of the alignment of the part behind it.
-  var rrsetOffset: Int { Int(nameCount) &* MemoryLayout<NameEntry>.stride }
-  var serviceOffset: Int { rrsetOffset &+ Int(rrsetCount) &* MemoryLayout<PackedRRset>.stride }
-  var weightOffset: Int { serviceOffset &+ Int(serviceCount) &* MemoryLayout<ServiceSlot>.stride }
-  var octetOffset: Int { weightOffset &+ Int(weightCount) &* MemoryLayout<UInt32>.stride }
-  var byteCount: Int { octetOffset &+ Int(octetCount) }
+    // Every part's stride is a multiple of the alignment of the part behind it.
+    var rrsetOffset: Int { Int(nameCount) &* MemoryLayout<NameEntry>.stride }
+    var serviceOffset: Int { rrsetOffset &+ Int(rrsetCount) &* MemoryLayout<PackedRRset>.stride }
+    var weightOffset: Int { serviceOffset &+ Int(serviceCount) &* MemoryLayout<ServiceSlot>.stride }
+    var octetOffset: Int { weightOffset &+ Int(weightCount) &* MemoryLayout<UInt32>.stride }
+    var byteCount: Int { octetOffset &+ Int(octetCount) }
 }
 
 /// What a shard holds. Everything refers by index or offset into the flat parts, so that a shard is copied as octets.
 @safe
 struct ShardView: @unchecked Sendable {
-  // Sendable: the memory is never written while a view of it exists.
-  private let parts: UnsafePointer<ShardParts>
-  private let elements: UnsafeRawPointer
+    // Sendable: the memory is never written while a view of it exists.
+    private let parts: UnsafePointer<ShardParts>
+    private let elements: UnsafeRawPointer
 
-  fileprivate init(parts: UnsafePointer<ShardParts>, elements: UnsafeRawPointer) {
-    unsafe self.parts = parts
-    unsafe self.elements = elements
-  }
+    fileprivate init(parts: UnsafePointer<ShardParts>, elements: UnsafeRawPointer) {
+        unsafe self.parts = parts
+        unsafe self.elements = elements
+    }
 
-  // Unsafe in all of these: the memory was filled with as many values of that type, and lives longer than the view.
+    // Unsafe in all of these: the memory was filled with as many values of that type, and lives longer than the view.
 
-  /// The names, in no order.
-  var names: Span<NameEntry> {
+    /// The names, in no order.
+    var names: Span<NameEntry> {
+        @inline(__always)
+        @_lifetime(borrow self)
+        get {
+            let typed = unsafe elements.assumingMemoryBound(to: NameEntry.self)
+            let count = unsafe Int(parts.pointee.nameCount)
+            return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: count), borrowing: self)
+        }
+    }
+
+    /// The RRsets of all names; those of one name follow each other.
+    var rrsets: Span<PackedRRset> {
+        @inline(__always)
+        @_lifetime(borrow self)
+        get {
+            let typed = unsafe (elements + parts.pointee.rrsetOffset).assumingMemoryBound(
+                to: PackedRRset.self)
+            let count = unsafe Int(parts.pointee.rrsetCount)
+            return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: count), borrowing: self)
+        }
+    }
+
+    /// Where the records of the SRV RRsets are.
+    var services: Span<ServiceSlot> {
+        @inline(__always)
+        @_lifetime(borrow self)
+        get {
+            let typed = unsafe (elements + parts.pointee.serviceOffset).assumingMemoryBound(
+                to: ServiceSlot.self)
+            let count = unsafe Int(parts.pointee.serviceCount)
+            return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: count), borrowing: self)
+        }
+    }
+
+    /// The rotation weights of all records, in step with `PackedRRset.firstWeight`; empty unless answers are weighted.
+    var weights: Span<UInt32> {
+        @inline(__always)
+        @_lifetime(borrow self)
+        get {
+            let typed = unsafe (elements + parts.pointee.weightOffset).assumingMemoryBound(
+                to: UInt32.self)
+            let count = unsafe Int(parts.pointee.weightCount)
+            return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: count), borrowing: self)
+        }
+    }
+
+    /// Names and packed records.
+    var octets: RawSpan {
+        @inline(__always)
+        @_lifetime(borrow self)
+        get {
+            let start = unsafe elements + parts.pointee.octetOffset
+            let count = unsafe Int(parts.pointee.octetCount)
+            return unsafe _overrideLifetime(
+                RawSpan(_unsafeStart: start, byteCount: count), borrowing: self)
+        }
+    }
+
+    /// The index of `name`'s entry; `nil` when it is not here.
+    ///
+    /// - Parameters:
+    ///   - name: the labels above the zone's origin, in lower case.
+    ///   - hash: its ``NameHash``.
     @inline(__always)
-    @_lifetime(borrow self)
-    get {
-      let typed = unsafe elements.assumingMemoryBound(to: NameEntry.self)
-      let count = unsafe Int(parts.pointee.nameCount)
-      return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: count), borrowing: self)
+    func index(of name: RawSpan, hash: UInt64) -> Int? {
+        let entries = names
+        for index in entries.indices {
+            let entry = entries[index]
+            guard entry.hash == hash, Int(entry.nameByteCount) == name.byteCount else { continue }
+            let start = Int(entry.nameOffset)
+            if octets.extracting(start..<(start &+ name.byteCount)).hasSameOctets(as: name) {
+                return index
+            }
+        }
+        return nil
     }
-  }
-
-  /// The RRsets of all names; those of one name follow each other.
-  var rrsets: Span<PackedRRset> {
-    @inline(__always)
-    @_lifetime(borrow self)
-    get {
-      let typed = unsafe (elements + parts.pointee.rrsetOffset).assumingMemoryBound(
-        to: PackedRRset.self)
-      let count = unsafe Int(parts.pointee.rrsetCount)
-      return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: count), borrowing: self)
-    }
-  }
-
-  /// Where the records of the SRV RRsets are.
-  var services: Span<ServiceSlot> {
-    @inline(__always)
-    @_lifetime(borrow self)
-    get {
-      let typed = unsafe (elements + parts.pointee.serviceOffset).assumingMemoryBound(
-        to: ServiceSlot.self)
-      let count = unsafe Int(parts.pointee.serviceCount)
-      return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: count), borrowing: self)
-    }
-  }
-
-  /// The rotation weights of all records, in step with `PackedRRset.firstWeight`; empty unless answers are weighted.
-  var weights: Span<UInt32> {
-    @inline(__always)
-    @_lifetime(borrow self)
-    get {
-      let typed = unsafe (elements + parts.pointee.weightOffset).assumingMemoryBound(
-        to: UInt32.self)
-      let count = unsafe Int(parts.pointee.weightCount)
-      return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: count), borrowing: self)
-    }
-  }
-
-  /// Names and packed records.
-  var octets: RawSpan {
-    @inline(__always)
-    @_lifetime(borrow self)
-    get {
-      let start = unsafe elements + parts.pointee.octetOffset
-      let count = unsafe Int(parts.pointee.octetCount)
-      return unsafe _overrideLifetime(
-        RawSpan(_unsafeStart: start, byteCount: count), borrowing: self)
-    }
-  }
-
-  /// The index of `name`'s entry; `nil` when it is not here.
-  ///
-  /// - Parameters:
-  ///   - name: the labels above the zone's origin, in lower case.
-  ///   - hash: its ``NameHash``.
-  @inline(__always)
-  func index(of name: RawSpan, hash: UInt64) -> Int? {
-    let entries = names
-    for index in entries.indices {
-      let entry = entries[index]
-      guard entry.hash == hash, Int(entry.nameByteCount) == name.byteCount else { continue }
-      let start = Int(entry.nameOffset)
-      if octets.extracting(start..<(start &+ name.byteCount)).hasSameOctets(as: name) {
-        return index
-      }
-    }
-    return nil
-  }
 }
 
 /// A node of the tree of shards: owns 32 objects of the level below.
 @safe
 final class ZoneNode<Child: AnyObject>: @unchecked Sendable {
-  // Sendable: neither it nor any shard below it is ever written once it is made.
+    // Sendable: neither it nor any shard below it is ever written once it is made.
 
-  /// Children of a node.
-  static var fanOut: Int { 32 }
+    /// Children of a node.
+    static var fanOut: Int { 32 }
 
-  // Unmanaged, but owned: one reference each, taken in init and given back in deinit. Reading a class reference for a
-  // query would count it twice.
-  private let children: [32 of Unmanaged<Child>]
+    // Unmanaged, but owned: one reference each, taken in init and given back in deinit. Reading a class reference for a
+    // query would count it twice.
+    private let children: [32 of Unmanaged<Child>]
 
-  /// A node with `child` in all its places.
-  init(repeating child: Child) {
-    unsafe children = unsafe InlineArray { _ in unsafe Unmanaged.passRetained(child) }
-  }
-
-  /// A copy of `other` with some children replaced.
-  ///
-  /// - Parameter replacements: by place, 0..<32.
-  init(_ other: ZoneNode, replacing replacements: [(place: Int, child: Child)]) {
-    var children = unsafe other.children
-    for (place, child) in replacements {
-      unsafe children[place] = unsafe Unmanaged.passUnretained(child)
+    /// A node with `child` in all its places.
+    init(repeating child: Child) {
+        unsafe children = unsafe InlineArray { _ in unsafe Unmanaged.passRetained(child) }
     }
-    for place in 0..<Self.fanOut { _ = unsafe children[place].retain() }
-    unsafe self.children = unsafe children
-  }
 
-  deinit {
-    for place in 0..<Self.fanOut { unsafe children[place].release() }
-  }
+    /// A copy of `other` with some children replaced.
+    ///
+    /// - Parameter replacements: by place, 0..<32.
+    init(_ other: ZoneNode, replacing replacements: [(place: Int, child: Child)]) {
+        var children = unsafe other.children
+        for (place, child) in replacements {
+            unsafe children[place] = unsafe Unmanaged.passUnretained(child)
+        }
+        for place in 0..<Self.fanOut { _ = unsafe children[place].retain() }
+        unsafe self.children = unsafe children
+    }
 
-  /// One child, for as long as `body` runs.
-  @inline(__always)
-  func withChild<Result>(_ place: Int, _ body: (Child) -> Result) -> Result {
-    unsafe children[place & 31]._withUnsafeGuaranteedRef(body)
-  }
+    deinit {
+        for place in 0..<Self.fanOut { unsafe children[place].release() }
+    }
 
-  /// One child.
-  func child(_ place: Int) -> Child {
-    unsafe children[place & 31].takeUnretainedValue()
-  }
+    /// One child, for as long as `body` runs.
+    @inline(__always)
+    func withChild<Result>(_ place: Int, _ body: (Child) -> Result) -> Result {
+        unsafe children[place & 31]._withUnsafeGuaranteedRef(body)
+    }
+
+    /// One child.
+    func child(_ place: Int) -> Child {
+        unsafe children[place & 31].takeUnretainedValue()
+    }
 }
 
 /// The bottom of the tree of shards.
@@ -256,71 +256,70 @@ typealias ZoneBranch = ZoneNode<ZoneTwig>
 typealias ZoneRoot = ZoneNode<ZoneBranch>
 
 extension ZoneRoot {
-  /// A tree without names.
-  static let empty = ZoneRoot(
-    repeating: ZoneBranch(repeating: ZoneTwig(repeating: ZoneShard.empty)))
+    /// A tree without names.
+    static let empty = ZoneRoot(
+        repeating: ZoneBranch(repeating: ZoneTwig(repeating: ZoneShard.empty)))
 
-  /// What the shard holds that has names of this hash.
-  @inline(__always)
-  func view(for hash: UInt64) -> ShardView {
-    let slot = ShardSlot(hash)
-    return withChild(slot.branch) {
-      $0.withChild(slot.twig) { $0.withChild(slot.shard) { $0.view } }
+    /// What the shard holds that has names of this hash.
+    @inline(__always)
+    func view(for hash: UInt64) -> ShardView {
+        let slot = ShardSlot(hash)
+        return withChild(slot.branch) {
+            $0.withChild(slot.twig) { $0.withChild(slot.shard) { $0.view } }
+        }
     }
-  }
 
-  /// The shard that has names of this hash.
-  func shard(for hash: UInt64) -> ZoneShard {
-    let slot = ShardSlot(hash)
-    return child(slot.branch).child(slot.twig).child(slot.shard)
-  }
+    /// The shard that has names of this hash.
+    func shard(for hash: UInt64) -> ZoneShard {
+        let slot = ShardSlot(hash)
+        return child(slot.branch).child(slot.twig).child(slot.shard)
+    }
 
-  /// The same tree with some shards replaced; `replacements` is sorted by slot.
-  func replacing(_ replacements: [(slot: Int, shard: ZoneShard)]) -> ZoneRoot {
-    let twigs = replacements.grouped { $0.slot >> 5 }.map { number, shards in
-      let old = child(number >> 5).child(number & 31)
-      return (
-        number: number, twig: ZoneTwig(old, replacing: shards.map { ($0.slot & 31, $0.shard) })
-      )
+    /// The same tree with some shards replaced; `replacements` is sorted by slot.
+    func replacing(_ replacements: [(slot: Int, shard: ZoneShard)]) -> ZoneRoot {
+        let twigs = replacements.grouped { $0.slot >> 5 }.map { number, shards in
+            let old = child(number >> 5).child(number & 31)
+            return (
+                number: number, twig: ZoneTwig(old, replacing: shards.map { ($0.slot & 31, $0.shard) })
+            )
+        }
+        let branches = twigs.grouped { $0.number >> 5 }.map { number, twigs in
+            (
+                place: number,
+                child: ZoneBranch(child(number), replacing: twigs.map { ($0.number & 31, $0.twig) })
+            )
+        }
+        return ZoneRoot(self, replacing: branches)
     }
-    let branches = twigs.grouped { $0.number >> 5 }.map { number, twigs in
-      (
-        place: number,
-        child: ZoneBranch(child(number), replacing: twigs.map { ($0.number & 31, $0.twig) })
-      )
-    }
-    return ZoneRoot(self, replacing: branches)
-  }
 }
 
 extension Array {
-  /// Runs of elements with the same key.
-  fileprivate func grouped(by key: (Element) -> Int) -> [(key: Int, elements: ArraySlice<Element>)]
-  {
-    var groups: [(key: Int, elements: ArraySlice<Element>)] = []
-    var rest = self[...]
-    while let first = rest.first {
-      let group = rest.prefix { key($0) == key(first) }
-      groups.append((key(first), group))
-      rest = rest.dropFirst(group.count)
+    /// Runs of elements with the same key.
+    fileprivate func grouped(by key: (Element) -> Int) -> [(key: Int, elements: ArraySlice<Element>)] {
+        var groups: [(key: Int, elements: ArraySlice<Element>)] = []
+        var rest = self[...]
+        while let first = rest.first {
+            let group = rest.prefix { key($0) == key(first) }
+            groups.append((key(first), group))
+            rest = rest.dropFirst(group.count)
+        }
+        return groups
     }
-    return groups
-  }
 }
 
 /// Where a hash's shard is in the tree.
 struct ShardSlot {
-  var branch: Int
-  var twig: Int
-  var shard: Int
+    var branch: Int
+    var twig: Int
+    var shard: Int
 
-  @inline(__always)
-  init(_ hash: UInt64) {
-    branch = Int(hash >> 10 & 31)
-    twig = Int(hash >> 5 & 31)
-    shard = Int(hash & 31)
-  }
+    @inline(__always)
+    init(_ hash: UInt64) {
+        branch = Int(hash >> 10 & 31)
+        twig = Int(hash >> 5 & 31)
+        shard = Int(hash & 31)
+    }
 
-  /// The slot as one number, 0..<32,768.
-  var number: Int { branch << 10 | twig << 5 | shard }
+    /// The slot as one number, 0..<32,768.
+    var number: Int { branch << 10 | twig << 5 | shard }
 }

@@ -2,77 +2,77 @@
 ///
 /// Plain values only: names with their records, no services and no packed octets.
 public struct ZoneUpdate: Sendable {
-  /// The SOA serial from now on, e.g. the Unix time in seconds; must not go back (RFC 1982).
-  public var serial: UInt32
-  /// The names that change, each whole. A name listed twice has what it is given last.
-  public var changes: [NameChange]
+    /// The SOA serial from now on, e.g. the Unix time in seconds; must not go back (RFC 1982).
+    public var serial: UInt32
+    /// The names that change, each whole. A name listed twice has what it is given last.
+    public var changes: [NameChange]
 
-  /// Joins the parts.
-  public init(serial: UInt32, changes: [NameChange]) {
-    self.serial = serial
-    self.changes = changes
-  }
+    /// Joins the parts.
+    public init(serial: UInt32, changes: [NameChange]) {
+        self.serial = serial
+        self.changes = changes
+    }
 }
 
 /// One name and all that it answers from now on.
 public struct NameChange: Sendable {
-  /// The name relative to the zone's origin, in lower case without a trailing dot: `orders`, `_orders._tcp`.
-  public var name: String
-  /// What it answers.
-  public var content: NameContent
+    /// The name relative to the zone's origin, in lower case without a trailing dot: `orders`, `_orders._tcp`.
+    public var name: String
+    /// What it answers.
+    public var content: NameContent
 
-  /// Joins the parts.
-  public init(name: String, content: NameContent) {
-    self.name = name
-    self.content = content
-  }
+    /// Joins the parts.
+    public init(name: String, content: NameContent) {
+        self.name = name
+        self.content = content
+    }
 }
 
 /// What a name answers.
 public enum NameContent: Hashable, Sendable {
-  /// The name does not exist: NXDOMAIN, unless there is a name below it (an empty non-terminal, RFC 8020).
-  case absent
-  /// The name exists with these RRsets, one for each type; other types, or all with an empty list, are NODATA.
-  case records([RRset])
-  /// Nobody can tell now: SERVFAIL.
-  case failure
+    /// The name does not exist: NXDOMAIN, unless there is a name below it (an empty non-terminal, RFC 8020).
+    case absent
+    /// The name exists with these RRsets, one for each type; other types, or all with an empty list, are NODATA.
+    case records([RRset])
+    /// Nobody can tell now: SERVFAIL.
+    case failure
 }
 
 /// The records of one name and type (RFC 2181 §5), in the order of rotation.
 public struct RRset: Hashable, Sendable {
-  /// The type of all its records.
-  public var type: RecordType
-  /// The TTL in seconds; 1 or more.
-  public var ttl: UInt32
-  /// The records; not empty, no two with the same data.
-  public var records: [Record]
+    /// The type of all its records.
+    public var type: RecordType
+    /// The TTL in seconds; 1 or more.
+    public var ttl: UInt32
+    /// The records; not empty, no two with the same data.
+    public var records: [Record]
 
-  /// Joins the parts.
-  public init(type: RecordType, ttl: UInt32, records: [Record]) {
-    self.type = type
-    self.ttl = ttl
-    self.records = records
-  }
+    /// Joins the parts.
+    public init(type: RecordType, ttl: UInt32, records: [Record]) {
+        self.type = type
+        self.ttl = ttl
+        self.records = records
+    }
 }
 
 /// One record of an RRset.
 public struct Record: Hashable, Sendable {
-  /// The record's data; must fit the RRset's type.
-  public var data: RecordData
-  /// Its share of first places under ``RotationStrategyName/weighted``; a record of weight 0 comes first only if all have 0.
-  public var weight: UInt32
+    /// The record's data; must fit the RRset's type.
+    public var data: RecordData
+    /// Its share of first places under ``RotationStrategyName/weighted``; a record of weight 0 comes first only if all have 0.
+    public var weight: UInt32
 
-  /// Joins the parts.
-  public init(_ data: RecordData, weight: UInt32 = 1) {
-    self.data = data
-    self.weight = weight
-  }
+    /// Joins the parts.
+    public init(_ data: RecordData, weight: UInt32 = 1) {
+        self.data = data
+        self.weight = weight
+    }
 }
 
 /// The data of a record.
 public enum RecordData: Hashable, Sendable {
-  /// The address of an A or AAAA record.
-  case address(IPAddress)
-  /// An SRV record (RFC 2782). Its target is the synthesized name of `target` (`<hex>.addr.<origin>`).
-  case service(priority: UInt16, weight: UInt16, port: UInt16, target: IPAddress)
+    /// The address of an A or AAAA record.
+    case address(IPAddress)
+    /// An SRV record (RFC 2782). Its target is the synthesized name of `target` (`<hex>.addr.<origin>`).
+    case service(priority: UInt16, weight: UInt16, port: UInt16, target: IPAddress)
 }
