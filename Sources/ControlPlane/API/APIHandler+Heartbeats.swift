@@ -1,0 +1,36 @@
+import NIOCore
+
+extension APIHandler {
+    /// `PUT /api/v1/services/{id}/heartbeat`
+    func heartbeat(_ id: String) -> APIResponse {
+        guard let lease = registry.renew(id: id) else { return .unknownInstance(id) }
+        return .json(capacity: 128) { writer in
+            writer.beginObject()
+            writer.member("id")
+            writer.string(id)
+            writer.member("expires_at")
+            writer.time(lease.expiresAt)
+            writer.endObject()
+        }
+    }
+
+    /// `POST /api/v1/heartbeats`
+    func heartbeats(_ body: ByteBuffer) -> APIResponse {
+        do {
+            let request = try decoder.heartbeats(Self.json(body))
+            let (renewed, unknown) = registry.renew(ids: request.ids)
+            return .json { writer in
+                writer.beginObject()
+                writer.member("renewed")
+                writer.integer(renewed)
+                writer.member("unknown")
+                writer.beginArray()
+                for id in unknown { writer.string(id) }
+                writer.endArray()
+                writer.endObject()
+            }
+        } catch {
+            return Self.response(to: error)
+        }
+    }
+}

@@ -1,0 +1,153 @@
+import HTTPTypes
+import NIOCore
+
+extension APIHandler {
+    /// `POST /api/v1/services`
+    func register(_ body: ByteBuffer) async -> APIResponse {
+        do {
+            let registration = try decoder.registration(Self.json(body))
+            guard case .registered(let registered, let isNew) = try await registry.register(registration) else {
+                return .unknownInstance(registration.id)
+            }
+            var response = APIResponse.json(isNew ? .created : .ok) { $0.instance(registered) }
+            response.fields = [HTTPField(name: .location, value: "/api/v1/services/\(registered.instance.id)")]
+            return response
+        } catch {
+            return Self.response(to: error)
+        }
+    }
+
+    /// `GET /api/v1/services`
+    func list(_ target: RequestTarget) -> APIResponse {
+        do {
+            let query = try ListQuery(target)
+            let page = registry.list(after: query.after, limit: query.limit, filter: query.filter)
+            return .json(capacity: 64 + page.instances.count * 384) { writer in
+                writer.beginObject()
+                writer.member("services")
+                writer.beginArray()
+                for registered in page.instances { writer.instance(registered) }
+                writer.endArray()
+                writer.member("next_cursor")
+                if let place = page.lastSequence, !page.isLast {
+                    writer.string(ListQuery.cursor(after: place))
+                } else {
+                    writer.null()
+                }
+                writer.endObject()
+            }
+        } catch {
+            return .invalid(error)
+        }
+    }
+
+    /// `GET /api/v1/services/{id}`
+    func show(_ id: String) -> APIResponse {
+        guard let registered = registry.instance(id: id) else { return .unknownInstance(id) }
+        return .json { $0.instance(registered) }
+    }
+
+    /// `PATCH /api/v1/services/{id}`
+    func patch(_ id: String, _ body: ByteBuffer) async -> APIResponse {
+        do {
+            let patch = try decoder.patch(Self.json(body))
+            guard case .patched(let registered) = try await registry.patch(id: id, patch) else {
+                return .unknownInstance(id)
+            }
+            return .json { $0.instance(registered) }
+        } catch {
+            return Self.response(to: error)
+        }
+    }
+
+    /// `DELETE /api/v1/services/{id}`
+    func deregister(_ id: String) async -> APIResponse {
+        do {
+            guard case .deregistered = try await registry.deregister(id: id) else { return .unknownInstance(id) }
+            return .empty(.noContent)
+        } catch {
+            return .unavailable(error)
+        }
+    }
+
+    /// `POST /api/v1/services/batch`
+    func batch(_ body: ByteBuffer) async -> APIResponse {
+        do {
+            let request = try decoder.batch(Self.json(body))
+            var commands: [RegistryCommand] = []
+            commands.reserveCapacity(request.items.count)
+            for case .success(let command) in request.items { commands.append(command) }
+            let outcomes = try await registry.submit(commands)
+            return .json(capacity: 32 + request.items.count * 64) { writer in
+                writer.beginObject()
+                writer.member("results")
+                writer.beginArray()
+                var next = 0
+                for item in request.items {
+                    switch item {
+                    case .success(let command):
+                        writer.batchResult(command, outcomes[next])
+                        next += 1
+                    case .failure(let invalid):
+                        writer.batchResult(invalid)
+                    }
+                }
+                writer.endArray()
+                writer.endObject()
+            }
+        } catch {
+            return Self.response(to: error)
+        }
+    }
+
+    /// The JSON of a body.
+    static func json(_ body: ByteBuffer) throws(JSONError) -> JSONValue {
+        try JSONParser.parse(Array(body.readableBytesView))
+    }
+
+    /// What a request that could not be done is answered with.
+    static func response(to error: any Error) -> APIResponse {
+        switch error {
+        case let error as JSONError:
+            .problem(.badRequest, "not JSON: \(error.problem) (line \(error.line), column \(error.column))")
+        case let error as InvalidFields:
+            .invalid(error)
+        case let error as RegistryError:
+            .unavailable(error)
+        default:
+            .unavailable(.storeUnavailable)
+        }
+    }
+}
+
+extension JSONWriter {
+    /// What became of one item of a batch.
+    fileprivate mutating func batchResult(_ command: RegistryCommand, _ outcome: CommandOutcome) {
+        let status =
+            switch outcome {
+            case .registered(_, let isNew): isNew ? 201 : 200
+            case .patched: 200
+            case .deregistered: 204
+            case .unknownInstance: 404
+            }
+        beginObject()
+        member("status")
+        integer(status)
+        member("id")
+        switch command {
+        case .register(let registration): string(registration.id)
+        case .patch(let id, _), .deregister(let id): string(id)
+        }
+        endObject()
+    }
+
+    /// What is wrong with one item of a batch.
+    fileprivate mutating func batchResult(_ invalid: InvalidFields) {
+        beginObject()
+        member("status")
+        integer(422)
+        member("errors")
+        fieldErrors(invalid.errors)
+        endObject()
+    }
+}

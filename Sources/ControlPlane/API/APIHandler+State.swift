@@ -1,0 +1,122 @@
+import Engine
+import HTTPTypes
+
+extension APIHandler {
+    /// `GET /api/v1/names`
+    func names() -> APIResponse {
+        let summaries = registry.serviceSummaries()
+        return .json(capacity: 32 + summaries.count * 96) { writer in
+            writer.beginObject()
+            writer.member("names")
+            writer.beginArray()
+            for summary in summaries {
+                writer.beginObject()
+                writer.member("name")
+                writer.string(summary.name)
+                writer.statusCounts(summary.counts)
+                writer.endObject()
+            }
+            writer.endArray()
+            writer.endObject()
+        }
+    }
+
+    /// `GET /api/v1/status`
+    func status() async -> APIResponse {
+        let summary = await registry.summary()
+        return .json(capacity: 1024) { writer in
+            writer.beginObject()
+            writer.member("version")
+            writer.string(state.version)
+            writer.member("uptime_seconds")
+            writer.integer(state.uptimeSeconds(now: time.now().monotonic))
+            writer.member("ready")
+            writer.bool(state.isReady)
+            writer.member("storage")
+            writer.beginObject()
+            writer.member("type")
+            writer.string(summary.storeType)
+            writer.member("health")
+            writer.string(summary.storeState.isHealthy ? "pass" : "fail")
+            writer.member("lag_seconds")
+            writer.decimal(summary.storeState.lagSeconds)
+            writer.endObject()
+            writer.member("instances")
+            writer.beginObject()
+            writer.member("total")
+            writer.integer(summary.counts.total)
+            writer.statusCounts(summary.counts)
+            writer.endObject()
+            writer.member("services")
+            writer.integer(summary.serviceCount)
+            writer.member("zone")
+            writer.beginObject()
+            writer.member("generation")
+            writer.integer(summary.zoneGeneration)
+            writer.endObject()
+            writer.member("dns")
+            writer.engineStatistics(state.statistics)
+            writer.endObject()
+        }
+    }
+
+    /// `GET /api/v1/health`
+    func health() -> APIResponse {
+        let isStorageHealthy = registry.storeState.isHealthy
+        let isReady = state.isReady
+        // Without its storage the server goes on answering DNS and reads: a warning, not a failure.
+        let status = !isReady ? "fail" : isStorageHealthy ? "pass" : "warn"
+        return .json(isReady ? .ok : .serviceUnavailable) { writer in
+            writer.beginObject()
+            writer.member("status")
+            writer.string(status)
+            writer.member("checks")
+            writer.beginObject()
+            writer.member("dns")
+            writer.statusObject(isReady ? "pass" : "fail")
+            writer.member("storage")
+            writer.statusObject(isStorageHealthy ? "pass" : "fail")
+            writer.endObject()
+            writer.endObject()
+        }
+    }
+
+    /// `GET /ready`
+    func ready() -> APIResponse {
+        guard state.isReady else {
+            return .problem(
+                .serviceUnavailable, "DNS does not answer yet", fields: [HTTPField(name: .retryAfter, value: "1")])
+        }
+        return .json { $0.statusObject("ready") }
+    }
+}
+
+extension JSONWriter {
+    /// The data plane's counters.
+    fileprivate mutating func engineStatistics(_ statistics: EngineStatistics) {
+        let counters: [(String, UInt64)] = [
+            ("udp_queries", statistics.udpQueries),
+            ("tcp_queries", statistics.tcpQueries),
+            ("dropped", statistics.dropped),
+            ("truncated", statistics.truncated),
+            ("answered", statistics.answered),
+            ("nodata", statistics.noData),
+            ("nxdomain", statistics.nameErrors),
+            ("servfail", statistics.serverFailures),
+            ("refused", statistics.refused),
+            ("formerr", statistics.formatErrors),
+            ("notimp", statistics.notImplemented),
+            ("badvers", statistics.badVersions),
+            ("send_errors", statistics.sendErrors),
+            ("connections_accepted", statistics.connectionsAccepted),
+            ("connections_evicted", statistics.connectionsEvicted),
+            ("connections_open", statistics.connectionsOpen),
+        ]
+        beginObject()
+        for (name, value) in counters {
+            member(name)
+            integer(value)
+        }
+        endObject()
+    }
+}

@@ -1,0 +1,109 @@
+import HTTPTypes
+import NIOCore
+
+/// Answers requests of the API: no sockets, no HTTP framing.
+struct APIHandler: Sendable {
+    let registry: Registry
+    let decoder: RegistrationDecoder
+    let state: ServerState
+    let time: TimeSource
+
+    /// The largest body of a request.
+    static let maximumBodyOctets = 1024 * 1024
+    /// The largest body of a batch of changes or heartbeats.
+    static let maximumBatchOctets = 16 * 1024 * 1024
+
+    /// A request that was found to lead somewhere.
+    struct Resolved: Sendable {
+        let route: Route
+        let method: HTTPRequest.Method
+        let target: RequestTarget
+        /// The largest body that is read, in octets; `nil`: the body does not matter.
+        let bodyLimit: Int?
+    }
+
+    /// Finds where a request leads to, by its head alone.
+    func resolve(_ head: HTTPRequest) -> Result<Resolved, ResponseError> {
+        let target = RequestTarget(head.path ?? "")
+        guard let route = target.segments.flatMap(Route.init(segments:)) else {
+            return .failure(ResponseError(.problem(.notFound, "there is nothing at this path")))
+        }
+        guard route.methods.contains(head.method) else {
+            let methods = route.methods.map(\.rawValue).joined(separator: ", ")
+            let allow = HTTPField(name: .allow, value: methods)
+            return .failure(
+                ResponseError(.problem(.methodNotAllowed, "only \(methods) can be used here", fields: [allow]))
+            )
+        }
+        let bodyLimit = Self.bodyLimit(route, head.method)
+        if bodyLimit != nil, !Self.isJSON(head.headerFields[.contentType]) {
+            let detail = "the Content-Type must be application/json"
+            return .failure(ResponseError(.problem(.unsupportedMediaType, detail)))
+        }
+        if !route.allowsParameters, !target.query.isEmpty {
+            let error = FieldError(
+                field: String(target.query.prefix { $0 != "=" && $0 != "&" }), message: "unknown parameter")
+            return .failure(ResponseError(.invalid(InvalidFields(errors: [error]))))
+        }
+        return .success(Resolved(route: route, method: head.method, target: target, bodyLimit: bodyLimit))
+    }
+
+    /// Answers a request.
+    ///
+    /// - Parameter body: the whole body; empty when it does not matter.
+    func respond(to request: Resolved, body: ByteBuffer) async -> APIResponse {
+        switch (request.route, request.method) {
+        case (.services, .post): await register(body)
+        case (.services, _): list(request.target)
+        case (.service, .post): await batch(body)
+        case (.service(let id), .patch): await patch(id, body)
+        case (.service(let id), .delete): await deregister(id)
+        case (.service(let id), _): show(id)
+        case (.heartbeat(let id), _): heartbeat(id)
+        case (.heartbeats, _): heartbeats(body)
+        case (.names, _): names()
+        case (.status, _): await status()
+        case (.health, _): health()
+        case (.alive, _): .json { writer in writer.statusObject("alive") }
+        case (.ready, _): ready()
+        case (.description, _): .text(OpenAPIDocument.text, contentType: "application/yaml")
+        }
+    }
+
+    private static func bodyLimit(_ route: Route, _ method: HTTPRequest.Method) -> Int? {
+        switch (route, method) {
+        case (.services, .post), (.service, .patch): maximumBodyOctets
+        case (.service, .post), (.heartbeats, .post): maximumBatchOctets
+        default: nil
+        }
+    }
+
+    /// Whether a Content-Type is `application/json`, with or without parameters (RFC 9110 §8.3).
+    private static func isJSON(_ contentType: String?) -> Bool {
+        guard let contentType else { return false }
+        if contentType == "application/json" { return true }
+        let end = contentType.utf8.firstIndex(of: UInt8(ascii: ";")) ?? contentType.endIndex
+        let type = contentType[..<end].lowercased()
+        return String(type.trimmingPrefix { $0 == " " || $0 == "\t" }.prefix { $0 != " " && $0 != "\t" })
+            == "application/json"
+    }
+}
+
+/// An answer that ends the handling of a request early.
+struct ResponseError: Error, Sendable {
+    let response: APIResponse
+
+    init(_ response: APIResponse) {
+        self.response = response
+    }
+}
+
+extension JSONWriter {
+    /// `{"status":"…"}`
+    mutating func statusObject(_ status: String) {
+        beginObject()
+        member("status")
+        string(status)
+        endObject()
+    }
+}

@@ -1,0 +1,98 @@
+/// The body of `POST /api/v1/services/batch`.
+struct BatchRequest: Sendable {
+    /// Items that an answer has at most.
+    static let maximumItems = 10_000
+
+    /// One item: what to do, or why it can't be done. It hurts no other.
+    typealias Item = Result<RegistryCommand, InvalidFields>
+
+    /// Registrations first, then the others, each in the order given.
+    var items: [Item]
+}
+
+/// The body of `POST /api/v1/heartbeats`.
+struct HeartbeatsRequest: Sendable {
+    /// Ids that a request has at most.
+    static let maximumIDs = 10_000
+
+    var ids: [String]
+}
+
+extension RegistrationDecoder {
+    /// The body of a batch.
+    func batch(_ value: JSONValue) throws(InvalidFields) -> BatchRequest {
+        var errors: [FieldError] = []
+        let arrays = arrays(of: ["register", "deregister"], in: value, &errors)
+        let registrations = arrays["register"] ?? []
+        let deregistrations = arrays["deregister"] ?? []
+        if registrations.count + deregistrations.count > BatchRequest.maximumItems {
+            errors.append(FieldError(field: "", message: "must not have more than \(BatchRequest.maximumItems) items"))
+        }
+        if !errors.isEmpty { throw InvalidFields(errors: errors) }
+        var items: [BatchRequest.Item] = []
+        items.reserveCapacity(registrations.count + deregistrations.count)
+        for value in registrations {
+            do throws(InvalidFields) {
+                items.append(.success(.register(try registration(value))))
+            } catch {
+                items.append(.failure(error))
+            }
+        }
+        for value in deregistrations {
+            if case .string(let id) = value {
+                items.append(.success(.deregister(id: id)))
+            } else {
+                let error = FieldError(field: "", message: "must be a string, not \(value.kind)")
+                items.append(.failure(InvalidFields(errors: [error])))
+            }
+        }
+        return BatchRequest(items: items)
+    }
+
+    /// The body of many heartbeats.
+    func heartbeats(_ value: JSONValue) throws(InvalidFields) -> HeartbeatsRequest {
+        var errors: [FieldError] = []
+        let arrays = arrays(of: ["ids"], in: value, &errors)
+        if errors.isEmpty, arrays["ids"] == nil { errors.append(FieldError(field: "ids", message: "is required")) }
+        let values = arrays["ids"] ?? []
+        if values.count > HeartbeatsRequest.maximumIDs {
+            let message = "must not have more than \(HeartbeatsRequest.maximumIDs) elements"
+            errors.append(FieldError(field: "ids", message: message))
+        }
+        if !errors.isEmpty { throw InvalidFields(errors: errors) }
+        var ids: [String] = []
+        ids.reserveCapacity(values.count)
+        for (index, value) in values.enumerated() {
+            if case .string(let id) = value {
+                ids.append(id)
+            } else {
+                errors.append(FieldError(field: "ids[\(index)]", message: "must be a string, not \(value.kind)"))
+            }
+        }
+        if !errors.isEmpty { throw InvalidFields(errors: errors) }
+        return HeartbeatsRequest(ids: ids)
+    }
+
+    /// The members of an object that has arrays only.
+    private func arrays(
+        of names: Set<String>,
+        in value: JSONValue,
+        _ errors: inout [FieldError]
+    ) -> [String: [JSONValue]] {
+        guard case .object(let members) = value else {
+            errors.append(FieldError(field: "", message: "must be an object, not \(value.kind)"))
+            return [:]
+        }
+        var arrays: [String: [JSONValue]] = [:]
+        for member in members {
+            if !names.contains(member.name) {
+                errors.append(FieldError(field: member.name, message: "unknown field"))
+            } else if case .array(let elements) = member.value {
+                arrays[member.name] = elements
+            } else {
+                errors.append(FieldError(field: member.name, message: "must be an array, not \(member.value.kind)"))
+            }
+        }
+        return arrays
+    }
+}

@@ -1,0 +1,87 @@
+import Engine
+import Glibc
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+
+/// The HTTP server: listens, answers, and ends gracefully.
+struct HTTPService: Service {
+    /// Connections at once; others wait in the system's queue.
+    private static let maximumConnections = 4096
+    /// How long a connection may be without a request, or a request without its next part.
+    private static let idleTimeout = TimeAmount.seconds(60)
+    /// How long requests under way have to end when the server stops.
+    private static let shutdownGrace = TimeAmount.milliseconds(1500)
+
+    private let host: String
+    private let port: Int
+    private let group: MultiThreadedEventLoopGroup
+    private let connections = OpenConnections()
+    private let server: any Service
+
+    /// Prepares the server.
+    ///
+    /// - Parameters:
+    ///   - port: 0 lets the system choose one.
+    ///   - onListening: is called with the port when connections are accepted; `false` stops the server.
+    init(
+        address: IPAddress,
+        port: UInt16,
+        responder: HTTPResponder,
+        logger: Logger,
+        onListening: @escaping @Sendable (_ port: Int) async -> Bool
+    ) throws {
+        host = address.description
+        self.port = Int(port)
+        // The process's own loops, which are never shut down.
+        group = MultiThreadedEventLoopGroup.singleton
+        let logger = logger.quiet
+        let builder = HTTPServerBuilder { [connections] respond in
+            HTTPConnections(responder: respond, idleTimeout: Self.idleTimeout, open: connections)
+        }
+        server = try builder.buildServer(
+            configuration: ServerConfiguration(
+                address: .hostname(host, port: self.port),
+                backlog: 1024,
+                availableConnectionsDelegate: MaximumAvailableConnections(Self.maximumConnections, logger: logger)
+            ),
+            eventLoopGroup: group,
+            logger: logger,
+            responder: { request, writer, channel in
+                try await responder.respond(to: request, writer: writer, channel: channel)
+            },
+            onServerRunning: { channel in
+                if await !onListening(channel.localAddress?.port ?? 0) { channel.close(promise: nil) }
+            }
+        )
+    }
+
+    func run() async throws {
+        do {
+            try await withGracefulShutdownHandler {
+                try await server.run()
+            } onGracefulShutdown: {
+                // Hummingbird waits for requests under way; a client that never ends its request must not hold us.
+                group.next().scheduleTask(in: Self.shutdownGrace) { connections.closeAll() }
+            }
+        } catch let error as IOError {
+            // Unsafe: strerror returns a C string that is valid until the thread's next call.
+            let reason = unsafe String(cString: strerror(error.errnoCode))
+            let shownHost = host.contains(":") ? "[\(host)]" : host
+            throw StartError("server.listen: cannot listen on \(shownHost):\(port): \(reason)")
+        }
+    }
+}
+
+/// Why the server could not start: one line for the person who started it.
+public struct StartError: Error, Sendable, CustomStringConvertible {
+    /// The line.
+    public let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,59 @@
+import Engine
+
+extension JSONWriter {
+    /// An instance as the API shows it.
+    mutating func instance(_ registered: RegisteredInstance) {
+        let instance = registered.instance
+        beginObject()
+        member("id")
+        string(instance.id)
+        member("name")
+        string(instance.name)
+        member("ip")
+        string(instance.address.description)
+        member("port")
+        integer(instance.port)
+        member("protocol")
+        string(instance.transport.rawValue)
+        member("tags")
+        beginArray()
+        for tag in instance.tags { string(tag) }
+        endArray()
+        member("metadata")
+        beginObject()
+        for entry in instance.metadata {
+            member(any: entry.key)
+            string(entry.value)
+        }
+        endObject()
+        member("weight")
+        integer(instance.weight)
+        member("priority")
+        integer(instance.priority)
+        member("ttl")
+        integer(instance.ttlSeconds)
+        member("dns_ttl")
+        integer(instance.dnsTTL)
+        member("status")
+        string(instance.status.rawValue)
+        member("registered_at")
+        time(instance.registeredAt)
+        member("last_heartbeat")
+        time(registered.lease.lastHeartbeat)
+        member("expires_at")
+        time(registered.lease.expiresAt)
+        endObject()
+    }
+
+    /// Counts by status, as members of the object that is being written.
+    mutating func statusCounts(_ counts: StatusCounts) {
+        member("passing")
+        integer(counts.passing)
+        member("warning")
+        integer(counts.warning)
+        member("critical")
+        integer(counts.critical)
+        member("draining")
+        integer(counts.draining)
+    }
+}

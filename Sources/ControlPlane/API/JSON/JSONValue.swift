@@ -1,0 +1,41 @@
+/// A JSON value (RFC 8259).
+enum JSONValue: Sendable, Equatable {
+    case null
+    case bool(Bool)
+    /// A number without a fraction that an `Int` holds, however it was written: `1`, `1.0`, `1e0`.
+    case integer(Int)
+    /// Any other number; infinite when it is too large.
+    case number(Double)
+    case string(String)
+    case array([JSONValue])
+    /// No two members have the same name.
+    case object([JSONMember])
+
+    /// What it is, for an error message.
+    var kind: String {
+        switch self {
+        case .null: "null"
+        case .bool: "a boolean"
+        case .integer, .number: "a number"
+        case .string: "a string"
+        case .array: "an array"
+        case .object: "an object"
+        }
+    }
+}
+
+/// A member of a JSON object.
+struct JSONMember: Sendable, Equatable {
+    var name: String
+    var value: JSONValue
+}
+
+/// Why a text is not JSON.
+struct JSONError: Error, Sendable, Equatable {
+    /// What is wrong.
+    var problem: String
+    /// From 1.
+    var line: Int
+    /// In octets, from 1.
+    var column: Int
+}

@@ -1,0 +1,139 @@
+import NIOCore
+
+/// Writes JSON (RFC 8259) as the octets of a response's body.
+///
+/// The structure is the caller's: a comma goes before every member and element but the first.
+struct JSONWriter {
+    private var octets: [UInt8] = []
+    private var needsComma = false
+
+    /// Empty.
+    init(capacity: Int = 512) {
+        octets.reserveCapacity(capacity)
+    }
+
+    /// What was written.
+    var buffer: ByteBuffer { ByteBuffer(bytes: octets) }
+
+    /// Begins an object, as a value.
+    mutating func beginObject() {
+        separate()
+        octets.append(UInt8(ascii: "{"))
+        needsComma = false
+    }
+
+    /// Ends an object.
+    mutating func endObject() {
+        octets.append(UInt8(ascii: "}"))
+        needsComma = true
+    }
+
+    /// Begins an array, as a value.
+    mutating func beginArray() {
+        separate()
+        octets.append(UInt8(ascii: "["))
+        needsComma = false
+    }
+
+    /// Ends an array.
+    mutating func endArray() {
+        octets.append(UInt8(ascii: "]"))
+        needsComma = true
+    }
+
+    /// Begins a member of an object; its value comes next.
+    ///
+    /// - Parameter name: text that needs no escape.
+    mutating func member(_ name: String) {
+        separate()
+        octets.append(UInt8(ascii: "\""))
+        octets.append(contentsOf: name.utf8)
+        octets.append(contentsOf: "\":".utf8)
+        needsComma = false
+    }
+
+    /// Begins a member of an object whose name may be any text.
+    mutating func member(any name: String) {
+        string(name)
+        octets.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    /// A string as a value.
+    mutating func string(_ text: String) {
+        separate()
+        octets.append(UInt8(ascii: "\""))
+        if text.utf8.allSatisfy(Self.needsNoEscape) {
+            octets.append(contentsOf: text.utf8)
+        } else {
+            writeEscaped(text)
+        }
+        octets.append(UInt8(ascii: "\""))
+        needsComma = true
+    }
+
+    /// A number as a value.
+    mutating func integer(_ number: some BinaryInteger) {
+        separate()
+        octets.append(contentsOf: String(number).utf8)
+        needsComma = true
+    }
+
+    /// A finite number as a value, with three decimals.
+    mutating func decimal(_ number: Double) {
+        separate()
+        let thousandths = Int(exactly: (number * 1000).rounded()) ?? 0
+        let fraction = String(abs(thousandths) % 1000)
+        octets.append(contentsOf: ("\(thousandths < 0 ? "-" : "")\(abs(thousandths) / 1000).").utf8)
+        octets.append(contentsOf: (String(repeating: "0", count: 3 - fraction.utf8.count) + fraction).utf8)
+        needsComma = true
+    }
+
+    /// A truth value.
+    mutating func bool(_ value: Bool) {
+        separate()
+        octets.append(contentsOf: (value ? "true" : "false").utf8)
+        needsComma = true
+    }
+
+    /// `null`.
+    mutating func null() {
+        separate()
+        octets.append(contentsOf: "null".utf8)
+        needsComma = true
+    }
+
+    /// A moment as a value (RFC 3339), or `null`.
+    mutating func time(_ time: WallTime?) {
+        guard let time else { return null() }
+        separate()
+        octets.append(UInt8(ascii: "\""))
+        CalendarTime(time).appendRFC3339(to: &octets)
+        octets.append(UInt8(ascii: "\""))
+        needsComma = true
+    }
+
+    private mutating func separate() {
+        if needsComma { octets.append(UInt8(ascii: ",")) }
+    }
+
+    private static func needsNoEscape(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
+
+    private mutating func writeEscaped(_ text: String) {
+        let digits = Array("0123456789abcdef".utf8)
+        for byte in text.utf8 {
+            if Self.needsNoEscape(byte) {
+                octets.append(byte)
+            } else if byte < 0x20 {
+                octets.append(contentsOf: "\\u00".utf8)
+                octets.append(digits[Int(byte >> 4)])
+                octets.append(digits[Int(byte & 15)])
+            } else {
+                octets.append(UInt8(ascii: "\\"))
+                octets.append(byte)
+            }
+        }
+    }
+}

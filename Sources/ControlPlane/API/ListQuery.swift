@@ -1,0 +1,67 @@
+/// The parameters of `GET /api/v1/services`. An empty one counts as not given.
+struct ListQuery: Sendable, Equatable {
+    var filter = InstanceFilter()
+    /// Instances on a page; 1–1000.
+    var limit = 100
+    /// The place after which the page begins.
+    var after: UInt64?
+
+    /// Reads the parameters of a request.
+    init(_ target: RequestTarget) throws(InvalidFields) {
+        guard let parameters = target.parameters else {
+            throw InvalidFields(errors: [FieldError(field: "", message: "the query is not percent-encoded properly")])
+        }
+        var errors: [FieldError] = []
+        var seen: Set<String> = []
+        for (name, value) in parameters {
+            guard seen.insert(name).inserted else {
+                errors.append(FieldError(field: name, message: "is given twice"))
+                continue
+            }
+            switch name {
+            case "name", "tag", "status", "limit", "cursor":
+                if !value.isEmpty { read(name, value, &errors) }
+            default:
+                errors.append(FieldError(field: name, message: "unknown parameter"))
+            }
+        }
+        if !errors.isEmpty { throw InvalidFields(errors: errors) }
+    }
+
+    private mutating func read(_ name: String, _ value: String, _ errors: inout [FieldError]) {
+        switch name {
+        case "name": filter.name = value.lowercased()
+        case "tag": filter.tag = value.lowercased()
+        case "status":
+            filter.status = InstanceStatus(rawValue: value)
+            if filter.status == nil {
+                let all = InstanceStatus.allCases.map(\.rawValue).joined(separator: ", ")
+                errors.append(FieldError(field: name, message: "must be one of \(all)"))
+            }
+        case "limit":
+            if value.utf8.allSatisfy({ (48...57).contains($0) }), let limit = Int(value), (1...1000).contains(limit) {
+                self.limit = limit
+            } else {
+                errors.append(FieldError(field: name, message: "must be from 1 to 1000"))
+            }
+        default:
+            after = Self.place(cursor: value)
+            if after == nil {
+                errors.append(FieldError(field: name, message: "must be the 'next_cursor' of an earlier answer"))
+            }
+        }
+    }
+
+    /// The cursor for the page after a place: 16 hexadecimal digits, which is nobody's business but ours.
+    static func cursor(after place: UInt64) -> String {
+        let digits = String(place, radix: 16)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }
+
+    private static func place(cursor: String) -> UInt64? {
+        guard cursor.utf8.count == 16,
+            cursor.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) })
+        else { return nil }
+        return UInt64(cursor, radix: 16)
+    }
+}

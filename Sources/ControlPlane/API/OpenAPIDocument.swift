@@ -1,0 +1,388 @@
+/// The API's description, `GET /openapi.yaml` (OpenAPI 3.1).
+enum OpenAPIDocument {
+    /// The document.
+    static let text = paths + components
+
+    private static let paths = """
+        openapi: 3.1.0
+        info:
+          title: kong-discovery
+          version: \(Version.current)
+          summary: Register over REST, resolve over DNS.
+          description: |
+            A 200, 201 or 204 to a change is sent when the change is stored and every DNS worker answers with it.
+            Errors are problem documents (RFC 9457). Names and tags compare without regard to case and are stored in
+            lower case.
+        paths:
+          /api/v1/services:
+            get:
+              operationId: listServices
+              summary: List instances in the order of their registration.
+              description: An instance that exists throughout a walk over the pages is listed exactly once.
+              parameters:
+                - {name: name, in: query, schema: {type: string}, description: Instances of this service only.}
+                - {name: tag, in: query, schema: {type: string}, description: Instances with this tag only.}
+                - {name: status, in: query, schema: {$ref: '#/components/schemas/Status'}}
+                - {name: limit, in: query, schema: {type: integer, minimum: 1, maximum: 1000, default: 100}}
+                - {name: cursor, in: query, schema: {type: string}, description: The next_cursor of the page before.}
+              responses:
+                '200':
+                  description: A page.
+                  content:
+                    application/json:
+                      schema:
+                        type: object
+                        required: [services, next_cursor]
+                        properties:
+                          services: {type: array, items: {$ref: '#/components/schemas/Instance'}}
+                          next_cursor: {type: [string, 'null'], description: null on the last page.}
+                '422': {$ref: '#/components/responses/Invalid'}
+            post:
+              operationId: registerService
+              summary: Register an instance, or replace the one with its id.
+              description: |
+                Without an id, the same name, ip, port and protocol are the same instance, so a request may always be
+                repeated. A replaced instance gets a whole ttl again and stays draining if it was.
+              requestBody:
+                required: true
+                content:
+                  application/json:
+                    schema: {$ref: '#/components/schemas/Registration'}
+              responses:
+                '200':
+                  description: Replaced.
+                  headers: {Location: {$ref: '#/components/headers/Location'}}
+                  content: {application/json: {schema: {$ref: '#/components/schemas/Instance'}}}
+                '201':
+                  description: Registered.
+                  headers: {Location: {$ref: '#/components/headers/Location'}}
+                  content: {application/json: {schema: {$ref: '#/components/schemas/Instance'}}}
+                '400': {$ref: '#/components/responses/Malformed'}
+                '413': {$ref: '#/components/responses/TooLarge'}
+                '415': {$ref: '#/components/responses/UnsupportedType'}
+                '422': {$ref: '#/components/responses/Invalid'}
+                '503': {$ref: '#/components/responses/Unavailable'}
+          /api/v1/services/batch:
+            post:
+              operationId: changeServices
+              summary: Register and deregister many instances; a bad item hurts no other.
+              requestBody:
+                required: true
+                content:
+                  application/json:
+                    schema: {$ref: '#/components/schemas/Batch'}
+              responses:
+                '200':
+                  description: A result for each item, registrations first, each in the order given.
+                  content:
+                    application/json:
+                      schema:
+                        type: object
+                        required: [results]
+                        properties:
+                          results: {type: array, items: {$ref: '#/components/schemas/BatchResult'}}
+                '400': {$ref: '#/components/responses/Malformed'}
+                '413': {$ref: '#/components/responses/TooLarge'}
+                '415': {$ref: '#/components/responses/UnsupportedType'}
+                '422': {$ref: '#/components/responses/Invalid'}
+                '503': {$ref: '#/components/responses/Unavailable'}
+          /api/v1/services/{id}:
+            parameters:
+              - {$ref: '#/components/parameters/ID'}
+            get:
+              operationId: getService
+              summary: Show an instance.
+              responses:
+                '200':
+                  description: The instance.
+                  content: {application/json: {schema: {$ref: '#/components/schemas/Instance'}}}
+                '404': {$ref: '#/components/responses/Unknown'}
+            patch:
+              operationId: changeService
+              summary: Change an instance; the ttl is not renewed.
+              requestBody:
+                required: true
+                content:
+                  application/json:
+                    schema: {$ref: '#/components/schemas/Change'}
+              responses:
+                '200':
+                  description: The changed instance.
+                  content: {application/json: {schema: {$ref: '#/components/schemas/Instance'}}}
+                '400': {$ref: '#/components/responses/Malformed'}
+                '404': {$ref: '#/components/responses/Unknown'}
+                '413': {$ref: '#/components/responses/TooLarge'}
+                '415': {$ref: '#/components/responses/UnsupportedType'}
+                '422': {$ref: '#/components/responses/Invalid'}
+                '503': {$ref: '#/components/responses/Unavailable'}
+            delete:
+              operationId: deregisterService
+              summary: Take an instance out.
+              responses:
+                '204': {description: Gone.}
+                '404': {$ref: '#/components/responses/Unknown'}
+                '503': {$ref: '#/components/responses/Unavailable'}
+          /api/v1/services/{id}/heartbeat:
+            parameters:
+              - {$ref: '#/components/parameters/ID'}
+            put:
+              operationId: heartbeat
+              summary: Give an instance a whole ttl again.
+              responses:
+                '200':
+                  description: Renewed.
+                  content:
+                    application/json:
+                      schema:
+                        type: object
+                        required: [id, expires_at]
+                        properties:
+                          id: {type: string}
+                          expires_at: {type: [string, 'null'], format: date-time}
+                '404':
+                  $ref: '#/components/responses/Unknown'
+          /api/v1/heartbeats:
+            post:
+              operationId: heartbeats
+              summary: Give many instances a whole ttl again.
+              requestBody:
+                required: true
+                content:
+                  application/json:
+                    schema:
+                      type: object
+                      required: [ids]
+                      additionalProperties: false
+                      properties:
+                        ids: {type: array, maxItems: \(HeartbeatsRequest.maximumIDs), items: {type: string}}
+              responses:
+                '200':
+                  description: An id that was given twice counts once. Unknown instances have to register again.
+                  content:
+                    application/json:
+                      schema:
+                        type: object
+                        required: [renewed, unknown]
+                        properties:
+                          renewed: {type: integer}
+                          unknown: {type: array, items: {type: string}}
+                '400': {$ref: '#/components/responses/Malformed'}
+                '413': {$ref: '#/components/responses/TooLarge'}
+                '415': {$ref: '#/components/responses/UnsupportedType'}
+                '422': {$ref: '#/components/responses/Invalid'}
+          /api/v1/names:
+            get:
+              operationId: listNames
+              summary: List the services and the number of their instances.
+              responses:
+                '200':
+                  description: In order of their names.
+                  content:
+                    application/json:
+                      schema:
+                        type: object
+                        required: [names]
+                        properties:
+                          names: {type: array, items: {$ref: '#/components/schemas/Name'}}
+          /api/v1/status:
+            get:
+              operationId: status
+              summary: Show the server's state at a glance.
+              responses:
+                '200':
+                  description: The state.
+                  content: {application/json: {schema: {$ref: '#/components/schemas/ServerStatus'}}}
+          /api/v1/health:
+            get:
+              operationId: health
+              summary: Show what works and what does not.
+              responses:
+                '200':
+                  description: It works; "warn" - DNS is answered, but something else fails.
+                  content: {application/json: {schema: {$ref: '#/components/schemas/Health'}}}
+                '503':
+                  description: DNS is not answered.
+                  content: {application/json: {schema: {$ref: '#/components/schemas/Health'}}}
+          /healthz:
+            get:
+              operationId: alive
+              summary: Tell that the process is alive.
+              responses:
+                '200': {description: It is.}
+          /ready:
+            get:
+              operationId: ready
+              summary: Tell whether DNS answers from a loaded registry.
+              responses:
+                '200': {description: It does.}
+                '503': {$ref: '#/components/responses/Unavailable'}
+          /openapi.yaml:
+            get:
+              operationId: description
+              summary: Show this document.
+              responses:
+                '200': {description: This document., content: {application/yaml: {}}}
+
+        """
+
+    private static let components = """
+        components:
+          parameters:
+            ID:
+              {name: id, in: path, required: true, schema: {type: string, pattern: '^[A-Za-z0-9._-]{1,128}$'}}
+          headers:
+            Location: {description: The path of the instance., schema: {type: string}}
+            RetryAfter: {description: Seconds to wait., schema: {type: integer}}
+          responses:
+            Malformed:
+              description: The body is not JSON; the detail says where.
+              content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
+            Unknown:
+              description: There is no such instance.
+              content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
+            TooLarge:
+              description: The body has more than 1 MiB, or a batch more than 16 MiB.
+              content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
+            UnsupportedType:
+              description: The Content-Type is not application/json.
+              content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
+            Invalid:
+              description: Fields or parameters break a rule; every one is named.
+              content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
+            Unavailable:
+              description: Not now; try again.
+              headers: {Retry-After: {$ref: '#/components/headers/RetryAfter'}}
+              content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
+          schemas:
+            Status: {type: string, enum: [passing, warning, critical, draining]}
+            Label: {type: string, pattern: '^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$'}
+            Number: {type: integer, minimum: 0, maximum: 65535}
+            Tags: {type: array, maxItems: 64, items: {$ref: '#/components/schemas/Label'}}
+            Metadata:
+              description: At most 16 KiB of names and values.
+              type: object
+              maxProperties: 64
+              additionalProperties: {type: string}
+            Registration:
+              description: The fields that a GET shows beyond these are ignored.
+              type: object
+              required: [name, ip, port]
+              properties:
+                id:
+                  description: Not "." or "..". Without it a UUID that follows from name, ip, port and protocol.
+                  type: string
+                  pattern: '^[A-Za-z0-9._-]{1,128}$'
+                name: {$ref: '#/components/schemas/Label', description: The service; not "addr" or "ns".}
+                ip:
+                  description: IPv4 or IPv6; not unspecified, multicast, IPv4-mapped or with a zone id.
+                  type: string
+                port: {type: integer, minimum: 1, maximum: 65535}
+                protocol: {type: string, enum: [tcp, udp], default: tcp}
+                tags: {$ref: '#/components/schemas/Tags', default: []}
+                metadata: {$ref: '#/components/schemas/Metadata', default: {}}
+                weight: {$ref: '#/components/schemas/Number', default: 100}
+                priority: {$ref: '#/components/schemas/Number', default: 0, description: The lowest is the best.}
+                ttl:
+                  description: |
+                    Seconds without a heartbeat until it expires; 0 - never. Default - heartbeat.timeout.
+                  type: integer
+                  minimum: 0
+                  maximum: 2147483647
+                dns_ttl:
+                  description: The TTL of its records in seconds. Default - dns.ttl.
+                  type: integer
+                  minimum: 1
+                  maximum: 86400
+            Instance:
+              allOf:
+                - {$ref: '#/components/schemas/Registration'}
+                - type: object
+                  required: [id, status, registered_at, last_heartbeat, expires_at]
+                  properties:
+                    status: {$ref: '#/components/schemas/Status', readOnly: true}
+                    registered_at: {type: string, format: date-time, readOnly: true}
+                    last_heartbeat: {type: string, format: date-time, readOnly: true}
+                    expires_at: {type: [string, 'null'], format: date-time, readOnly: true}
+            Change:
+              description: What is given is replaced, the rest stays.
+              type: object
+              additionalProperties: false
+              properties:
+                weight: {$ref: '#/components/schemas/Number'}
+                priority: {$ref: '#/components/schemas/Number'}
+                tags: {$ref: '#/components/schemas/Tags'}
+                metadata: {$ref: '#/components/schemas/Metadata'}
+                draining: {type: boolean, description: Out of DNS, but still registered.}
+            Batch:
+              description: At most \(BatchRequest.maximumItems) items in all.
+              type: object
+              additionalProperties: false
+              properties:
+                register: {type: array, items: {$ref: '#/components/schemas/Registration'}}
+                deregister: {type: array, items: {type: string}}
+            BatchResult:
+              type: object
+              required: [status]
+              properties:
+                status: {type: integer, enum: [200, 201, 204, 404, 422]}
+                id: {type: string}
+                errors: {type: array, items: {$ref: '#/components/schemas/FieldError'}}
+            FieldError:
+              type: object
+              required: [field, message]
+              properties:
+                field: {type: string, examples: ['port', 'tags[2]', 'metadata.owner']}
+                message: {type: string}
+            Problem:
+              type: object
+              required: [type, title, status, detail]
+              properties:
+                type: {type: string, format: uri-reference}
+                title: {type: string}
+                status: {type: integer}
+                detail: {type: string}
+                errors: {type: array, items: {$ref: '#/components/schemas/FieldError'}}
+            Name:
+              type: object
+              required: [name, passing, warning, critical, draining]
+              properties:
+                name: {type: string}
+                passing: {type: integer}
+                warning: {type: integer}
+                critical: {type: integer}
+                draining: {type: integer}
+            Check: {type: object, properties: {status: {type: string, enum: [pass, warn, fail]}}}
+            Health:
+              type: object
+              required: [status, checks]
+              properties:
+                status: {type: string, enum: [pass, warn, fail]}
+                checks:
+                  type: object
+                  additionalProperties: {$ref: '#/components/schemas/Check'}
+            ServerStatus:
+              type: object
+              properties:
+                version: {type: string}
+                uptime_seconds: {type: integer}
+                ready: {type: boolean}
+                storage:
+                  type: object
+                  properties:
+                    type: {type: string}
+                    health: {type: string, enum: [pass, fail]}
+                    lag_seconds: {type: number}
+                instances:
+                  type: object
+                  additionalProperties: {type: integer}
+                services: {type: integer}
+                zone:
+                  type: object
+                  properties:
+                    generation: {type: integer}
+                dns:
+                  type: object
+                  additionalProperties: {type: integer}
+
+        """
+}

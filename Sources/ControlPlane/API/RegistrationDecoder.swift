@@ -1,0 +1,98 @@
+import Engine
+
+/// What an instance has that does not say otherwise.
+struct InstanceDefaults: Sendable, Equatable {
+    /// `heartbeat.timeout` in seconds.
+    var ttlSeconds = 30
+    /// `dns.ttl` in seconds.
+    var dnsTTL: UInt32 = 5
+}
+
+/// Turns request bodies into what the registry is asked to do.
+struct RegistrationDecoder: Sendable {
+    /// What fills fields that are not given.
+    var defaults = InstanceDefaults()
+
+    /// The largest `ttl`, in seconds.
+    private static let maximumTTL = Int(Int32.max)
+
+    /// The body of a registration.
+    func registration(_ value: JSONValue) throws(InvalidFields) -> Registration {
+        guard case .object(let members) = value else {
+            throw InvalidFields(errors: [FieldError(field: "", message: "must be an object, not \(value.kind)")])
+        }
+        var errors: [FieldError] = []
+        var id: String?
+        var name: String?
+        var address: IPAddress?
+        var port: UInt16?
+        var transport: TransportProtocol?
+        var tags: [String]?
+        var metadata: [MetadataEntry]?
+        var weight: UInt16?
+        var priority: UInt16?
+        var ttl: Int?
+        var dnsTTL: UInt32?
+        for member in members {
+            let value = member.value
+            switch member.name {
+            case "id": id = InstanceFields.id(value, &errors)
+            case "name": name = InstanceFields.name(value, &errors)
+            case "ip": address = InstanceFields.address(value, &errors)
+            case "port": port = InstanceFields.integer(value, "port", 1...65535, &errors)
+            case "protocol": transport = InstanceFields.transport(value, &errors)
+            case "tags": tags = InstanceFields.tags(value, &errors)
+            case "metadata": metadata = InstanceFields.metadata(value, &errors)
+            case "weight": weight = InstanceFields.integer(value, "weight", 0...65535, &errors)
+            case "priority": priority = InstanceFields.integer(value, "priority", 0...65535, &errors)
+            case "ttl": ttl = InstanceFields.integer(value, "ttl", 0...Self.maximumTTL, &errors)
+            case "dns_ttl": dnsTTL = InstanceFields.integer(value, "dns_ttl", 1...86_400, &errors)
+            case "check": errors.append(FieldError(field: "check", message: "not yet available"))
+            default:
+                if InstanceFields.readOnly.contains(member.name) { continue }
+                errors.append(FieldError(field: member.name, message: "unknown field"))
+            }
+        }
+        for field in ["name", "ip", "port"] where !members.contains(where: { $0.name == field }) {
+            errors.append(FieldError(field: field, message: "is required"))
+        }
+        guard errors.isEmpty, let name, let address, let port else { throw InvalidFields(errors: errors) }
+        let effectiveTransport = transport ?? .tcp
+        return Registration(
+            id: id
+                ?? InstanceIdentifier.make(name: name, address: address, port: port, transport: effectiveTransport),
+            name: name,
+            address: address,
+            port: port,
+            transport: effectiveTransport,
+            tags: tags ?? [],
+            metadata: metadata ?? [],
+            weight: weight ?? 100,
+            priority: priority ?? 0,
+            ttlSeconds: ttl ?? defaults.ttlSeconds,
+            dnsTTL: dnsTTL ?? defaults.dnsTTL
+        )
+    }
+
+    /// The body of a change.
+    func patch(_ value: JSONValue) throws(InvalidFields) -> InstancePatch {
+        guard case .object(let members) = value else {
+            throw InvalidFields(errors: [FieldError(field: "", message: "must be an object, not \(value.kind)")])
+        }
+        var errors: [FieldError] = []
+        var patch = InstancePatch()
+        for member in members {
+            let value = member.value
+            switch member.name {
+            case "weight": patch.weight = InstanceFields.integer(value, "weight", 0...65535, &errors)
+            case "priority": patch.priority = InstanceFields.integer(value, "priority", 0...65535, &errors)
+            case "tags": patch.tags = InstanceFields.tags(value, &errors)
+            case "metadata": patch.metadata = InstanceFields.metadata(value, &errors)
+            case "draining": patch.isDraining = InstanceFields.draining(value, &errors)
+            default: errors.append(FieldError(field: member.name, message: "can't be changed"))
+            }
+        }
+        if !errors.isEmpty { throw InvalidFields(errors: errors) }
+        return patch
+    }
+}

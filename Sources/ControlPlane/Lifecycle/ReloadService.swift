@@ -1,0 +1,31 @@
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// Reads the configuration again on SIGHUP.
+struct ReloadService: Service {
+    let loaded: LoadedConfiguration
+    let logger: Logger
+
+    func run() async throws {
+        let started = loaded
+        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            reload(since: started)
+        }
+    }
+
+    private func reload(since started: LoadedConfiguration) {
+        do throws(ConfigurationError) {
+            let new = try started.reloaded()
+            LogOutput.standardError.apply(new.configuration.log)
+            logger.info("configuration reloaded")
+            for key in new.keysAwaitingRestart(since: started) {
+                logger.warning("a changed key needs a restart", metadata: ["key": "\(key)"])
+            }
+        } catch {
+            for problem in error.problems {
+                logger.error("configuration not reloaded", metadata: ["problem": "\(problem)"])
+            }
+        }
+    }
+}

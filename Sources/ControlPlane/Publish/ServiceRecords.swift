@@ -1,0 +1,166 @@
+import Engine
+
+/// How instances become records.
+struct RecordPolicy: Sendable, Equatable {
+    /// What a name answers when it has instances, but no healthy one.
+    var onEmpty = NameContent.absent
+    /// Whether the best priority group alone is answered.
+    var isLowestPriorityOnly = true
+}
+
+/// The records of one service: pure.
+enum ServiceRecords {
+    /// All names of a service with what they answer.
+    ///
+    /// - Parameter instances: its instances, in the order that their records shall have.
+    static func changes(service: String, instances: [ServiceInstance], policy: RecordPolicy) -> [NameChange] {
+        guard !instances.isEmpty else { return [] }
+        var changes = [NameChange(name: service, content: content(of: instances, policy, addresses: true))]
+        for transport in TransportProtocol.allCases {
+            let some = instances.filter { $0.transport == transport }
+            if some.isEmpty { continue }
+            changes.append(
+                NameChange(
+                    name: transport.relativeName(of: service),
+                    content: content(of: some, policy, addresses: false)
+                )
+            )
+        }
+        for (tag, some) in groupedByTag(instances) {
+            changes.append(
+                NameChange(name: "\(tag).\(service)", content: content(of: some, policy, addresses: true))
+            )
+        }
+        return changes
+    }
+
+    /// What a name with these instances answers: SRV, and with `addresses` also A and AAAA.
+    static func content(of instances: [ServiceInstance], _ policy: RecordPolicy, addresses: Bool) -> NameContent {
+        var served = instances.filter(\.isHealthy)
+        guard let best = served.lazy.map(\.priority).min() else { return policy.onEmpty }
+        if policy.isLowestPriorityOnly { served.removeAll { $0.priority != best } }
+        var sets: [RRset] = []
+        if addresses {
+            let v4 = served.filter(\.address.isIPv4)
+            if let set = addressSet(.a, v4) { sets.append(set) }
+            if v4.count < served.count, let set = addressSet(.aaaa, served.filter { !$0.address.isIPv4 }) {
+                sets.append(set)
+            }
+        }
+        if let set = serviceSet(served) { sets.append(set) }
+        return .records(sets)
+    }
+
+    private static func groupedByTag(_ instances: [ServiceInstance]) -> [(tag: String, instances: [ServiceInstance])] {
+        var groups: [(tag: String, instances: [ServiceInstance])] = []
+        var positions = Positions<String>()
+        for instance in instances {
+            for tag in instance.tags {
+                let position = positions.position(of: tag)
+                if position == groups.count { groups.append((tag, [])) }
+                groups[position].instances.append(instance)
+            }
+        }
+        return groups
+    }
+
+    /// Each address once, with the weights of its instances added up.
+    private static func addressSet(_ type: RecordType, _ instances: [ServiceInstance]) -> RRset? {
+        guard let ttl = instances.lazy.map(\.dnsTTL).min() else { return nil }
+        var addresses: [IPAddress] = []
+        var weights: [Int] = []
+        var positions = Positions<IPAddress>()
+        for instance in instances {
+            let position = positions.position(of: instance.address)
+            if position == addresses.count {
+                addresses.append(instance.address)
+                weights.append(0)
+            }
+            weights[position] += Int(instance.weight)
+        }
+        let divisor = greatestCommonDivisor(weights)
+        var records: [Record] = []
+        records.reserveCapacity(addresses.count)
+        for (address, weight) in zip(addresses, weights) {
+            records.append(Record(.address(address), weight: UInt32(clamping: weight / divisor)))
+        }
+        return RRset(type: type, ttl: ttl, records: records)
+    }
+
+    private struct Endpoint: Hashable {
+        var address: IPAddress
+        var port: UInt16
+    }
+
+    /// Each target and port once, with the best priority and the highest weight of its instances; weights in their
+    /// lowest terms, because Kong unrolls them into a list.
+    private static func serviceSet(_ instances: [ServiceInstance]) -> RRset? {
+        guard let ttl = instances.lazy.map(\.dnsTTL).min() else { return nil }
+        var endpoints: [Endpoint] = []
+        var priorities: [UInt16] = []
+        var weights: [Int] = []
+        var positions = Positions<Endpoint>()
+        for instance in instances {
+            let endpoint = Endpoint(address: instance.address, port: instance.port)
+            let position = positions.position(of: endpoint)
+            if position == endpoints.count {
+                endpoints.append(endpoint)
+                priorities.append(instance.priority)
+                weights.append(Int(instance.weight))
+            } else {
+                priorities[position] = min(priorities[position], instance.priority)
+                weights[position] = max(weights[position], Int(instance.weight))
+            }
+        }
+        let divisor = greatestCommonDivisor(weights)
+        var records: [Record] = []
+        records.reserveCapacity(endpoints.count)
+        for (index, endpoint) in endpoints.enumerated() {
+            let weight = UInt16(clamping: weights[index] / divisor)
+            let data = RecordData.service(
+                priority: priorities[index],
+                weight: weight,
+                port: endpoint.port,
+                target: endpoint.address
+            )
+            records.append(Record(data, weight: UInt32(weight)))
+        }
+        return RRset(type: .srv, ttl: ttl, records: records)
+    }
+
+    /// The greatest common divisor of all that are not 0; 1 when all are.
+    static func greatestCommonDivisor(_ numbers: [Int]) -> Int {
+        var divisor = 0
+        for number in numbers {
+            var (a, b) = (divisor, number)
+            while b != 0 { (a, b) = (b, a % b) }
+            divisor = a
+        }
+        return max(divisor, 1)
+    }
+}
+
+/// Numbers keys in the order in which they come up first.
+private struct Positions<Key: Hashable> {
+    /// Up to here, looking through is faster than hashing.
+    private static var linearLimit: Int { 8 }
+
+    private var few: [Key] = []
+    private var many: [Key: Int] = [:]
+
+    /// The number of `key`: the next one when it is new.
+    mutating func position(of key: Key) -> Int {
+        if few.count < Self.linearLimit {
+            if let position = few.firstIndex(of: key) { return position }
+            few.append(key)
+            return few.count - 1
+        }
+        if many.isEmpty {
+            for (position, key) in few.enumerated() { many[key] = position }
+        }
+        if let position = many[key] { return position }
+        let position = many.count
+        many[key] = position
+        return position
+    }
+}

@@ -1,0 +1,115 @@
+import Synchronization
+
+/// Commands of one request, and who waits for them.
+struct PendingCommit: Sendable {
+    var commands: [RegistryCommand]
+    var continuation: CheckedContinuation<Result<[CommandOutcome], RegistryError>, Never>
+}
+
+/// What the committer has to do next.
+struct CommitWork: Sendable {
+    /// Requests to be committed together.
+    var group: [PendingCommit] = []
+    /// Whether to look for expired instances.
+    var isSweepDue = false
+}
+
+/// Changes on their way to the committer: any thread puts in, one task takes out.
+final class CommitQueue: Sendable {
+    /// Commands that may wait; beyond, clients are told to come back.
+    static let maximumCommands = 65_536
+    /// Commands in a group, unless one request alone has more.
+    static let maximumGroupCommands = 4096
+
+    private struct State {
+        var waiting: [PendingCommit] = []
+        /// The first of `waiting` that was not taken yet.
+        var first = 0
+        var commandCount = 0
+        var isSweepDue = false
+        var isClosed = false
+        var consumer: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+
+    /// Commands that wait.
+    var commandCount: Int { state.withLock { $0.commandCount } }
+
+    /// Puts a request in.
+    ///
+    /// - Throws: when the queue is full or closed; the continuation is not resumed then.
+    func append(_ commit: PendingCommit) throws(RegistryError) {
+        let (error, consumer) = state.withLock { state -> (RegistryError?, CheckedContinuation<Void, Never>?) in
+            if state.isClosed { return (.stopping, nil) }
+            if state.commandCount > 0, state.commandCount + commit.commands.count > Self.maximumCommands {
+                return (.overloaded, nil)
+            }
+            state.waiting.append(commit)
+            state.commandCount += commit.commands.count
+            return (nil, state.consumer.take())
+        }
+        consumer?.resume()
+        if let error { throw error }
+    }
+
+    /// Asks for a search for expired instances.
+    func requestSweep() {
+        let consumer = state.withLock { state in
+            state.isSweepDue = true
+            return state.consumer.take()
+        }
+        consumer?.resume()
+    }
+
+    /// Takes nothing more; what is in will still be taken out.
+    func close() {
+        let consumer = state.withLock { state in
+            state.isClosed = true
+            return state.consumer.take()
+        }
+        consumer?.resume()
+    }
+
+    /// Takes out what is to do next, waiting until there is something.
+    ///
+    /// - Returns: `nil` when the queue is closed and empty.
+    nonisolated(nonsending) func next() async -> CommitWork? {
+        while true {
+            let (work, isClosed) = takeWork()
+            if let work { return work }
+            if isClosed { return nil }
+            await withCheckedContinuation { consumer in
+                let isReady = state.withLock { state in
+                    if state.first < state.waiting.count || state.isSweepDue || state.isClosed { return true }
+                    state.consumer = consumer
+                    return false
+                }
+                if isReady { consumer.resume() }
+            }
+        }
+    }
+
+    private func takeWork() -> (CommitWork?, isClosed: Bool) {
+        state.withLock { state in
+            var work = CommitWork()
+            work.isSweepDue = state.isSweepDue
+            state.isSweepDue = false
+            var commandCount = 0
+            while state.first < state.waiting.count {
+                let next = state.waiting[state.first]
+                if commandCount > 0, commandCount + next.commands.count > Self.maximumGroupCommands { break }
+                commandCount += next.commands.count
+                work.group.append(next)
+                state.first += 1
+            }
+            state.commandCount -= commandCount
+            if state.first == state.waiting.count {
+                state.waiting.removeAll(keepingCapacity: true)
+                state.first = 0
+            }
+            let isIdle = work.group.isEmpty && !work.isSweepDue
+            return (isIdle ? nil : work, state.isClosed)
+        }
+    }
+}

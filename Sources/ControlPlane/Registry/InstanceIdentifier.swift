@@ -1,0 +1,41 @@
+import Crypto
+import Engine
+
+/// The id of an instance that was registered without one.
+enum InstanceIdentifier {
+    /// This project's namespace for name-based UUIDs: a random UUID, the same for ever.
+    private static let namespace: [UInt8] = [
+        0x5B, 0x0F, 0x2C, 0x63, 0x9D, 0x41, 0x4E, 0x7A, 0xA1, 0x36, 0xC8, 0x54, 0x0E, 0x97, 0xD2, 0xBF,
+    ]
+
+    /// A name-based UUID (version 5, RFC 9562 §5.5) over what makes an instance: the same four values have the same id
+    /// on every node, so a repeated registration needs no look-up to be known as one.
+    static func make(name: String, address: IPAddress, port: UInt16, transport: TransportProtocol) -> String {
+        var input = namespace
+        input.reserveCapacity(namespace.count + name.utf8.count + 32)
+        input.append(contentsOf: name.utf8)
+        input.append(UInt8(ascii: "|"))
+        input.append(contentsOf: address.octets)
+        input.append(UInt8(ascii: "|"))
+        input.append(UInt8(port >> 8))
+        input.append(UInt8(port & 0xFF))
+        input.append(contentsOf: transport.rawValue.utf8)
+        // SHA-1 because version 5 is defined with it; nothing here relies on its being hard to collide.
+        var octets = Array(Insecure.SHA1.hash(data: input).prefix(16))
+        octets[6] = octets[6] & 0x0F | 0x50
+        octets[8] = octets[8] & 0x3F | 0x80
+        return text(of: octets)
+    }
+
+    private static func text(of octets: [UInt8]) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        var text: [UInt8] = []
+        text.reserveCapacity(36)
+        for (index, octet) in octets.enumerated() {
+            if index == 4 || index == 6 || index == 8 || index == 10 { text.append(UInt8(ascii: "-")) }
+            text.append(digits[Int(octet >> 4)])
+            text.append(digits[Int(octet & 15)])
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}

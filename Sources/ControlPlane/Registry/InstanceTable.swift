@@ -1,0 +1,183 @@
+/// All instances in memory: by id, by service, in order of registration and by deadline.
+///
+/// A value without clock, lock or I/O. Every operation on one instance costs the logarithm of their number at most.
+struct InstanceTable: Sendable {
+    private struct Slot: Sendable {
+        var registered: RegisteredInstance
+        /// The deadline under which the expiry queue has it; `nil`: it is not there.
+        var queuedDeadline: ContinuousClock.Instant?
+    }
+
+    private struct Service: Sendable {
+        var order = SequenceIndex()
+        var counts = StatusCounts()
+    }
+
+    private var slots = ShardedDictionary<Slot>()
+    private var services = ShardedDictionary<Service>()
+    private var order = SequenceIndex()
+    private var expiry = ExpiryQueue()
+    /// The sequence number for the next new instance: above all that were ever here.
+    private(set) var nextSequence: UInt64 = 1
+    /// Instances by status.
+    private(set) var counts = StatusCounts()
+
+    /// The number of instances.
+    var count: Int { slots.count }
+    /// The number of services with at least one instance.
+    var serviceCount: Int { services.count }
+
+    /// The instance with that id.
+    func instance(id: String) -> RegisteredInstance? {
+        slots[id]?.registered
+    }
+
+    /// Adds an instance, or replaces the one with its id.
+    ///
+    /// - Parameter lease: its lease from now on; `nil` leaves a known instance the one it has.
+    /// - Returns: what is in the table now; `nil` when there is neither a lease given nor one known.
+    @discardableResult
+    mutating func put(_ instance: ServiceInstance, lease: Lease?) -> RegisteredInstance? {
+        let before = slots[instance.id]
+        guard let lease = lease ?? before?.registered.lease else { return nil }
+        let registered = RegisteredInstance(instance: instance, lease: lease)
+        if let old = before?.registered.instance {
+            unlink(old, unlessSharing: instance)
+        }
+        link(instance, unlessSharing: before?.registered.instance)
+        var slot = Slot(registered: registered, queuedDeadline: before?.queuedDeadline)
+        if let deadline = lease.deadline, slot.queuedDeadline.map({ deadline < $0 }) ?? true {
+            expiry.insert(ExpiryQueue.Entry(deadline: deadline, id: instance.id))
+            slot.queuedDeadline = deadline
+        }
+        slots[instance.id] = slot
+        if instance.sequence >= nextSequence { nextSequence = instance.sequence + 1 }
+        compactExpiry()
+        return registered
+    }
+
+    /// Takes an instance out.
+    ///
+    /// - Returns: the instance, or `nil` when there is none.
+    @discardableResult
+    mutating func remove(id: String) -> ServiceInstance? {
+        guard let instance = slots[id]?.registered.instance else { return nil }
+        slots[id] = nil
+        unlink(instance, unlessSharing: nil)
+        return instance
+    }
+
+    /// Gives an instance a whole ttl again.
+    ///
+    /// - Returns: its lease, or `nil` when there is no such instance.
+    mutating func renew(id: String, now: Moment) -> Lease? {
+        slots.withValue(of: id) { slot in
+            let lease = Lease(ttlSeconds: slot.registered.instance.ttlSeconds, now: now)
+            slot.registered.lease = lease
+            return lease
+        }
+    }
+
+    /// Takes out instances whose deadline has come, the earliest first.
+    ///
+    /// - Parameter limit: how many deadlines may be looked at: most belong to instances that go on living.
+    mutating func removeExpired(at now: ContinuousClock.Instant, limit: Int) -> ExpiredInstances {
+        var expired = ExpiredInstances(instances: [], isComplete: false)
+        for _ in 0..<limit {
+            guard let due = expiry.popDue(at: now) else {
+                expired.isComplete = true
+                break
+            }
+            // An entry of an instance that left, or that has another entry by now, has no say.
+            guard let slot = slots[due.id], slot.queuedDeadline == due.deadline else { continue }
+            let deadline = slot.registered.lease.deadline
+            if let deadline, deadline <= now {
+                if let instance = remove(id: due.id) { expired.instances.append(instance) }
+                continue
+            }
+            _ = slots.withValue(of: due.id) { $0.queuedDeadline = deadline }
+            if let deadline { expiry.insert(ExpiryQueue.Entry(deadline: deadline, id: due.id)) }
+        }
+        return expired
+    }
+
+    /// The instances of a service in the order of their registration.
+    func instances(ofService name: String) -> [ServiceInstance] {
+        guard let service = services[name] else { return [] }
+        var found: [ServiceInstance] = []
+        found.reserveCapacity(service.order.count)
+        service.order.forEach(after: nil) { entry in
+            if let slot = slots[entry.id] { found.append(slot.registered.instance) }
+            return true
+        }
+        return found
+    }
+
+    /// The services and the number of their instances, in no order.
+    func unsortedServiceSummaries() -> [ServiceSummary] {
+        var summaries: [ServiceSummary] = []
+        summaries.reserveCapacity(services.count)
+        services.forEach { name, service in
+            summaries.append(ServiceSummary(name: name, counts: service.counts))
+        }
+        return summaries
+    }
+
+    /// A part of the list of instances, in the order of their registration.
+    ///
+    /// - Parameters:
+    ///   - sequence: the place after which it begins; `nil`: the beginning.
+    ///   - limit: how many instances it may have.
+    ///   - scanLimit: how many instances may be looked at.
+    func page(after sequence: UInt64?, limit: Int, scanLimit: Int, filter: InstanceFilter) -> InstancePage {
+        var page = InstancePage(instances: [], lastSequence: sequence, isLast: true)
+        var scanned = 0
+        let source = filter.name.map { services[$0]?.order ?? SequenceIndex() } ?? order
+        source.forEach(after: sequence) { entry in
+            guard page.instances.count < limit, scanned < scanLimit else {
+                page.isLast = false
+                return false
+            }
+            scanned += 1
+            page.lastSequence = entry.sequence
+            if let registered = slots[entry.id]?.registered, filter.matches(registered.instance) {
+                page.instances.append(registered)
+            }
+            return true
+        }
+        return page
+    }
+
+    private mutating func link(_ instance: ServiceInstance, unlessSharing old: ServiceInstance?) {
+        counts[instance.status] += 1
+        let entry = SequenceIndex.Entry(sequence: instance.sequence, id: instance.id)
+        if old == nil { order.insert(entry) }
+        services.withValue(of: instance.name, initial: Service()) { service in
+            service.counts[instance.status] += 1
+            if old?.name != instance.name { service.order.insert(entry) }
+        }
+    }
+
+    private mutating func unlink(_ instance: ServiceInstance, unlessSharing new: ServiceInstance?) {
+        counts[instance.status] -= 1
+        if new == nil { order.remove(sequence: instance.sequence) }
+        let isEmpty = services.withValue(of: instance.name) { service in
+            service.counts[instance.status] -= 1
+            if new?.name != instance.name { service.order.remove(sequence: instance.sequence) }
+            return service.order.count == 0
+        }
+        if isEmpty == true { services[instance.name] = nil }
+    }
+
+    /// Builds the expiry queue anew when most of it is outdated: instances that come and go with long ttls would
+    /// fill it otherwise.
+    private mutating func compactExpiry() {
+        guard expiry.count > 2 * slots.count + 1024 else { return }
+        var entries: [ExpiryQueue.Entry] = []
+        entries.reserveCapacity(slots.count)
+        slots.forEach { id, slot in
+            if let deadline = slot.queuedDeadline { entries.append(ExpiryQueue.Entry(deadline: deadline, id: id)) }
+        }
+        expiry.replaceAll(with: entries)
+    }
+}

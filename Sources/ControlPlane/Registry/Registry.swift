@@ -1,0 +1,173 @@
+import Engine
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// All registered instances: the only place where they change.
+///
+/// Reads and heartbeats are answered on the caller's thread. Changes go to the ``RegistryCommitter`` and return when
+/// they are stored and every DNS worker answers with them.
+final class Registry: Sendable {
+    private let store: any Store
+    private let time: TimeSource
+    private let cleanupInterval: Duration
+    private let queue = CommitQueue()
+    private let committer: RegistryCommitter
+    private let eventLoopGroup: MultiThreadedEventLoopGroup
+
+    /// Prepares a registry; ``load()`` fills it.
+    ///
+    /// - Parameter cleanupInterval: how long an expired instance may stay.
+    init(
+        store: any Store,
+        publisher: ZonePublisher,
+        cleanupInterval: Duration,
+        time: TimeSource = .system,
+        logger: Logger
+    ) {
+        self.store = store
+        self.time = time
+        self.cleanupInterval = cleanupInterval
+        // Never shut down: it ends with the process.
+        eventLoopGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        committer = RegistryCommitter(
+            eventLoop: eventLoopGroup.next(),
+            queue: queue,
+            store: store,
+            publisher: publisher,
+            time: time,
+            logger: logger
+        )
+    }
+
+    /// Loads and publishes everything that is stored.
+    func load() async throws {
+        try await committer.load()
+    }
+
+    /// Makes changes until ``stop()`` is called and all that was taken is done.
+    func run() async {
+        // Twice per interval, so that an instance that expires right after a search is out within one interval.
+        let period = TimeAmount(cleanupInterval / 2)
+        let sweeps = eventLoopGroup.next().scheduleRepeatedTask(initialDelay: period, delay: period) { [queue] _ in
+            queue.requestSweep()
+        }
+        await committer.run()
+        sweeps.cancel()
+    }
+
+    /// Takes no more changes.
+    func stop() {
+        queue.close()
+    }
+
+    /// Looks for expired instances now, not at the next time they are due.
+    func sweep() {
+        queue.requestSweep()
+    }
+
+    /// Registers an instance.
+    func register(_ registration: Registration) async throws(RegistryError) -> CommandOutcome {
+        try await submit(.register(registration))
+    }
+
+    /// Changes an instance.
+    func patch(id: String, _ patch: InstancePatch) async throws(RegistryError) -> CommandOutcome {
+        try await submit(.patch(id: id, patch))
+    }
+
+    /// Takes an instance out.
+    func deregister(id: String) async throws(RegistryError) -> CommandOutcome {
+        try await submit(.deregister(id: id))
+    }
+
+    /// Makes several changes, stored together.
+    ///
+    /// - Returns: an outcome for each command, in order.
+    func submit(_ commands: [RegistryCommand]) async throws(RegistryError) -> [CommandOutcome] {
+        if commands.isEmpty { return [] }
+        let result = await withCheckedContinuation { continuation in
+            do throws(RegistryError) {
+                try queue.append(PendingCommit(commands: commands, continuation: continuation))
+            } catch {
+                continuation.resume(returning: .failure(error))
+            }
+        }
+        return try result.get()
+    }
+
+    private func submit(_ command: RegistryCommand) async throws(RegistryError) -> CommandOutcome {
+        try await submit([command]).first ?? .unknownInstance
+    }
+
+    /// Gives an instance a whole ttl again.
+    ///
+    /// - Returns: its lease, or `nil` when there is no such instance.
+    func renew(id: String) -> Lease? {
+        store.renew(id: id, now: time.now())
+    }
+
+    /// Gives instances a whole ttl again, each once however often it is named.
+    ///
+    /// - Returns: how many there were, and the ids that are not known.
+    func renew(ids: [String]) -> (renewed: Int, unknown: [String]) {
+        let now = time.now()
+        var seen: Set<String> = []
+        seen.reserveCapacity(ids.count)
+        var renewed = 0
+        var unknown: [String] = []
+        for id in ids where seen.insert(id).inserted {
+            if store.renew(id: id, now: now) == nil {
+                unknown.append(id)
+            } else {
+                renewed += 1
+            }
+        }
+        return (renewed, unknown)
+    }
+
+    /// The instance with that id.
+    func instance(id: String) -> RegisteredInstance? {
+        store.instance(id: id)
+    }
+
+    /// A page of the list of instances; see ``Store/list(after:limit:filter:)``.
+    func list(after sequence: UInt64?, limit: Int, filter: InstanceFilter) -> InstancePage {
+        store.list(after: sequence, limit: limit, filter: filter)
+    }
+
+    /// The services and the number of their instances, in order of their names.
+    func serviceSummaries() -> [ServiceSummary] {
+        // Sorted outside the lock.
+        store.view.withTable { $0.unsortedServiceSummaries() }.sorted { $0.name < $1.name }
+    }
+
+    /// Numbers at a glance.
+    func summary() async -> RegistrySummary {
+        let (counts, services) = store.view.withTable { ($0.counts, $0.serviceCount) }
+        return RegistrySummary(
+            counts: counts,
+            serviceCount: services,
+            storeType: store.type,
+            storeState: store.state,
+            zoneGeneration: await committer.zoneGeneration
+        )
+    }
+
+    /// Changes that wait for those before them.
+    var waitingCommands: Int { queue.commandCount }
+
+    /// Whether the store keeps changes now.
+    var storeState: StoreState { store.state }
+}
+
+/// The registry at a glance.
+struct RegistrySummary: Sendable {
+    var counts: StatusCounts
+    var serviceCount: Int
+    var storeType: String
+    var storeState: StoreState
+    /// The generation of the zone that was published last.
+    var zoneGeneration: UInt64
+}

@@ -1,0 +1,96 @@
+import Engine
+
+/// One instance of a service as it was registered, with its defaults filled in.
+///
+/// What moves with each heartbeat is its ``Lease``; this is what a store keeps durably.
+struct ServiceInstance: Sendable, Equatable {
+    /// 1–128 of `A-Za-z0-9._-`.
+    var id: String
+    /// The service: one DNS label in lower case.
+    var name: String
+    /// Where it listens.
+    var address: IPAddress
+    /// The port it listens on; 1–65535.
+    var port: UInt16
+    /// The transport it speaks.
+    var transport: TransportProtocol
+    /// Labels in lower case, each once, in the order given.
+    var tags: [String]
+    /// Free text of the owner, in the order given.
+    var metadata: [MetadataEntry]
+    /// Its share within its priority group; 0–65535.
+    var weight: UInt16
+    /// Its priority group, the lowest is the best; 0–65535.
+    var priority: UInt16
+    /// Seconds that it lives without a heartbeat; 0 = for ever.
+    var ttlSeconds: Int
+    /// The TTL in seconds of its records; 1–86,400.
+    var dnsTTL: UInt32
+    /// Whether its owner has taken it out of DNS.
+    var isDraining = false
+    /// When it was registered first.
+    var registeredAt: WallTime
+    /// Its place in every order: a number given at the first registration, never used again.
+    var sequence: UInt64
+
+    /// What its owner sees as its state.
+    var status: InstanceStatus { isDraining ? .draining : .passing }
+
+    /// Whether DNS may answer with it.
+    var isHealthy: Bool { !isDraining }
+
+    /// Whether DNS answers the same with `other` in its place.
+    func looksInDNSLike(_ other: ServiceInstance) -> Bool {
+        name == other.name && address == other.address && port == other.port && transport == other.transport
+            && weight == other.weight && priority == other.priority && dnsTTL == other.dnsTTL
+            && isDraining == other.isDraining && sequence == other.sequence && tags == other.tags
+    }
+}
+
+/// One key of an instance's metadata.
+struct MetadataEntry: Sendable, Equatable {
+    var key: String
+    var value: String
+}
+
+/// `protocol` in the API and `_tcp`/`_udp` in DNS.
+enum TransportProtocol: String, CaseIterable, Sendable {
+    case tcp
+    case udp
+}
+
+/// `status` in the API.
+enum InstanceStatus: String, CaseIterable, Sendable {
+    /// Healthy.
+    case passing
+    /// Healthy as far as is known.
+    case warning
+    /// Its check fails.
+    case critical
+    /// Taken out of DNS by its owner.
+    case draining
+}
+
+/// How long an instance lives if nothing more is heard from it.
+struct Lease: Sendable, Equatable {
+    /// When it was heard from last.
+    var lastHeartbeat: WallTime
+    /// When it expires; `nil`: never.
+    var deadline: ContinuousClock.Instant?
+    /// The deadline for people's eyes; `nil`: never.
+    var expiresAt: WallTime?
+
+    /// A lease of `ttlSeconds` from `now`; 0 = for ever.
+    init(ttlSeconds: Int, now: Moment) {
+        lastHeartbeat = now.wall
+        guard ttlSeconds > 0 else { return }
+        deadline = now.monotonic.advanced(by: .seconds(ttlSeconds))
+        expiresAt = now.wall.advanced(bySeconds: ttlSeconds)
+    }
+}
+
+/// An instance and its lease: all there is to know about it at one moment.
+struct RegisteredInstance: Sendable, Equatable {
+    var instance: ServiceInstance
+    var lease: Lease
+}

@@ -1,0 +1,42 @@
+import Synchronization
+
+/// The table of all instances, for any thread.
+final class InstanceView: Sendable {
+    private let table = Mutex(InstanceTable())
+
+    /// Looks at the table, or changes it, with nobody else there; must be short.
+    func withTable<Result: Sendable>(_ body: (inout InstanceTable) -> Result) -> Result {
+        table.withLock { body(&$0) }
+    }
+
+    /// Puts changes into the table, in slices, so that readers never wait for a large group.
+    ///
+    /// - Returns: as ``Store/commit(_:time:)``.
+    func apply(_ changes: [StoreChange], now: Moment) -> [RegisteredInstance?] {
+        var results: [RegisteredInstance?] = []
+        results.reserveCapacity(changes.count)
+        var rest = changes[...]
+        while !rest.isEmpty {
+            let slice = rest.prefix(256)
+            rest = rest.dropFirst(256)
+            results += withTable { table in
+                slice.map { Self.apply($0, to: &table, now: now) }
+            }
+        }
+        return results
+    }
+
+    private static func apply(_ change: StoreChange, to table: inout InstanceTable, now: Moment) -> RegisteredInstance?
+    {
+        switch change {
+        case .register(let instance):
+            return table.put(instance, lease: Lease(ttlSeconds: instance.ttlSeconds, now: now))
+        case .update(let instance):
+            return table.put(instance, lease: nil)
+        case .deregister(let id):
+            guard let registered = table.instance(id: id) else { return nil }
+            table.remove(id: id)
+            return registered
+        }
+    }
+}

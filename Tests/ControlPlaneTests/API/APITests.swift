@@ -1,0 +1,213 @@
+import HTTPTypes
+import Testing
+
+@testable import ControlPlane
+
+@Suite struct APITests {
+    private let api = TestAPI()
+    private let orders = #"{"name":"orders","ip":"10.0.0.1","port":80}"#
+
+    private func running(_ body: () async throws -> Void) async throws {
+        try await api.test.running(body)
+    }
+
+    @Test func `a registration answers 201 with its place, and 200 when it is repeated`() async throws {
+        try await running {
+            let first = try await api.send(.post, "/api/v1/services", orders)
+            #expect(first.status == 201)
+            let id = try #require(first["id"]?.text)
+            #expect(first.fields[.location] == "/api/v1/services/\(id)")
+            let again = try await api.send(.post, "/api/v1/services", orders)
+            #expect(again.status == 200)
+            #expect(again["id"]?.text == id)
+            #expect(try await api.send(.get, "/api/v1/services/\(id)").json == again.json)
+            #expect(api.test.zone.addresses("orders") == ["10.0.0.1"])
+        }
+    }
+
+    @Test func `an instance is shown with all its fields, and can be registered as it is shown`() async throws {
+        try await running {
+            let body = #"""
+                {"id":"a","name":"orders","ip":"2001:DB8::1","port":80,"protocol":"udp","tags":["v1"],"metadata":{"k":"\u0001"},
+                 "weight":5,"priority":6,"ttl":60,"dns_ttl":9}
+                """#
+            let shown = try await api.send(.post, "/api/v1/services", body)
+            #expect(shown.status == 201)
+            let expected = #"""
+                {"id":"a","name":"orders","ip":"2001:db8::1","port":80,"protocol":"udp","tags":["v1"],"metadata":{"k":"\u0001"},
+                 "weight":5,"priority":6,"ttl":60,"dns_ttl":9,"status":"passing","registered_at":"2027-01-15T08:00:00.000Z",
+                 "last_heartbeat":"2027-01-15T08:00:00.000Z","expires_at":"2027-01-15T08:01:00.000Z"}
+                """#
+            #expect(shown.json == (try JSONParser.parse(Array(expected.utf8))))
+            #expect(try await api.send(.post, "/api/v1/services", expected).status == 200)
+        }
+    }
+
+    @Test func `a permanent instance needs no heartbeat`() async throws {
+        try await running {
+            let body = #"{"id":"a","name":"orders","ip":"10.0.0.1","port":80,"ttl":0}"#
+            #expect(try await api.send(.post, "/api/v1/services", body)["expires_at"] == .null)
+            #expect(try await api.send(.put, "/api/v1/services/a/heartbeat")["expires_at"] == .null)
+            api.test.clock.advance(by: .seconds(100_000_000))
+            try await api.test.sweep()
+            #expect(try await api.send(.get, "/api/v1/services/a").status == 200)
+        }
+    }
+
+    @Test func `a bad registration changes nothing and names every bad field`() async throws {
+        try await running {
+            let answer = try await api.send(.post, "/api/v1/services", #"{"name":"-","ip":1,"port":"x","colour":1}"#)
+            #expect(answer.status == 422)
+            #expect(answer.contentType == "application/problem+json")
+            #expect(answer["status"] == .integer(422))
+            #expect(answer.badFields == ["name", "ip", "port", "colour"])
+            #expect(try await api.send(.get, "/api/v1/services")["services"]?.elements.isEmpty == true)
+        }
+    }
+
+    @Test func `what is not JSON, or does not say so, is refused`() async throws {
+        try await running {
+            let half = try await api.send(.post, "/api/v1/services", "{")
+            #expect(half.status == 400)
+            #expect(half["detail"]?.text == "not JSON: expected a member's name (line 1, column 2)")
+            #expect(try await api.send(.post, "/api/v1/services", "").status == 400)
+            #expect(try await api.send(.post, "/api/v1/services", orders, contentType: nil).status == 415)
+            #expect(try await api.send(.post, "/api/v1/services", orders, contentType: "text/json").status == 415)
+            let type = "Application/JSON ; charset=utf-8"
+            #expect(try await api.send(.post, "/api/v1/services", orders, contentType: type).status == 201)
+        }
+    }
+
+    @Test func `a wrong method is told the right ones, a wrong path nothing`() async throws {
+        let answer = try await api.send(.put, "/api/v1/services", orders)
+        #expect(answer.status == 405)
+        #expect(answer.fields[.allow] == "GET, HEAD, POST")
+        #expect(try await api.send(.get, "/api/v1/services/a/heartbeat").fields[.allow] == "PUT")
+        #expect(try await api.send(.get, "/nowhere").status == 404)
+        #expect(try await api.send(.get, "/api/v1/names?x=1").badFields == ["x"])
+    }
+
+    @Test func `a change is made whole or not at all`() async throws {
+        try await running {
+            _ = try await api.send(.post, "/api/v1/services", #"{"id":"a","name":"orders","ip":"10.0.0.1","port":80}"#)
+            let bad = try await api.send(.patch, "/api/v1/services/a", #"{"weight":7,"ip":"10.0.0.2"}"#)
+            #expect(bad.status == 422)
+            #expect(bad.badFields == ["ip"])
+            #expect(try await api.send(.get, "/api/v1/services/a")["weight"] == .integer(100))
+            let good = try await api.send(.patch, "/api/v1/services/a", #"{"weight":7,"draining":true}"#)
+            #expect(good["weight"] == .integer(7))
+            #expect(good["status"]?.text == "draining")
+            #expect(try await api.send(.patch, "/api/v1/services/x", "{}").status == 404)
+        }
+    }
+
+    @Test func `an instance is deleted once`() async throws {
+        try await running {
+            _ = try await api.send(.post, "/api/v1/services", #"{"id":"a","name":"orders","ip":"10.0.0.1","port":80}"#)
+            #expect(try await api.send(.delete, "/api/v1/services/a").status == 204)
+            #expect(api.test.zone.names.isEmpty)
+            #expect(try await api.send(.delete, "/api/v1/services/a").status == 404)
+            #expect(try await api.send(.get, "/api/v1/services/a").status == 404)
+            #expect(try await api.send(.put, "/api/v1/services/a/heartbeat").status == 404)
+        }
+    }
+
+    @Test func `a batch answers for each item in order, registered first`() async throws {
+        try await running {
+            let body = #"""
+                {"deregister":["a","x"],
+                 "register":[{"id":"a","name":"orders","ip":"10.0.0.1","port":80},{"name":"B_D"},
+                             {"id":"b","name":"users","ip":"10.0.0.2","port":80}]}
+                """#
+            let answer = try await api.send(.post, "/api/v1/services/batch", body)
+            #expect(answer.status == 200)
+            let results = try #require(answer["results"]).elements
+            #expect(results.map { $0.value(at: ["status"]) } == [201, 422, 201, 204, 404].map { .integer($0) })
+            #expect(results.map { $0.value(at: ["id"])?.text } == ["a", nil, "b", "a", "x"])
+            #expect(results[1].value(at: ["errors", "0", "field"])?.text == "name")
+            #expect(api.test.zone.names == ["users", "_users._tcp"])
+            #expect(api.test.zone.updates.count == 1)
+        }
+    }
+
+    @Test func `an instance may have the id batch`() async throws {
+        try await running {
+            _ = try await api.send(
+                .post, "/api/v1/services", #"{"id":"batch","name":"orders","ip":"10.0.0.1","port":80}"#)
+            #expect(try await api.send(.get, "/api/v1/services/batch")["id"]?.text == "batch")
+            #expect(try await api.send(.delete, "/api/v1/services/batch").status == 204)
+        }
+    }
+
+    @Test func `many heartbeats count each id once`() async throws {
+        try await running {
+            _ = try await api.send(.post, "/api/v1/services", #"{"id":"a","name":"orders","ip":"10.0.0.1","port":80}"#)
+            api.test.clock.advance(by: .seconds(5))
+            let answer = try await api.send(.post, "/api/v1/heartbeats", #"{"ids":["a","x","a","x"]}"#)
+            #expect(answer["renewed"] == .integer(1))
+            #expect(answer["unknown"] == .array([.string("x")]))
+            let shown = try await api.send(.get, "/api/v1/services/a")
+            #expect(shown["last_heartbeat"]?.text == "2027-01-15T08:00:05.000Z")
+            #expect(shown["expires_at"]?.text == "2027-01-15T08:00:35.000Z")
+            let bad = try await api.send(.post, "/api/v1/heartbeats", #"{"ids":["a",1],"x":0}"#)
+            #expect(bad.status == 422)
+            #expect(try await api.send(.post, "/api/v1/heartbeats", "{}").badFields == ["ids"])
+        }
+    }
+
+    @Test func `a list goes on where its cursor says`() async throws {
+        try await running {
+            for number in 0..<25 {
+                let name = number % 2 == 0 ? "even" : "odd"
+                let body =
+                    #"{"id":"i\#(number)","name":"\#(name)","ip":"10.0.0.\#(number)","port":80,"tags":["t\#(number % 5)"]}"#
+                #expect(try await api.send(.post, "/api/v1/services", body).status == 201)
+            }
+            var ids: [String] = []
+            var path = "/api/v1/services?limit=10"
+            while true {
+                let page = try await api.send(.get, path)
+                ids += try #require(page["services"]).elements.compactMap { $0.value(at: ["id"])?.text }
+                guard let cursor = page["next_cursor"]?.text else { break }
+                path = "/api/v1/services?limit=10&cursor=\(cursor)"
+            }
+            #expect(ids == (0..<25).map { "i\($0)" })
+            let filtered = try await api.send(.get, "/api/v1/services?name=EVEN&tag=t0")
+            #expect(filtered["services"]?.elements.count == 3)
+            #expect(filtered["next_cursor"] == .null)
+            // A page that is exactly full is the last one.
+            #expect(try await api.send(.get, "/api/v1/services?limit=25")["next_cursor"] == .null)
+            #expect(try await api.send(.get, "/api/v1/services?limit=0&status=x").badFields == ["limit", "status"])
+        }
+    }
+
+    @Test func `names, status and health tell what is there`() async throws {
+        try await running {
+            _ = try await api.send(.post, "/api/v1/services", #"{"id":"a","name":"users","ip":"10.0.0.1","port":80}"#)
+            _ = try await api.send(.post, "/api/v1/services", orders)
+            _ = try await api.send(.patch, "/api/v1/services/a", #"{"draining":true}"#)
+            let names = try #require(try await api.send(.get, "/api/v1/names")["names"]).elements
+            #expect(names.map { $0.value(at: ["name"])?.text } == ["orders", "users"])
+            #expect(names[1].value(at: ["draining"]) == .integer(1))
+            let status = try await api.send(.get, "/api/v1/status")
+            #expect(status["version"]?.text == "1.2.3")
+            #expect(status["instances", "total"] == .integer(2))
+            #expect(status["services"] == .integer(2))
+            #expect(status["zone", "generation"] == .integer(3))
+            #expect(status["storage", "type"]?.text == "memory")
+            #expect(try await api.send(.get, "/healthz").status == 200)
+            #expect(try await api.send(.get, "/ready").status == 503)
+            #expect(try await api.send(.get, "/api/v1/health").status == 503)
+            api.state.isReady = true
+            #expect(try await api.send(.get, "/ready").status == 200)
+            #expect(try await api.send(.get, "/api/v1/health")["status"]?.text == "pass")
+        }
+    }
+
+    @Test func `a registry that is about to stop tells clients to come back`() async throws {
+        api.test.registry.stop()
+        let answer = try await api.send(.post, "/api/v1/services", orders)
+        #expect(answer.status == 503)
+        #expect(answer.fields[.retryAfter] == "1")
+    }
+}

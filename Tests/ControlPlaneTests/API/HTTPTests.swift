@@ -1,0 +1,207 @@
+import Engine
+import Logging
+import NIOCore
+import ServiceLifecycle
+import Synchronization
+import Testing
+
+@testable import ControlPlane
+
+/// The API over real sockets: what only HTTP itself shows.
+@Suite struct HTTPTests {
+    private let api = TestAPI()
+
+    /// Runs a server on a free port, lets `body` talk to it, and stops it.
+    private func serving(_ body: @Sendable @escaping (_ port: Int) async throws -> Void) async throws {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        let http = try HTTPService(
+            address: .v4(0x7F00_0001),
+            port: 0,
+            responder: HTTPResponder(handler: api.handler, date: HTTPDate()),
+            logger: logger
+        ) {
+            port.yield($0)
+            return true
+        }
+        let group = ServiceGroup(
+            configuration: .init(services: [RegistryService(registry: api.test.registry), http], logger: logger)
+        )
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            do {
+                let port = try #require(await ports.first { _ in true })
+                try await body(port)
+            } catch {
+                await group.triggerGracefulShutdown()
+                throw error
+            }
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+        }
+    }
+
+    private func post(_ path: String, _ body: String, fields: String = "") -> String {
+        """
+        POST \(path) HTTP/1.1\r
+        Host: localhost\r
+        Content-Type: application/json\r
+        Content-Length: \(body.utf8.count)\r
+        \(fields)\r
+        \(body)
+        """
+    }
+
+    private let orders = #"{"id":"a","name":"orders","ip":"10.0.0.1","port":80}"#
+
+    @Test func `requests on one connection are answered in their order`() async throws {
+        let requests =
+            post("/api/v1/services", orders) + post("/api/v1/services", orders)
+            + "PUT /api/v1/services/a/heartbeat HTTP/1.1\r\nHost: x\r\n\r\n"
+            + "DELETE /api/v1/services/a HTTP/1.1\r\nHost: x\r\n\r\n"
+            + "GET /api/v1/services/a HTTP/1.1\r\nHost: x\r\n\r\n"
+        try await serving { port in
+            try await HTTPClient.connected(to: port) { client in
+                try await client.send(requests)
+                for status in [201, 200, 200, 204, 404] {
+                    let response = try #require(try await client.receive())
+                    #expect(response.status == status)
+                    #expect(response.head.contains("Date: "))
+                    #expect(response.head.contains("Content-Length: ") == (status != 204))
+                }
+            }
+        }
+    }
+
+    @Test func `HEAD answers what GET would, without a body`() async throws {
+        try await serving { port in
+            try await HTTPClient.connected(to: port) { client in
+                try await client.send(
+                    "HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                let head = try #require(try await client.receive(hasBody: false))
+                let get = try #require(try await client.receive())
+                #expect(head.status == 200)
+                #expect(get.body == #"{"status":"alive"}"#)
+                #expect(head.head.contains("Content-Length: \(get.body.utf8.count)"))
+            }
+        }
+    }
+
+    @Test func `a body over its limit gets an answer that the client can read`() async throws {
+        let size = 1024 * 1024 + 1
+        let head = post("/api/v1/services", "").replacing("Content-Length: 0", with: "Content-Length: \(size)")
+        try await serving { port in
+            try await HTTPClient.connected(to: port) { client in
+                try await client.send(head)
+                try await client.send(ByteBuffer(repeating: 0x20, count: size))
+                let response = try #require(try await client.receive())
+                #expect(response.status == 413)
+                #expect(response.head.contains("application/problem+json"))
+                #expect(response.head.lowercased().contains("connection: close"))
+                #expect(try await client.receive() == nil)
+            }
+        }
+    }
+
+    @Test func `a body in chunks is counted too`() async throws {
+        let head =
+            "POST /api/v1/services HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        let orders = orders
+        try await serving { port in
+            try await HTTPClient.connected(to: port) { client in
+                let (first, second) = (orders.prefix(10), orders.dropFirst(10))
+                try await client.send("\(head)\(String(first.utf8.count, radix: 16))\r\n\(first)\r\n")
+                try await client.send("\(String(second.utf8.count, radix: 16))\r\n\(second)\r\n0\r\n\r\n")
+                #expect(try await client.receive()?.status == 201)
+                try await client.send(head + "200000\r\n")
+                try await client.send(ByteBuffer(repeating: 0x20, count: 0x20_0000))
+                try await client.send("\r\n0\r\n\r\n")
+                #expect(try await client.receive()?.status == 413)
+            }
+        }
+    }
+
+    @Test func `a client that asks first is told to go on`() async throws {
+        let request = post("/api/v1/services", orders, fields: "Expect: 100-continue\r\n")
+        let (head, body) = (request.dropLast(orders.utf8.count), orders)
+        try await serving { port in
+            try await HTTPClient.connected(to: port) { client in
+                try await client.send(String(head))
+                #expect(try await client.receive()?.status == 100)
+                try await client.send(body)
+                #expect(try await client.receive()?.status == 201)
+            }
+        }
+    }
+
+    @Test func `a wrong request with a body leaves the connection usable`() async throws {
+        let requests =
+            post("/nowhere", orders) + post("/api/v1/names", orders)
+            + post("/api/v1/services", orders).replacing("application/json", with: "text/plain")
+            + post("/api/v1/services", "{") + post("/api/v1/services", orders)
+        try await serving { port in
+            try await HTTPClient.connected(to: port) { client in
+                try await client.send(requests)
+                for status in [404, 405, 415, 400, 201] {
+                    #expect(try await client.receive()?.status == status)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [
+        "\r\n\r\n\0", "GET / HTTP/9.9\r\n\r\n", "GET\r\n\r\n", "GET /healthz HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+    ])
+    func `what is not HTTP ends its own connection alone`(text: String) async throws {
+        try await serving { port in
+            try await HTTPClient.connected(to: port) { client in
+                try await client.send(text)
+                if let response = try await client.receive() { #expect(response.status == 400) }
+            }
+            try await HTTPClient.connected(to: port) { client in
+                try await client.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                #expect(try await client.receive()?.status == 200)
+            }
+        }
+    }
+
+    @Test func `the server stops though clients are idle or in the middle of a request`() async throws {
+        let get = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        let texts = [get, get + post("/api/v1/services", orders).dropLast(5)]
+        let clients = Mutex<[Task<Bool, any Error>]>([])
+        let started = ContinuousClock.now
+        try await serving { port in
+            for text in texts {
+                let (answered, signal) = AsyncStream.makeStream(of: Void.self)
+                let client = Task {
+                    try await HTTPClient.connected(to: port) { client in
+                        try await client.send(text)
+                        #expect(try await client.receive()?.status == 200)
+                        signal.finish()
+                        // The server closes the connection, without an answer to what is not a whole request.
+                        return try await client.receive() == nil
+                    }
+                }
+                for await _ in answered {}
+                clients.withLock { $0.append(client) }
+            }
+        }
+        let ended = ContinuousClock.now
+        for client in clients.withLock({ $0 }) { #expect(try await client.value) }
+        #expect(started.duration(to: ended) < .seconds(5))
+    }
+
+    @Test func `an address in use is one clear line`() async throws {
+        let api = api
+        try await serving { port in
+            let second = try HTTPService(
+                address: .v4(0x7F00_0001),
+                port: UInt16(port),
+                responder: HTTPResponder(handler: api.handler, date: HTTPDate()),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            ) { _ in true }
+            let error = await #expect(throws: StartError.self) { try await second.run() }
+            #expect(error?.description == "server.listen: cannot listen on 127.0.0.1:\(port): Address already in use")
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import Engine
+import HTTPTypes
+import NIOCore
+
+@testable import ControlPlane
+
+/// The API over a registry of its own, without sockets.
+struct TestAPI {
+    let test = TestRegistry()
+    let state: ServerState
+    let handler: APIHandler
+
+    init() {
+        state = ServerState(version: "1.2.3", startedAt: test.clock.now.monotonic) { EngineStatistics() }
+        handler = APIHandler(
+            registry: test.registry,
+            decoder: RegistrationDecoder(),
+            state: state,
+            time: test.clock.source
+        )
+    }
+
+    /// An answer, with its body read.
+    struct Answer {
+        let status: Int
+        let fields: HTTPFields
+        let contentType: String
+        let json: JSONValue
+
+        /// A value inside the body, by names and indexes.
+        subscript(_ path: String...) -> JSONValue? { json.value(at: path) }
+
+        /// The names of the fields that are said to be bad.
+        var badFields: [String] {
+            guard case .array(let errors) = self["errors"] else { return [] }
+            return errors.compactMap { error in
+                if case .string(let field) = error.value(at: ["field"]) { field } else { nil }
+            }
+        }
+    }
+
+    /// Sends a request.
+    func send(
+        _ method: HTTPRequest.Method,
+        _ path: String,
+        _ body: String? = nil,
+        contentType: String? = "application/json"
+    ) async throws -> Answer {
+        var head = HTTPRequest(method: method, scheme: nil, authority: nil, path: path)
+        if body != nil, let contentType { head.headerFields[.contentType] = contentType }
+        let response: APIResponse
+        switch handler.resolve(head) {
+        case .success(let resolved):
+            response = await handler.respond(to: resolved, body: ByteBuffer(string: body ?? ""))
+        case .failure(let error):
+            response = error.response
+        }
+        let isJSON = response.contentType.hasSuffix("json")
+        return Answer(
+            status: response.status.code,
+            fields: HTTPFields(response.fields),
+            contentType: response.contentType,
+            json: isJSON ? try JSONParser.parse(Array(response.body.readableBytesView)) : .null
+        )
+    }
+}
+
+extension JSONValue {
+    /// A value inside, by names and indexes.
+    func value(at path: [String]) -> JSONValue? {
+        var value = self
+        for step in path {
+            switch value {
+            case .object(let members):
+                guard let member = members.first(where: { $0.name == step }) else { return nil }
+                value = member.value
+            case .array(let elements):
+                guard let index = Int(step), elements.indices.contains(index) else { return nil }
+                value = elements[index]
+            default: return nil
+            }
+        }
+        return value
+    }
+
+    var elements: [JSONValue] {
+        if case .array(let elements) = self { elements } else { [] }
+    }
+
+    var text: String? {
+        if case .string(let text) = self { text } else { nil }
+    }
+}

@@ -1,0 +1,64 @@
+import Testing
+
+@testable import ControlPlane
+
+@Suite struct CommitPlanTests {
+    private let now = TestClock().now
+
+    private func plan(_ commands: [RegistryCommand], known: [ServiceInstance] = []) -> CommitPlan {
+        var plan = CommitPlan(nextSequence: 100)
+        for command in commands {
+            plan.add(command, now: now) { id in known.first { $0.id == id } }
+        }
+        return plan
+    }
+
+    @Test func `a command sees those before it in its group`() {
+        let plan = plan([
+            .register(.test("a")), .register(.test("b")), .register(.test("a", weight: 1)),
+            .deregister(id: "a"), .deregister(id: "a"), .register(.test("a")),
+        ])
+        var results: [RegisteredInstance?] = []
+        for change in plan.changes {
+            switch change {
+            case .register(let instance), .update(let instance):
+                results.append(RegisteredInstance(instance: instance, lease: Lease(ttlSeconds: 1, now: now)))
+            case .deregister: results.append(nil)
+            }
+        }
+        let kinds = plan.outcomes(results).map { outcome in
+            switch outcome {
+            case .registered(let registered, let isNew): "\(registered.instance.sequence) \(isNew)"
+            case .patched: "patched"
+            case .deregistered: "deregistered"
+            case .unknownInstance: "unknown"
+            }
+        }
+        #expect(kinds == ["100 true", "101 true", "100 false", "deregistered", "unknown", "102 true"])
+    }
+
+    @Test func `a replaced instance keeps its place, its first registration and its draining`() throws {
+        var known = ServiceInstance.test(7, draining: true)
+        known.id = "a"
+        let plan = plan([.register(.test("a", weight: 9))], known: [known])
+        guard case .register(let instance) = try #require(plan.changes.first) else {
+            Issue.record("not a registration")
+            return
+        }
+        #expect(instance.sequence == 7)
+        #expect(instance.isDraining)
+        #expect(instance.registeredAt == known.registeredAt)
+        #expect(instance.weight == 9)
+    }
+
+    @Test func `services whose records stay the same are not published`() {
+        var known = ServiceInstance.test(7)
+        known.id = "a"
+        let metadata = InstancePatch(metadata: [MetadataEntry(key: "k", value: "v")])
+        #expect(plan([.register(.test("a")), .patch(id: "a", metadata)], known: [known]).services.isEmpty)
+        #expect(plan([.patch(id: "a", InstancePatch(weight: 1))], known: [known]).services == ["orders"])
+        #expect(plan([.register(.test("a", name: "users"))], known: [known]).services == ["orders", "users"])
+        #expect(plan([.deregister(id: "a")], known: [known]).services == ["orders"])
+        #expect(plan([.deregister(id: "x")], known: [known]).services.isEmpty)
+    }
+}

@@ -1,0 +1,160 @@
+import Engine
+import Logging
+import Synchronization
+
+@testable import ControlPlane
+
+/// A clock that stands still until it is told to go on.
+final class TestClock: Sendable {
+    private let moment = Mutex(
+        Moment(monotonic: .now, wall: WallTime(millisecondsSince1970: 1_800_000_000_000))
+    )
+
+    var now: Moment { moment.withLock { $0 } }
+
+    var source: TimeSource { TimeSource { self.now } }
+
+    func advance(by duration: Duration) {
+        moment.withLock { $0 = $0.advanced(by: duration) }
+    }
+}
+
+/// A zone as the data plane would have it after all publications.
+final class TestZone: ZoneSink {
+    private struct State {
+        var names: [String: NameContent] = [:]
+        var updates: [ZoneUpdate] = []
+        var rejectedName: String?
+    }
+
+    private let state = Mutex(State())
+
+    func publish(_ update: ZoneUpdate) throws(EngineError) -> UInt64 {
+        let (generation, rejected) = state.withLock { state -> (Int, String?) in
+            if let name = state.rejectedName, update.changes.contains(where: { $0.name == name }) { return (0, name) }
+            state.updates.append(update)
+            for change in update.changes {
+                state.names[change.name] = change.content == .absent ? nil : change.content
+            }
+            return (state.updates.count, nil)
+        }
+        if let rejected { throw .invalidRecords(name: rejected) }
+        return UInt64(generation)
+    }
+
+    /// Refuses every update that has this name.
+    func reject(_ name: String) { state.withLock { $0.rejectedName = name } }
+
+    /// All names that exist.
+    var names: Set<String> { state.withLock { Set($0.names.keys) } }
+
+    var updates: [ZoneUpdate] { state.withLock { $0.updates } }
+
+    func content(_ name: String) -> NameContent? { state.withLock { $0.names[name] } }
+
+    /// The addresses of a name's A and AAAA records.
+    func addresses(_ name: String) -> [String] {
+        guard case .records(let sets) = content(name) else { return [] }
+        return sets.flatMap(\.records).compactMap { record in
+            if case .address(let address) = record.data { "\(address)" } else { nil }
+        }
+    }
+}
+
+extension ServiceInstance {
+    /// An instance for tests; `sequence` also makes its id.
+    static func test(
+        _ sequence: UInt64 = 1,
+        name: String = "orders",
+        ip: String = "10.0.0.1",
+        port: UInt16 = 80,
+        transport: TransportProtocol = .tcp,
+        tags: [String] = [],
+        weight: UInt16 = 100,
+        priority: UInt16 = 0,
+        ttl: Int = 30,
+        dnsTTL: UInt32 = 5,
+        draining: Bool = false
+    ) -> ServiceInstance {
+        ServiceInstance(
+            id: "i\(sequence)",
+            name: name,
+            address: IPAddress(ip) ?? .v4(0),
+            port: port,
+            transport: transport,
+            tags: tags,
+            metadata: [],
+            weight: weight,
+            priority: priority,
+            ttlSeconds: ttl,
+            dnsTTL: dnsTTL,
+            isDraining: draining,
+            registeredAt: WallTime(millisecondsSince1970: 0),
+            sequence: sequence
+        )
+    }
+}
+
+extension Registration {
+    /// A registration for tests.
+    static func test(
+        _ id: String = "a",
+        name: String = "orders",
+        ip: String = "10.0.0.1",
+        tags: [String] = [],
+        weight: UInt16 = 100,
+        ttl: Int = 30
+    ) -> Registration {
+        Registration(
+            id: id,
+            name: name,
+            address: IPAddress(ip) ?? .v4(0),
+            port: 80,
+            transport: .tcp,
+            tags: tags,
+            metadata: [],
+            weight: weight,
+            priority: 0,
+            ttlSeconds: ttl,
+            dnsTTL: 5
+        )
+    }
+}
+
+/// A registry with a clock and a zone of its own.
+struct TestRegistry {
+    let clock = TestClock()
+    let zone = TestZone()
+    let registry: Registry
+
+    init(store: any Store = MemoryStore(), policy: RecordPolicy = RecordPolicy()) {
+        registry = Registry(
+            store: store,
+            publisher: ZonePublisher(sink: zone, policy: policy),
+            // Searches that nobody asks for would come between: none within a test's life.
+            cleanupInterval: .seconds(3600),
+            time: clock.source,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+    }
+
+    /// Runs `body` while the registry makes changes.
+    func running(_ body: () async throws -> Void) async throws {
+        async let running: Void = registry.run()
+        do {
+            try await body()
+        } catch {
+            registry.stop()
+            await running
+            throw error
+        }
+        registry.stop()
+        await running
+    }
+
+    /// Looks for expired instances, and returns when that is done: changes that come later are made later.
+    func sweep() async throws {
+        registry.sweep()
+        _ = try await registry.deregister(id: "nobody")
+    }
+}

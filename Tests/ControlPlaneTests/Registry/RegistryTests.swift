@@ -1,0 +1,149 @@
+import Engine
+import Testing
+
+@testable import ControlPlane
+
+@Suite struct RegistryTests {
+    @Test func `a registered instance is in DNS when the call returns`() async throws {
+        let test = TestRegistry()
+        try await test.running {
+            guard case .registered(_, isNew: true) = try await test.registry.register(.test("a", tags: ["v1"])) else {
+                Issue.record("not registered")
+                return
+            }
+            #expect(test.zone.names == ["orders", "_orders._tcp", "v1.orders"])
+            #expect(try await test.registry.deregister(id: "a") == .deregistered)
+            #expect(test.zone.names.isEmpty)
+            #expect(try await test.registry.deregister(id: "a") == .unknownInstance)
+        }
+    }
+
+    @Test func `an expired instance leaves DNS and the registry`() async throws {
+        let test = TestRegistry()
+        try await test.running {
+            _ = try await test.registry.register(.test("a", ttl: 10))
+            _ = try await test.registry.register(.test("b", ip: "10.0.0.2", ttl: 20))
+            test.clock.advance(by: .seconds(10))
+            try await test.sweep()
+            #expect(test.registry.instance(id: "a") == nil)
+            #expect(test.zone.addresses("orders") == ["10.0.0.2"])
+            #expect(test.registry.renew(id: "a") == nil)
+        }
+    }
+
+    @Test func `a heartbeat or a registration keeps an instance`() async throws {
+        let test = TestRegistry()
+        try await test.running {
+            _ = try await test.registry.register(.test("a", ttl: 10))
+            _ = try await test.registry.register(.test("b", ttl: 10))
+            test.clock.advance(by: .seconds(9))
+            #expect(test.registry.renew(ids: ["a", "x", "a"]) == (1, ["x"]))
+            _ = try await test.registry.register(.test("b", ttl: 10))
+            test.clock.advance(by: .seconds(9))
+            try await test.sweep()
+            #expect(test.registry.instance(id: "a") != nil)
+            #expect(test.registry.instance(id: "b") != nil)
+        }
+    }
+
+    @Test func `a change does not renew the ttl`() async throws {
+        let test = TestRegistry()
+        try await test.running {
+            _ = try await test.registry.register(.test("a", ttl: 10))
+            test.clock.advance(by: .seconds(9))
+            _ = try await test.registry.patch(id: "a", InstancePatch(weight: 1))
+            test.clock.advance(by: .seconds(1))
+            try await test.sweep()
+            #expect(test.registry.instance(id: "a") == nil)
+        }
+    }
+
+    @Test func `a draining instance leaves DNS, stays registered and comes back`() async throws {
+        let test = TestRegistry()
+        try await test.running {
+            _ = try await test.registry.register(.test("a"))
+            _ = try await test.registry.patch(id: "a", InstancePatch(isDraining: true))
+            #expect(test.zone.names.isEmpty)
+            #expect(test.registry.instance(id: "a")?.instance.status == .draining)
+            _ = try await test.registry.register(.test("a"))
+            #expect(test.zone.names.isEmpty)
+            _ = try await test.registry.patch(id: "a", InstancePatch(isDraining: false))
+            #expect(test.zone.addresses("orders") == ["10.0.0.1"])
+        }
+    }
+
+    @Test func `changes that arrive together are published together`() async throws {
+        let test = TestRegistry()
+        let registry = test.registry
+        let requests = (0..<100).map { number in
+            Task { try await registry.register(.test("i\(number)")) }
+        }
+        while registry.waitingCommands < 100 { await Task.yield() }
+        let commands = (0..<50).map { RegistryCommand.register(.test("b\($0)", name: "batch")) }
+        let batch = Task { try await registry.submit(commands) }
+        while registry.waitingCommands < 150 { await Task.yield() }
+        try await test.running {
+            for request in requests { _ = try await request.value }
+            #expect(try await batch.value.count == 50)
+        }
+        #expect(registry.serviceSummaries().map(\.counts.passing) == [50, 100])
+        #expect(test.zone.updates.count == 1)
+    }
+
+    @Test func `a stopped registry finishes what it took and takes no more`() async throws {
+        let test = TestRegistry()
+        try await test.running { _ = try await test.registry.register(.test("a")) }
+        await #expect(throws: RegistryError.self) { try await test.registry.register(.test("b")) }
+    }
+
+    @Test func `a service that can't be published keeps no other out of DNS`() async throws {
+        let test = TestRegistry()
+        test.zone.reject("bad")
+        try await test.running {
+            _ = try await test.registry.submit([
+                .register(.test("a", name: "bad")), .register(.test("b", name: "good")),
+            ])
+            #expect(test.zone.names.isSuperset(of: ["good", "_good._tcp"]))
+        }
+    }
+
+    @Test func `what is stored is published when it is loaded`() async throws {
+        let store = MemoryStore()
+        let clock = TestClock()
+        let changes = (1...2500).map { StoreChange.register(.test($0, name: "s\($0)", ip: "10.0.0.9")) }
+        _ = try await store.commit(changes, time: clock.source)
+        let test = TestRegistry(store: store)
+        try await test.registry.load()
+        #expect(test.zone.names.count == 5000)
+        #expect(test.zone.updates.count == 3)
+        #expect(test.zone.addresses("s2500") == ["10.0.0.9"])
+    }
+
+    @Test func `clients are told to come back when a store takes nothing`() async throws {
+        let test = TestRegistry(store: FailingStore())
+        try await test.running {
+            await #expect(throws: RegistryError.self) { try await test.registry.register(.test("a")) }
+            #expect(test.registry.instance(id: "a") == nil)
+            #expect(test.zone.updates.isEmpty)
+        }
+    }
+}
+
+/// A store that keeps nothing.
+private struct FailingStore: Store {
+    let view = InstanceView()
+    var type: String { "failing" }
+    var state: StoreState { StoreState(isHealthy: false) }
+
+    nonisolated(nonsending) func load(now: Moment) async throws {}
+
+    nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async throws
+        -> [RegisteredInstance?]
+    {
+        throw StoreUnavailable(reason: "always")
+    }
+
+    nonisolated(nonsending) func removeExpired(now: Moment, limit: Int) async throws -> ExpiredInstances {
+        throw StoreUnavailable(reason: "always")
+    }
+}
