@@ -11,12 +11,8 @@ struct ChaosAnswer: Sendable {
         guard version.utf8.count <= 255 else {
             throw .invalidConfiguration("the version text is longer than 255 octets")
         }
-        var packed: [UInt8] = []
-        if !version.isEmpty {
-            try RecordPacker().pack(
-                .txt, recordClass: RecordClass.chaos, ttl: ttl, [.text(version)], into: &packed)
-        }
-        self.version = packed.isEmpty ? nil : PackedOctets(packed)
+        let record = try RecordPacker(.txt, recordClass: RecordClass.chaos, ttl: ttl, [.text(version)])
+        self.version = version.isEmpty ? nil : PackedOctets(try record.packed())
         names = ["version.bind", "version.server"].compactMap {
             RecordPacker.wireName($0).map(PackedOctets.init)
         }

@@ -1,22 +1,36 @@
-/// Packs one RRset: its records with ldns, and where each of them is.
+/// Packs RRsets: their records with ldns, and where each of them is.
 struct RRsetPacker {
     /// Records of one RRset at most: far more than a message holds, but indices and offsets stay small.
     static let maximumRecords = 1 << 20
 
-    private let packer: RecordPacker
     private let origin: [UInt8]
     private let usesWeights: Bool
+    private let address4: RecordPacker
+    private let address6: RecordPacker
+    private let service4: RecordPacker
+    private let service6: RecordPacker
+    /// The RRsets of each type packed last: a service's names mostly have the same ones.
+    private var last: [RecordType: (rrset: RRset, packed: PackingRRset)] = [:]
 
     init(origin: [UInt8], usesWeights: Bool) throws(EngineError) {
-        packer = try RecordPacker()
         self.origin = origin
         self.usesWeights = usesWeights
+        func service(_ target: IPAddress) throws(EngineError) -> RecordPacker {
+            try RecordPacker(.srv, [.uint16(0), .uint16(0), .uint16(0), .name(target.wireName(in: origin))])
+        }
+        let none4 = IPAddress.v4(0)
+        let none6 = IPAddress.v6(0, 0)
+        address4 = try RecordPacker(.a, [.address(none4.octets)])
+        address6 = try RecordPacker(.aaaa, [.address(none6.octets)])
+        service4 = try service(none4)
+        service6 = try service(none6)
     }
 
     /// Packs `rrset`, which belongs to `name` (for the error alone).
     ///
     /// - Throws: ``EngineError/invalidRecords(name:)`` when it is empty, too long, or holds a record of another type.
-    func pack(_ rrset: RRset, name: String) throws(EngineError) -> PackingRRset {
+    mutating func pack(_ rrset: RRset, name: String) throws(EngineError) -> PackingRRset {
+        if let last = last[rrset.type], last.rrset == rrset { return last.packed }
         guard !rrset.records.isEmpty, rrset.records.count <= Self.maximumRecords, rrset.ttl >= 1 else {
             throw .invalidRecords(name: name)
         }
@@ -27,26 +41,38 @@ struct RRsetPacker {
         case .srv: try packServices(rrset, name: name, into: &packed)
         default: throw .invalidRecords(name: name)
         }
+        last[rrset.type] = (rrset, packed)
         return packed
     }
 
-    private func packAddresses(_ rrset: RRset, name: String, into packed: inout PackingRRset)
-        throws(EngineError)
-    {
+    private func packAddresses(_ rrset: RRset, name: String, into packed: inout PackingRRset) throws(EngineError) {
+        packed.answer.reserveCapacity(rrset.records.count * 28)
         for record in rrset.records {
             guard case .address(let address) = record.data, address.recordType == rrset.type else {
                 throw .invalidRecords(name: name)
             }
-            try packer.pack(rrset.type, ttl: rrset.ttl, [.address(address.octets)], into: &packed.answer)
+            try pack(address, ttl: rrset.ttl, into: &packed.answer)
         }
         packed.stride = UInt16(packed.answer.count / rrset.records.count)
     }
 
-    private func packServices(_ rrset: RRset, name: String, into packed: inout PackingRRset)
-        throws(EngineError)
-    {
+    private func pack(_ address: IPAddress, ttl: UInt32, into output: inout [UInt8]) throws(EngineError) {
+        let record = address.isIPv4 ? address4 : address6
+        switch address {
+        case .v4(let value): record.set(value, inField: 0)
+        case .v6(let high, let low):
+            record.set(high, inField: 0)
+            record.set(low, inField: 0, at: 8)
+        }
+        record.set(ttl: ttl)
+        try record.pack(into: &output)
+    }
+
+    private func packServices(_ rrset: RRset, name: String, into packed: inout PackingRRset) throws(EngineError) {
         var targets: Set<IPAddress> = []
         packed.services.reserveCapacity(rrset.records.count)
+        packed.answer.reserveCapacity(rrset.records.count * (48 + origin.count))
+        packed.additional.reserveCapacity(rrset.records.count * 28)
         for record in rrset.records {
             guard case .service(let priority, let weight, let port, let target) = record.data else {
                 throw .invalidRecords(name: name)
@@ -54,14 +80,21 @@ struct RRsetPacker {
             var slot = ServiceSlot(
                 answer: UInt32(packed.answer.count), additional: UInt32(packed.additional.count),
                 additionalByteCount: 0)
-            try packer.pack(
-                .srv, ttl: rrset.ttl,
-                [.uint16(priority), .uint16(weight), .uint16(port), .name(target.wireName(in: origin))],
-                into: &packed.answer)
+            let service = target.isIPv4 ? service4 : service6
+            service.set(priority, inField: 0)
+            service.set(weight, inField: 1)
+            service.set(port, inField: 2)
+            // Only the digits of the target's first label differ, see wireName(in:).
+            var offset = 1
+            target.forEachHexDigit { digit in
+                service.set(digit, inField: 3, at: offset)
+                offset += 1
+            }
+            service.set(ttl: rrset.ttl)
+            try service.pack(into: &packed.answer)
             // A target that two records share has one RRset in ADDITIONAL.
             if targets.insert(target).inserted {
-                try packer.pack(
-                    target.recordType, ttl: rrset.ttl, [.address(target.octets)], into: &packed.additional)
+                try pack(target, ttl: rrset.ttl, into: &packed.additional)
                 slot.additionalByteCount = UInt32(packed.additional.count) - slot.additional
             }
             packed.services.append(slot)
@@ -72,38 +105,30 @@ struct RRsetPacker {
     ///
     /// - Parameter ttl: in seconds.
     func packConstants(ttl: UInt32) throws(EngineError) -> ZoneConstants {
-        var address4: [UInt8] = []
-        var address6: [UInt8] = []
-        var any: [UInt8] = []
-        try packer.pack(.a, ttl: ttl, [.address([UInt8](repeating: 0, count: 4))], into: &address4)
-        try packer.pack(.aaaa, ttl: ttl, [.address([UInt8](repeating: 0, count: 16))], into: &address6)
-        try packer.pack(.hinfo, ttl: ttl, [.text("RFC8482"), .text("")], into: &any)
+        let any = try RecordPacker(.hinfo, ttl: ttl, [.text("RFC8482"), .text("")]).packed()
+        address4.set(ttl: ttl)
+        address6.set(ttl: ttl)
         return ZoneConstants(
-            origin: origin, address4: address4.dropLast(4), address6: address6.dropLast(16), any: any)
+            origin: origin, address4: try address4.packed().dropLast(4), address6: try address6.packed().dropLast(16),
+            any: any)
     }
 
     /// The zone's NS record.
     func packNameServer(ttl: UInt32) throws(EngineError) -> [UInt8] {
-        var packed: [UInt8] = []
-        try packer.pack(.ns, ttl: ttl, [.name(Self.label("ns") + origin)], into: &packed)
-        return packed
+        try RecordPacker(.ns, ttl: ttl, [.name(Self.label("ns") + origin)]).packed()
     }
 
     /// The zone's SOA record (RFC 1035 §3.3.13).
     ///
     /// Nobody transfers this zone, so that refresh, retry and expire are customary values without an effect.
-    func packStartOfAuthority(ttl: UInt32, serial: UInt32, minimum: UInt32) throws(EngineError)
-        -> [UInt8]
-    {
-        var packed: [UInt8] = []
-        try packer.pack(
+    func packStartOfAuthority(ttl: UInt32, serial: UInt32, minimum: UInt32) throws(EngineError) -> [UInt8] {
+        try RecordPacker(
             .soa, ttl: ttl,
             [
                 .name(Self.label("ns") + origin), .name(Self.label("hostmaster") + origin),
                 .uint32(serial), .uint32(3600), .uint32(600), .uint32(86400), .uint32(minimum),
-            ],
-            into: &packed)
-        return packed
+            ]
+        ).packed()
     }
 
     /// The same record for the AUTHORITY section of negative answers (RFC 2308 §3), with its names compressed (RFC 1035
@@ -129,21 +154,25 @@ extension IPAddress {
 
     /// The wire form of `<hex>.addr.<origin>`, the name that is synthesized for this address.
     func wireName(in origin: [UInt8]) -> [UInt8] {
-        let octets = octets
-        var name: [UInt8] = []
-        name.reserveCapacity(1 + 2 * octets.count + 5 + origin.count)
-        name.append(UInt8(2 * octets.count))
-        for octet in octets {
-            name.append(Self.hexDigit(octet >> 4))
-            name.append(Self.hexDigit(octet & 15))
-        }
-        name += SynthesizedAddress.label
-        name += origin
-        return name
+        var name: [UInt8] = [isIPv4 ? 8 : 32]
+        forEachHexDigit { name.append($0) }
+        return name + SynthesizedAddress.label + origin
     }
 
-    private static func hexDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
+    /// Calls `body` with each of the 8 or 32 hexadecimal digits, as lower-case ASCII.
+    func forEachHexDigit(_ body: (UInt8) -> Void) {
+        func digits(_ value: UInt64, _ count: Int) {
+            for place in (0..<count).reversed() {
+                let digit = UInt8(truncatingIfNeeded: value >> (4 * UInt64(place)) & 15)
+                body(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
+            }
+        }
+        switch self {
+        case .v4(let value): digits(UInt64(value), 8)
+        case .v6(let high, let low):
+            digits(high, 16)
+            digits(low, 16)
+        }
     }
 }
 

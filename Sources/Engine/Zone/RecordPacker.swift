@@ -1,35 +1,18 @@
 import CLdns
 
-/// Packs records to wire form with ldns. Cold: runs when the zone changes, never for a query.
+/// Packs a record to wire form with ldns. Cold: runs when the zone changes, never for a query.
 ///
 /// A packed record's owner is the compression pointer to the question (`C0 0C`, RFC 1035 §4.1.4): every record of an
 /// answer belongs to the name that was asked, and that stands behind the header.
+///
+/// The record is made once in ldns's form; for each further one like it only what differs is filled in.
 @safe
 final class RecordPacker {
     /// The compression pointer to the question's name.
     static let questionPointer: UInt16 = 0xC000 | UInt16(MessageHeader.byteCount)
 
+    private let record: UnsafeMutablePointer<ldns_rr>
     private let buffer: UnsafeMutablePointer<ldns_buffer>
-    private let root: UnsafeMutablePointer<ldns_rdf>
-
-    /// - Throws: ``EngineError/resourceExhausted(_:)`` without memory.
-    init() throws(EngineError) {
-        guard let buffer = unsafe ldns_buffer_new(Int(LDNS_MAX_PACKETLEN)) else {
-            throw .resourceExhausted("memory")
-        }
-        guard let root = unsafe ldns_dname_new_frm_str(".") else {
-            unsafe ldns_buffer_free(buffer)
-            throw .resourceExhausted("memory")
-        }
-        unsafe self.buffer = buffer
-        unsafe self.root = root
-    }
-
-    deinit {
-        // Unsafe: this value is the one owner of both.
-        unsafe ldns_rdf_deep_free(root)
-        unsafe ldns_buffer_free(buffer)
-    }
 
     /// A field of RDATA.
     enum Field {
@@ -41,23 +24,17 @@ final class RecordPacker {
         case name([UInt8])
     }
 
-    /// Appends one record to `output`.
-    ///
-    /// - Throws: ``EngineError/resourceExhausted(_:)`` when ldns has no memory.
-    func pack(
-        _ type: RecordType,
-        recordClass: UInt16 = RecordClass.internet,
-        ttl: UInt32,
-        _ fields: [Field],
-        into output: inout [UInt8]
+    /// - Throws: ``EngineError/resourceExhausted(_:)`` without memory.
+    init(
+        _ type: RecordType, recordClass: UInt16 = RecordClass.internet, ttl: UInt32 = 0, _ fields: [Field]
     ) throws(EngineError) {
-        // Unsafe: the record is freed before this returns. It must not free `root`, its owner: ours.
-        guard let record = unsafe ldns_rr_new() else { throw .resourceExhausted("memory") }
-        defer {
-            unsafe ldns_rr_set_owner(record, nil)
-            unsafe ldns_rr_free(record)
+        // Unsafe: both are freed in deinit, or here on failure; the record owns its name and its fields.
+        guard let record = unsafe ldns_rr_new(), let buffer = unsafe ldns_buffer_new(512) else {
+            throw .resourceExhausted("memory")
         }
-        unsafe ldns_rr_set_owner(record, root)
+        unsafe self.record = record
+        unsafe self.buffer = buffer
+        unsafe ldns_rr_set_owner(record, ldns_dname_new_frm_str("."))
         unsafe ldns_rr_set_type(record, ldns_rr_type(rawValue: UInt32(type.rawValue)))
         unsafe ldns_rr_set_class(record, ldns_rr_class(rawValue: UInt32(recordClass)))
         unsafe ldns_rr_set_ttl(record, ttl)
@@ -68,21 +45,57 @@ final class RecordPacker {
                 throw .resourceExhausted("memory")
             }
         }
+    }
+
+    deinit {
+        // Unsafe: this object is the one owner of both.
+        unsafe ldns_rr_free(record)
+        unsafe ldns_buffer_free(buffer)
+    }
+
+    /// Sets the TTL in seconds.
+    func set(ttl: UInt32) {
+        unsafe ldns_rr_set_ttl(record, ttl)
+    }
+
+    /// Replaces octets of a field; does nothing where they would not be inside it.
+    ///
+    /// - Parameters:
+    ///   - value: a number, stored in network order.
+    ///   - field: the field's place in RDATA.
+    ///   - offset: where in the field.
+    func set(_ value: some FixedWidthInteger & BitwiseCopyable, inField field: Int, at offset: Int = 0) {
+        let count = value.bitWidth / 8
+        guard field >= 0, let rdf = unsafe ldns_rr_rdf(record, field), let start = unsafe ldns_rdf_data(rdf) else {
+            return
+        }
+        let size = unsafe ldns_rdf_size(rdf)
+        guard offset >= 0, offset + count <= size else { return }
+        // Unsafe: `count` octets from `offset` on are inside the field.
+        unsafe UnsafeMutableRawPointer(start + offset).storeBytes(of: value.bigEndian, as: type(of: value))
+    }
+
+    /// Appends the packed record to `output`.
+    ///
+    /// - Throws: ``EngineError/resourceExhausted(_:)`` when ldns has no memory.
+    func pack(into output: inout [UInt8]) throws(EngineError) {
         unsafe ldns_buffer_clear(buffer)
         guard
-            unsafe ldns_rr2buffer_wire(buffer, record, Int32(LDNS_SECTION_ANSWER.rawValue))
-                == LDNS_STATUS_OK
-        else {
-            throw .resourceExhausted("memory")
-        }
+            unsafe ldns_rr2buffer_wire(buffer, record, Int32(LDNS_SECTION_ANSWER.rawValue)) == LDNS_STATUS_OK
+        else { throw .resourceExhausted("memory") }
         output.append(UInt8(Self.questionPointer >> 8))
         output.append(UInt8(Self.questionPointer & 0xFF))
         // Unsafe: ldns wrote `position` octets to the buffer; the first is the root owner, replaced by the pointer.
         unsafe output.append(
             contentsOf: UnsafeBufferPointer(
-                start: ldns_buffer_begin(buffer), count: ldns_buffer_position(buffer)
-            )
-            .dropFirst())
+                start: ldns_buffer_begin(buffer) + 1, count: ldns_buffer_position(buffer) - 1))
+    }
+
+    /// The packed record.
+    func packed() throws(EngineError) -> [UInt8] {
+        var output: [UInt8] = []
+        try pack(into: &output)
+        return output
     }
 
     /// A new ldns field; `nil` without memory. Unsafe: the caller must free it or give it to a record.

@@ -4,8 +4,9 @@ struct ZoneBuilder {
     private(set) var snapshot: ZoneSnapshot
     private let configuration: ZoneConfiguration
     private let strategy: any RotationStrategy.Type
-    private let packer: RRsetPacker
+    private var packer: RRsetPacker
     private let nameServer: [UInt8]
+    private var authority: Authority?
     private var cells = CellAllocator()
     /// How many names exist right below a name; the apex is not counted for.
     private var childCounts: [[UInt8]: Int] = [:]
@@ -66,22 +67,28 @@ struct ZoneBuilder {
             throw .resourceExhausted(
                 "the zone has more than \(RotationCells.maximumCount) rotating records")
         }
-        let soa = try packer.packStartOfAuthority(
-            ttl: configuration.ttl, serial: serial, minimum: configuration.negativeTTL)
-        // RFC 2308 §3: the TTL of a negative answer is the lower of the SOA's own and its MINIMUM.
-        let negativeSOA = try packer.packNegativeSOA(
-            ttl: min(configuration.ttl, configuration.negativeTTL), serial: serial,
-            minimum: configuration.negativeTTL)
+        let authority = try self.authority(serial: serial)
 
         var edit = Edit()
         for (name, entry) in packed { change(name, to: entry, in: &edit) }
         let root = snapshot.root.replacing(rebuildShards(edit))
+        self.authority = authority
         snapshot = ZoneSnapshot(
-            generation: snapshot.generation + 1, fixed: snapshot.fixed, apex: apex(soa),
-            negativeSOA: PackedOctets(negativeSOA), cellCount: cells.count, root: root)
+            generation: snapshot.generation + 1, fixed: snapshot.fixed, apex: authority.apex,
+            negativeSOA: authority.negativeSOA, cellCount: cells.count, root: root)
     }
 
-    private func apex(_ soa: [UInt8]) -> ZoneShard {
+    /// What changes with the serial alone.
+    private struct Authority {
+        var serial: UInt32
+        var apex: ZoneShard
+        var negativeSOA: PackedOctets
+    }
+
+    private func authority(serial: UInt32) throws(EngineError) -> Authority {
+        if let authority, authority.serial == serial { return authority }
+        let soa = try packer.packStartOfAuthority(
+            ttl: configuration.ttl, serial: serial, minimum: configuration.negativeTTL)
         var apex = ShardBuilder(ZoneShard.empty.view, without: [])
         apex.add(
             [], hash: 0, kind: .records,
@@ -89,7 +96,10 @@ struct ZoneBuilder {
                 PackingRRset(type: .soa, stride: UInt16(soa.count), count: 1, answer: soa),
                 PackingRRset(type: .ns, stride: UInt16(nameServer.count), count: 1, answer: nameServer),
             ])
-        return apex.build()
+        // RFC 2308 §3: the TTL of a negative answer is the lower of the SOA's own and its MINIMUM.
+        let negativeSOA = try packer.packNegativeSOA(
+            ttl: min(configuration.ttl, configuration.negativeTTL), serial: serial, minimum: configuration.negativeTTL)
+        return Authority(serial: serial, apex: apex.build(), negativeSOA: PackedOctets(negativeSOA))
     }
 
     /// A name's labels above the origin, in wire form.
@@ -101,7 +111,7 @@ struct ZoneBuilder {
     }
 
     /// What a change makes of its name; `nil`: nothing of its own.
-    private func pack(_ change: NameChange) throws(EngineError) -> Edit.Entry? {
+    private mutating func pack(_ change: NameChange) throws(EngineError) -> Edit.Entry? {
         switch change.content {
         case .absent: return nil
         case .failure: return Edit.Entry(kind: .failure, rrsets: [])
