@@ -1,8 +1,10 @@
 """Our own server as one of the peers, and a small client of its REST API."""
 
+import concurrent.futures
 import contextlib
 import http.client
 import json
+import threading
 import time
 
 import zone
@@ -53,6 +55,34 @@ def _is_ready(ours):
             return client.call("GET", "/ready")[0] == 200
     except (OSError, http.client.HTTPException):
         return False
+
+
+def register_all_at_once(ours, bodies, connections=4):
+    """Sends batch bodies over several connections, each taking the next one, so that the server never waits for a
+    client. Returns the seconds from the first call to the last answer; the results are read afterwards."""
+
+    def work(_):
+        contents = []
+        with ours.client() as client:
+            while (body := next_body()) is not None:
+                contents.append(client.expect({200}, "POST", "/api/v1/services/batch", body))
+        return contents
+
+    waiting, lock = list(reversed(bodies)), threading.Lock()
+
+    def next_body():
+        with lock:
+            return waiting.pop() if waiting else None
+
+    start = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(connections) as pool:
+        contents = [content for part in pool.map(work, range(connections)) for content in part]
+    seconds = time.monotonic() - start
+    for content in contents:
+        bad = [result for result in json.loads(content)["results"] if result["status"] not in (200, 201)]
+        if bad:
+            raise BenchmarkError(f"a batch registration was refused: {bad[0]}")
+    return seconds
 
 
 class Client:
