@@ -72,7 +72,8 @@ public struct TCPLimits: Sendable {
 
 /// The zone's own records: all that does not come and go with a ``ZoneUpdate``.
 public struct ZoneConfiguration: Sendable {
-    /// The zone's name in presentation form without a trailing dot, e.g. `service.kong`; at most 127 octets on the wire.
+    /// The zone's name in presentation form without a trailing dot, e.g. `service.kong`; on the wire at most 127
+    /// octets.
     public var origin: String
     /// The TTL in seconds of the apex records and of synthesized addresses; 1–86,400.
     public var ttl: UInt32

@@ -44,9 +44,8 @@ public struct InProcessResponder: ~Copyable {
     ) -> Result? {
         // Unsafe: the reply's span is the only one on the buffer, and ends with this call.
         var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
-        guard responder.respond(to: query, over: overTCP ? .tcp : .udp, into: &reply) else {
-            return nil
-        }
+        let parsed = responder.read(query)
+        guard responder.respond(to: query, parsed, over: overTCP ? .tcp : .udp, into: &reply) else { return nil }
         return body(reply.bytes)
     }
 }

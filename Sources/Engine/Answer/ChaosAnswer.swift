@@ -19,9 +19,9 @@ struct ChaosAnswer: Sendable {
     }
 
     /// The record that answers `question`; `nil`: REFUSED.
-    func record(for question: borrowing Question) -> OctetsView? {
+    func record(for question: Question, in query: RawSpan) -> OctetsView? {
         guard let version, question.type == .txt || question.type == .any else { return nil }
-        for name in names where name.view.span.hasSameOctets(as: question.name) { return version.view }
+        for name in names where question.name(in: query).isName(name.view.span) { return version.view }
         return nil
     }
 }

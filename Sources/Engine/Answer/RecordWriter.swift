@@ -28,9 +28,7 @@ extension OutputRawSpan {
         while written < min(count, Int(UInt16.max)) {
             let index = first + written < count ? first + written : first + written - count
             let start = rrset.offset(ofRecord: index, in: services)
-            let end =
-                index + 1 < count
-                ? rrset.offset(ofRecord: index + 1, in: services) : Int(rrset.answerByteCount)
+            let end = rrset.end(ofRecord: index, in: services)
             guard byteCount + end - start <= limit else { break }
             append(octets: octets.extracting((answer + start)..<(answer + end)))
             written += 1
@@ -66,11 +64,20 @@ extension OutputRawSpan {
             var target = Int(slot.answer) &- rotation
             if target < 0 { target &+= Int(rrset.answerByteCount) }
             target &+= answerStart &+ 18
-            guard target <= 0x3FFF, byteCount &+ length <= limit else { break }
             let start = Int(rrset.additionalOffset) &+ Int(slot.additional)
-            let position = byteCount
-            append(octets: octets.extracting(start..<(start &+ length)))
-            replace(at: position, bigEndian: 0xC000 | UInt16(truncatingIfNeeded: target))
+            if target <= 0x3FFF {
+                guard byteCount &+ length <= limit else { break }
+                let position = byteCount
+                append(octets: octets.extracting(start..<(start &+ length)))
+                replace(at: position, bigEndian: 0xC000 | UInt16(truncatingIfNeeded: target))
+            } else {
+                // Beyond its reach the owner is the whole name, as it stands in the SRV record.
+                let name = Int(rrset.answerOffset) &+ Int(slot.answer) &+ 18
+                let end = Int(rrset.answerOffset) &+ rrset.end(ofRecord: index, in: services)
+                guard byteCount &+ end &- name &+ length &- 2 <= limit else { break }
+                append(octets: octets.extracting(name..<end))
+                append(octets: octets.extracting((start &+ 2)..<(start &+ length)))
+            }
             written &+= 1
         }
         return written
@@ -78,6 +85,12 @@ extension OutputRawSpan {
 }
 
 extension PackedRRset {
+    /// Where a record ends, relative to the RRset's records.
+    @inline(__always)
+    func end(ofRecord index: Int, in services: Span<ServiceSlot>) -> Int {
+        index &+ 1 < Int(count) ? offset(ofRecord: index &+ 1, in: services) : Int(answerByteCount)
+    }
+
     /// Where a record begins, relative to the RRset's records.
     @inline(__always)
     func offset(ofRecord index: Int, in services: Span<ServiceSlot>) -> Int {

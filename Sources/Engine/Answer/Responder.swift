@@ -13,6 +13,7 @@ struct Responder: ~Copyable {
 
     /// Keeps alive what the views show.
     private var snapshot: ZoneSnapshot
+    private var root: ZoneRoot
     private var apex: ShardView
     private var negativeSOA: OctetsView
     private let origin: OctetsView
@@ -31,6 +32,7 @@ struct Responder: ~Copyable {
         counters: WorkerCounters
     ) {
         self.snapshot = snapshot
+        root = snapshot.root
         apex = snapshot.apex.view
         negativeSOA = snapshot.negativeSOA.view
         // The same in all snapshots of a zone.
@@ -52,24 +54,36 @@ struct Responder: ~Copyable {
     mutating func adopt(_ next: ZoneSnapshot) {
         cells.grow(to: next.cellCount)
         snapshot = next
+        root = next.root
         apex = next.apex.view
         negativeSOA = next.negativeSOA.view
     }
 
-    /// Writes the reply to `query`.
+    /// Reads a query, and fetches what its answer will be copied from.
+    @inline(__always)
+    func read(_ message: RawSpan) -> Query {
+        let query = Query(message, origin: origin.span)
+        if query.hash != 0 { root.prefetch(query.hash) }
+        return query
+    }
+
+    /// Writes the reply to a query.
     ///
-    /// - Parameter reply: empty, with room for 65,535 octets over TCP, and for the UDP payload else.
+    /// - Parameters:
+    ///   - query: the message.
+    ///   - parsed: what ``read(_:)`` made of it.
+    ///   - reply: empty, with room for 65,535 octets over TCP, and for the UDP payload else.
     /// - Returns: `false` when there must be no reply.
     @inline(__always)
     mutating func respond(
-        to query: RawSpan, over transport: Transport, into reply: inout OutputRawSpan
+        to query: RawSpan, _ parsed: Query, over transport: Transport, into reply: inout OutputRawSpan
     ) -> Bool {
         switch transport {
         case .udp: counters.udpQueries.count()
         case .tcp: counters.tcpQueries.count()
         }
         // Without a header there is nobody to answer; answering a response could start a loop of two servers.
-        guard let header = MessageHeader(query), !header.isResponse else {
+        guard let header = parsed.header, !header.isResponse else {
             counters.dropped.count()
             return false
         }
@@ -77,7 +91,7 @@ struct Responder: ~Copyable {
             header: header, questionEnd: nil, edns: nil,
             limit: transport == .udp ? Self.minimumPayload : Self.maximumMessage)
         // RFC 9619 §4: a query has exactly one question. Opcodes that aren't served get NOTIMP in any case.
-        guard header.questionCount == 1, let question = Question(query) else {
+        guard let question = parsed.question else {
             let code = header.opcode == 0 ? ResponseCode.formatError : ResponseCode.notImplemented
             writeError(code, frame, query, into: &reply)
             return true
@@ -87,7 +101,7 @@ struct Responder: ~Copyable {
             writeError(ResponseCode.notImplemented, frame, query, into: &reply)
             return true
         }
-        // Zone transfers are not offered. Before the rest is looked at, for IXFR has a record in AUTHORITY (RFC 1995 §3).
+        // Zone transfers are not offered. Before the rest is looked at: IXFR has a record in AUTHORITY (RFC 1995 §3).
         guard question.type != .axfr, question.type != .ixfr else {
             writeError(ResponseCode.refused, frame, query, into: &reply)
             return true
@@ -113,9 +127,9 @@ struct Responder: ~Copyable {
         }
         switch question.recordClass {
         case RecordClass.internet:
-            answer(question, frame, query, transport, into: &reply)
+            answer(question, parsed, frame, query, transport, into: &reply)
         case RecordClass.chaos:
-            if let record = chaos.record(for: question) {
+            if let record = chaos.record(for: question, in: query) {
                 write(oneRecord: record.span, flags: HeaderFlags.authoritative, frame, query, into: &reply)
             } else {
                 writeError(ResponseCode.refused, frame, query, into: &reply)
@@ -129,23 +143,22 @@ struct Responder: ~Copyable {
     /// Answers from the zone.
     @inline(__always)
     private mutating func answer(
-        _ question: borrowing Question, _ frame: ReplyFrame, _ query: RawSpan, _ transport: Transport,
+        _ question: Question, _ parsed: Query, _ frame: ReplyFrame, _ query: RawSpan, _ transport: Transport,
         into reply: inout OutputRawSpan
     ) {
-        guard let position = DomainName.position(of: question.name, in: origin.span) else {
+        guard let position = parsed.position else {
             writeError(ResponseCode.refused, frame, query, into: &reply)
             return
         }
-        let relative = question.name.extracting(0..<position.relativeByteCount)
+        let relative = question.name(in: query).extracting(0..<position.relativeByteCount)
         let shard: ShardView
         let found: Int?
         if position.labelCount == 0 {
             shard = apex
             found = 0
         } else {
-            let hash = NameHash.hash(relative)
-            shard = snapshot.root.view(for: hash)
-            found = shard.index(of: relative, hash: hash)
+            shard = root.view(for: parsed.hash)
+            found = shard.index(of: relative, hash: parsed.hash)
         }
         guard let found else {
             if SynthesizedAddress.isBelow(relative, lastLabelOffset: position.lastLabelOffset) {

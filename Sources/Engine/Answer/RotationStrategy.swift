@@ -53,7 +53,7 @@ struct RandomRotation: RotationStrategy {
         state ^= state >> 27
         let random = (state &* 0x2545_F491_4F6C_DD1D) >> 32
         // The upper half of a 64-bit product maps 32 random bits to 0..<count without a bias worth naming.
-        return Int(random &* UInt64(rrset.count) >> 32)
+        return Int((random &* UInt64(rrset.count)) >> 32)
     }
 }
 

@@ -3,7 +3,7 @@ enum SynthesizedAddress {
     /// The label above the origin, in wire form.
     static let label: [UInt8] = [4] + "addr".utf8
 
-    /// Reads the address from the labels above the origin, in lower case.
+    /// Reads the address from the labels above the origin, in any case.
     ///
     /// - Parameter relative: `<hex>.addr` in wire form.
     static func read(_ relative: RawSpan) -> IPAddress? {
@@ -27,13 +27,14 @@ enum SynthesizedAddress {
     @inline(__always)
     static func isBelow(_ relative: RawSpan, lastLabelOffset offset: Int) -> Bool {
         relative.byteCount &- offset == 5 && relative.octet(at: offset) == 4
-            && relative.uint32(at: offset &+ 1) == 0x6164_6472  // "addr"
+            && relative.uint32(at: offset &+ 1).map { $0 | 0x2020_2020 } == 0x6164_6472  // "addr"
     }
 
     private static func hexValue(_ character: UInt8) -> UInt8? {
         switch character {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): character - UInt8(ascii: "0")
         case UInt8(ascii: "a")...UInt8(ascii: "f"): character - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): character - UInt8(ascii: "A") + 10
         default: nil
         }
     }

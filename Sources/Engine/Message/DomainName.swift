@@ -36,8 +36,8 @@ enum DomainName {
     /// Finds where `name` stands in the zone of `origin`.
     ///
     /// - Parameters:
-    ///   - name: an uncompressed name in lower case.
-    ///   - origin: the zone's name, likewise.
+    ///   - name: an uncompressed name, in any case.
+    ///   - origin: the zone's name, in lower case.
     /// - Returns: `nil` when the name is not in the zone.
     @inline(__always)
     static func position(of name: RawSpan, in origin: RawSpan) -> Position? {
@@ -51,7 +51,7 @@ enum DomainName {
             position.lastLabelOffset = offset
             offset &+= 1 &+ Int(length)
         }
-        guard offset == relative, name.extracting(relative...).hasSameOctets(as: origin) else {
+        guard offset == relative, name.extracting(relative...).isName(origin) else {
             return nil
         }
         return position

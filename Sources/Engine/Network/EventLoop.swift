@@ -33,6 +33,13 @@ final class EventLoop {
         unsafe event_base_loopbreak(base)
     }
 
+    /// Handles what is due, without waiting: libevent closes a connection that was freed only in its loop.
+    func runPending() {
+        while unsafe event_base_get_num_events(base, UInt32(EVENT_BASE_COUNT_ACTIVE)) > 0 {
+            unsafe event_base_loop(base, EVLOOP_NONBLOCK)
+        }
+    }
+
     /// The monotonic time.
     var now: ContinuousClock.Instant { ContinuousClock.now }
 }

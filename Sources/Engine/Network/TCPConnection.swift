@@ -100,8 +100,8 @@ final class TCPConnection {
     private func answer(_ byteCount: Int) -> Bool {
         let input = unsafe bufferevent_get_input(stream)
         let frame = TCPFraming.prefixBytes + byteCount
-        // Unsafe: evbuffer_pullup makes the first `frame` octets, which are there, lie in a row; they stay until they are
-        // drained, after the reply is written.
+        // Unsafe: evbuffer_pullup makes the first `frame` octets, which are there, lie in a row; they stay until they
+        // are drained, after the reply is written.
         guard let start = unsafe evbuffer_pullup(input, frame) else { return false }
         let query = unsafe RawSpan(_unsafeStart: start + TCPFraming.prefixBytes, byteCount: byteCount)
         let written = service.respond(to: query) { reply in

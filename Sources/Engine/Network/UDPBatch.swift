@@ -10,6 +10,9 @@ final class UDPBatch {
     /// The longest query over UDP; a longer one arrives cut off, and is malformed then.
     static let queryBytes = 2048
 
+    /// Queries that are read before the first of them is answered.
+    private static let readAhead = 16
+
     /// Distances of the buffers: no power of two, or all would fall into the same few sets of the processor's cache.
     private static let queryStride = queryBytes + 64
     private static let addressStride = 32
@@ -25,6 +28,7 @@ final class UDPBatch {
     private let vectors: UnsafeMutablePointer<iovec>
     private let received: UnsafeMutablePointer<mmsghdr>
     private let outgoing: UnsafeMutablePointer<mmsghdr>
+    private let parsed: UnsafeMutablePointer<Query>
     private let hasControls: Bool
     private var outgoingCount = 0
 
@@ -39,6 +43,7 @@ final class UDPBatch {
         let count = Self.capacity
         let bufferBytes = Self.queryStride + replyStride + Self.addressStride + Self.controlStride
         let headerBytes = unsafe 2 * MemoryLayout<mmsghdr>.stride + 2 * MemoryLayout<iovec>.stride
+        unsafe parsed = .allocate(capacity: Self.readAhead)
         // Unsafe in all that follows: one block, divided into parts of `count` elements each; freed in deinit.
         unsafe block = .allocate(byteCount: count * (bufferBytes + headerBytes), alignment: 64)
         unsafe block.initializeMemory(
@@ -72,6 +77,7 @@ final class UDPBatch {
 
     deinit {
         unsafe block.deallocate()
+        unsafe parsed.deallocate()
     }
 
     /// Receives what has arrived, and forgets the batch before.
@@ -91,25 +97,46 @@ final class UDPBatch {
             0, Int(unsafe recvmmsg(socket, received, UInt32(Self.capacity), Int32(MSG_DONTWAIT), nil)))
     }
 
-    /// Answers the first `count` datagrams.
+    /// Answers the first `count` datagrams: reads some, then answers them, so that the zone's memory is there by then.
     @inline(__always)
     func answer(_ count: Int, with responder: inout Responder) {
-        for index in 0..<min(count, Self.capacity) {
-            // Unsafe: the kernel has written msg_len octets, at most queryBytes; the reply buffer of each index has
-            // replyBytes and is written through this one span.
-            let query = unsafe RawSpan(
-                _unsafeStart: queries + index &* Self.queryStride,
-                byteCount: min(Int(received[index].msg_len), Self.queryBytes))
-            let slot = outgoingCount
-            let buffer = unsafe UnsafeMutableRawBufferPointer(
-                start: replies + slot &* replyStride, count: replyBytes)
-            var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
-            guard responder.respond(to: query, over: .udp, into: &reply) else { continue }
-            unsafe vectors[Self.capacity &+ slot].iov_len = reply.byteCount
-            unsafe outgoing[slot].msg_hdr.msg_name = received[index].msg_hdr.msg_name
-            if hasControls { prepareControl(of: slot, from: index) }
-            outgoingCount = slot &+ 1
+        var start = 0
+        while start < count {
+            let end = min(start &+ Self.readAhead, count, Self.capacity)
+            // Unsafe: `parsed` has readAhead places; each is filled here, and emptied below.
+            for index in start..<end {
+                unsafe (parsed + (index &- start)).initialize(to: responder.read(message(index)))
+            }
+            for index in start..<end {
+                unsafe answer(index, parsed[index &- start], with: &responder)
+                unsafe (parsed + (index &- start)).deinitialize(count: 1)
+            }
+            start = end
         }
+    }
+
+    /// What has arrived at that place.
+    @inline(__always)
+    @_lifetime(borrow self)
+    private func message(_ index: Int) -> RawSpan {
+        // Unsafe: the kernel has written msg_len octets, at most queryBytes, and writes no more before the next batch.
+        let span = unsafe RawSpan(
+            _unsafeStart: queries + index &* Self.queryStride,
+            byteCount: min(Int(received[index].msg_len), Self.queryBytes))
+        return unsafe _overrideLifetime(span, borrowing: self)
+    }
+
+    @inline(__always)
+    private func answer(_ index: Int, _ query: Query, with responder: inout Responder) {
+        let slot = outgoingCount
+        // Unsafe: the reply buffer of each place has replyBytes and is written through this one span.
+        let buffer = unsafe UnsafeMutableRawBufferPointer(start: replies + slot &* replyStride, count: replyBytes)
+        var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
+        guard responder.respond(to: message(index), query, over: .udp, into: &reply) else { return }
+        unsafe vectors[Self.capacity &+ slot].iov_len = reply.byteCount
+        unsafe outgoing[slot].msg_hdr.msg_name = received[index].msg_hdr.msg_name
+        if hasControls { prepareControl(of: slot, from: index) }
+        outgoingCount = slot &+ 1
     }
 
     /// Sends the replies.

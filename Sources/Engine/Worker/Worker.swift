@@ -15,6 +15,7 @@ final class Worker: @unchecked Sendable {
     private let mailboxTarget = MailboxTarget()
     private let drainTimer = TimerTarget()
     private var drainEnd: ContinuousClock.Instant?
+    private var isAccepting = true
     private let grace: Duration
 
     /// How often a worker that drains looks whether its clients have what they asked for.
@@ -75,6 +76,7 @@ final class Worker: @unchecked Sendable {
         tcp?.closeAll()
         tcp = nil
         udp = []
+        loop.runPending()
     }
 
     // MARK: Queries
@@ -101,7 +103,8 @@ final class Worker: @unchecked Sendable {
     ) -> Bool? {
         // Unsafe: the buffer is the TCP service's, used for one reply at a time.
         var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
-        guard responder.respond(to: query, over: .tcp, into: &reply) else { return nil }
+        let parsed = responder.read(query)
+        guard responder.respond(to: query, parsed, over: .tcp, into: &reply) else { return nil }
         return send(reply.bytes)
     }
 
@@ -126,7 +129,6 @@ final class Worker: @unchecked Sendable {
 
     private func beginDraining() {
         drainEnd = loop.now + grace
-        tcp?.stopAccepting()
         for listener in udp {
             listener.cancel()
             answer(listener.batch, on: listener.socketNumber, batches: Self.batchesAtStop)
@@ -138,8 +140,15 @@ final class Worker: @unchecked Sendable {
     }
 
     private func continueDraining() {
-        tcp?.closeFinished()
-        let isFinished = tcp?.isIdle ?? true
+        var isFinished = false
+        if isAccepting {
+            // Who had connected before the stop has been accepted by now, and is read until the next look.
+            isAccepting = false
+            tcp?.stopAccepting()
+        } else {
+            tcp?.closeFinished()
+            isFinished = tcp?.isIdle ?? true
+        }
         if isFinished || loop.now >= (drainEnd ?? loop.now) { return loop.stop() }
         guard (try? drainTimer.schedule(after: Self.drainInterval, on: loop)) != nil else {
             return loop.stop()

@@ -60,15 +60,3 @@ struct ServiceSlot {
     /// Octets of the address record.
     var additionalByteCount: UInt32
 }
-
-/// The hash that finds a name: SipHash, keyed afresh for each process, so that nobody can choose names that collide.
-enum NameHash {
-    /// The hash of a name's labels above the origin, in lower case.
-    @inline(__always)
-    static func hash(_ name: RawSpan) -> UInt64 {
-        var hasher = Hasher()
-        // Unsafe: the hasher reads the span's octets while the span is borrowed.
-        unsafe name.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
-        return UInt64(truncatingIfNeeded: hasher.finalize())
-    }
-}

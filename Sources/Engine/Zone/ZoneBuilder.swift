@@ -104,7 +104,9 @@ struct ZoneBuilder {
 
     /// A name's labels above the origin, in wire form.
     private func wireName(_ text: String) throws(EngineError) -> [UInt8] {
-        guard let absolute = RecordPacker.wireName(text), absolute.count > 1,
+        // One spelling for each name: "NS" or "ns." would get past the check for the zone's own names.
+        let isCanonical = text.last != "." && !text.utf8.contains { $0 &- UInt8(ascii: "A") < 26 }
+        guard isCanonical, let absolute = RecordPacker.wireName(text), absolute.count > 1,
             absolute.count - 1 + snapshot.fixed.origin.view.byteCount <= DomainName.maximumByteCount
         else { throw .invalidName(text) }
         return [UInt8](absolute.dropLast())

@@ -1,6 +1,8 @@
-// The memory of snapshots. Owners are classes; what a worker reads for a query are views: plain pointers, copied without
-// touching a reference count. A view is good as long as its owner, and a worker holds the snapshot that owns all
-// that it reads.
+import CEvent
+
+// The memory of snapshots. Owners are classes; what a worker reads for a query are views: plain pointers, copied
+// without touching a reference count. A view is good as long as its owner, and a worker holds the snapshot that owns
+// all that it reads.
 
 /// Octets that never change, with their owner.
 @safe
@@ -122,6 +124,16 @@ struct ShardView: @unchecked Sendable {
         unsafe self.elements = elements
     }
 
+    /// Cache lines of 64 octets that a lookup in a shard of one name touches.
+    private static var prefetchedLines: Int { 6 }
+
+    /// Asks for the memory, without waiting for it.
+    @inline(__always)
+    func prefetch() {
+        // Unsafe: prefetching reads nothing, so that it may go beyond the end.
+        for line in 0..<Self.prefetchedLines { unsafe prefetch_line(UnsafeRawPointer(parts) + 64 &* line) }
+    }
+
     // Unsafe in all of these: the memory was filled with as many values of that type, and lives longer than the view.
 
     /// The names, in no order.
@@ -186,7 +198,7 @@ struct ShardView: @unchecked Sendable {
     /// The index of `name`'s entry; `nil` when it is not here.
     ///
     /// - Parameters:
-    ///   - name: the labels above the zone's origin, in lower case.
+    ///   - name: the labels above the zone's origin, in any case.
     ///   - hash: its ``NameHash``.
     @inline(__always)
     func index(of name: RawSpan, hash: UInt64) -> Int? {
@@ -195,7 +207,7 @@ struct ShardView: @unchecked Sendable {
             let entry = entries[index]
             guard entry.hash == hash, Int(entry.nameByteCount) == name.byteCount else { continue }
             let start = Int(entry.nameOffset)
-            if octets.extracting(start..<(start &+ name.byteCount)).hasSameOctets(as: name) {
+            if name.isName(octets.extracting(start..<(start &+ name.byteCount))) {
                 return index
             }
         }
@@ -267,6 +279,12 @@ extension ZoneRoot {
         return withChild(slot.branch) {
             $0.withChild(slot.twig) { $0.withChild(slot.shard) { $0.view } }
         }
+    }
+
+    /// Fetches the beginning of the shard that has names of this hash: where its names and the first records are.
+    @inline(__always)
+    func prefetch(_ hash: UInt64) {
+        view(for: hash).prefetch()
     }
 
     /// The shard that has names of this hash.

@@ -1,7 +1,7 @@
 /// The whole zone at one generation, frozen: what the workers answer from.
 ///
-/// Names are spread by their hash over 32 × 32 × 32 shards, a tree of three levels. A change rebuilds the shards that it
-/// touches and the branches above them, at most 96 references each, however many names there are.
+/// Names are spread by their hash over 32 × 32 × 32 shards, a tree of three levels. A change rebuilds the shards that
+/// it touches and the branches above them, at most 96 references each, however many names there are.
 final class ZoneSnapshot: @unchecked Sendable {
     // Sendable: nothing in it is ever written once it is made.
 
@@ -11,8 +11,8 @@ final class ZoneSnapshot: @unchecked Sendable {
     let fixed: ZoneConstants
     /// The apex: SOA and NS.
     let apex: ZoneShard
-    /// The SOA record for the AUTHORITY section of negative answers (RFC 2308 §3). Pointers to the zone's name within the
-    /// question are to be put where ``NegativeSOA`` says.
+    /// The SOA record for the AUTHORITY section of negative answers (RFC 2308 §3). Pointers to the zone's name within
+    /// the question are to be put where ``NegativeSOA`` says.
     let negativeSOA: PackedOctets
     /// Cells that a worker's ``RotationCells`` must have.
     let cellCount: Int

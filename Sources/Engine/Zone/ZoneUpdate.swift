@@ -59,7 +59,8 @@ public struct RRset: Hashable, Sendable {
 public struct Record: Hashable, Sendable {
     /// The record's data; must fit the RRset's type.
     public var data: RecordData
-    /// Its share of first places under ``RotationStrategyName/weighted``; a record of weight 0 comes first only if all have 0.
+    /// Its share of first places under ``RotationStrategyName/weighted``; a record of weight 0 comes first only if all
+    /// have 0.
     public var weight: UInt32
 
     /// Joins the parts.

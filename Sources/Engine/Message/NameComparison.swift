@@ -1,0 +1,72 @@
+// Comparing and hashing names without regard to case (RFC 4343), eight octets at a time. Length octets of labels are
+// below 64, so that lowering a whole name in wire form changes letters only.
+
+extension RawSpan {
+    /// The eight octets from `offset` on, in the order of memory; zeroes beyond the end.
+    @inline(__always)
+    private func word(at offset: Int) -> UInt64 {
+        guard offset >= 0, offset < byteCount else { return 0 }
+        if offset <= byteCount &- 8 {
+            // Unsafe: eight octets, within bounds by the line above; no alignment is assumed.
+            return UInt64(littleEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
+        }
+        var word: UInt64 = 0
+        for index in offset..<byteCount {
+            // Unsafe: one octet, within bounds.
+            let octet = unsafe unsafeLoad(fromUncheckedByteOffset: index, as: UInt8.self)
+            word |= UInt64(octet) &<< UInt64(8 &* (index &- offset))
+        }
+        return word
+    }
+
+    /// Whether this name, in any case, is `name`, in lower case.
+    @inline(__always)
+    func isName(_ name: RawSpan) -> Bool {
+        guard byteCount == name.byteCount else { return false }
+        var offset = 0
+        while offset < byteCount {
+            // The last eight octets as a whole, even if some of them are compared twice.
+            let start = byteCount >= 8 ? min(offset, byteCount &- 8) : 0
+            guard word(at: start).lowercasedASCII == name.word(at: start) else { return false }
+            offset = start &+ 8
+        }
+        return true
+    }
+
+    /// Feeds this name to `hasher` as if it were in lower case.
+    @inline(__always)
+    fileprivate func hashName(into hasher: inout Hasher) {
+        hasher.combine(byteCount)
+        var offset = 0
+        while offset < byteCount {
+            let start = byteCount >= 8 ? min(offset, byteCount &- 8) : 0
+            hasher.combine(word(at: start).lowercasedASCII)
+            offset = start &+ 8
+        }
+    }
+}
+
+/// The hash that finds a name: SipHash, keyed afresh for each process, so that nobody can choose names that collide.
+enum NameHash {
+    /// The hash of a name's labels above the origin, in any case.
+    @inline(__always)
+    static func hash(_ name: RawSpan) -> UInt64 {
+        var hasher = Hasher()
+        name.hashName(into: &hasher)
+        return UInt64(truncatingIfNeeded: hasher.finalize())
+    }
+}
+
+extension UInt64 {
+    /// The same eight octets with A–Z in lower case.
+    @inline(__always)
+    var lowercasedASCII: UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let low = self & (0x7F &* ones)
+        // The highest bit of an octet: whether its lower seven bits are at least "A", and above "Z".
+        let fromA = low &+ (0x80 - 0x41) &* ones
+        let aboveZ = low &+ (0x80 - 0x5B) &* ones
+        let isUpper = fromA & ~aboveZ & ~self & (0x80 &* ones)
+        return self | isUpper >> 2
+    }
+}
