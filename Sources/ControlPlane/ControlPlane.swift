@@ -77,6 +77,9 @@ public func serve(_ loaded: LoadedConfiguration, logger: Logger) async throws {
 }
 
 private func logListeners(_ engine: Engine, _ configuration: Configuration, port: Int, _ logger: Logger) {
+    if configuration.storage.type == .memory {
+        logger.warning("storage.type is memory: all instances are forgotten when the server stops")
+    }
     for address in engine.localAddresses {
         logger.info("DNS listens", metadata: ["address": "\(address)", "domain": "\(configuration.dns.domain)"])
     }

@@ -19,14 +19,15 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         // A client or a log reader that went away is an error of one write, not the end of the server.
         signal(SIGPIPE, SIG_IGN)
+        // Until the server takes these signals over there is nothing to finish and nothing to reload.
+        signal(SIGHUP, SIG_IGN)
+        signal(SIGTERM) { _ in _exit(0) }
+        signal(SIGINT) { _ in _exit(0) }
         do {
             let loaded = try options.load()
             LogOutput.standardError.apply(loaded.configuration.log)
             LoggingSystem.bootstrap { _ in LineLogHandler(output: .standardError) }
             let logger = Logger(label: "kong-discovery")
-            if loaded.configuration.storage.type == .memory {
-                logger.warning("storage.type is memory: all instances are forgotten when the server stops")
-            }
             try await serve(loaded, logger: logger)
         } catch let error as ConfigurationError {
             for problem in error.problems { printError("kong-discovery: error: \(problem)") }

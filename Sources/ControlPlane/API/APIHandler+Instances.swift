@@ -134,9 +134,10 @@ extension JSONWriter {
         member("status")
         integer(status)
         member("id")
-        switch command {
-        case .register(let registration): string(registration.id)
-        case .patch(let id, _), .deregister(let id): string(id)
+        switch (outcome, command) {
+        case (.registered(let registered, _), _): string(registered.instance.id)
+        case (_, .register(let registration)): string(registration.id)
+        case (_, .patch(let id, _)), (_, .deregister(let id)): string(id)
         }
         endObject()
     }

@@ -61,6 +61,7 @@ struct RegistrationDecoder: Sendable {
         return Registration(
             id: id
                 ?? InstanceIdentifier.make(name: name, address: address, port: port, transport: effectiveTransport),
+            hasDerivedID: id == nil,
             name: name,
             address: address,
             port: port,

@@ -67,9 +67,11 @@ struct ConfigurationFile {
                 continue
             }
             let path = section.isEmpty ? scalar.original : "\(section).\(scalar.original)"
-            if let key = ConfigurationSchema.keysByPath[path] {
+            // A dot in a name would lead to another section's key, past the check for keys given twice.
+            let isPlain = !scalar.original.contains(".")
+            if isPlain, let key = ConfigurationSchema.keysByPath[path] {
                 readValue(value, of: key)
-            } else if ConfigurationSchema.sections.contains(path) {
+            } else if isPlain, ConfigurationSchema.sections.contains(path) {
                 readSection(value, path: path)
             } else {
                 // Looking for a near key takes time, which a file full of other things is not worth.

@@ -70,7 +70,8 @@ extension ConfigurationSchema {
             available: .defaultOnly
         ),
         // Cookies are not there yet, so that both values do the same; true is what they will start with.
-        ConfigurationKey("dns.cookies", \.dns.cookies, .boolean, "DNS cookies (RFC 7873)"),
+        ConfigurationKey(
+            "dns.cookies", \.dns.cookies, .boolean, "DNS cookies (RFC 7873); none are sent in this version"),
         ConfigurationKey(
             "dns.version",
             \.dns.version,

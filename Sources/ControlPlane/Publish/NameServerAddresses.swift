@@ -3,7 +3,8 @@ import NIOCore
 
 /// The addresses of `ns.<domain>`.
 enum NameServerAddresses {
-    /// Those that DNS listens on; for a wildcard the machine's own of that family, or the loopback address if it has none.
+    /// Those that DNS listens on; for a wildcard the machine's own of that family, or the loopback address if it has
+    /// none.
     ///
     /// - Parameters:
     ///   - listened: the addresses that are listened on.

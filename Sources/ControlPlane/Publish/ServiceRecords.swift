@@ -18,10 +18,10 @@ enum ServiceRecords {
         var changes = [NameChange(name: service, content: content(of: instances, policy, addresses: true))]
         for transport in TransportProtocol.allCases {
             let some = instances.filter { $0.transport == transport }
-            if some.isEmpty { continue }
+            guard !some.isEmpty, let name = transport.relativeName(of: service) else { continue }
             changes.append(
                 NameChange(
-                    name: transport.relativeName(of: service),
+                    name: name,
                     content: content(of: some, policy, addresses: false)
                 )
             )
@@ -36,19 +36,26 @@ enum ServiceRecords {
 
     /// What a name with these instances answers: SRV, and with `addresses` also A and AAAA.
     static func content(of instances: [ServiceInstance], _ policy: RecordPolicy, addresses: Bool) -> NameContent {
-        var served = instances.filter(\.isHealthy)
-        guard let best = served.lazy.map(\.priority).min() else { return policy.onEmpty }
-        if policy.isLowestPriorityOnly { served.removeAll { $0.priority != best } }
+        let healthy = instances.filter(\.isHealthy)
+        if healthy.isEmpty { return policy.onEmpty }
         var sets: [RRset] = []
         if addresses {
-            let v4 = served.filter(\.address.isIPv4)
-            if let set = addressSet(.a, v4) { sets.append(set) }
-            if v4.count < served.count, let set = addressSet(.aaaa, served.filter { !$0.address.isIPv4 }) {
-                sets.append(set)
+            // Each family for itself: a client that asks for AAAA alone must not go without for an IPv4 instance.
+            let v4 = healthy.filter(\.address.isIPv4)
+            if let set = addressSet(.a, served(v4, policy)) { sets.append(set) }
+            if v4.count < healthy.count {
+                let v6 = healthy.filter { !$0.address.isIPv4 }
+                if let set = addressSet(.aaaa, served(v6, policy)) { sets.append(set) }
             }
         }
-        if let set = serviceSet(served) { sets.append(set) }
+        if let set = serviceSet(served(healthy, policy)) { sets.append(set) }
         return .records(sets)
+    }
+
+    /// The instances of the best priority group, or all.
+    private static func served(_ healthy: [ServiceInstance], _ policy: RecordPolicy) -> [ServiceInstance] {
+        guard policy.isLowestPriorityOnly, let best = healthy.lazy.map(\.priority).min() else { return healthy }
+        return healthy.filter { $0.priority == best }
     }
 
     private static func groupedByTag(_ instances: [ServiceInstance]) -> [(tag: String, instances: [ServiceInstance])] {

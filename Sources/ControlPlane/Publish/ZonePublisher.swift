@@ -89,15 +89,16 @@ struct ServiceNames: Sendable, Equatable {
     func relativeNames(of service: String) -> [String] {
         var names = tags.map { "\($0).\(service)" }
         if exists { names.append(service) }
-        if hasTCP { names.append(TransportProtocol.tcp.relativeName(of: service)) }
-        if hasUDP { names.append(TransportProtocol.udp.relativeName(of: service)) }
+        if hasTCP, let name = TransportProtocol.tcp.relativeName(of: service) { names.append(name) }
+        if hasUDP, let name = TransportProtocol.udp.relativeName(of: service) { names.append(name) }
         return names
     }
 }
 
 extension TransportProtocol {
-    /// The name of a service's SRV records of this transport (RFC 2782): `_orders._tcp`.
-    func relativeName(of service: String) -> String {
-        "_\(service)._\(rawValue)"
+    /// The name of a service's SRV records of this transport (RFC 2782): `_orders._tcp`; `nil` for a service of 63 octets,
+    /// for which the underscore leaves no room in a label.
+    func relativeName(of service: String) -> String? {
+        service.utf8.count < 63 ? "_\(service)._\(rawValue)" : nil
     }
 }

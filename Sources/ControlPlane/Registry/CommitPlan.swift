@@ -36,8 +36,8 @@ struct CommitPlan {
     /// - Parameter lookUp: the instance that the store has under an id.
     mutating func add(_ command: RegistryCommand, now: Moment, lookUp: (String) -> ServiceInstance?) {
         switch command {
-        case .register(let registration):
-            let known = instance(registration.id, lookUp)
+        case .register(let given):
+            let (registration, known) = identified(given, lookUp)
             let instance = ServiceInstance(
                 registration,
                 isDraining: known?.isDraining ?? false,
@@ -83,6 +83,27 @@ struct CommitPlan {
         }
     }
 
+    /// The registration with the id it gets, and the instance that has it now.
+    ///
+    /// A client may have moved the instance with a derived id by naming that id in a registration with another address. Whoever
+    /// registers the old address then is another instance, and gets the next derived id.
+    private func identified(
+        _ registration: Registration, _ lookUp: (String) -> ServiceInstance?
+    ) -> (Registration, ServiceInstance?) {
+        var registration = registration
+        var known = instance(registration.id, lookUp)
+        guard registration.hasDerivedID else { return (registration, known) }
+        var attempt = 0
+        while let other = known, !other.isSameEndpoint(as: registration) {
+            attempt += 1
+            registration.id = InstanceIdentifier.make(
+                name: registration.name, address: registration.address, port: registration.port,
+                transport: registration.transport, attempt: attempt)
+            known = instance(registration.id, lookUp)
+        }
+        return (registration, known)
+    }
+
     private func instance(_ id: String, _ lookUp: (String) -> ServiceInstance?) -> ServiceInstance? {
         guard let last = lastChange[id] else { return lookUp(id) }
         switch changes[last] {
@@ -103,6 +124,12 @@ struct CommitPlan {
 }
 
 extension ServiceInstance {
+    /// Whether name, address, port and protocol are those of `registration`.
+    func isSameEndpoint(as registration: Registration) -> Bool {
+        name == registration.name && address == registration.address && port == registration.port
+            && transport == registration.transport
+    }
+
     /// What was registered, and what the registry knows of it.
     init(_ registration: Registration, isDraining: Bool, registeredAt: WallTime, sequence: UInt64) {
         self.init(

@@ -10,7 +10,11 @@ enum InstanceIdentifier {
 
     /// A name-based UUID (version 5, RFC 9562 §5.5) over what makes an instance: the same four values have the same id
     /// on every node, so a repeated registration needs no look-up to be known as one.
-    static func make(name: String, address: IPAddress, port: UInt16, transport: TransportProtocol) -> String {
+    ///
+    /// - Parameter attempt: 0, or a number for each id before that another instance has.
+    static func make(
+        name: String, address: IPAddress, port: UInt16, transport: TransportProtocol, attempt: Int = 0
+    ) -> String {
         var input = namespace
         input.reserveCapacity(namespace.count + name.utf8.count + 32)
         input.append(contentsOf: name.utf8)
@@ -20,6 +24,7 @@ enum InstanceIdentifier {
         input.append(UInt8(port >> 8))
         input.append(UInt8(port & 0xFF))
         input.append(contentsOf: transport.rawValue.utf8)
+        if attempt > 0 { input.append(contentsOf: "|\(attempt)".utf8) }
         // SHA-1 because version 5 is defined with it; nothing here relies on its being hard to collide.
         var octets = Array(Insecure.SHA1.hash(data: input).prefix(16))
         octets[6] = octets[6] & 0x0F | 0x50

@@ -3,6 +3,8 @@ import Engine
 /// What a client registers: checked, in its stored form, with the defaults filled in.
 struct Registration: Sendable, Equatable {
     var id: String
+    /// Whether the id was made from name, address, port and protocol, not given.
+    var hasDerivedID = false
     var name: String
     var address: IPAddress
     var port: UInt16

@@ -1,7 +1,7 @@
 /// Where instances are kept.
 ///
-/// A store has every instance in its ``view``, from which all reads are answered, and keeps them durably in its own way.
-/// ``commit(_:time:)`` is called by one caller at a time (the registry's committer), reads and heartbeats by any.
+/// A store has every instance in its ``view``, from which all reads are answered, and keeps them durably in its own
+/// way. ``commit(_:time:)`` is called by one caller at a time (the registry's committer), reads and heartbeats by any.
 protocol Store: Sendable {
     /// The name of its type, as in `storage.type`.
     var type: String { get }

@@ -94,6 +94,12 @@ import Testing
         )
     }
 
+    @Test func `a key with a dot in it is not another section's key`() {
+        for yaml in ["dns.ttl: 6s\n", "dns: {ttl: 6s}\ndns.ttl: 7s\n", "dns: {cache.max_ttl: 1h}\n"] {
+            #expect(throws: ConfigurationError.self) { try LoadedConfiguration(yaml: yaml, file: "test.yaml") }
+        }
+    }
+
     @Test func `an unknown key is an error that names the nearest key`() {
         let yaml = """
             dsn: {ttl: 5s}

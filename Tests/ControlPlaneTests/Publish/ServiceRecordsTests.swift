@@ -134,4 +134,25 @@ import Testing
         #expect(set(.srv, found)?.records.count == 200)
         #expect(set(.a, content(instances, name: "t49.orders"))?.records.count == 2)
     }
+
+    @Test func `each family is answered with its own best priority group, SRV with the best of all`() throws {
+        let found = content([
+            .test(1, ip: "10.0.0.1", priority: 0), .test(2, ip: "10.0.0.2", priority: 2),
+            .test(3, ip: "2001:db8::1", priority: 1), .test(4, ip: "2001:db8::2", priority: 2),
+        ])
+        #expect(set(.a, found)?.records == [try address("10.0.0.1", 1)])
+        #expect(set(.aaaa, found)?.records == [try address("2001:db8::1", 1)])
+        #expect(set(.srv, found)?.records.count == 1)
+    }
+
+    @Test func `a service of 63 octets has all names but that of its protocol`() {
+        let instances: [ServiceInstance] = [.test(1, tags: ["v1"])]
+        for (length, count) in [(62, 3), (63, 2)] {
+            let service = String(repeating: "n", count: length)
+            let names = ServiceRecords.changes(service: service, instances: instances, policy: RecordPolicy()).map(
+                \.name)
+            #expect(names.count == count)
+            #expect(Set(names) == Set(ServiceNames(instances).relativeNames(of: service)))
+        }
+    }
 }
