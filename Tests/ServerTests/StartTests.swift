@@ -1,0 +1,138 @@
+import Testing
+
+extension ServerTests {
+    /// What keeps the server from starting: one clear line that names it, exit 1, nothing half-started.
+    @Suite struct StartTests {
+        /// Starts a server that must not start.
+        ///
+        /// - Returns: the lines on standard error, without the name of the program.
+        private func failingStart(
+            _ settings: [String: String] = [:],
+            file: String? = nil,
+            at location: SourceLocation = #_sourceLocation
+        ) throws -> [String] {
+            let process = try ServerProcess.start(["serve"] + (file.map { ["--config", $0] } ?? []), settings)
+            #expect(try process.waitForExit() == .exited(1), sourceLocation: location)
+            #expect(process.output == "", sourceLocation: location)
+            let prefix = "kong-discovery: error: "
+            let lines = process.errors.split(separator: "\n")
+            #expect(lines.allSatisfy { $0.hasPrefix(prefix) }, "\(lines)", sourceLocation: location)
+            return lines.map { String($0.dropFirst(prefix.count)) }
+        }
+
+        @Test(arguments: ClientSocket.Transport.allCases)
+        func `a DNS port that somebody has for one transport only is named`(
+            transport: ClientSocket.Transport
+        ) throws {
+            let dns = try Endpoint.unused()
+            let rest = try Endpoint.unused()
+            let taken = try ClientSocket.bound(to: dns, transport)
+            let lines = try failingStart(["dns.listen": "127.0.0.2:0,\(dns)", "server.listen": "\(rest)"])
+            let name = transport == .udp ? "UDP" : "TCP"
+            #expect(lines == ["dns.listen: cannot listen on \(dns) (\(name)): Address already in use"])
+            #expect(throws: SocketError.self) { try HTTPConnection(rest) }
+            withExtendedLifetime(taken) {}
+        }
+
+        @Test func `a REST port in use is named, and DNS has answered nothing`() throws {
+            let dns = try Endpoint.unused()
+            let rest = try Endpoint.unused()
+            let taken = try ClientSocket.bound(to: rest, .tcp)
+            let process = try ServerProcess.start(["serve"], ["dns.listen": "\(dns)", "server.listen": "\(rest)"])
+            // Asks all the time that the server is on its way up and down again.
+            let client = try DNSClient(dns)
+            var answered = 0
+            while !(try process.hasEnded()) {
+                // Refused while nobody has the port.
+                try? client.send(DNSMessage.query("service.kong", .soa))
+                if client.socket.isReadable(within: 1), (try? client.receive()) != nil { answered += 1 }
+            }
+            #expect(answered == 0)
+            #expect(try process.waitForExit() == .exited(1))
+            #expect(
+                process.errors.hasSuffix("error: server.listen: cannot listen on \(rest): Address already in use\n"))
+            #expect(throws: SocketError.self) { try DNSClient(dns, .tcp) }
+            withExtendedLifetime(taken) {}
+        }
+
+        @Test func `a second server on the ports of the first gives up, and takes no query from it`() async throws {
+            let dns = try Endpoint.unused()
+            try await withServer(["dns.listen": "\(dns)", "dns.workers": "2"]) { server in
+                try HTTPConnection(server.rest).register(Registration("orders", "10.0.0.1"))
+                let other = ["dns.listen": "\(dns)", "server.listen": "\(server.rest)"]
+                for settings in [["dns.listen": "\(dns)"], other] {
+                    let second = try ServerProcess.start(["serve"], settings)
+                    while !(try second.hasEnded()) {
+                        let reply = try server.ask("orders.service.kong")
+                        try #require(reply.texts == ["10.0.0.1"])
+                    }
+                    #expect(try second.waitForExit() == .exited(1))
+                    let line =
+                        "kong-discovery: error: dns.listen: cannot listen on \(dns) (UDP): Address already in use\n"
+                    #expect(second.errors == line)
+                }
+                let third = try failingStart(["server.listen": "\(server.rest)"])
+                #expect(third == ["server.listen: cannot listen on \(server.rest): Address already in use"])
+                #expect(try server.ask("orders.service.kong", over: .tcp).texts == ["10.0.0.1"])
+            }
+        }
+
+        @Test func `an address of another machine is named`() throws {
+            #expect(
+                try failingStart(["dns.listen": "192.0.2.1:8600"]) == [
+                    "dns.listen: cannot listen on 192.0.2.1:8600 (UDP): Cannot assign requested address"
+                ]
+            )
+            #expect(
+                try failingStart(["server.listen": "192.0.2.1:8080"]) == [
+                    "server.listen: cannot listen on 192.0.2.1:8080: Cannot assign requested address"
+                ]
+            )
+        }
+
+        @Test func `every bad key of a file has its line`() throws {
+            let folder = try TemporaryFolder()
+            let file = try folder.write(
+                "bad.yaml",
+                """
+                dns:
+                  tttl: 5s
+                  ttl: 0s
+                  upstream: {servers: [1.1.1.1]}
+                log: {level: loud}
+                """
+            )
+            let lines = try failingStart(file: file)
+            #expect(lines.count == 4)
+            #expect(lines.first?.hasPrefix("\(file):2:3: dns.tttl: is not a known key") == true)
+            #expect(lines.dropFirst(1).first?.hasPrefix("\(file):3:8: dns.ttl: '0s' is too small") == true)
+            #expect(lines.dropFirst(2).first?.contains(":4:23: dns.upstream.servers: ") == true)
+            #expect(lines.dropFirst(2).first?.contains("not yet available") == true)
+            #expect(lines.dropFirst(3).first?.contains(":5:14: log.level: 'loud'") == true)
+        }
+
+        @Test(arguments: ["dns: [", "dns: 5", "- a", "dns: {ttl: 5s, ttl: 6s}", "\u{0}", "dns: {ttl: &a 5s}"])
+        func `a file that is no configuration has one line with its name`(text: String) throws {
+            let folder = try TemporaryFolder()
+            let file = try folder.write("bad.yaml", text)
+            let lines = try failingStart(file: file)
+            #expect(lines.count == 1 && lines.first?.hasPrefix(file) == true, "\(lines)")
+        }
+
+        @Test func `a file that can't be read has one line with its name`() throws {
+            let folder = try TemporaryFolder()
+            #expect(
+                try failingStart(file: "\(folder.path)/none") == ["\(folder.path)/none: can't be read: no such file"])
+            #expect(try failingStart(file: folder.path) == ["\(folder.path): can't be read: it is a directory"])
+        }
+
+        @Test func `a bad variable of the environment is named`() throws {
+            #expect(
+                try failingStart(["dns.strategy": "fair", "dns.tls": "x"]).map { $0.prefix { $0 != ":" } }
+                    == ["KONG_DISCOVERY_DNS_STRATEGY", "KONG_DISCOVERY_DNS_TLS"]
+            )
+            let storage = try failingStart(["storage.type": "etcd"])
+            #expect(storage.count == 1 && storage.first?.contains("storage.type") == true)
+        }
+    }
+}

@@ -1,0 +1,132 @@
+import Glibc
+
+/// What went wrong with a socket.
+struct SocketError: Error, CustomStringConvertible {
+    var action: String
+    var code: Int32
+
+    /// Whether nothing came for too long.
+    var isTimeout: Bool { code == EAGAIN }
+
+    // Unsafe: strerror returns a C string that is valid until the thread's next call.
+    var description: String { "\(action): \(unsafe String(cString: strerror(code)))" }
+}
+
+/// The result of a system call, made again when a signal or a stopped machine has interrupted it.
+func uninterrupted(_ call: () -> Int) -> Int {
+    while true {
+        let result = call()
+        if result >= 0 || errno != EINTR { return result }
+    }
+}
+
+/// A blocking socket of a test; no wait is longer than its timeout.
+final class ClientSocket: Sendable {
+    enum Transport: Sendable, CaseIterable { case udp, tcp }
+
+    /// Far longer than any wait of a test that passes.
+    static let timeoutSeconds = 10
+
+    private let number: Int32
+
+    /// Connects; for UDP: only what comes from `endpoint` is received.
+    convenience init(connectedTo endpoint: Endpoint, _ transport: Transport) throws {
+        try unsafe self.init(endpoint, transport, "connect to \(endpoint)") { number, address, length in
+            unsafe connect(number, address, length)
+        }
+    }
+
+    /// A socket that has an address, so that nobody else can have it; for TCP it listens.
+    static func bound(to endpoint: Endpoint, _ transport: Transport) throws -> ClientSocket {
+        let socket = try unsafe ClientSocket(endpoint, transport, "bind \(endpoint)") { number, address, length in
+            unsafe bind(number, address, length)
+        }
+        if transport == .tcp, listen(socket.number, 1) != 0 { throw SocketError(action: "listen", code: errno) }
+        return socket
+    }
+
+    private init(
+        _ endpoint: Endpoint,
+        _ transport: Transport,
+        _ action: String,
+        _ attach: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) throws {
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
+        unsafe hints.ai_socktype = Int32((transport == .udp ? SOCK_DGRAM : SOCK_STREAM).rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        // Unsafe: the list is read before it is freed.
+        guard unsafe getaddrinfo(endpoint.host, String(endpoint.port), &hints, &list) == 0, let first = unsafe list
+        else {
+            throw SocketError(action: "read \(endpoint)", code: EINVAL)
+        }
+        defer { unsafe freeaddrinfo(list) }
+        let type = unsafe first.pointee.ai_socktype | Int32(SOCK_CLOEXEC.rawValue)
+        number = unsafe socket(first.pointee.ai_family, type, first.pointee.ai_protocol)
+        guard number >= 0, let address = unsafe first.pointee.ai_addr else {
+            throw SocketError(action: "open a socket", code: errno)
+        }
+        var timeout = timeval(tv_sec: Self.timeoutSeconds, tv_usec: 0)
+        let length = socklen_t(MemoryLayout<timeval>.size)
+        // Unsafe: the kernel reads a timeval, and an address of the length that is told.
+        _ = unsafe setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &timeout, length)
+        _ = unsafe setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &timeout, length)
+        guard unsafe attach(number, address, first.pointee.ai_addrlen) == 0 else {
+            throw SocketError(action: action, code: errno)
+        }
+    }
+
+    deinit {
+        close(number)
+    }
+
+    /// Sends all octets; over UDP as one datagram.
+    func send(_ octets: some Collection<UInt8>) throws {
+        let octets = Array(octets)
+        var sent = 0
+        repeat {
+            // Unsafe: only octets of the array are read.
+            let count = uninterrupted {
+                unsafe octets.withUnsafeBytes { bytes in
+                    let rest = unsafe bytes.baseAddress.map { unsafe $0 + sent }
+                    return unsafe Glibc.send(number, rest, bytes.count - sent, Int32(MSG_NOSIGNAL))
+                }
+            }
+            guard count >= 0 else { throw SocketError(action: "send", code: errno) }
+            sent += count
+        } while sent < octets.count
+    }
+
+    /// Waits for octets, or a datagram.
+    ///
+    /// - Returns: what came; over TCP nothing at the end of the stream.
+    func receive(atMost limit: Int = 65_536) throws -> [UInt8] {
+        var octets = [UInt8](repeating: 0, count: limit)
+        // Unsafe: writes at most as many octets as told.
+        let count = uninterrupted { unsafe recv(number, &octets, limit, 0) }
+        guard count >= 0 else { throw SocketError(action: "receive", code: errno) }
+        octets.removeLast(limit - count)
+        return octets
+    }
+
+    /// Whether something can be received, or the peer has closed, within a time.
+    func isReadable(within milliseconds: Int32 = 0) -> Bool {
+        var descriptor = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
+        // Unsafe: one pollfd is told and given.
+        return uninterrupted { Int(unsafe poll(&descriptor, 1, milliseconds)) } > 0
+    }
+
+    /// Waits for the end of the stream; what comes before is forgotten.
+    func waitForEnd() throws {
+        do {
+            while try !receive().isEmpty {}
+        } catch let error as SocketError where error.code == ECONNRESET {
+            // Also an end.
+        }
+    }
+
+    /// Tells the peer that nothing more comes.
+    func shutdownSending() {
+        shutdown(number, Int32(SHUT_WR))
+    }
+}

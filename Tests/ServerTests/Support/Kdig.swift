@@ -1,0 +1,36 @@
+import Foundation
+import Testing
+
+/// Debian's `kdig`: a client that has nothing in common with the server.
+enum Kdig {
+    struct Reply {
+        /// NOERROR, NXDOMAIN, …
+        var status: String
+        /// The data of the answer's records, in order.
+        var answers: [String]
+        /// The data of the additional records, in order.
+        var additional: [String]
+    }
+
+    /// Asks.
+    static func ask(_ server: Endpoint, _ name: String, _ type: String, _ options: String...) throws -> Reply {
+        let arguments = ["@\(server.host)", "-p", "\(server.port)", name, type, "+retry=0"] + options
+        let process = try ChildProcess(
+            "/usr/bin/kdig",
+            arguments,
+            environment: ProcessInfo.processInfo.environment,
+            folder: ServerProcess.temporaryFolder
+        )
+        try #require(try process.waitForExit() == .exited(0), "\(process.output) \(process.errors)")
+        let sections = process.output.components(separatedBy: "\n\n")
+        func data(_ section: String) -> [String] {
+            guard let text = sections.first(where: { $0.hasPrefix(";; \(section) SECTION:") }) else { return [] }
+            return text.split(separator: "\n").dropFirst().map { line in
+                // name, ttl, class, type, data
+                line.split(separator: /[ \t]+/, maxSplits: 4).last.map(String.init) ?? ""
+            }
+        }
+        let status = try #require(process.output.firstMatch(of: /status: ([A-Z]+)/)?.1, "\(process.output)")
+        return Reply(status: String(status), answers: data("ANSWER"), additional: data("ADDITIONAL"))
+    }
+}

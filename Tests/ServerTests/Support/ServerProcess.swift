@@ -1,0 +1,112 @@
+import Foundation
+import Testing
+
+/// The real program, run as a user runs it, in a folder of its own.
+final class ServerProcess: Sendable {
+    /// Where the program is: beside the tests.
+    static let path: String = {
+        let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        return URL(filePath: tests).deletingLastPathComponent().appending(path: "kong-discovery").path
+    }()
+
+    let process: ChildProcess
+    /// Where it listens for DNS, as its log tells.
+    let dns: [Endpoint]
+    /// Where its REST API listens, as its log tells.
+    let rest: Endpoint
+
+    /// Starts the server and waits until it listens.
+    ///
+    /// - Parameters:
+    ///   - settings: configuration keys by path, handed over in the environment; ports default to free ones.
+    ///   - file: the configuration file.
+    init(_ settings: [String: String] = [:], file: String? = nil) throws {
+        process = try Self.start(["serve"] + (file.map { ["--config", $0] } ?? []), settings)
+        let isListening = try process.waitForErrors { $0.contains("REST API listens") && $0.hasSuffix("\n") }
+        let log = process.errors
+        #expect(isListening, "the server did not start:\n\(log)")
+        dns = Self.endpoints(log, "DNS listens")
+        rest = try #require(Self.endpoints(log, "REST API listens").first)
+    }
+
+    /// Starts the program, whatever comes of it.
+    static func start(
+        _ arguments: [String],
+        _ settings: [String: String] = [:],
+        folder: String = temporaryFolder
+    ) throws -> ChildProcess {
+        var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("KONG_DISCOVERY_") }
+        let ports = ["dns.listen": "127.0.0.1:0", "server.listen": "127.0.0.1:0"]
+        for (path, value) in ports.merging(settings, uniquingKeysWith: { $1 }) {
+            environment["KONG_DISCOVERY_" + path.uppercased().replacing(".", with: "_")] = value.isEmpty ? nil : value
+        }
+        return try ChildProcess(path, arguments, environment: environment, folder: folder)
+    }
+
+    /// A folder that nothing should be written to, and nobody's home.
+    static let temporaryFolder = FileManager.default.temporaryDirectory.path
+
+    /// The addresses in lines of the log.
+    private static func endpoints(_ log: String, _ message: String) -> [Endpoint] {
+        log.split(separator: "\n").filter { $0.contains(message) }.compactMap { line in
+            line.split(separator: " ").first { $0.hasPrefix("address=") }.flatMap { Endpoint($0.dropFirst(8)) }
+        }
+    }
+
+    /// What the server has logged so far, by lines.
+    var logLines: [String] { process.errors.split(separator: "\n").map(String.init) }
+
+    /// Waits until the server has logged a line with a text `count` times.
+    func waitForLog(_ text: String, count: Int = 1) throws {
+        let isLogged = try process.waitForErrors { $0.split(separator: "\n").count { $0.contains(text) } >= count }
+        #expect(isLogged, "the server ended without logging '\(text)':\n\(process.errors)")
+    }
+
+    /// Stops the server, which must end with 0 within the 5 seconds that are promised.
+    func stop(_ signal: Int32 = SIGTERM) throws {
+        process.signal(signal)
+        #expect(try process.waitForExit(within: 5) == .exited(0), "\(process.errors)")
+    }
+}
+
+/// Runs a server for the time of `body`, which must leave it well.
+func withServer(
+    _ settings: [String: String] = [:],
+    file: String? = nil,
+    _ body: (ServerProcess) async throws -> Void
+) async throws {
+    let server = try ServerProcess(settings, file: file)
+    do {
+        try await body(server)
+        try server.stop()
+    } catch {
+        server.process.signal(SIGKILL)
+        let status = try server.process.waitForExit()
+        Issue.record(
+            "the test stopped with \(error); the server ended with \(status) and had logged:\n\(server.process.errors)")
+        return
+    }
+    let bad = server.logLines.filter { $0.contains(" error ") || $0.contains(" critical ") }
+    #expect(bad.isEmpty)
+}
+
+/// A folder for the files of one test, removed when the test forgets it.
+final class TemporaryFolder: Sendable {
+    let path: String
+
+    init() throws {
+        path = FileManager.default.temporaryDirectory.appending(path: "kong-discovery-\(UUID())").path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: path)
+    }
+
+    /// Writes a file; one that is there is replaced at once, never seen half written.
+    func write(_ name: String, _ text: String) throws -> String {
+        let url = URL(filePath: path).appending(path: name)
+        try Data(text.utf8).write(to: url, options: .atomic)
+        return url.path
+    }
+}
