@@ -4,7 +4,7 @@ import Logging
 import NIOCore
 import Synchronization
 
-/// Hummingbird's HTTP/1.1 connections, with a limit for peers that stop reading.
+/// Hummingbird's HTTP/1.1 connections, each handled on its event loop's thread, with a limit for peers that stop reading.
 struct HTTPConnections: ServerChildChannel {
     typealias Value = HTTP1Channel.Value
 
@@ -14,13 +14,16 @@ struct HTTPConnections: ServerChildChannel {
     private static let tcpUserTimeout = NIOBSDSocket.Option(rawValue: 18)
 
     private let http: HTTP1Channel
+    private let executors: [ObjectIdentifier: EventLoopExecutor]
     private let open: OpenConnections
 
     /// - Parameters:
+    ///   - group: where connections live; must never be shut down.
     ///   - idleTimeout: how long a connection may be without a request, or a request without its next part.
     ///   - open: is told of each connection.
     init(
         responder: @escaping HTTPChannelHandler.Responder,
+        group: any EventLoopGroup,
         idleTimeout: TimeAmount,
         open: OpenConnections
     ) {
@@ -33,6 +36,11 @@ struct HTTPConnections: ServerChildChannel {
             responder: responder,
             configuration: .init(idleTimeout: idleTimeout, httpDecoderConfiguration: limits)
         )
+        var executors: [ObjectIdentifier: EventLoopExecutor] = [:]
+        for eventLoop in group.makeIterator() {
+            executors[ObjectIdentifier(eventLoop)] = EventLoopExecutor(eventLoop)
+        }
+        self.executors = executors
         self.open = open
     }
 
@@ -43,7 +51,10 @@ struct HTTPConnections: ServerChildChannel {
 
     func handle(value: Value, logger: Logger) async {
         open.insert(value.channel)
-        await http.handle(value: value, logger: logger)
+        // Where its bytes arrive: a request costs no switch between threads then.
+        await withTaskExecutorPreference(executors[ObjectIdentifier(value.channel.eventLoop)]) {
+            await http.handle(value: value, logger: logger)
+        }
         open.remove(value.channel)
     }
 }

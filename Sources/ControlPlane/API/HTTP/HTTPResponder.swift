@@ -6,6 +6,9 @@ import Synchronization
 
 /// Between Hummingbird's requests and the API: reads bodies, writes answers.
 struct HTTPResponder: Sendable {
+    /// Bodies from here on are worked on elsewhere, so that they do not hold up the event loop's other connections.
+    private static let largeBodyOctets = 64 * 1024
+
     let handler: APIHandler
     let date: HTTPDate
 
@@ -36,7 +39,14 @@ struct HTTPResponder: Sendable {
                 channel.close(promise: nil)
                 return
             }
-            try await write(await handler.respond(to: resolved, body: body), to: request, writer)
+            try await write(await answer(resolved, body), to: request, writer)
+        }
+    }
+
+    private func answer(_ request: APIHandler.Resolved, _ body: ByteBuffer) async -> APIResponse {
+        if body.readableBytes < Self.largeBodyOctets { return await handler.respond(to: request, body: body) }
+        return await withTaskExecutorPreference(globalConcurrentExecutor) {
+            await handler.respond(to: request, body: body)
         }
     }
 

@@ -39,8 +39,8 @@ struct HTTPService: Service {
         // The process's own loops, which are never shut down.
         group = MultiThreadedEventLoopGroup.singleton
         let logger = logger.quiet
-        let builder = HTTPServerBuilder { [connections] respond in
-            HTTPConnections(responder: respond, idleTimeout: Self.idleTimeout, open: connections)
+        let builder = HTTPServerBuilder { [group, connections] respond in
+            HTTPConnections(responder: respond, group: group, idleTimeout: Self.idleTimeout, open: connections)
         }
         server = try builder.buildServer(
             configuration: ServerConfiguration(
