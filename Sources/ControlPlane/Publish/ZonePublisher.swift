@@ -96,8 +96,8 @@ struct ServiceNames: Sendable, Equatable {
 }
 
 extension TransportProtocol {
-    /// The name of a service's SRV records of this transport (RFC 2782): `_orders._tcp`; `nil` for a service of 63 octets,
-    /// for which the underscore leaves no room in a label.
+    /// The name of a service's SRV records of this transport (RFC 2782): `_orders._tcp`; `nil` for a service of 63
+    /// octets, for which the underscore leaves no room in a label.
     func relativeName(of service: String) -> String? {
         service.utf8.count < 63 ? "_\(service)._\(rawValue)" : nil
     }

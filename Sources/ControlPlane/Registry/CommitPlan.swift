@@ -85,8 +85,8 @@ struct CommitPlan {
 
     /// The registration with the id it gets, and the instance that has it now.
     ///
-    /// A client may have moved the instance with a derived id by naming that id in a registration with another address. Whoever
-    /// registers the old address then is another instance, and gets the next derived id.
+    /// A client may have moved the instance with a derived id by naming that id in a registration with another
+    /// address. Whoever registers the old address then is another instance, and gets the next derived id.
     private func identified(
         _ registration: Registration, _ lookUp: (String) -> ServiceInstance?
     ) -> (Registration, ServiceInstance?) {

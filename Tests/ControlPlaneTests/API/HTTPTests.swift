@@ -188,7 +188,8 @@ import Testing
         }
         let ended = ContinuousClock.now
         for client in clients.withLock({ $0 }) { #expect(try await client.value) }
-        #expect(started.duration(to: ended) < .seconds(5))
+        // Far below the minute after which idle clients are closed anyway, far above what other tests take meanwhile.
+        #expect(started.duration(to: ended) < .seconds(30))
     }
 
     @Test func `an address in use is one clear line`() async throws {

@@ -4,7 +4,8 @@ import Logging
 import NIOCore
 import Synchronization
 
-/// Hummingbird's HTTP/1.1 connections, each handled on its event loop's thread, with a limit for peers that stop reading.
+/// Hummingbird's HTTP/1.1 connections, each handled on its event loop's thread, with a limit for peers that stop
+/// reading.
 struct HTTPConnections: ServerChildChannel {
     typealias Value = HTTP1Channel.Value
 

@@ -1,0 +1,75 @@
+import Testing
+
+@testable import Engine
+
+struct EDNSAnswerTests {
+    private let query = TestQuery("web.service.kong")
+
+    private func makeServer(udpPayload: Int = 1232) throws -> TestServer {
+        try TestServer(
+            ["web": .records([.a(2), .srv([.ten(1)])]), "big": .records([.a(1000)]), "broken": .failure],
+            .test(udpPayload: udpPayload))
+    }
+
+    @Test func `no OPT without one in the query, whatever the answer`() throws {
+        for name in [
+            "web.service.kong", "nothing.service.kong", "example.com", "big.service.kong", "broken.service.kong",
+        ] {
+            for overTCP in [false, true] {
+                let reply = try makeServer().ask(TestQuery(name), overTCP: overTCP)
+                #expect(reply.edns == nil && reply.octets[10...11] == [0, 0])
+            }
+        }
+    }
+
+    @Test func `an OPT record of ours for one of theirs, in every answer`() throws {
+        for name in [
+            "web.service.kong", "nothing.service.kong", "example.com", "big.service.kong", "broken.service.kong",
+        ] {
+            for type: RecordType in [.a, .srv, .txt] {
+                for dnssecOK in [false, true] {
+                    let asked = TestQuery(name, type).offering(payload: 4096, dnssecOK: dnssecOK)
+                    let reply = try makeServer(udpPayload: 1400).ask(asked)
+                    #expect(reply.edns == LdnsEDNS(payload: 1400, version: 0, dnssecOK: dnssecOK))
+                }
+            }
+        }
+    }
+
+    @Test func `another version is BADVERS, with our version and no records`() throws {
+        for version: UInt8 in [1, 2, 255] {
+            let reply = try makeServer().ask(query.offering(payload: 1232, version: version, dnssecOK: true))
+            #expect(reply.responseCode == 16)
+            #expect(reply.edns == LdnsEDNS(payload: 1232, version: 0, dnssecOK: true))
+            #expect(reply.answers.isEmpty && !reply.isAuthoritative && reply.questions.count == 1)
+        }
+    }
+
+    @Test func `unknown options are ignored`() throws {
+        let options: [UInt8] = [0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0xFD, 0xE9, 0, 0]
+        let opt: [UInt8] = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, UInt8(options.count)] + options
+        let octets = try query.octets(replacing: [11: 1], appending: opt)
+        let reply = try TestReply(try #require(try makeServer().reply(to: octets)))
+        #expect(reply.addresses.count == 2)
+        #expect(reply.edns != nil && reply.octets.suffix(2) == [0, 0])
+    }
+
+    @Test func `the payload is honoured between 512 octets and the configured limit`() throws {
+        let big = TestQuery("big.service.kong")
+        for (offered, limit) in [
+            (1, 512), (511, 512), (512, 512), (700, 700), (1232, 1232), (4096, 1232), (65535, 1232),
+        ] {
+            let reply = try makeServer().ask(big.offering(payload: UInt16(offered)))
+            #expect(reply.isTruncated)
+            #expect(reply.octets.count <= limit && reply.octets.count > limit - 16, "\(offered): \(reply.octets.count)")
+        }
+        let most = try makeServer(udpPayload: 4096).ask(big.offering(payload: 65535))
+        #expect(most.octets.count <= 4096 && most.octets.count > 4080)
+        #expect(try makeServer(udpPayload: 4096).ask(big).octets.count <= 512)
+    }
+
+    @Test func `over TCP the payload means nothing`() throws {
+        let reply = try makeServer().ask(TestQuery("big.service.kong").offering(payload: 512), overTCP: true)
+        #expect(reply.addresses.count == 1000 && !reply.isTruncated && reply.edns?.payload == 1232)
+    }
+}

@@ -1,0 +1,172 @@
+import Testing
+
+@testable import Engine
+
+/// What is not answered from the zone: errors, refusals and silence.
+struct RefusalTests {
+    private func makeServer(version: String = "") throws -> TestServer {
+        try TestServer(["web": .records([.a(2)])], .test(version: version))
+    }
+
+    private func question(_ name: String, _ type: RecordType, _ recordClass: UInt16) -> TestQuery {
+        var query = TestQuery(name, type)
+        query.recordClass = recordClass
+        return query
+    }
+
+    /// An error has the question, and nothing else.
+    private func expectBare(_ reply: TestReply, _ outcome: TestReply.Outcome, questions: Int = 1) {
+        #expect(reply.outcome == outcome)
+        #expect(reply.isResponse && !reply.isAuthoritative && !reply.isTruncated && !reply.recursionAvailable)
+        #expect(reply.answers.isEmpty && reply.authority.isEmpty && reply.additional.isEmpty)
+        #expect(reply.questions.count == questions)
+    }
+
+    @Test(arguments: ["example.com", ".", "kong", "xservice.kong", "web.service.kong.example"])
+    func `names outside the zone are REFUSED`(_ name: String) throws {
+        let query = TestQuery(name)
+        let reply = try makeServer().ask(query)
+        expectBare(reply, .refused)
+        #expect(reply.octets[12...] == (try query.octets)[12...])
+    }
+
+    @Test func `a name that holds the origin inside a label is REFUSED`() throws {
+        let octets: [UInt8] =
+            [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 13, 7] + "service".utf8 + [4] + "kong".utf8 + [0, 0, 1, 0, 1]
+        let reply = try #require(try makeServer().reply(to: octets))
+        expectBare(try TestReply(reply), .refused)
+    }
+
+    @Test func `flags: RD and CD are copied, RA and AD are 0, the ID is repeated`() throws {
+        let server = try makeServer()
+        for name in ["web.service.kong", "nothing.service.kong", "example.com"] {
+            for recursionDesired in [false, true] {
+                for checkingDisabled in [false, true] {
+                    var query = TestQuery(name)
+                    query.id = UInt16.random(in: 0...UInt16.max)
+                    query.recursionDesired = recursionDesired
+                    query.checkingDisabled = checkingDisabled
+                    let reply = try server.ask(query)
+                    #expect(reply.id == query.id)
+                    #expect(reply.recursionDesired == recursionDesired)
+                    #expect(reply.checkingDisabled == checkingDisabled)
+                    #expect(!reply.recursionAvailable && !reply.authenticData)
+                    #expect(reply.isAuthoritative == (name != "example.com"))
+                }
+            }
+        }
+        // AD and Z in the query are not repeated.
+        let octets = try #require(server.reply(to: try TestQuery("web.service.kong").octets(replacing: [3: 0xF0])))
+        #expect(octets[3] == 0x10)
+    }
+
+    @Test func `zone transfers are REFUSED, IXFR with its SOA too`() throws {
+        let server = try makeServer()
+        for type: RecordType in [.axfr, .ixfr] {
+            for overTCP in [false, true] { expectBare(try server.ask("", type, overTCP: overTCP), .refused) }
+        }
+        let soa =
+            try wireName("service.kong") + [0, 6, 0, 1, 0, 0, 0, 0, 0, 22, 0, 0] + [UInt8](repeating: 0, count: 20)
+        let ixfr = try TestQuery("service.kong", .ixfr).octets(replacing: [9: 1], appending: soa)
+        expectBare(try TestReply(try #require(server.reply(to: ixfr))), .refused)
+    }
+
+    @Test func `other classes are REFUSED`() throws {
+        for recordClass: UInt16 in [2, 3, 4, 254, 255] {
+            expectBare(try makeServer().ask(question("web.service.kong", .a, recordClass)), .refused)
+        }
+    }
+
+    @Test func `the version is told in class CH when it is configured`() throws {
+        let server = try makeServer(version: "kong-discovery 1.0")
+        for name in ["version.bind", "VERSION.Server"] {
+            let reply = try server.ask(question(name, .txt, 3))
+            #expect(reply.answers.map(\.data) == [[18] + "kong-discovery 1.0".utf8])
+            #expect(reply.answers.map(\.recordClass) == [3])
+            #expect(reply.answers.allSatisfy { $0.ttl >= 1 })
+        }
+        expectBare(try server.ask(question("version.bind", .a, 3)), .refused)
+        expectBare(try server.ask(question("hostname.bind", .txt, 3)), .refused)
+        expectBare(try server.ask(question("version.bind", .txt, 1)), .refused)
+        expectBare(try makeServer().ask(question("version.bind", .txt, 3)), .refused)
+    }
+
+    @Test func `a version text of up to 255 octets is told whole`() throws {
+        let text = String(repeating: "v", count: 255)
+        let reply = try makeServer(version: text).ask(question("version.bind", .txt, 3))
+        #expect(reply.answers.map(\.data) == [[255] + text.utf8])
+        #expect(throws: EngineError.self) { try makeServer(version: text + "v") }
+    }
+
+    @Test func `an opcode other than QUERY is NOTIMP, and repeated`() throws {
+        for opcode: UInt8 in 1...15 {
+            var query = TestQuery("web.service.kong")
+            query.opcode = opcode
+            let reply = try makeServer().ask(query)
+            expectBare(reply, .notImplemented)
+            #expect(reply.opcode == opcode)
+            // Whatever its sections hold.
+            let odd = try query.octets(replacing: [5: 0, 7: 9])
+            expectBare(try TestReply(try #require(try makeServer().reply(to: odd))), .notImplemented, questions: 0)
+        }
+    }
+
+    @Test func `a number of questions other than 1 is FORMERR`() throws {
+        let query = TestQuery("web.service.kong")
+        let second = try query.octets.dropFirst(12)
+        for octets in [
+            try query.octets(replacing: [5: 0]), [UInt8](try query.octets(replacing: [5: 0]).prefix(12)),
+            try query.octets(replacing: [5: 2], appending: [UInt8](second)), try query.octets(replacing: [4: 1]),
+        ] {
+            let reply = try TestReply(try #require(try makeServer().reply(to: octets)))
+            expectBare(reply, .formatError, questions: 0)
+            #expect(reply.id == query.id)
+        }
+    }
+
+    @Test func `what can't be read is FORMERR, with the question where that can be read`() throws {
+        let query = TestQuery("web.service.kong")
+        let opt: [UInt8] = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]
+        let readable = [
+            "trailing octets": try query.octets(replacing: [:], appending: [0]),
+            "two OPT records": try query.octets(replacing: [11: 2], appending: opt + opt),
+            "an OPT record with a name": try query.octets(replacing: [11: 1], appending: [1, 97] + opt),
+            "an OPT record that is cut off": try query.octets(replacing: [11: 1], appending: [UInt8](opt.dropLast())),
+            "a missing record": try query.octets(replacing: [11: 1]),
+            "a record in ANSWER": try query.octets(replacing: [7: 1], appending: [0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 0]),
+            "a record in AUTHORITY": try query.octets(replacing: [9: 1], appending: [0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 0]),
+            "a question for OPT": try TestQuery("web.service.kong", .opt).octets,
+        ]
+        for (what, octets) in readable {
+            let reply = try TestReply(try #require(try makeServer().reply(to: octets), "\(what)"))
+            expectBare(reply, .formatError)
+            let questionEnd = try query.octets.count
+            #expect(reply.octets[12...] == octets[12..<questionEnd], "\(what)")
+        }
+        let whole = try query.octets
+        let unreadable =
+            (12..<whole.count).map { [UInt8](whole.prefix($0)) }
+            + [
+                [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xC0, 12, 0, 1, 0, 1],
+                [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 97, 0xC0, 12, 0, 1, 0, 1],
+                [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 64] + [UInt8](repeating: 97, count: 64) + [0, 0, 1, 0, 1],
+            ]
+        for octets in unreadable {
+            let reply = try TestReply(try #require(try makeServer().reply(to: octets)))
+            expectBare(reply, .formatError, questions: 0)
+            #expect(reply.octets[0...1] == octets[0...1])
+        }
+    }
+
+    @Test func `without a header, and for a response, there is silence`() throws {
+        let server = try makeServer()
+        let query = try TestQuery("web.service.kong").octets
+        for count in 0..<12 { #expect(server.reply(to: [UInt8](query.prefix(count))) == nil) }
+        for flags: UInt8 in [0x80, 0x81, 0xA8, 0xFF] {
+            var response = query
+            response[2] = flags
+            #expect(server.reply(to: response) == nil)
+            #expect(server.reply(to: response, overTCP: true) == nil)
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import Testing
+
+@testable import Engine
+
+struct TruncationTests {
+    @Test func `an A answer over UDP is whole, or has TC and whole records up to the limit`() throws {
+        let server = try TestServer()
+        // 12 octets header, 22 question, 16 a record: 29 records fit 512 octets.
+        for count in 1...40 {
+            try server.publish(["web": .records([.a(count)])])
+            let reply = try server.ask("web")
+            #expect(reply.octets.count <= 512)
+            #expect(reply.isTruncated == (count > 29))
+            #expect(reply.addresses.count == min(count, 29))
+            #expect(Set(reply.addresses).isSubset(of: (0..<count).map(IPAddress.ten)))
+            #expect(Set(reply.addresses).count == min(count, 29))
+            #expect(reply.isAuthoritative && reply.responseCode == 0)
+        }
+    }
+
+    @Test func `an answer that fits to the octet has no TC, with EDNS neither`() throws {
+        let server = try TestServer(["web": .records([.a(40)])])
+        let query = TestQuery("web.service.kong")
+        let exact = 12 + 22 + 40 * 16 + EDNS.byteCount
+        let whole = try server.ask(query.offering(payload: UInt16(exact)))
+        #expect(whole.octets.count == exact && !whole.isTruncated && whole.addresses.count == 40)
+        let cut = try server.ask(query.offering(payload: UInt16(exact - 1)))
+        #expect(cut.isTruncated && cut.addresses.count == 39 && cut.edns != nil)
+    }
+
+    @Test func `an SRV answer is cut between records, and has no ADDITIONAL then`() throws {
+        let server = try TestServer()
+        for count in 1...40 {
+            let targets = (0..<count).map { $0 % 2 == 0 ? IPAddress.ten($0) : .unique($0) }
+            try server.publish(["web": .records([.srv(targets)])])
+            for payload: UInt16? in [nil, 700, 1232] {
+                var query = TestQuery("web.service.kong", .srv)
+                if let payload { query = query.offering(payload: payload) }
+                let reply = try server.ask(query)
+                #expect(reply.octets.count <= Int(payload ?? 512))
+                #expect(reply.isTruncated == (reply.services.count < count))
+                if reply.isTruncated { #expect(reply.additional.isEmpty && reply.services.count > 3) }
+            }
+        }
+    }
+
+    @Test func `over TCP there is no TC and all that fits 64 KB`() throws {
+        let server = try TestServer(["web": .records([.a(4000), .srv((0..<900).map(IPAddress.ten))])])
+        let addresses = try server.ask("web", .a, overTCP: true)
+        #expect(addresses.addresses == (0..<4000).map(IPAddress.ten) && !addresses.isTruncated)
+        let services = try server.ask("web", .srv, overTCP: true)
+        #expect(Set(services.services).count == 900 && !services.isTruncated)
+        #expect(services.octets.count <= 65535)
+    }
+
+    @Test func `more than 64 KB over TCP: another window each time, whole records`() throws {
+        let count = 5000
+        let server = try TestServer(["web": .records([.a(count)])])
+        let fitting = (65535 - 12 - 22) / 16
+        for start in 0..<20 {
+            let reply = try server.ask("web", .a, overTCP: true)
+            #expect(!reply.isTruncated && reply.octets.count <= 65535)
+            #expect(reply.addresses == (0..<fitting).map { IPAddress.ten(($0 + start) % count) })
+        }
+    }
+
+    @Test func `more than 64 KB of SRV over TCP are whole records too`() throws {
+        let count = 1500
+        let targets = (0..<count).map { $0 % 3 == 0 ? IPAddress.unique($0) : .ten($0) }
+        let server = try TestServer(["web": .records([.srv(targets)])])
+        for start in 0..<20 {
+            let reply = try server.ask("web", .srv, overTCP: true)
+            #expect(!reply.isTruncated && reply.additional.isEmpty && reply.octets.count <= 65535)
+            #expect(reply.services.map { Int($0.port) - 1 } == reply.services.indices.map { ($0 + start) % count })
+            #expect(reply.octets.count > 65535 - 80)
+        }
+    }
+
+    @Test func `the longest negative answer has its SOA, without TC`() throws {
+        // An origin of 127 octets, names of up to 255: the SOA names the origin three times, and must be compressed.
+        let origin = String(repeating: "o", count: 62) + "." + String(repeating: "p", count: 62)
+        let server = try TestServer(.test(origin: origin))
+        let names = try wireName("ns.\(origin)") + wireName("hostmaster.\(origin)")
+        for length in stride(from: 1, through: 61, by: 6) {
+            let label = String(repeating: "x", count: length)
+            for name in [label, "\(label).\(label)"] {
+                for query in [TestQuery("\(name).\(origin)"), TestQuery("\(name).\(origin)").offering(payload: 512)] {
+                    let reply = try server.ask(query)
+                    #expect(reply.outcome == .nameError && reply.isAuthoritative && !reply.isTruncated)
+                    #expect(reply.authority.map(\.owner) == [try wireName(origin)])
+                    #expect(reply.authority.first?.data.prefix(names.count) == names[...])
+                    #expect(reply.octets.count <= 512)
+                }
+            }
+        }
+    }
+}

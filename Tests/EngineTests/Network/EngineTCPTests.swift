@@ -1,0 +1,155 @@
+import Testing
+
+@testable import Engine
+
+/// The real engine, asked over TCP.
+struct EngineTCPTests {
+    @Test(arguments: ["127.0.0.1:0", "[::1]:0"])
+    func `TCP queries are answered, large answers whole`(_ listen: String) throws {
+        let server = try TestEngine([listen])
+        let socket = try TestSocket.tcp(server.address)
+        #expect(try socket.askFramed(web).addresses.count == 3)
+        let large = try socket.askFramed(big)
+        #expect(large.addresses.count == 4000 && !large.isTruncated)
+        #expect(try socket.askFramed(TestQuery("example.com")).outcome == .refused)
+    }
+
+    @Test func `pipelined queries are answered in order`() throws {
+        let server = try TestEngine()
+        let socket = try TestSocket.tcp(server.address)
+        var queries: [TestQuery] = []
+        for id in 0..<500 {
+            var query = id % 7 == 0 ? TestQuery("nothing.service.kong") : web
+            query.id = UInt16(id)
+            queries.append(query)
+        }
+        try socket.sendFramed(queries)
+        for query in queries {
+            let reply = try socket.receiveFramed()
+            #expect(reply.id == query.id)
+            #expect(reply.outcome == (query.name == web.name ? .records : .nameError))
+        }
+    }
+
+    @Test func `the rotation is shared by UDP and TCP`() throws {
+        let server = try TestEngine()
+        let udp = try TestSocket.udp(server.address)
+        let tcp = try TestSocket.tcp(server.address)
+        for start in 0..<30 {
+            let reply = start % 3 == 1 ? try tcp.askFramed(web) : try udp.ask(web)
+            #expect(reply.addresses.first == .ten(start % 3))
+        }
+    }
+
+    @Test func `a query may come octet by octet`() throws {
+        let server = try TestEngine()
+        let socket = try TestSocket.tcp(server.address)
+        for octet in framed(try web.octets) + framed(try web.octets) { try socket.send([octet]) }
+        #expect(try socket.receiveFramed().addresses.count == 3)
+        #expect(try socket.receiveFramed().addresses.count == 3)
+    }
+
+    @Test func `a client that has closed its sending side is still answered`() throws {
+        let server = try TestEngine()
+        let socket = try TestSocket.tcp(server.address)
+        // More than a turn's queries and more than may be pending: all are answered nevertheless.
+        let queries = Array(repeating: web, count: 200) + Array(repeating: big, count: 20)
+        try socket.sendFramed(queries)
+        socket.finish()
+        for query in queries {
+            #expect(try socket.receiveFramed().addresses.count == (query.name == web.name ? 3 : 4000))
+        }
+        #expect(try socket.receive().isEmpty)
+    }
+
+    @Test(arguments: [0, 1, 11])
+    func `a message too short for a header closes the connection`(_ length: UInt8) throws {
+        let server = try TestEngine()
+        let socket = try TestSocket.tcp(server.address)
+        #expect(try socket.askFramed(web).addresses.count == 3)
+        try socket.send([0, length])
+        #expect(socket.isClosedByServer())
+        #expect(try TestSocket.tcp(server.address).askFramed(web).addresses.count == 3)
+    }
+
+    @Test func `a message without a reply is passed over`() throws {
+        let server = try TestEngine()
+        let socket = try TestSocket.tcp(server.address)
+        try socket.send(framed(try web.octets(replacing: [2: 0x81])) + framed(try web.octets))
+        #expect(try socket.receiveFramed().addresses.count == 3)
+    }
+
+    @Test func `the longest message is read whole`() throws {
+        let server = try TestEngine()
+        let socket = try TestSocket.tcp(server.address)
+        let query = try web.octets
+        let padding = [UInt8](repeating: 0, count: 65535 - query.count)
+        try socket.send(framed(query + padding) + framed(query))
+        #expect(try socket.receiveFramed().outcome == .formatError)
+        #expect(try socket.receiveFramed().addresses.count == 3)
+    }
+
+    @Test func `clients that sent half a query hold up nobody`() throws {
+        let server = try TestEngine(tcp: TCPLimits(maximumConnections: 1024, maximumPerClient: 1024))
+        let half = framed(try web.octets).dropLast(5)
+        let waiting = try (0..<200).map { index in
+            let socket = try TestSocket.tcp(server.address)
+            try socket.send([UInt8](half.prefix(1 + index % half.count)))
+            return socket
+        }
+        let client = try TestSocket.tcp(server.address)
+        #expect(try client.askFramed(web).addresses.count == 3)
+        #expect(try TestSocket.udp(server.address).ask(web).addresses.count == 3)
+        // None of them was closed, and each gets its answer when it finishes.
+        for (index, socket) in waiting.enumerated() {
+            try socket.send([UInt8](framed(try web.octets).dropFirst(1 + index % half.count)))
+            #expect(try socket.receiveFramed().addresses.count == 3)
+        }
+    }
+
+    @Test func `a client that never reads is bounded, and others are served`() throws {
+        let server = try TestEngine()
+        let socket = try TestSocket.tcp(server.address)
+        socket.shrinkReceiveBuffer()
+        let burst = try (0..<100).flatMap { _ in framed(try big.octets) }
+        // Sends until the server stops reading. Each query asks for 64 KB: without a bound it would never stop.
+        var sent = 0
+        var idleRounds = 0
+        while idleRounds < 50, sent < 100_000_000 {
+            let count = try #require(socket.sendWhatFits(burst), "the server has closed")
+            sent += count
+            idleRounds = count == 0 ? idleRounds + 1 : 0
+            #expect(try TestSocket.udp(server.address).ask(web).addresses.count == 3)
+        }
+        #expect(sent < 100_000_000)
+        // What was answered for it fits its own buffers and the kernel's; far less than what was asked for.
+        let answered = server.engine.statistics().tcpQueries
+        #expect(answered < 2000, "\(answered) queries of 64 KB were answered")
+        #expect(try TestSocket.tcp(server.address).askFramed(big).addresses.count == 4000)
+    }
+
+    @Test func `a slow reader gets all it asked for`() throws {
+        let server = try TestEngine()
+        let socket = try TestSocket.tcp(server.address)
+        // 12 MB: more than the kernel's and the server's buffers hold, so that the server must pause and go on.
+        try socket.sendFramed(Array(repeating: big, count: 200))
+        for _ in 0..<100 { #expect(try TestSocket.udp(server.address).ask(web).addresses.count == 3) }
+        #expect(server.engine.statistics().tcpQueries < 200, "the buffers hold all of it: nothing is tested")
+        for _ in 0..<200 { #expect(try socket.receiveFramed().octets.count > 64_000) }
+        #expect(try socket.askFramed(web).addresses.count == 3)
+    }
+
+    @Test func `garbage over TCP stops nobody`() throws {
+        let server = try TestEngine(workers: 2)
+        var random = SeededRandom(9)
+        for _ in 0..<200 {
+            let socket = try TestSocket.tcp(server.address)
+            let octets = (0..<Int.random(in: 1..<3000, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
+            _ = socket.sendWhatFits(octets)
+            if Bool.random(using: &random) { socket.finish() }
+        }
+        #expect(try TestSocket.tcp(server.address).askFramed(web).addresses.count == 3)
+    }
+}

@@ -1,0 +1,132 @@
+import Testing
+
+@testable import Engine
+
+/// The limits of RFC 7766 §6, over real connections.
+struct TCPLimitTests {
+    private let all = TCPLimits(maximumConnections: 1024, maximumPerClient: 1024)
+
+    @Test func `at a client's limit its connection idle longest gives way`() throws {
+        var limits = all
+        limits.maximumPerClient = 3
+        let server = try TestEngine(tcp: limits)
+        let other = try TestSocket.tcp(server.address, from: SocketAddress("127.0.0.9:0"))
+        #expect(try other.askFramed(web).addresses.count == 3)
+        let sockets = try (0..<3).map { _ in try TestSocket.tcp(server.address) }
+        for socket in sockets { #expect(try socket.askFramed(web).addresses.count == 3) }
+        // The first one is used again: the second is idle longest now.
+        #expect(try sockets[0].askFramed(web).addresses.count == 3)
+        let fourth = try TestSocket.tcp(server.address)
+        #expect(try fourth.askFramed(web).addresses.count == 3)
+        #expect(sockets[1].isClosedByServer())
+        for socket in [sockets[0], sockets[2], fourth, other] {
+            #expect(try socket.askFramed(web).addresses.count == 3)
+        }
+        #expect(server.engine.statistics().connectionsEvicted == 1)
+        #expect(server.engine.statistics().connectionsOpen == 4)
+    }
+
+    @Test func `at the limit of all, the connection idle longest gives way`() throws {
+        var limits = all
+        limits.maximumConnections = 4
+        let server = try TestEngine(tcp: limits)
+        let sockets = try (1...4).map { try TestSocket.tcp(server.address, from: SocketAddress("127.0.0.\($0):0")) }
+        for socket in sockets.reversed() { #expect(try socket.askFramed(web).addresses.count == 3) }
+        let fifth = try TestSocket.tcp(server.address)
+        #expect(try fifth.askFramed(web).addresses.count == 3)
+        #expect(sockets[3].isClosedByServer())
+        for socket in sockets.prefix(3) { #expect(try socket.askFramed(web).addresses.count == 3) }
+    }
+
+    @Test func `clients that only sit there can't keep others out`() throws {
+        var limits = all
+        limits.maximumConnections = 20
+        let server = try TestEngine(tcp: limits)
+        let sitting = try (0..<60).map { _ in try TestSocket.tcp(server.address) }
+        #expect(try TestSocket.tcp(server.address).askFramed(web).addresses.count == 3)
+        #expect(sitting[0].isClosedByServer())
+    }
+
+    @Test func `over several workers a limit counts all connections`() throws {
+        var limits = all
+        limits.maximumConnections = 8
+        let server = try TestEngine(workers: 2, tcp: limits)
+        var sockets: [TestSocket] = []
+        for _ in 0..<64 {
+            let socket = try TestSocket.tcp(server.address)
+            // A worker that has none to close refuses; then this one is closed.
+            _ = try? socket.askFramed(web)
+            sockets.append(socket)
+        }
+        let statistics = server.engine.statistics()
+        #expect(statistics.connectionsAccepted == 64 && statistics.connectionsOpen <= 8)
+        #expect(statistics.connectionsOpen + statistics.connectionsEvicted == 64)
+    }
+
+    @Test func `after as many queries as allowed the connection is closed, all of them answered`() throws {
+        var limits = all
+        limits.maximumQueries = 3
+        let server = try TestEngine(tcp: limits)
+        for asked in [3, 10] {
+            let socket = try TestSocket.tcp(server.address)
+            try socket.sendFramed(Array(repeating: big, count: asked))
+            for _ in 0..<3 { #expect(try socket.receiveFramed().addresses.count == 4000) }
+            #expect(socket.isClosedByServer())
+        }
+    }
+
+    @Test func `an idle connection is closed, one in use is not`() throws {
+        var limits = all
+        limits.idleTimeout = .milliseconds(600)
+        let server = try TestEngine(tcp: limits)
+        let idle = try TestSocket.tcp(server.address)
+        let silent = try TestSocket.tcp(server.address)
+        #expect(try idle.askFramed(web).addresses.count == 3)
+        let start = ContinuousClock.now
+        // Asked all the time, far more often than the timeout, until the others are gone.
+        let busy = try TestSocket.tcp(server.address)
+        while !(idle.isReadable(withinMilliseconds: 0) && silent.isReadable(withinMilliseconds: 0)) {
+            #expect(try busy.askFramed(web).addresses.count == 3)
+            guard ContinuousClock.now - start < .seconds(30) else { throw TestFailure("never closed") }
+        }
+        #expect(ContinuousClock.now - start >= .milliseconds(590))
+        #expect(idle.isClosedByServer() && silent.isClosedByServer())
+        #expect(try busy.askFramed(web).addresses.count == 3)
+    }
+
+    @Test func `a client that trickles octets without a query is idle`() throws {
+        var limits = all
+        limits.idleTimeout = .milliseconds(300)
+        let server = try TestEngine(tcp: limits)
+        let socket = try TestSocket.tcp(server.address)
+        // A message of 60,000 octets that never ends.
+        try socket.send([0xEA, 0x60])
+        let start = ContinuousClock.now
+        while socket.sendWhatFits([0]) != nil, !socket.isReadable(withinMilliseconds: 10) {
+            guard ContinuousClock.now - start < .seconds(30) else { throw TestFailure("never closed") }
+        }
+        #expect(socket.isClosedByServer())
+    }
+
+    @Test func `a client that never reads is idle too`() throws {
+        var limits = all
+        limits.idleTimeout = .milliseconds(300)
+        let server = try TestEngine(tcp: limits)
+        let socket = try TestSocket.tcp(server.address)
+        socket.shrinkReceiveBuffer()
+        try socket.sendFramed(Array(repeating: big, count: 100))
+        // What it is owed goes with it: the server does not keep it for ever.
+        try server.waitForStatistics { $0.connectionsOpen == 0 && $0.connectionsAccepted == 1 }
+    }
+
+    @Test func `connections that clients close are forgotten`() throws {
+        let server = try TestEngine(tcp: TCPLimits(maximumConnections: 10, maximumPerClient: 10))
+        for round in 0..<100 {
+            let socket = try TestSocket.tcp(server.address)
+            if round % 3 == 0 { #expect(try socket.askFramed(web).addresses.count == 3) }
+            if round % 3 == 1 { try socket.send([0, 50, 1]) }
+        }
+        try server.waitForStatistics { $0.connectionsAccepted == 100 && $0.connectionsOpen == 0 }
+        #expect(server.engine.statistics().connectionsOpen == 0)
+    }
+}

@@ -1,0 +1,146 @@
+import CEvent
+import Glibc
+
+@testable import Engine
+
+/// A client's socket. Waits for events with a deadline that only a broken server reaches.
+final class TestSocket {
+    /// How long a reply may take on a machine that is busy with other things.
+    static let patienceMilliseconds: Int32 = 30_000
+
+    private let descriptor: Descriptor
+
+    private init(_ server: SocketAddress, type: __socket_type, from local: SocketAddress?) throws {
+        let family = server.address.isIPv4 ? AF_INET : AF_INET6
+        let number = socket(family, Int32(type.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard number >= 0 else { throw TestFailure("no socket") }
+        descriptor = Descriptor(owning: number)
+        if let local { try unsafe apply(local) { unsafe bind($0, $1, $2) } }
+        try unsafe apply(server) { unsafe connect($0, $1, $2) }
+    }
+
+    /// A UDP socket that sends to, and hears from, `server` alone.
+    static func udp(_ server: SocketAddress, from local: SocketAddress? = nil) throws -> TestSocket {
+        try TestSocket(server, type: SOCK_DGRAM, from: local)
+    }
+
+    /// A TCP connection.
+    static func tcp(_ server: SocketAddress, from local: SocketAddress? = nil) throws -> TestSocket {
+        try TestSocket(server, type: SOCK_STREAM, from: local)
+    }
+
+    private func apply(
+        _ address: SocketAddress, _ call: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) throws {
+        var storage = sockaddr_storage()
+        let length = address.write(to: &storage)
+        // Unsafe: `storage` holds an address of `length` octets.
+        let result = unsafe withUnsafeBytes(of: &storage) { bytes in
+            guard let start = bytes.baseAddress else { return Int32(-1) }
+            return unsafe call(descriptor.number, start.assumingMemoryBound(to: sockaddr.self), length)
+        }
+        guard result == 0 else { throw TestFailure("\(address): error \(last_error())") }
+    }
+
+    /// Asks the kernel for a small receive buffer, so that what is not read soon holds up the server.
+    func shrinkReceiveBuffer() {
+        var octets: Int32 = 4096
+        // Unsafe: the kernel reads four octets.
+        _ = unsafe setsockopt(descriptor.number, SOL_SOCKET, SO_RCVBUF, &octets, 4)
+    }
+
+    /// Sends octets: a datagram, or a piece of the stream.
+    func send(_ octets: [UInt8]) throws {
+        var rest = octets[...]
+        while !rest.isEmpty {
+            // Unsafe: the kernel reads `count` octets.
+            let sent = unsafe rest.withUnsafeBytes {
+                unsafe Glibc.send(descriptor.number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard sent > 0 else { throw TestFailure("can't send: error \(last_error())") }
+            rest = rest.dropFirst(sent)
+        }
+    }
+
+    /// Sends what the connection takes without waiting.
+    ///
+    /// - Returns: how many octets; `nil` when the connection is closed.
+    func sendWhatFits(_ octets: [UInt8]) -> Int? {
+        let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+        // Unsafe: the kernel reads `count` octets.
+        let sent = unsafe Glibc.send(descriptor.number, octets, octets.count, flags)
+        if sent >= 0 { return sent }
+        return last_error() == EAGAIN ? 0 : nil
+    }
+
+    /// Closes the sending side.
+    func finish() {
+        _ = shutdown(descriptor.number, Int32(SHUT_WR))
+    }
+
+    /// Whether something can be read, the end included, now or before the deadline.
+    func isReadable(withinMilliseconds timeout: Int32 = TestSocket.patienceMilliseconds) -> Bool {
+        var entry = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+        // Unsafe: one entry.
+        return unsafe poll(&entry, 1, timeout) > 0
+    }
+
+    /// The next datagram, or what the stream has; empty at its end.
+    func receive(atMost count: Int = 65536) throws -> [UInt8] {
+        guard isReadable() else { throw TestFailure("nothing came") }
+        var octets = [UInt8](repeating: 0, count: count)
+        // Unsafe: the kernel writes at most `count` octets.
+        let received = unsafe recv(descriptor.number, &octets, count, 0)
+        guard received >= 0 else { throw TestFailure("can't receive: error \(last_error())") }
+        return [UInt8](octets.prefix(received))
+    }
+
+    /// Whether the server closes the connection, in whatever manner.
+    func isClosedByServer() -> Bool {
+        while isReadable() {
+            guard let octets = try? receive() else { return true }
+            if octets.isEmpty { return true }
+        }
+        return false
+    }
+
+    // MARK: DNS
+
+    /// Sends a datagram and waits for the reply.
+    func ask(_ query: TestQuery) throws -> TestReply {
+        try send(try query.octets)
+        return try TestReply(try receive())
+    }
+
+    /// Sends queries over TCP, in one piece.
+    func sendFramed(_ queries: [TestQuery]) throws {
+        try send(try queries.flatMap { framed(try $0.octets) })
+    }
+
+    /// The next message over TCP.
+    func receiveFramed() throws -> TestReply {
+        let prefix = try receiveExactly(2)
+        return try TestReply(try receiveExactly(Int(prefix[0]) << 8 | Int(prefix[1])))
+    }
+
+    /// Asks over TCP.
+    func askFramed(_ query: TestQuery) throws -> TestReply {
+        try sendFramed([query])
+        return try receiveFramed()
+    }
+
+    private func receiveExactly(_ count: Int) throws -> [UInt8] {
+        var octets: [UInt8] = []
+        while octets.count < count {
+            let more = try receive(atMost: count - octets.count)
+            guard !more.isEmpty else { throw TestFailure("the connection ended after \(octets.count) octets") }
+            octets += more
+        }
+        return octets
+    }
+}
+
+/// A message behind its length (RFC 1035 §4.2.2).
+func framed(_ message: [UInt8]) -> [UInt8] {
+    [UInt8(message.count >> 8), UInt8(message.count & 0xFF)] + message
+}

@@ -1,0 +1,113 @@
+import Testing
+
+@testable import Engine
+
+/// A publication costs what changes: seen by what two snapshots share, not by the time it took.
+struct ZoneSharingTests {
+    private static func makeBuilder(names: Int) throws -> ZoneBuilder {
+        var builder = try ZoneBuilder(EngineConfiguration.test().zone, strategy: .roundRobin)
+        let changes = (0..<names).map { NameChange(name: "n\($0)", content: .records([.a(1)])) }
+        try builder.apply(ZoneUpdate(serial: 1, changes: changes))
+        return builder
+    }
+
+    /// How many nodes and shards of `new` are not those of `old`.
+    private func countDifferences(_ old: ZoneRoot, _ new: ZoneRoot) -> (branches: Int, twigs: Int, shards: Int) {
+        var differences = (branches: 0, twigs: 0, shards: 0)
+        for branch in 0..<32 where old.child(branch) !== new.child(branch) {
+            differences.branches += 1
+            for twig in 0..<32 where old.child(branch).child(twig) !== new.child(branch).child(twig) {
+                differences.twigs += 1
+                let (oldTwig, newTwig) = (old.child(branch).child(twig), new.child(branch).child(twig))
+                for shard in 0..<32 where oldTwig.child(shard) !== newTwig.child(shard) { differences.shards += 1 }
+            }
+        }
+        return differences
+    }
+
+    @Test func `one change among 100,000 names rebuilds one shard and the path to it`() throws {
+        var builder = try Self.makeBuilder(names: 100_000)
+        for change in [
+            NameChange(name: "n5", content: .records([.a(2)])), NameChange(name: "n77", content: .absent),
+            NameChange(name: "new", content: .records([.a(1)])), NameChange(name: "n99999", content: .failure),
+        ] {
+            let before = builder.snapshot.root
+            try builder.apply(ZoneUpdate(serial: 2, changes: [change]))
+            #expect(countDifferences(before, builder.snapshot.root) == (1, 1, 1))
+        }
+        // A name below a name touches its parent's shard too, and no more.
+        let before = builder.snapshot.root
+        try builder.apply(ZoneUpdate(serial: 3, changes: [NameChange(name: "x.n7", content: .records([.a(1)]))]))
+        let differences = countDifferences(before, builder.snapshot.root)
+        #expect(differences.shards <= 2 && differences.twigs <= 2 && differences.branches <= 2)
+    }
+
+    @Test func `no change rebuilds no shard`() throws {
+        var builder = try Self.makeBuilder(names: 1000)
+        let before = builder.snapshot.root
+        try builder.apply(ZoneUpdate(serial: 2, changes: []))
+        #expect(countDifferences(before, builder.snapshot.root) == (0, 0, 0))
+    }
+
+    @Test func `100,000 names are spread evenly`() throws {
+        let root = try Self.makeBuilder(names: 100_000).snapshot.root
+        var counts: [Int] = []
+        for branch in 0..<32 {
+            for twig in 0..<32 {
+                for shard in 0..<32 { counts.append(root.child(branch).child(twig).child(shard).view.names.count) }
+            }
+        }
+        #expect(counts.reduce(0, +) == 100_001)  // and "ns"
+        // Three names a shard on average; twenty by chance would be one shard in ten billion.
+        #expect(counts.max() ?? 0 < 20)
+    }
+
+    @Test func `old snapshots and what only they hold are freed`() throws {
+        var builder = try Self.makeBuilder(names: 100)
+        weak var snapshot: ZoneSnapshot?
+        weak var shard: ZoneShard?
+        weak var twig: ZoneTwig?
+        weak var root: ZoneRoot?
+        let wire: [UInt8] = [2] + "n1".utf8
+        let slot = ShardSlot(NameHash.hash(wire.rawSpan))
+        func look() {
+            snapshot = builder.snapshot
+            root = builder.snapshot.root
+            twig = builder.snapshot.root.child(slot.branch).child(slot.twig)
+            shard = twig?.child(slot.shard)
+        }
+        look()
+        #expect(snapshot != nil && shard != nil && twig != nil && root != nil)
+        try builder.apply(ZoneUpdate(serial: 2, changes: [NameChange(name: "n1", content: .absent)]))
+        #expect(snapshot == nil && shard == nil && twig == nil && root == nil)
+        look()
+        let kept = builder.snapshot
+        try builder.apply(ZoneUpdate(serial: 3, changes: [NameChange(name: "n1", content: .failure)]))
+        #expect(snapshot === kept && shard != nil && twig != nil && root === kept.root)
+    }
+
+    @Test func `of a thousand publications only the last is left`() throws {
+        struct Reference {
+            weak let snapshot: ZoneSnapshot?
+            weak let root: ZoneRoot?
+            weak let shard: ZoneShard?
+        }
+        var builder = try Self.makeBuilder(names: 1000)
+        var references: [Reference] = []
+        for round in 0..<1000 {
+            let name = "n\(round % 10)"
+            let content: NameContent = round % 3 == 0 ? .absent : .records([.a(round % 5 + 1), .srv([.ten(1)])])
+            let changes = [NameChange(name: name, content: content)]
+            try builder.apply(ZoneUpdate(serial: UInt32(round), changes: changes))
+            let root = builder.snapshot.root
+            let wire = [UInt8(name.utf8.count)] + name.utf8
+            let shard = root.shard(for: NameHash.hash(wire.rawSpan))
+            references.append(Reference(snapshot: builder.snapshot, root: root, shard: shard))
+        }
+        #expect(references.count { $0.snapshot != nil } == 1)
+        #expect(references.count { $0.root != nil } == 1)
+        // The last shard of each of the ten names.
+        #expect(Set(references.compactMap { $0.shard.map(ObjectIdentifier.init) }).count <= 10)
+        #expect(references.dropLast(10).allSatisfy { $0.shard == nil })
+    }
+}

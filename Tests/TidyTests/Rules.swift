@@ -1,0 +1,87 @@
+/// What a file of this project may do. One table for each kind of rule; an exception is a file with its reason.
+enum Rules {
+    /// What every file of a room may import: a room is a folder in `Sources`. Apple's and the Debian libraries by module.
+    static let imports: [String: Set<String>] = [
+        // The data plane: no HTTP, JSON, storage, Foundation or Swift concurrency.
+        "Engine": ["CEvent", "CLdns", "Synchronization"],
+        // The control plane: touches no socket that carries DNS.
+        "ControlPlane": [
+            "Crypto", "Engine", "HTTPTypes", "HeapModule", "Hummingbird", "HummingbirdCore", "Logging", "NIOCore",
+            "ServiceLifecycle", "Synchronization", "UnixSignals", "Yams",
+        ],
+        // Arguments and wiring only.
+        "kong-discovery": ["ArgumentParser", "ControlPlane", "Logging"],
+    ]
+
+    /// What single files may import besides, and why.
+    static let importExceptions: [String: [String: String]] = [
+        "Sources/ControlPlane/API/HTTP/HTTPService.swift": [
+            "NIOPosix": "the listening socket of the REST API",
+            "Glibc": "strerror: why an address can't be listened on",
+        ],
+        "Sources/ControlPlane/Registry/Registry.swift": ["NIOPosix": "the thread that the registry runs on"],
+        "Sources/ControlPlane/Registry/Moment.swift": ["FoundationEssentials": "the wall clock"],
+        "Sources/ControlPlane/Configuration/ConfigurationFile.swift": ["Foundation": "reads a file"],
+        "Sources/ControlPlane/Logging/LogOutput.swift": ["Foundation": "writes to standard error"],
+        "Sources/kong-discovery/StandardError.swift": ["Foundation": "writes to standard error"],
+        "Sources/kong-discovery/ConfigurationOptions.swift": ["Foundation": "reads the environment"],
+        "Sources/kong-discovery/Serve.swift": ["Glibc": "ignores SIGPIPE"],
+    ]
+
+    /// Words that a room must not use, and why.
+    static let forbiddenWords: [String: [String: String]] = [
+        "Engine": Dictionary(
+            uniqueKeysWithValues: ["async", "await", "actor", "Task", "AsyncStream", "MainActor"].map {
+                ($0, "a worker is one thread with one event loop: Swift concurrency has no place in it")
+            })
+    ]
+
+    /// Files in which memory may be handled unsafely, and what for. All others are safe Swift.
+    static let unsafeFiles: [String: String] = [
+        "Sources/Engine/InProcess.swift": "owns the reply's buffer",
+        "Sources/Engine/Answer/RotationCells.swift": "owns the cells: chunks that never move",
+        "Sources/Engine/Message/Octets.swift": "reads and writes octets through spans, each bounds-checked",
+        "Sources/Engine/Message/NameComparison.swift": "reads eight octets at once, bounds-checked",
+        "Sources/Engine/Network/Descriptor.swift": "reads an eventfd",
+        "Sources/Engine/Network/EventLoop.swift": "owns libevent's base and events",
+        "Sources/Engine/Network/IPAddress.swift": "inet_pton and inet_ntop",
+        "Sources/Engine/Network/ListeningSocket.swift": "the socket API's address forms",
+        "Sources/Engine/Network/TCPConnection.swift": "owns libevent's buffered stream",
+        "Sources/Engine/Network/TCPService.swift": "owns libevent's listener and the reply's buffer",
+        "Sources/Engine/Network/UDPBatch.swift": "owns the batch's buffers, filled by the kernel",
+        "Sources/Engine/Worker/Worker.swift": "made by one thread, run by another; no reference counted for a batch",
+        "Sources/Engine/Worker/WorkerThread.swift": "pthread_create takes a pointer",
+        "Sources/Engine/Zone/RecordPacker.swift": "owns ldns's record and buffer",
+        "Sources/Engine/Zone/ZoneMemory.swift": "owns a snapshot's memory; views of it count no reference",
+        "Sources/Engine/Zone/ZoneSnapshot.swift": "sendable, for nothing in it is written once it is made",
+        "Sources/ControlPlane/API/HTTP/EventLoopExecutor.swift": "an executor's unowned job",
+        "Sources/ControlPlane/API/HTTP/HTTPService.swift": "copies strerror's text",
+        "Sources/ControlPlane/Registry/RegistryCommitter.swift": "an executor's unowned reference",
+    ]
+
+    /// Words that make a file an unsafe one.
+    static func isUnsafe(_ word: Substring) -> Bool {
+        word == "unsafe" || word == "Unmanaged" || word == "unchecked" || word.hasPrefix("Unsafe")
+    }
+
+    /// Code that no file in `Sources` may hold, and what to do instead.
+    static let forbiddenCode: [String: String] = [
+        "try!": "throw, or handle the error",
+        "as!": "use `as?`",
+        "fatalError(": "throw, or make the state impossible",
+        "Task.sleep": "wait for the thing itself",
+    ]
+
+    /// Text that no file may hold, comments included.
+    static let forbiddenText: [String: String] = [
+        "TODO": "do it, or write an issue",
+        "FIXME": "fix it, or write an issue",
+        "\t": "indent with four spaces",
+    ]
+
+    /// Lines that a file may have: beyond, it has more than one subject.
+    static let maximumLines = 500
+
+    /// Columns that a line may have.
+    static let maximumColumns = 120
+}

@@ -1,0 +1,116 @@
+import Testing
+
+/// The house rules as tests, so that they can't rot. The rules themselves are in Rules.swift.
+struct TidyTests {
+    /// Read once for all tests.
+    private static let sources = Result { try SourceFile.all(in: ["Sources"]) }
+
+    private func report(besides folders: [String] = [], _ complaints: (SourceFile) -> [String]) throws {
+        let files = try Self.sources.get() + SourceFile.all(in: folders)
+        #expect(files.count > 1, "no source files found")
+        for complaint in files.flatMap(complaints) { Issue.record("\(complaint)") }
+    }
+
+    @Test func `a file imports only what its room may`() throws {
+        try report(Complaints.aboutImports)
+    }
+
+    @Test func `a room uses no words that don't belong there`() throws {
+        try report(Complaints.aboutWords)
+    }
+
+    @Test func `unsafe code is only in the files named for it`() throws {
+        try report(Complaints.aboutUnsafety)
+    }
+
+    @Test func `nothing traps or waits by the clock`() throws {
+        try report(Complaints.aboutCode)
+    }
+
+    @Test func `files and lines are short, and nothing is left to do`() throws {
+        try report(besides: ["Fuzz"], Complaints.aboutForm)
+    }
+
+    @Test func `every exception names a file that is there`() throws {
+        let files = try Self.sources.get()
+        let paths = Set(files.map(\.path))
+        for path in Rules.unsafeFiles.keys where !paths.contains(path) {
+            Issue.record("\(path): named in Rules.unsafeFiles, but not there")
+        }
+        for (path, exceptions) in Rules.importExceptions {
+            let file = files.first { $0.path == path }
+            let imported = Set(file?.code.compactMap(\.importedModule) ?? [])
+            for module in exceptions.keys where !imported.contains(module) {
+                Issue.record("\(path): does not import \(module) any longer: take it off Rules.importExceptions")
+            }
+        }
+    }
+}
+
+/// The rules find what they are for.
+struct RuleTests {
+    private let engineFile = "Sources/Engine/Network/Thing.swift"
+
+    private func file(_ path: String, _ text: String) -> SourceFile { SourceFile(path: path, text: text) }
+
+    @Test(arguments: [
+        "import Foundation", "public import NIOCore", "@preconcurrency import Dispatch",
+        "internal import struct Foundation.URL",
+        "@_spi(Testing) import Logging", "  import Hummingbird",
+    ])
+    func `an import that a room may not have is found`(_ line: String) {
+        #expect(Complaints.aboutImports(file(engineFile, "import CLdns\n\(line)\n")).count == 1)
+        let complaint = Complaints.aboutImports(file(engineFile, "\nimport Foundation"))
+        #expect(complaint == ["\(engineFile):2: imports Foundation, which Engine may not"])
+        #expect(Complaints.aboutImports(file("Sources/Other/Thing.swift", line)).count == 1)
+        #expect(
+            Complaints.aboutImports(file("Sources/ControlPlane/Thing.swift", "import CLdns\nimport CEvent")).count == 2)
+    }
+
+    @Test func `an exception holds for its file and module alone`() {
+        let path = "Sources/ControlPlane/Registry/Moment.swift"
+        #expect(Complaints.aboutImports(file(path, "import FoundationEssentials")).isEmpty)
+        #expect(Complaints.aboutImports(file(path, "import Foundation")).count == 1)
+        #expect(Complaints.aboutImports(file(path + "x.swift", "import FoundationEssentials")).count == 1)
+    }
+
+    @Test func `concurrency in the engine is found, in the control plane it is welcome`() {
+        let text = "func f() async {\n    await g()\n    Task { }\n}\nactor A {}"
+        #expect(Complaints.aboutWords(file(engineFile, text)).count == 4)
+        #expect(Complaints.aboutWords(file("Sources/ControlPlane/Thing.swift", text)).isEmpty)
+        #expect(Complaints.aboutWords(file(engineFile, "// await\nlet tasks = asyncs(\"await\")")).isEmpty)
+    }
+
+    @Test(arguments: [
+        "let x = unsafe y", "var p: UnsafeMutablePointer<Int>", "Unmanaged.passRetained(x)",
+        "class A: @unchecked Sendable {}",
+        "nonisolated(unsafe) var x = 1", "unowned(unsafe) let x: A", "p.map { UnsafeRawPointer($0) }",
+    ])
+    func `unsafe code is found`(_ line: String) {
+        #expect(Complaints.aboutUnsafety(file(engineFile, "\n" + line)).count == 1)
+        #expect(Complaints.aboutUnsafety(file("Sources/Engine/InProcess.swift", line)).isEmpty)
+        #expect(Complaints.aboutUnsafety(file("Sources/Engine/InProcess.swift", "let x = 1")).count == 1)
+        #expect(Complaints.aboutUnsafety(file(engineFile, "// unsafe\nlet isUnsafe = \"unsafe\"")).isEmpty)
+    }
+
+    @Test(arguments: ["try! f()", "x as! Int", "fatalError()", "try await Task.sleep(for: .seconds(1))"])
+    func `code that is not wanted is found, but not in comments and strings`(_ line: String) {
+        #expect(Complaints.aboutCode(file(engineFile, line)).count == 1)
+        #expect(Complaints.aboutCode(file(engineFile, "f(\"x\") + \(line)")).count == 1)
+        let hidden =
+            "// \(line)\n/* \(line)\n/* */ \(line) */\nlet s = \"\(line) \\\" \(line)\"\nlet t = \"\"\"\n\(line)\n\"\"\""
+        #expect(Complaints.aboutCode(file(engineFile, hidden)).isEmpty)
+        #expect(Complaints.aboutCode(file(engineFile, "let u = #\"\\\"#; \(line)")).count == 1)
+    }
+
+    @Test func `long lines, long files, tabs and leftovers are found`() {
+        func count(_ text: String) -> Int { Complaints.aboutForm(file(engineFile, text)).count }
+        #expect(count(String(repeating: "§", count: 120)) == 0)
+        #expect(count(String(repeating: "§", count: 121)) == 1)
+        #expect(count(String(repeating: "\n", count: 500)) == 0)
+        #expect(count(String(repeating: "\n", count: 501)) == 1)
+        #expect(count("\tlet x = 1") == 1)
+        #expect(count("// TO" + "DO: this") == 1)
+        #expect(count("// FIX" + "ME") == 1)
+    }
+}
