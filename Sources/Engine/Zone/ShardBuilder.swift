@@ -6,6 +6,9 @@ struct ShardBuilder {
     private var weights: [UInt32] = []
     private var octets: [UInt8] = []
 
+    /// Starts with nothing.
+    init() {}
+
     /// Starts from what `shard` holds, without the names in `left`.
     init(_ shard: ShardView, without left: [[UInt8]]) {
         octets.reserveCapacity(shard.octets.byteCount + 1024)

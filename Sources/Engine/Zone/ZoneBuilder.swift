@@ -89,7 +89,7 @@ struct ZoneBuilder {
         if let authority, authority.serial == serial { return authority }
         let soa = try packer.packStartOfAuthority(
             ttl: configuration.ttl, serial: serial, minimum: configuration.negativeTTL)
-        var apex = ShardBuilder(ZoneShard.empty.view, without: [])
+        var apex = ShardBuilder()
         apex.add(
             [], hash: 0, kind: .records,
             rrsets: [
