@@ -133,6 +133,14 @@ struct EDNSTests {
         #expect(read(octets) == .present(LdnsEDNS(payload: 1232, version: 0, dnssecOK: false)))
     }
 
+    @Test func `an OPT record behind a TSIG record is read, though ldns stops before it`() throws {
+        let signature: [UInt8] = [0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 0]
+        let opt: [UInt8] = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]
+        let octets = try TestQuery("web.service.kong").octets(replacing: [11: 2], appending: signature + opt)
+        #expect(LdnsMessage(octets)?.edns == nil)
+        #expect(read(octets) == .present(LdnsEDNS(payload: 1232, version: 0, dnssecOK: false)))
+    }
+
     /// A query with up to ten records behind it, most of them as they should be.
     private func randomQuery(using random: inout SeededRandom) throws -> [UInt8] {
         var octets = try TestQuery(["web.service.kong", "a.b", "."].randomElement(using: &random) ?? ".").octets
