@@ -97,33 +97,37 @@ struct Responder: ~Copyable {
             return true
         }
         frame.questionEnd = question.end
-        guard header.opcode == 0 else {
-            writeError(ResponseCode.notImplemented, frame, query, into: &reply)
-            return true
-        }
-        // Zone transfers are not offered. Before the rest is looked at: IXFR has a record in AUTHORITY (RFC 1995 §3).
-        guard question.type != .axfr, question.type != .ixfr else {
-            writeError(ResponseCode.refused, frame, query, into: &reply)
-            return true
-        }
-        guard header.answerCount == 0, header.authorityCount == 0, question.type != .opt else {
-            writeError(ResponseCode.formatError, frame, query, into: &reply)
-            return true
-        }
-        switch EDNS.read(query, recordCount: Int(header.additionalCount), from: question.end) {
-        case .none: break
-        case .malformed:
-            writeError(ResponseCode.formatError, frame, query, into: &reply)
-            return true
-        case .present(let edns):
+        // Read first of all, for every reply to a query with OPT has one (RFC 6891 §6.1.1), errors included.
+        let hasOtherRecords = header.answerCount > 0 || header.authorityCount > 0
+        let records =
+            hasOtherRecords
+            ? .malformed : EDNS.read(query, recordCount: Int(header.additionalCount), from: question.end)
+        if case .present(let edns) = records {
             frame.edns = edns
             if transport == .udp {
                 frame.limit = min(max(Int(edns.payload), Self.minimumPayload), udpPayload)
             }
-            guard edns.version == EDNS.version else {
-                writeError(ResponseCode.badVersion, frame, query, into: &reply)
-                return true
-            }
+        }
+        guard header.opcode == 0 else {
+            writeError(ResponseCode.notImplemented, frame, query, into: &reply)
+            return true
+        }
+        // Zone transfers are not offered. Before the rest is judged: IXFR has a record in AUTHORITY (RFC 1995 §3).
+        guard question.type != .axfr, question.type != .ixfr else {
+            writeError(ResponseCode.refused, frame, query, into: &reply)
+            return true
+        }
+        if case .malformed = records {
+            writeError(ResponseCode.formatError, frame, query, into: &reply)
+            return true
+        }
+        guard question.type != .opt else {
+            writeError(ResponseCode.formatError, frame, query, into: &reply)
+            return true
+        }
+        if let edns = frame.edns, edns.version != EDNS.version {
+            writeError(ResponseCode.badVersion, frame, query, into: &reply)
+            return true
         }
         switch question.recordClass {
         case RecordClass.internet:

@@ -128,12 +128,6 @@ final class TCPConnection {
         proceed()
     }
 
-    /// Takes no more queries than those received, and closes when they are answered.
-    func drain() {
-        session.endInput()
-        proceed()
-    }
-
     private func end() {
         service.close(self)
     }

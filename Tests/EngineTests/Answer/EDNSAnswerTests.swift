@@ -36,6 +36,18 @@ struct EDNSAnswerTests {
         }
     }
 
+    @Test func `an error too has an OPT record when the query has one`() throws {
+        var notify = query.offering(payload: 1232)
+        notify.opcode = 4
+        let transfer = TestQuery("service.kong", .axfr).offering(payload: 1232)
+        let pseudo = TestQuery("service.kong", .opt).offering(payload: 1232)
+        for (asked, code) in [(notify, 4), (transfer, 5), (pseudo, 1)] {
+            let reply = try makeServer().ask(asked)
+            #expect(reply.responseCode == code)
+            #expect(reply.edns == LdnsEDNS(payload: 1232, version: 0, dnssecOK: false))
+        }
+    }
+
     @Test func `another version is BADVERS, with our version and no records`() throws {
         for version: UInt8 in [1, 2, 255] {
             let reply = try makeServer().ask(query.offering(payload: 1232, version: version, dnssecOK: true))
