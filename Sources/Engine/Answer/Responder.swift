@@ -107,6 +107,11 @@ struct Responder: ~Copyable {
             if transport == .udp {
                 frame.limit = min(max(Int(edns.payload), Self.minimumPayload), udpPayload)
             }
+            // RFC 6891 §6.1.3: what another version means nobody here can tell, whatever else is asked.
+            guard edns.version == EDNS.version else {
+                writeError(ResponseCode.badVersion, frame, query, into: &reply)
+                return true
+            }
         }
         guard header.opcode == 0 else {
             writeError(ResponseCode.notImplemented, frame, query, into: &reply)
@@ -123,10 +128,6 @@ struct Responder: ~Copyable {
         }
         guard question.type != .opt else {
             writeError(ResponseCode.formatError, frame, query, into: &reply)
-            return true
-        }
-        if let edns = frame.edns, edns.version != EDNS.version {
-            writeError(ResponseCode.badVersion, frame, query, into: &reply)
             return true
         }
         switch question.recordClass {

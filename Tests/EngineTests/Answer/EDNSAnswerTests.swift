@@ -48,6 +48,14 @@ struct EDNSAnswerTests {
         }
     }
 
+    @Test func `another version is BADVERS whatever else is asked`() throws {
+        var notify = query.offering(payload: 1232, version: 1)
+        notify.opcode = 4
+        for asked in [notify, TestQuery("service.kong", .axfr).offering(payload: 1232, version: 1)] {
+            #expect(try makeServer().ask(asked).responseCode == 16)
+        }
+    }
+
     @Test func `another version is BADVERS, with our version and no records`() throws {
         for version: UInt8 in [1, 2, 255] {
             let reply = try makeServer().ask(query.offering(payload: 1232, version: version, dnssecOK: true))
