@@ -47,6 +47,9 @@ struct Responder: ~Copyable {
         cells.grow(to: snapshot.cellCount)
     }
 
+    /// What an OPT record of ours says of the UDP payload.
+    private var offeredPayload: UInt16 { UInt16(truncatingIfNeeded: udpPayload) }
+
     /// The generation that is answered from.
     var generation: UInt64 { snapshot.generation }
 
@@ -135,7 +138,7 @@ struct Responder: ~Copyable {
             answer(question, parsed, frame, query, transport, into: &reply)
         case RecordClass.chaos:
             if let record = chaos.record(for: question, in: query) {
-                write(oneRecord: record.span, flags: HeaderFlags.authoritative, frame, query, into: &reply)
+                write(oneRecord: record.span, frame, query, into: &reply)
             } else {
                 writeError(ResponseCode.refused, frame, query, into: &reply)
             }
@@ -188,7 +191,7 @@ struct Responder: ~Copyable {
         }
         if question.type == .any, entry.rrsetCount > 0 {
             // RFC 8482 §4.2: a HINFO record instead of everything.
-            write(oneRecord: any.span, flags: HeaderFlags.authoritative, frame, query, into: &reply)
+            write(oneRecord: any.span, frame, query, into: &reply)
             return
         }
         writeNegative(ResponseCode.noError, position, frame, query, into: &reply)
@@ -247,7 +250,7 @@ struct Responder: ~Copyable {
                     | HeaderFlags.truncated)
         }
         reply.end(
-            frame, additionalCount: additionalCount, payload: UInt16(truncatingIfNeeded: udpPayload),
+            frame, additionalCount: additionalCount, payload: offeredPayload,
             code: ResponseCode.noError)
     }
 
@@ -267,7 +270,7 @@ struct Responder: ~Copyable {
             return
         }
         if type == .any {
-            write(oneRecord: any.span, flags: HeaderFlags.authoritative, frame, query, into: &reply)
+            write(oneRecord: any.span, frame, query, into: &reply)
             return
         }
         guard type == address.recordType else {
@@ -289,21 +292,21 @@ struct Responder: ~Copyable {
             reply.append(bigEndian: UInt32(truncatingIfNeeded: low))
         }
         reply.end(
-            frame, additionalCount: 0, payload: UInt16(truncatingIfNeeded: udpPayload),
+            frame, additionalCount: 0, payload: offeredPayload,
             code: ResponseCode.noError)
     }
 
     /// Answers with one packed record.
     private func write(
-        oneRecord record: RawSpan, flags: UInt16, _ frame: ReplyFrame, _ query: RawSpan,
+        oneRecord record: RawSpan, _ frame: ReplyFrame, _ query: RawSpan,
         into reply: inout OutputRawSpan
     ) {
         counters.answered.count()
-        reply.begin(frame, query: query, flags: flags, code: ResponseCode.noError)
+        reply.begin(frame, query: query, flags: HeaderFlags.authoritative, code: ResponseCode.noError)
         reply.append(octets: record)
         reply.replace(at: HeaderOffset.answerCount, bigEndian: 1)
         reply.end(
-            frame, additionalCount: 0, payload: UInt16(truncatingIfNeeded: udpPayload),
+            frame, additionalCount: 0, payload: offeredPayload,
             code: ResponseCode.noError)
     }
 
@@ -329,7 +332,7 @@ struct Responder: ~Copyable {
         reply.replace(at: owner &+ NegativeSOA.mailbox, bigEndian: zone)
         reply.replace(at: HeaderOffset.authorityCount, bigEndian: 1)
         reply.end(
-            frame, additionalCount: 0, payload: UInt16(truncatingIfNeeded: udpPayload), code: code)
+            frame, additionalCount: 0, payload: offeredPayload, code: code)
     }
 
     /// A reply without records.
@@ -345,6 +348,6 @@ struct Responder: ~Copyable {
         }
         reply.begin(frame, query: query, flags: 0, code: code)
         reply.end(
-            frame, additionalCount: 0, payload: UInt16(truncatingIfNeeded: udpPayload), code: code)
+            frame, additionalCount: 0, payload: offeredPayload, code: code)
     }
 }

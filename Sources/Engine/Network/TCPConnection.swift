@@ -37,7 +37,7 @@ final class TCPConnection {
         // Unsafe: the callbacks get this object unretained; the service holds it until close(), which frees the stream
         // and so ends the callbacks.
         unsafe bufferevent_setcb(
-            stream, onRead, onWritten, onEnd, Unmanaged.passUnretained(self).toOpaque())
+            stream, onReady, onReady, onEnd, Unmanaged.passUnretained(self).toOpaque())
         // One message of any length, and not much more.
         unsafe bufferevent_setwatermark(
             stream, Int16(EV_READ), 0, TCPFraming.prefixBytes + Responder.maximumMessage + 4096)
@@ -63,7 +63,7 @@ final class TCPConnection {
         if case .message = nextStep { true } else { false }
     }
 
-    /// Answers what has arrived.
+    /// Answers what has arrived, as far as earlier replies leave room.
     fileprivate func proceed() {
         session.beginTurn()
         while !isClosed {
@@ -114,11 +114,6 @@ final class TCPConnection {
         return written ?? true
     }
 
-    /// The replies have been sent: take more queries.
-    fileprivate func written() {
-        proceed()
-    }
-
     /// The client has closed its side, or the connection broke.
     fileprivate func ended(_ what: Int16) {
         guard Int32(what) & BEV_EVENT_EOF != 0, Int32(what) & BEV_EVENT_READING != 0 else {
@@ -142,14 +137,10 @@ final class TCPConnection {
 
 // Unsafe in the callbacks: the object is there, see init; it is retained, for handling may end it.
 
-@c private func onRead(_ stream: OpaquePointer?, _ context: UnsafeMutableRawPointer?) {
+/// Octets have come, or all replies have been sent: either way there may be a query to take.
+@c private func onReady(_ stream: OpaquePointer?, _ context: UnsafeMutableRawPointer?) {
     guard let context = unsafe context else { return }
     unsafe Unmanaged<TCPConnection>.fromOpaque(context).takeUnretainedValue().proceed()
-}
-
-@c private func onWritten(_ stream: OpaquePointer?, _ context: UnsafeMutableRawPointer?) {
-    guard let context = unsafe context else { return }
-    unsafe Unmanaged<TCPConnection>.fromOpaque(context).takeUnretainedValue().written()
 }
 
 @c private func onEnd(_ stream: OpaquePointer?, _ what: Int16, _ context: UnsafeMutableRawPointer?) {
