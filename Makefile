@@ -3,7 +3,7 @@
 SWIFT ?= swift
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-BUILD_PACKAGES := libldns-dev libevent-dev
+BUILD_PACKAGES := libldns-dev libevent-dev libsqlite3-dev
 TEST_PACKAGES := knot-dnsutils
 BENCH_PACKAGES := python3 gcc libc6-dev
 

@@ -17,75 +17,92 @@ public func serve(_ loaded: LoadedConfiguration, logger: Logger) async throws {
     let configuration = loaded.configuration
     let startedAt = ContinuousClock.now
     let engine = try makeEngine(configuration)
+    do {
+        try await run(loaded, engine, startedAt: startedAt, logger)
+    } catch {
+        engine.stop()
+        throw error
+    }
+    logger.info("stopped")
+}
+
+private func run(
+    _ loaded: LoadedConfiguration, _ engine: Engine, startedAt: ContinuousClock.Instant, _ logger: Logger
+) async throws {
+    let configuration = loaded.configuration
     let registry = Registry(
-        store: MemoryStore(),
+        store: try makeStore(configuration, logger),
         publisher: ZonePublisher(sink: engine, policy: RecordPolicy(configuration.dns)),
         cleanupInterval: configuration.heartbeat.cleanupInterval,
         logger: logger
     )
     let state = ServerState(version: Version.current, startedAt: startedAt) { engine.statistics() }
-    let startError = Mutex<StartError?>(nil)
-    let group: ServiceGroup
-    do {
-        try await registry.load()
-        let handler = APIHandler(
-            registry: registry,
-            decoder: RegistrationDecoder(defaults: InstanceDefaults(configuration)),
-            state: state,
-            time: .system
-        )
-        let http = try HTTPService(
-            address: configuration.server.listen.address,
-            port: configuration.server.listen.port,
-            responder: HTTPResponder(handler: handler, date: HTTPDate()),
-            logger: logger
-        ) { port in
-            do throws(EngineError) {
-                try engine.start()
-            } catch {
-                startError.withLock { $0 = StartError("dns: \(error)") }
-                return false
-            }
-            state.isReady = true
-            logListeners(engine, configuration, port: port, logger)
-            return true
+    let handler = APIHandler(
+        registry: registry,
+        decoder: RegistrationDecoder(defaults: InstanceDefaults(configuration)),
+        state: state,
+        time: .system
+    )
+    let (listening, listens) = AsyncStream.makeStream(of: Never.self)
+    let http = try HTTPService(
+        address: configuration.server.listen.address,
+        port: configuration.server.listen.port,
+        responder: HTTPResponder(handler: handler, date: HTTPDate()),
+        logger: logger
+    ) { port in
+        var address = configuration.server.listen
+        address.port = UInt16(clamping: port)
+        logger.info("REST API listens", metadata: ["address": "\(address)"])
+        if configuration.storage.type == .memory {
+            logger.warning("storage.type is memory: all instances are forgotten when the server stops")
         }
-        // Stopped in reverse: first no more requests, then no more changes, DNS last.
-        group = ServiceGroup(
-            configuration: .init(
-                services: [
-                    EngineService(engine: engine),
-                    RegistryService(registry: registry),
-                    ReloadService(loaded: loaded, logger: logger),
-                    http,
-                ],
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: logger.quiet
-            )
+        listens.finish()
+    }
+    // Stopped in reverse: first no more requests, then no more changes, DNS last.
+    let group = ServiceGroup(
+        configuration: .init(
+            services: [
+                EngineService(engine: engine),
+                RegistryService(registry: registry, listening: listening) { () throws(StartError) in
+                    try startDNS(engine, configuration, logger)
+                    state.isReady = true
+                    logger.info("ready")
+                },
+                ReloadService(loaded: loaded, logger: logger),
+                http,
+            ],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger.quiet
         )
-    } catch {
-        engine.stop()
-        throw error
-    }
-    do {
-        try await group.run()
-    } catch {
-        throw startError.withLock { $0 } ?? error
-    }
-    if let error = startError.withLock({ $0 }) { throw error }
-    logger.info("stopped")
+    )
+    try await group.run()
 }
 
-private func logListeners(_ engine: Engine, _ configuration: Configuration, port: Int, _ logger: Logger) {
-    if configuration.storage.type == .memory {
-        logger.warning("storage.type is memory: all instances are forgotten when the server stops")
+private func startDNS(_ engine: Engine, _ configuration: Configuration, _ logger: Logger) throws(StartError) {
+    do throws(EngineError) {
+        try engine.start()
+    } catch {
+        throw StartError("dns: \(error)")
     }
     for address in engine.localAddresses {
         logger.info("DNS listens", metadata: ["address": "\(address)", "domain": "\(configuration.dns.domain)"])
     }
-    var address = configuration.server.listen
-    address.port = UInt16(clamping: port)
-    logger.info("REST API listens", metadata: ["address": "\(address)"])
+}
+
+private func makeStore(_ configuration: Configuration, _ logger: Logger) throws(StartError) -> any Store {
+    let storage = configuration.storage
+    do throws(StoreUnavailable) {
+        switch storage.type {
+        case .memory:
+            return MemoryStore()
+        case .sqlite:
+            return try SQLiteStore(path: storage.sqlite.path, logger: logger)
+        case .etcd:
+            return MemoryStore()
+        }
+    } catch {
+        throw StartError("storage.\(storage.type): \(error.reason)")
+    }
 }
 
 private func makeEngine(_ configuration: Configuration) throws -> Engine {

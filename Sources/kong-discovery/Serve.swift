@@ -19,6 +19,8 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         // A client or a log reader that went away is an error of one write, not the end of the server.
         signal(SIGPIPE, SIG_IGN)
+        // So is a file that may not grow any more.
+        signal(SIGXFSZ, SIG_IGN)
         // Until the server takes these signals over there is nothing to finish and nothing to reload.
         signal(SIGHUP, SIG_IGN)
         signal(SIGTERM) { _ in _exit(0) }

@@ -131,7 +131,7 @@ extension ServerTests {
                 try failingStart(["dns.strategy": "fair", "dns.tls": "x"]).map { $0.prefix { $0 != ":" } }
                     == ["KONG_DISCOVERY_DNS_STRATEGY", "KONG_DISCOVERY_DNS_TLS"]
             )
-            let storage = try failingStart(["storage.type": "etcd"])
+            let storage = try failingStart(["storage.type": "file"])
             #expect(storage.count == 1 && storage.first?.contains("storage.type") == true)
         }
     }

@@ -22,6 +22,12 @@ enum Rules {
         "Sources/ControlPlane/Registry/Registry.swift": ["NIOPosix": "the thread that the registry runs on"],
         "Sources/ControlPlane/Registry/Moment.swift": ["FoundationEssentials": "the wall clock"],
         "Sources/ControlPlane/Configuration/ConfigurationFile.swift": ["Foundation": "reads a file"],
+        "Sources/ControlPlane/Store/SQLite/InstanceDatabase.swift": [
+            "GRDB": "the database", "Foundation": "makes its folder",
+        ],
+        "Sources/ControlPlane/Store/SQLite/InstanceRow.swift": ["GRDB": "rows and statements"],
+        "Sources/ControlPlane/Store/SQLite/InstanceSchema.swift": ["GRDB": "migrations"],
+        "Sources/ControlPlane/Store/SQLite/FileLock.swift": ["Foundation": "opens a file", "Glibc": "flock"],
         "Sources/ControlPlane/Logging/LogOutput.swift": ["Foundation": "writes to standard error"],
         "Sources/kong-discovery/StandardError.swift": ["Foundation": "writes to standard error"],
         "Sources/kong-discovery/ConfigurationOptions.swift": ["Foundation": "reads the environment"],

@@ -115,7 +115,7 @@ extension APIHandler {
         case let error as RegistryError:
             .unavailable(error)
         default:
-            .unavailable(.storeUnavailable)
+            .unavailable(.storeUnavailable(StoreUnavailable(reason: "\(error)")))
         }
     }
 }

@@ -40,6 +40,7 @@ extension APIHandler {
             writer.string(summary.storeState.isHealthy ? "pass" : "fail")
             writer.member("lag_seconds")
             writer.decimal(summary.storeState.lagSeconds)
+            writer.storeDetails(summary.storeState)
             writer.endObject()
             writer.member("instances")
             writer.beginObject()
@@ -83,11 +84,27 @@ extension APIHandler {
 
     /// `GET /ready`
     func ready() -> APIResponse {
+        let storage = registry.storeState
         guard state.isReady else {
+            let reason = storage.problem.map { "; storage: \($0)" } ?? ""
             return .problem(
-                .serviceUnavailable, "DNS does not answer yet", fields: [HTTPField(name: .retryAfter, value: "1")])
+                .serviceUnavailable, "DNS does not answer yet" + reason,
+                fields: [HTTPField(name: .retryAfter, value: "1")]
+            )
         }
-        return .json { $0.statusObject("ready") }
+        return .json { writer in
+            writer.beginObject()
+            writer.member("status")
+            writer.string("ready")
+            writer.member("storage")
+            writer.beginObject()
+            writer.member("health")
+            writer.string(storage.isHealthy ? "pass" : "fail")
+            writer.member("lag_seconds")
+            writer.decimal(storage.lagSeconds)
+            writer.endObject()
+            writer.endObject()
+        }
     }
 }
 
@@ -118,5 +135,20 @@ extension JSONWriter {
             integer(value)
         }
         endObject()
+    }
+
+    /// What a store tells of itself, as members of the object that is being written.
+    fileprivate mutating func storeDetails(_ state: StoreState) {
+        if let problem = state.problem {
+            member("problem")
+            string(problem)
+        }
+        for detail in state.details {
+            member(detail.name)
+            switch detail.value {
+            case .number(let number): integer(number)
+            case .text(let text): string(text)
+            }
+        }
     }
 }

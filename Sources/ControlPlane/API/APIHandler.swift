@@ -52,7 +52,9 @@ struct APIHandler: Sendable {
     ///
     /// - Parameter body: the whole body; empty when it does not matter.
     func respond(to request: Resolved, body: ByteBuffer) async -> APIResponse {
-        switch (request.route, request.method) {
+        // What is not loaded yet must not be said to be unknown, or be registered a second time.
+        if request.route.needsRegistry, !registry.isLoaded { return .unavailable(.loading) }
+        return switch (request.route, request.method) {
         case (.services, .post): await register(body)
         case (.services, _): list(request.target)
         case (.service, .post): await batch(body)

@@ -82,7 +82,8 @@ struct APIResponse: Sendable {
         let detail =
             switch error {
             case .overloaded: "too many changes are waiting"
-            case .storeUnavailable: "the storage can't keep changes now"
+            case .storeUnavailable(let error): "the storage can't keep changes now: \(error.reason)"
+            case .loading: "the registry is not loaded yet"
             case .stopping: "the server is about to stop"
             }
         return problem(.serviceUnavailable, detail, fields: [HTTPField(name: .retryAfter, value: "1")])

@@ -15,14 +15,20 @@ enum InstanceFields {
     /// `id`: 1–128 of `A-Za-z0-9._-`, not `.` or `..`, which would be something else in a URL.
     static func id(_ value: JSONValue, _ errors: inout [FieldError]) -> String? {
         guard let text = string(value, "id", &errors) else { return nil }
-        let isAllowed = text.utf8.allSatisfy { byte in
-            isAlphanumeric(byte) || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
-        }
-        guard isAllowed, (1...128).contains(text.utf8.count) else {
+        guard text != ".", text != ".." else { return fail("id", "must not be '.' or '..'", &errors) }
+        guard isID(text) else {
             return fail("id", "must be 1 to 128 of the characters A-Z, a-z, 0-9, '.', '_' and '-'", &errors)
         }
-        guard text != ".", text != ".." else { return fail("id", "must not be '.' or '..'", &errors) }
         return text
+    }
+
+    /// Whether `text` can be the id of an instance.
+    static func isID(_ text: String) -> Bool {
+        (1...128).contains(text.utf8.count) && text != "." && text != ".."
+            && text.utf8.allSatisfy { byte in
+                isAlphanumeric(byte) || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_")
+                    || byte == UInt8(ascii: "-")
+            }
     }
 
     /// `name`: a DNS label.

@@ -16,16 +16,9 @@ extension JSONWriter {
         member("protocol")
         string(instance.transport.rawValue)
         member("tags")
-        beginArray()
-        for tag in instance.tags { string(tag) }
-        endArray()
+        tags(instance.tags)
         member("metadata")
-        beginObject()
-        for entry in instance.metadata {
-            member(any: entry.key)
-            string(entry.value)
-        }
-        endObject()
+        metadata(instance.metadata)
         member("weight")
         integer(instance.weight)
         member("priority")
@@ -42,6 +35,23 @@ extension JSONWriter {
         time(registered.lease.lastHeartbeat)
         member("expires_at")
         time(registered.lease.expiresAt)
+        endObject()
+    }
+
+    /// Tags as an array.
+    mutating func tags(_ tags: [String]) {
+        beginArray()
+        for tag in tags { string(tag) }
+        endArray()
+    }
+
+    /// Metadata as an object.
+    mutating func metadata(_ metadata: [MetadataEntry]) {
+        beginObject()
+        for entry in metadata {
+            member(any: entry.key)
+            string(entry.value)
+        }
         endObject()
     }
 

@@ -65,4 +65,12 @@ enum Route: Sendable, Equatable {
         case .service, .heartbeat, .heartbeats, .names, .status, .health: false
         }
     }
+
+    /// Whether its answer is made of what is registered.
+    var needsRegistry: Bool {
+        switch self {
+        case .services, .service, .heartbeat, .heartbeats, .names: true
+        case .status, .health, .alive, .ready, .description: false
+        }
+    }
 }

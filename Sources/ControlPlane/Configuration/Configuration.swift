@@ -61,14 +61,11 @@ extension Configuration {
     /// `storage`: where instances are kept.
     public struct Storage: Sendable, Equatable {
         /// The store in use.
-        public var type = defaultType
+        public var type = StorageType.sqlite
         /// Settings of the SQLite store.
         public var sqlite = SQLite()
         /// Settings of the etcd store.
         public var etcd = Etcd()
-
-        /// The store in use when none is configured: memory for as long as the SQLite store is not available.
-        public static let defaultType = StorageType.memory
 
         /// All defaults.
         public init() {}

@@ -67,14 +67,13 @@ public enum ConfigurationSchema {
             \.storage.type,
             .choice,
             "where instances are kept",
-            available: .only([.memory])
+            available: .only([.sqlite, .memory])
         ),
         ConfigurationKey(
             "storage.sqlite.path",
             \.storage.sqlite.path,
             .path(1...4096),
-            "the database",
-            available: .defaultOnly
+            "the database"
         ),
         ConfigurationKey(
             "storage.etcd.endpoints",

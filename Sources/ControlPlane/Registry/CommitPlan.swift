@@ -6,7 +6,8 @@ struct CommitPlan {
     private enum Step {
         case register(change: Int, isNew: Bool)
         case patch(change: Int)
-        case deregister
+        /// `change` is `nil` for an instance that somebody else took out meanwhile.
+        case deregister(change: Int?)
         case unknownInstance
     }
 
@@ -18,14 +19,17 @@ struct CommitPlan {
     /// The last change of each id.
     private var lastChange: [String: Int] = [:]
     private var nextSequence: UInt64
+    private let isRepeated: Bool
 
     /// An empty plan.
     ///
     /// - Parameters:
     ///   - nextSequence: the number for the first new instance.
     ///   - capacity: how many commands are going to be added.
-    init(nextSequence: UInt64, capacity: Int = 1) {
+    ///   - isRepeated: whether the commands were planned before, and met with a ``StoreResult/conflict``.
+    init(nextSequence: UInt64, capacity: Int = 1, isRepeated: Bool = false) {
         self.nextSequence = nextSequence
+        self.isRepeated = isRepeated
         changes.reserveCapacity(capacity)
         steps.reserveCapacity(capacity)
         lastChange.reserveCapacity(capacity)
@@ -57,29 +61,44 @@ struct CommitPlan {
             replace(known, by: instance, .update(instance))
         case .deregister(let id):
             guard let known = instance(id, lookUp) else {
-                steps.append(.unknownInstance)
+                // Known at the first attempt: it is gone, as was asked for.
+                steps.append(isRepeated ? .deregister(change: nil) : .unknownInstance)
                 return
             }
-            steps.append(.deregister)
+            steps.append(.deregister(change: changes.count))
             lastChange[id] = changes.count
             changes.append(.deregister(id: id))
             services.insert(known.name)
         }
     }
 
-    /// The outcomes of all commands, in order.
+    /// The outcomes of all commands, in order; `nil`: the command is to be planned anew.
     ///
     /// - Parameter results: what the store returned for the ``changes``.
-    func outcomes(_ results: [RegisteredInstance?]) -> [CommandOutcome] {
+    func outcomes(_ results: [StoreResult]) -> [Result<CommandOutcome, StoreUnavailable>?] {
         steps.map { step in
             switch step {
             case .register(let change, let isNew):
-                results[change].map { .registered($0, isNew: isNew) } ?? .unknownInstance
+                Self.outcome(results[change]) { $0.map { .registered($0, isNew: isNew) } ?? .unknownInstance }
             case .patch(let change):
-                results[change].map { .patched($0) } ?? .unknownInstance
-            case .deregister: .deregistered
-            case .unknownInstance: .unknownInstance
+                Self.outcome(results[change]) { $0.map { .patched($0) } ?? .unknownInstance }
+            case .deregister(let change?):
+                Self.outcome(results[change]) { _ in .deregistered }
+            case .deregister(nil):
+                .success(.deregistered)
+            case .unknownInstance:
+                .success(.unknownInstance)
             }
+        }
+    }
+
+    private static func outcome(
+        _ result: StoreResult, _ kept: (RegisteredInstance?) -> CommandOutcome
+    ) -> Result<CommandOutcome, StoreUnavailable>? {
+        switch result {
+        case .kept(let instance): .success(kept(instance))
+        case .conflict: nil
+        case .unavailable(let error): .failure(error)
         }
     }
 

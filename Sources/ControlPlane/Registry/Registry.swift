@@ -14,6 +14,7 @@ final class Registry: Sendable {
     private let cleanupInterval: Duration
     private let queue = CommitQueue()
     private let committer: RegistryCommitter
+    private let loaded = Atomic(false)
     private let eventLoopGroup: MultiThreadedEventLoopGroup
 
     /// Prepares a registry; ``load()`` fills it.
@@ -42,8 +43,9 @@ final class Registry: Sendable {
     }
 
     /// Loads and publishes everything that is stored.
-    func load() async throws {
+    func load() async throws(StoreUnavailable) {
         try await committer.load()
+        loaded.store(true, ordering: .releasing)
     }
 
     /// Makes changes until ``stop()`` is called and all that was taken is done.
@@ -53,8 +55,15 @@ final class Registry: Sendable {
         let sweeps = eventLoopGroup.next().scheduleRepeatedTask(initialDelay: period, delay: period) { [queue] _ in
             queue.requestSweep()
         }
-        await committer.run()
+        let (notices, notifier) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        await withTaskGroup { group in
+            group.addTask { [committer] in await committer.publishOutsideChanges(notices) }
+            group.addTask { [store, time] in await store.watch(time: time) { notifier.yield() } }
+            await committer.run()
+            group.cancelAll()
+        }
         sweeps.cancel()
+        await store.close()
     }
 
     /// Takes no more changes.
@@ -154,6 +163,9 @@ final class Registry: Sendable {
             zoneGeneration: await committer.zoneGeneration
         )
     }
+
+    /// Whether everything that is stored is here and in DNS: before, what is not found may exist.
+    var isLoaded: Bool { loaded.load(ordering: .acquiring) }
 
     /// Changes that wait for those before them.
     var waitingCommands: Int { queue.commandCount }

@@ -55,11 +55,13 @@ enum CommandOutcome: Sendable, Equatable {
 }
 
 /// Why the registry can't take a change now. The client may try again.
-enum RegistryError: Error, Sendable {
+enum RegistryError: Error, Sendable, Equatable {
     /// More changes are waiting than it holds.
     case overloaded
-    /// The store can't keep the change.
-    case storeUnavailable
+    /// The store does not keep the change.
+    case storeUnavailable(StoreUnavailable)
+    /// Nothing is loaded yet.
+    case loading
     /// The server is about to end.
     case stopping
 }

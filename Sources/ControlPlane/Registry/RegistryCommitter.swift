@@ -9,6 +9,8 @@ import NIOCore
 actor RegistryCommitter {
     /// Deadlines looked at before others get their turn again.
     private static let sweepLimit = 2048
+    /// How often a change is tried that others get in the way of.
+    private static let maximumAttempts = 10
 
     // Unsafe: the reference is unowned; the event loop lives as long as the actor, which holds it.
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe eventLoop.executor.asUnownedSerialExecutor() }
@@ -19,6 +21,7 @@ actor RegistryCommitter {
     private let time: TimeSource
     private let logger: Logger
     private var publisher: ZonePublisher
+    private var lastFailure: StoreUnavailable?
 
     init(
         eventLoop: any EventLoop,
@@ -37,15 +40,10 @@ actor RegistryCommitter {
     }
 
     /// Fills the store's view and publishes every service, in slices.
-    func load() async throws {
-        try await store.load(now: time.now())
-        let services = store.view.withTable { $0.unsortedServiceSummaries() }.map(\.name)
-        var rest = services[...]
-        repeat {
-            // Also when there is none: a publication makes the zone known.
-            publish(Array(rest.prefix(1000)))
-            rest = rest.dropFirst(1000)
-        } while !rest.isEmpty
+    func load() async throws(StoreUnavailable) {
+        try await store.load(time: time)
+        // Also when there is none: a publication makes the zone known.
+        publishInSlices(store.view.withTable { $0.unsortedServiceSummaries() }.map(\.name))
     }
 
     /// Works until the queue is closed and empty.
@@ -56,49 +54,95 @@ actor RegistryCommitter {
         }
     }
 
+    /// Publishes what others have changed in the store, each time that `notices` tells of something.
+    func publishOutsideChanges(_ notices: AsyncStream<Void>) async {
+        for await _ in notices {
+            while !adoptOutsideChanges() { await Task.yield() }
+        }
+    }
+
     /// The generation of the zone that was published last.
     var zoneGeneration: UInt64 { publisher.generation }
 
     private func commit(_ group: [PendingCommit]) async {
-        var plan = CommitPlan(
-            nextSequence: store.view.withTable { $0.nextSequence },
-            capacity: group.reduce(0) { $0 + $1.commands.count }
-        )
-        let now = time.now()
-        for request in group {
-            for command in request.commands {
-                plan.add(command, now: now) { store.instance(id: $0)?.instance }
+        let commands = group.flatMap(\.commands)
+        var outcomes = [Result<CommandOutcome, StoreUnavailable>?](repeating: nil, count: commands.count)
+        var open = Array(commands.indices)
+        for attempt in 0..<Self.maximumAttempts where !open.isEmpty {
+            let now = time.now()
+            var plan = CommitPlan(
+                nextSequence: store.nextSequence(now: now), capacity: open.count, isRepeated: attempt > 0)
+            for index in open {
+                plan.add(commands[index], now: now) { store.instance(id: $0)?.instance }
             }
+            let results = await store.commit(plan.changes, time: time)
+            publish(plan.services)
+            for (index, outcome) in zip(open, plan.outcomes(results)) { outcomes[index] = outcome }
+            open.removeAll { outcomes[$0] != nil }
+            if !open.isEmpty { adoptOutsideChanges() }
         }
-        let results: [RegisteredInstance?]
-        do {
-            results = try await store.commit(plan.changes, time: time)
-        } catch {
-            logger.error("storage does not take changes", metadata: ["error": "\(error)"])
-            for request in group { request.continuation.resume(returning: .failure(.storeUnavailable)) }
-            return
-        }
-        publish(plan.services)
-        var outcomes = plan.outcomes(results)[...]
+        let contended = StoreUnavailable(reason: "other nodes keep changing the same instance")
+        answer(group, outcomes.map { $0 ?? .failure(contended) })
+    }
+
+    /// Answers the requests of a group; one of which a part is not kept is to be sent again as a whole.
+    private func answer(_ group: [PendingCommit], _ outcomes: [Result<CommandOutcome, StoreUnavailable>]) {
+        var rest = outcomes[...]
         for request in group {
-            request.continuation.resume(returning: .success(Array(outcomes.prefix(request.commands.count))))
-            outcomes = outcomes.dropFirst(request.commands.count)
+            let own = rest.prefix(request.commands.count)
+            rest = rest.dropFirst(request.commands.count)
+            do throws(StoreUnavailable) {
+                let outcomes = try own.map { outcome throws(StoreUnavailable) in try outcome.get() }
+                note(nil)
+                request.continuation.resume(returning: .success(outcomes))
+            } catch {
+                note(error)
+                request.continuation.resume(returning: .failure(.storeUnavailable(error)))
+            }
         }
     }
 
     private func sweep() async {
-        do {
+        do throws(StoreUnavailable) {
             let expired = try await store.removeExpired(now: time.now(), limit: Self.sweepLimit)
             if !expired.instances.isEmpty {
                 publish(Set(expired.instances.map(\.name)))
                 for instance in expired.instances {
                     logger.debug("instance expired", metadata: ["id": "\(instance.id)", "name": "\(instance.name)"])
                 }
+                note(nil)
             }
             if !expired.isComplete { queue.requestSweep() }
         } catch {
-            logger.error("storage does not remove expired instances", metadata: ["error": "\(error)"])
+            note(error)
         }
+    }
+
+    /// - Returns: whether there is nothing more.
+    @discardableResult
+    private func adoptOutsideChanges() -> Bool {
+        let changes = store.adoptOutsideChanges(now: time.now())
+        if !changes.services.isEmpty { publishInSlices(Array(changes.services)) }
+        return changes.isComplete
+    }
+
+    /// Logs when the store begins to fail and when it works again, not each failure.
+    private func note(_ failure: StoreUnavailable?) {
+        guard failure != lastFailure else { return }
+        if let failure {
+            logger.error("storage does not keep changes", metadata: ["error": "\(failure.reason)"])
+        } else {
+            logger.notice("storage keeps changes again")
+        }
+        lastFailure = failure
+    }
+
+    private func publishInSlices(_ services: [String]) {
+        var rest = services[...]
+        repeat {
+            publish(Array(rest.prefix(1000)))
+            rest = rest.dropFirst(1000)
+        } while !rest.isEmpty
     }
 
     private func publish(_ services: some Collection<String>) {

@@ -11,7 +11,7 @@ final class InstanceView: Sendable {
 
     /// Puts changes into the table, in slices, so that readers never wait for a large group.
     ///
-    /// - Returns: as ``Store/commit(_:time:)``.
+    /// - Returns: for each change the instance as it is then, or was before it left; `nil`: there is none.
     func apply(_ changes: [StoreChange], now: Moment) -> [RegisteredInstance?] {
         var results: [RegisteredInstance?] = []
         results.reserveCapacity(changes.count)

@@ -6,15 +6,15 @@ struct MemoryStore: Store {
 
     var state: StoreState { StoreState() }
 
-    nonisolated(nonsending) func load(now: Moment) async throws {}
+    nonisolated(nonsending) func load(time: TimeSource) async throws(StoreUnavailable) {}
 
-    nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async throws
-        -> [RegisteredInstance?]
-    {
-        view.apply(changes, now: time.now())
+    nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async -> [StoreResult] {
+        view.apply(changes, now: time.now()).map { .kept($0) }
     }
 
-    nonisolated(nonsending) func removeExpired(now: Moment, limit: Int) async throws -> ExpiredInstances {
+    nonisolated(nonsending) func removeExpired(now: Moment, limit: Int) async throws(StoreUnavailable)
+        -> ExpiredInstances
+    {
         view.withTable { $0.removeExpired(at: now.monotonic, limit: limit) }
     }
 }

@@ -1,7 +1,8 @@
 /// Where instances are kept.
 ///
 /// A store has every instance in its ``view``, from which all reads are answered, and keeps them durably in its own
-/// way. ``commit(_:time:)`` is called by one caller at a time (the registry's committer), reads and heartbeats by any.
+/// way. What changes the ``view`` is called by one caller at a time (the registry's committer), reads and heartbeats by
+/// any.
 protocol Store: Sendable {
     /// The name of its type, as in `storage.type`.
     var type: String { get }
@@ -9,31 +10,54 @@ protocol Store: Sendable {
     /// All instances in memory.
     var view: InstanceView { get }
 
-    /// Fills the ``view`` with what is kept; every lease is a whole one from `now`.
-    nonisolated(nonsending) func load(now: Moment) async throws
-
-    /// Keeps a group of changes: all or, when it throws, none of them; durably, and then in the ``view``.
+    /// Fills the ``view`` with what is kept; every lease is a whole one from then on.
     ///
-    /// - Returns: for each change the instance as it is then, or was before it left; `nil`: there is none.
-    nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async throws
-        -> [RegisteredInstance?]
+    /// - Throws: ``StoreUnavailable`` when what is kept can't be read. A store of several nodes waits instead.
+    nonisolated(nonsending) func load(time: TimeSource) async throws(StoreUnavailable)
+
+    /// The place in every order for the first of new instances; those after it get the numbers that follow.
+    func nextSequence(now: Moment) -> UInt64
+
+    /// Keeps a group of changes: durably, and then in the ``view``.
+    ///
+    /// - Returns: what became of each change, in order.
+    nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async -> [StoreResult]
 
     /// Takes out instances whose deadline has come, from the ``view`` first: a heartbeat that was answered before is
     /// seen there, and one that comes after finds no instance.
     ///
     /// - Parameter limit: how many deadlines may be looked at.
-    nonisolated(nonsending) func removeExpired(now: Moment, limit: Int) async throws -> ExpiredInstances
+    nonisolated(nonsending) func removeExpired(now: Moment, limit: Int) async throws(StoreUnavailable)
+        -> ExpiredInstances
 
     /// Gives an instance a whole ttl again.
     ///
     /// - Returns: its lease, or `nil` when there is no such instance.
     func renew(id: String, now: Moment) -> Lease?
 
+    /// Calls `notify` whenever ``adoptOutsideChanges(now:)`` has something to do, until the task is cancelled, and does
+    /// what else is to be done all the time. A store that nobody else writes to returns at once.
+    nonisolated(nonsending) func watch(time: TimeSource, notify: @escaping @Sendable () -> Void) async
+
+    /// Brings into the ``view`` what others have changed.
+    func adoptOutsideChanges(now: Moment) -> OutsideChanges
+
+    /// Lets go of what is kept, after the last change: no call comes after it.
+    nonisolated(nonsending) func close() async
+
     /// Whether it can keep changes now, and how far behind it is.
     var state: StoreState { get }
 }
 
 extension Store {
+    func nextSequence(now: Moment) -> UInt64 { view.withTable { $0.nextSequence } }
+
+    nonisolated(nonsending) func watch(time: TimeSource, notify: @escaping @Sendable () -> Void) async {}
+
+    func adoptOutsideChanges(now: Moment) -> OutsideChanges { OutsideChanges() }
+
+    nonisolated(nonsending) func close() async {}
+
     /// The instance with that id.
     func instance(id: String) -> RegisteredInstance? {
         view.withTable { $0.instance(id: id) }
@@ -84,16 +108,51 @@ enum StoreChange: Sendable, Equatable {
     case deregister(id: String)
 }
 
-/// How a store is.
-struct StoreState: Sendable, Equatable {
-    /// Whether it keeps changes now.
-    var isHealthy = true
-    /// How old its view may be, in seconds.
-    var lagSeconds = 0.0
+/// What became of a ``StoreChange``.
+enum StoreResult: Sendable, Equatable {
+    /// Kept: the instance as it is now, or was before it left; `nil`: there is none.
+    case kept(RegisteredInstance?)
+    /// Somebody else has changed the instance, as the ``Store/view`` shows now: to be decided anew.
+    case conflict
+    /// Not known to be kept.
+    case unavailable(StoreUnavailable)
 }
 
-/// Why a store did not keep a change.
-struct StoreUnavailable: Error, Sendable {
-    /// What is wrong, for the log.
+/// What ``Store/adoptOutsideChanges(now:)`` has brought.
+struct OutsideChanges: Sendable, Equatable {
+    /// The services whose records change.
+    var services: Set<String> = []
+    /// Whether there is nothing more to bring.
+    var isComplete = true
+}
+
+/// How a store is.
+struct StoreState: Sendable, Equatable {
+    /// Why it keeps no changes now; `nil`: it does.
+    var problem: String?
+    /// How old its view may be, in seconds.
+    var lagSeconds = 0.0
+    /// More about it, in the order to be shown.
+    var details: [StoreDetail] = []
+
+    /// Whether it keeps changes now.
+    var isHealthy: Bool { problem == nil }
+}
+
+/// Something about a store that is its own.
+struct StoreDetail: Sendable, Equatable {
+    enum Value: Sendable, Equatable {
+        case number(Int)
+        case text(String)
+    }
+
+    /// In the form of a JSON member's name.
+    var name: String
+    var value: Value
+}
+
+/// Why a store does not keep a change.
+struct StoreUnavailable: Error, Sendable, Equatable {
+    /// What is wrong, in one line without secrets.
     var reason: String
 }

@@ -22,11 +22,10 @@ import Testing
             logger: logger
         ) {
             port.yield($0)
-            return true
         }
-        let group = ServiceGroup(
-            configuration: .init(services: [RegistryService(registry: api.test.registry), http], logger: logger)
-        )
+        let listening = AsyncStream<Never> { $0.finish() }
+        let registry = RegistryService(registry: api.test.registry, listening: listening) {}
+        let group = ServiceGroup(configuration: .init(services: [registry, http], logger: logger))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             do {
@@ -200,7 +199,7 @@ import Testing
                 port: UInt16(port),
                 responder: HTTPResponder(handler: api.handler, date: HTTPDate()),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            ) { _ in true }
+            ) { _ in }
             let error = await #expect(throws: StartError.self) { try await second.run() }
             #expect(error?.description == "server.listen: cannot listen on 127.0.0.1:\(port): Address already in use")
         }

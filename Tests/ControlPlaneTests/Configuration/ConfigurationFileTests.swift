@@ -6,7 +6,7 @@ import Testing
 /// The form of the file: what is YAML, where errors are, which keys there are.
 @Suite struct ConfigurationFileTests {
     @Test func `the documented configuration is the default one`() throws {
-        // As documented; storage.type apart, which is memory for as long as the SQLite store is not available.
+        // As documented.
         let yaml = """
             server:
               listen: 127.0.0.1:8080
@@ -43,7 +43,7 @@ import Testing
                 serve_stale: 1h
                 prefetch: true
             storage:
-              type: memory
+              type: sqlite
               sqlite: {path: data/kong-discovery.db}
               etcd: {endpoints: [http://127.0.0.1:2379], prefix: /kong-discovery, timeout: 5s, username: "",
                 password: "", ca: "", certificate: "", key: ""}
@@ -74,7 +74,7 @@ import Testing
               strategy: robin
               tcp: 5
             storage:
-              type: sqlite
+              type: file
             log: [info]
             """
         let address = "is not an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080"
@@ -87,7 +87,7 @@ import Testing
                 "test.yaml:6:8: dns.ttl: '0s' is too small: 1s or more",
                 "test.yaml:7:13: dns.strategy: 'robin' is unknown: round_robin, random or weighted",
                 "test.yaml:8:8: dns.tcp: is a single value; expected: keys and their values",
-                "test.yaml:10:9: storage.type: 'sqlite' is not yet available in this version: it can only be memory",
+                "test.yaml:10:9: storage.type: 'file' is unknown: sqlite, memory or etcd",
                 "test.yaml:11:6: log: is a list; expected: keys and their values",
                 "KONG_DISCOVERY_DNS_UDP_PAYLOAD: dns.udp_payload: '511' is too small: 512 or more",
             ]

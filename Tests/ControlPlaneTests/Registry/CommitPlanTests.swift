@@ -19,23 +19,33 @@ import Testing
             .register(.test("a")), .register(.test("b")), .register(.test("a", weight: 1)),
             .deregister(id: "a"), .deregister(id: "a"), .register(.test("a")),
         ])
-        var results: [RegisteredInstance?] = []
-        for change in plan.changes {
+        let results: [StoreResult] = plan.changes.map { change in
             switch change {
             case .register(let instance), .update(let instance):
-                results.append(RegisteredInstance(instance: instance, lease: Lease(ttlSeconds: 1, now: now)))
-            case .deregister: results.append(nil)
+                .kept(RegisteredInstance(instance: instance, lease: Lease(ttlSeconds: 1, now: now)))
+            case .deregister: .kept(nil)
             }
         }
         let kinds = plan.outcomes(results).map { outcome in
             switch outcome {
-            case .registered(let registered, let isNew): "\(registered.instance.sequence) \(isNew)"
-            case .patched: "patched"
-            case .deregistered: "deregistered"
-            case .unknownInstance: "unknown"
+            case .success(.registered(let registered, let isNew)): "\(registered.instance.sequence) \(isNew)"
+            case .success(.patched): "patched"
+            case .success(.deregistered): "deregistered"
+            case .success(.unknownInstance): "unknown"
+            case .failure(let error): error.reason
+            case nil: "again"
             }
         }
         #expect(kinds == ["100 true", "101 true", "100 false", "deregistered", "unknown", "102 true"])
+    }
+
+    @Test func `each command has the outcome of its own change`() {
+        let plan = plan([
+            .register(.test("a")), .patch(id: "x", InstancePatch()), .register(.test("b")), .deregister(id: "b"),
+        ])
+        let full = StoreUnavailable(reason: "full")
+        let outcomes = plan.outcomes([.unavailable(full), .conflict, .kept(nil)])
+        #expect(outcomes == [.failure(full), .success(.unknownInstance), nil, .success(.deregistered)])
     }
 
     @Test func `a replaced instance keeps its place, its first registration and its draining`() throws {

@@ -138,8 +138,9 @@ struct TestRegistry {
         )
     }
 
-    /// Runs `body` while the registry makes changes.
+    /// Runs `body` while the registry, loaded, makes changes.
     func running(_ body: () async throws -> Void) async throws {
+        try await registry.load()
         async let running: Void = registry.run()
         do {
             try await body()

@@ -1,4 +1,5 @@
 import Engine
+import Synchronization
 import Testing
 
 @testable import ControlPlane
@@ -87,7 +88,8 @@ import Testing
             #expect(try await batch.value.count == 50)
         }
         #expect(registry.serviceSummaries().map(\.counts.passing) == [50, 100])
-        #expect(test.zone.updates.count == 1)
+        // The empty zone, then all of them.
+        #expect(test.zone.updates.count == 2)
     }
 
     @Test func `a stopped registry finishes what it took and takes no more`() async throws {
@@ -111,7 +113,7 @@ import Testing
         let store = MemoryStore()
         let clock = TestClock()
         let changes = (1...2500).map { StoreChange.register(.test($0, name: "s\($0)", ip: "10.0.0.9")) }
-        _ = try await store.commit(changes, time: clock.source)
+        _ = await store.commit(changes, time: clock.source)
         let test = TestRegistry(store: store)
         try await test.registry.load()
         #expect(test.zone.names.count == 5000)
@@ -119,12 +121,40 @@ import Testing
         #expect(test.zone.addresses("s2500") == ["10.0.0.9"])
     }
 
+    @Test func `a change that others were faster with is decided anew`() async throws {
+        let contended = ContendedStore([
+            .register(.test(7, name: "orders", ip: "10.0.0.7", weight: 7)), .deregister(id: "i1"),
+        ])
+        let test = TestRegistry(store: contended)
+        _ = contended.view.apply([.register(.test(1))], now: test.clock.now)
+        try await test.running {
+            let outcomes = try await test.registry.submit([
+                .patch(id: "i7", InstancePatch(priority: 3)), .deregister(id: "i1"), .deregister(id: "i8"),
+                .register(.test("i7", ip: "10.0.0.9")),
+            ])
+            #expect(contended.conflictCount == 1)
+            // Unknown at the first attempt, and so for good.
+            #expect(outcomes[0] == .unknownInstance)
+            // Gone, whoever was faster.
+            #expect(outcomes[1] == .deregistered)
+            #expect(outcomes[2] == .unknownInstance)
+            guard case .registered(let registered, isNew: false) = outcomes[3] else {
+                Issue.record("\(outcomes[3])")
+                return
+            }
+            #expect(registered.instance.sequence == 7)
+            #expect(test.zone.addresses("orders") == ["10.0.0.9"])
+        }
+    }
+
     @Test func `clients are told to come back when a store takes nothing`() async throws {
         let test = TestRegistry(store: FailingStore())
         try await test.running {
-            await #expect(throws: RegistryError.self) { try await test.registry.register(.test("a")) }
+            await #expect(throws: RegistryError.storeUnavailable(StoreUnavailable(reason: "always"))) {
+                try await test.registry.register(.test("a"))
+            }
             #expect(test.registry.instance(id: "a") == nil)
-            #expect(test.zone.updates.isEmpty)
+            #expect(test.zone.names.isEmpty)
         }
     }
 }
@@ -133,17 +163,58 @@ import Testing
 private struct FailingStore: Store {
     let view = InstanceView()
     var type: String { "failing" }
-    var state: StoreState { StoreState(isHealthy: false) }
+    var state: StoreState { StoreState(problem: "always") }
 
-    nonisolated(nonsending) func load(now: Moment) async throws {}
+    nonisolated(nonsending) func load(time: TimeSource) async throws(StoreUnavailable) {}
 
-    nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async throws
-        -> [RegisteredInstance?]
+    nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async -> [StoreResult] {
+        changes.map { _ in .unavailable(StoreUnavailable(reason: "always")) }
+    }
+
+    nonisolated(nonsending) func removeExpired(now: Moment, limit: Int) async throws(StoreUnavailable)
+        -> ExpiredInstances
     {
         throw StoreUnavailable(reason: "always")
     }
+}
 
-    nonisolated(nonsending) func removeExpired(now: Moment, limit: Int) async throws -> ExpiredInstances {
-        throw StoreUnavailable(reason: "always")
+/// A store in which others are faster: it keeps a change at the second attempt, after what they have done.
+private final class ContendedStore: Store {
+    private let memory = MemoryStore()
+    private let others: Mutex<[StoreChange]>
+    private let conflicts = Atomic(0)
+
+    init(_ others: [StoreChange]) {
+        self.others = Mutex(others)
+    }
+
+    var view: InstanceView { memory.view }
+    var type: String { memory.type }
+    var state: StoreState { memory.state }
+    var conflictCount: Int { conflicts.load(ordering: .relaxed) }
+
+    nonisolated(nonsending) func load(time: TimeSource) async throws(StoreUnavailable) {}
+
+    nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async -> [StoreResult] {
+        guard others.withLock({ $0.isEmpty }) else {
+            conflicts.add(1, ordering: .relaxed)
+            return changes.map { _ in .conflict }
+        }
+        return await memory.commit(changes, time: time)
+    }
+
+    nonisolated(nonsending) func removeExpired(now: Moment, limit: Int) async throws(StoreUnavailable)
+        -> ExpiredInstances
+    {
+        ExpiredInstances(instances: [], isComplete: true)
+    }
+
+    func adoptOutsideChanges(now: Moment) -> OutsideChanges {
+        let changes = others.withLock { others in
+            defer { others = [] }
+            return others
+        }
+        let results = view.apply(changes, now: now)
+        return OutsideChanges(services: Set(results.compactMap { $0?.instance.name }))
     }
 }

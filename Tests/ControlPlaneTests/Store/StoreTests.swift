@@ -2,30 +2,19 @@ import Testing
 
 @testable import ControlPlane
 
-/// The stores that the suite is run over.
-enum StoreKind: CaseIterable, Sendable {
-    case memory
-
-    func make() -> any Store {
-        switch self {
-        case .memory: MemoryStore()
-        }
-    }
-}
-
 /// What every store does, each test run over all of them.
 @Suite struct StoreTests {
     private let clock = TestClock()
 
-    private func filled(_ kind: StoreKind, _ instances: [ServiceInstance]) async throws -> any Store {
-        let store = kind.make()
-        try await store.load(now: clock.now)
-        _ = try await store.commit(instances.map { .register($0) }, time: clock.source)
+    private func filled(_ fixture: StoreFixture, _ instances: [ServiceInstance]) async throws -> any Store {
+        let store = try await fixture.open(clock.source)
+        #expect(await store.keeps(instances.map { .register($0) }, clock.source).count == instances.count)
         return store
     }
 
     @Test(arguments: StoreKind.allCases) func `what is registered can be got and listed`(kind: StoreKind) async throws {
-        let store = try await filled(kind, [.test(1), .test(2, name: "users"), .test(3)])
+        let fixture = try StoreFixture(kind)
+        let store = try await filled(fixture, [.test(1), .test(2, name: "users"), .test(3)])
         #expect(store.instance(id: "i2")?.instance == .test(2, name: "users"))
         #expect(store.instance(id: "x") == nil)
         #expect(store.instances(ofService: "orders") == [.test(1), .test(3)])
@@ -37,29 +26,32 @@ enum StoreKind: CaseIterable, Sendable {
     @Test(arguments: StoreKind.allCases) func `a registration renews the lease, an update does not`(
         kind: StoreKind
     ) async throws {
-        let store = try await filled(kind, [.test(1), .test(2)])
+        let fixture = try StoreFixture(kind)
+        let store = try await filled(fixture, [.test(1), .test(2)])
         let before = clock.now
         clock.advance(by: .seconds(5))
-        let results = try await store.commit(
+        let results = await store.keeps(
             [.register(.test(1, weight: 1)), .update(.test(2, weight: 2))],
-            time: clock.source
+            clock.source
         )
         #expect(results.map { $0?.lease.lastHeartbeat } == [clock.now.wall, before.wall])
         #expect(results.map { $0?.instance.weight } == [1, 2])
     }
 
     @Test(arguments: StoreKind.allCases) func `a group is kept in its order`(kind: StoreKind) async throws {
-        let store = try await filled(kind, [.test(1)])
-        let results = try await store.commit(
+        let fixture = try StoreFixture(kind)
+        let store = try await filled(fixture, [.test(1)])
+        let results = await store.keeps(
             [.deregister(id: "i1"), .register(.test(2)), .deregister(id: "i2"), .deregister(id: "i2")],
-            time: clock.source
+            clock.source
         )
         #expect(results.map { $0?.instance.id } == ["i1", "i2", "i2", nil])
         #expect(store.list(after: nil, limit: 10, filter: InstanceFilter()).instances.isEmpty)
     }
 
     @Test(arguments: StoreKind.allCases) func `a large group is kept whole`(kind: StoreKind) async throws {
-        let store = try await filled(kind, (1...10_000).map { .test($0) })
+        let fixture = try StoreFixture(kind)
+        let store = try await filled(fixture, (1...10_000).map { .test($0) })
         #expect(store.instances(ofService: "orders").count == 10_000)
         let page = store.list(after: nil, limit: 9000, filter: InstanceFilter(status: .passing))
         #expect(page.instances.count == 9000)
@@ -71,7 +63,8 @@ enum StoreKind: CaseIterable, Sendable {
     @Test(arguments: StoreKind.allCases) func `a heartbeat keeps an instance that would expire`(
         kind: StoreKind
     ) async throws {
-        let store = try await filled(kind, [.test(1, ttl: 10), .test(2, ttl: 10)])
+        let fixture = try StoreFixture(kind)
+        let store = try await filled(fixture, [.test(1, ttl: 10), .test(2, ttl: 10)])
         clock.advance(by: .seconds(9))
         #expect(store.renew(id: "i1", now: clock.now)?.expiresAt == clock.now.wall.advanced(bySeconds: 10))
         #expect(store.renew(id: "x", now: clock.now) == nil)
@@ -80,5 +73,44 @@ enum StoreKind: CaseIterable, Sendable {
         #expect(expired.instances.map(\.id) == ["i2"])
         #expect(store.instance(id: "i2") == nil)
         #expect(store.instance(id: "i1") != nil)
+    }
+
+    @Test(arguments: StoreKind.allCases.filter(\.isDurable))
+    func `what was kept is there after a restart, with a whole ttl`(kind: StoreKind) async throws {
+        let fixture = try StoreFixture(kind)
+        var rich = ServiceInstance.test(
+            2, name: "users", ip: "2001:db8::2", port: 65535, transport: .udp, tags: ["blue", "v1"], weight: 65535,
+            priority: 1, ttl: Int(Int32.max), dnsTTL: 86_400)
+        rich.metadata = [MetadataEntry(key: "z", value: "\u{1F600}\"\n"), MetadataEntry(key: "a", value: "")]
+        var store = try await filled(fixture, [.test(1, ttl: 10), rich, .test(3), .test(4, ttl: 0), .test(5)])
+        var drained = ServiceInstance.test(3)
+        drained.isDraining = true
+        _ = await store.keeps(
+            [.update(drained), .deregister(id: "i5"), .register(.test(4, weight: 7, ttl: 0))], clock.source)
+        clock.advance(by: .seconds(9))
+        await store.close()
+
+        store = try await fixture.open(clock.source)
+        let all = store.list(after: nil, limit: 10, filter: InstanceFilter()).instances
+        #expect(all.map(\.instance) == [.test(1, ttl: 10), rich, drained, .test(4, weight: 7, ttl: 0)])
+        #expect(all.first?.lease.expiresAt == clock.now.wall.advanced(bySeconds: 10))
+        #expect(all.last?.lease.expiresAt == nil)
+        clock.advance(by: .seconds(9))
+        #expect(try await store.removeExpired(now: clock.now, limit: 100).instances.isEmpty)
+        // A place in the order is never given twice while the first who had it may be listed.
+        #expect(store.nextSequence(now: clock.now) > 4)
+        await store.close()
+    }
+
+    @Test(arguments: StoreKind.allCases.filter(\.isDurable))
+    func `what has expired is gone after a restart`(kind: StoreKind) async throws {
+        let fixture = try StoreFixture(kind)
+        var store = try await filled(fixture, [.test(1, ttl: 10), .test(2, ttl: 20)])
+        clock.advance(by: .seconds(10))
+        #expect(try await store.removeExpired(now: clock.now, limit: 100).instances.map(\.id) == ["i1"])
+        await store.close()
+        store = try await fixture.open(clock.source)
+        #expect(store.list(after: nil, limit: 10, filter: InstanceFilter()).instances.map(\.instance.id) == ["i2"])
+        await store.close()
     }
 }

@@ -18,13 +18,13 @@ final class ServerProcess: Sendable {
     /// Starts the server and waits until it listens.
     ///
     /// - Parameters:
-    ///   - settings: configuration keys by path, handed over in the environment; ports default to free ones.
+    ///   - settings: configuration keys by path, handed over in the environment; ports default to free ones, storage to memory.
     ///   - file: the configuration file.
     init(_ settings: [String: String] = [:], file: String? = nil) throws {
         process = try Self.start(["serve"] + (file.map { ["--config", $0] } ?? []), settings)
-        let isListening = try process.waitForErrors { $0.contains("REST API listens") && $0.hasSuffix("\n") }
+        let isReady = try process.waitForErrors { $0.split(separator: "\n").contains { $0.hasSuffix(" ready") } }
         let log = process.errors
-        #expect(isListening, "the server did not start:\n\(log)")
+        #expect(isReady, "the server did not start:\n\(log)")
         dns = Self.endpoints(log, "DNS listens")
         rest = try #require(Self.endpoints(log, "REST API listens").first)
     }
@@ -36,8 +36,8 @@ final class ServerProcess: Sendable {
         folder: String = temporaryFolder
     ) throws -> ChildProcess {
         var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("KONG_DISCOVERY_") }
-        let ports = ["dns.listen": "127.0.0.1:0", "server.listen": "127.0.0.1:0"]
-        for (path, value) in ports.merging(settings, uniquingKeysWith: { $1 }) {
+        let usual = ["dns.listen": "127.0.0.1:0", "server.listen": "127.0.0.1:0", "storage.type": "memory"]
+        for (path, value) in usual.merging(settings, uniquingKeysWith: { $1 }) {
             environment["KONG_DISCOVERY_" + path.uppercased().replacing(".", with: "_")] = value.isEmpty ? nil : value
         }
         return try ChildProcess(path, arguments, environment: environment, folder: folder)

@@ -26,13 +26,13 @@ struct HTTPService: Service {
     ///
     /// - Parameters:
     ///   - port: 0 lets the system choose one.
-    ///   - onListening: is called with the port when connections are accepted; `false` stops the server.
+    ///   - onListening: is called with the port when connections are accepted.
     init(
         address: IPAddress,
         port: UInt16,
         responder: HTTPResponder,
         logger: Logger,
-        onListening: @escaping @Sendable (_ port: Int) async -> Bool
+        onListening: @escaping @Sendable (_ port: Int) -> Void
     ) throws {
         host = address.description
         self.port = Int(port)
@@ -53,9 +53,7 @@ struct HTTPService: Service {
             responder: { request, writer, channel in
                 try await responder.respond(to: request, writer: writer, channel: channel)
             },
-            onServerRunning: { channel in
-                if await !onListening(channel.localAddress?.port ?? 0) { channel.close(promise: nil) }
-            }
+            onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) }
         )
     }
 

@@ -4,7 +4,8 @@ import NIOCore
 ///
 /// The structure is the caller's: a comma goes before every member and element but the first.
 struct JSONWriter {
-    private var octets: [UInt8] = []
+    /// What was written.
+    private(set) var octets: [UInt8] = []
     private var needsComma = false
 
     /// Empty.
@@ -12,7 +13,7 @@ struct JSONWriter {
         octets.reserveCapacity(capacity)
     }
 
-    /// What was written.
+    /// What was written, as the body of a response.
     var buffer: ByteBuffer { ByteBuffer(bytes: octets) }
 
     /// Begins an object, as a value.

@@ -1,0 +1,122 @@
+import Foundation
+import GRDB
+
+/// A change of one row.
+enum RowChange: Sendable {
+    case put(ServiceInstance)
+    case delete(sequence: UInt64)
+}
+
+/// The database file: opening, schema, reading, writing.
+///
+/// Another program may read it meanwhile, or back it up. Another server may not use it: a lock on a file beside it,
+/// which ends with the process, sees to that.
+final class InstanceDatabase: Sendable {
+    /// How long a write waits for another program that writes to the file.
+    private static let busyTimeout = 1.0
+    /// Rows handed over at once when all are read.
+    private static let sliceLength = 1000
+
+    private let path: String
+    private let lock: FileLock
+    private let queue: DatabaseQueue
+
+    /// Opens the file, and makes it and its folder when there is none.
+    init(path: String) throws(StoreUnavailable) {
+        self.path = path
+        do {
+            let folder = URL(filePath: path).deletingLastPathComponent()
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            lock = try FileLock(path: path + ".lock")
+            var configuration = GRDB.Configuration()
+            configuration.busyMode = .timeout(Self.busyTimeout)
+            configuration.journalMode = .wal
+            configuration.label = "storage"
+            configuration.prepareDatabase { database in
+                // What is acknowledged must survive the loss of power, not only that of the process.
+                try database.execute(sql: "PRAGMA synchronous = FULL")
+            }
+            queue = try DatabaseQueue(path: path, configuration: configuration)
+            try InstanceSchema.migrate(queue)
+        } catch {
+            throw Self.unavailable(error, path)
+        }
+    }
+
+    /// Reads all rows, in slices.
+    func readAll(_ body: ([InstanceRow]) -> Void) throws(StoreUnavailable) {
+        do {
+            try queue.unsafeRead { database in
+                let cursor = try Row.fetchCursor(database, sql: InstanceRow.selection)
+                var slice: [InstanceRow] = []
+                while let row = try cursor.next() {
+                    slice.append(InstanceRow(row))
+                    if slice.count == Self.sliceLength {
+                        body(slice)
+                        slice.removeAll(keepingCapacity: true)
+                    }
+                }
+                body(slice)
+            }
+        } catch {
+            throw Self.unavailable(error, path)
+        }
+    }
+
+    /// Writes all changes in one transaction, on the disk when it returns.
+    ///
+    /// - Parameters:
+    ///   - deleting: rows to be deleted besides.
+    ///   - isTrial: whether to write something even if there is nothing, to find out if that is possible.
+    func write(_ changes: [RowChange], deleting: [UInt64], isTrial: Bool) throws(StoreUnavailable) {
+        do {
+            try queue.write { database in
+                let put = try database.cachedStatement(sql: InstanceRow.replacement)
+                let delete = try database.cachedStatement(sql: InstanceRow.deletion)
+                if isTrial { try database.execute(sql: InstanceSchema.trial) }
+                for sequence in deleting { try InstanceRow.delete(sequence: sequence, with: delete) }
+                for change in changes {
+                    switch change {
+                    case .put(let instance): try InstanceRow.put(instance, with: put)
+                    case .delete(let sequence): try InstanceRow.delete(sequence: sequence, with: delete)
+                    }
+                }
+            }
+        } catch {
+            throw Self.unavailable(error, path)
+        }
+    }
+
+    /// Closes the file; nothing can be read or written any more.
+    func close() {
+        // What could not be closed ends with the process; all that was acknowledged is on the disk.
+        try? queue.close()
+        lock.release()
+    }
+
+    /// What is wrong and what to do, in one line.
+    private static func unavailable(_ error: any Error, _ path: String) -> StoreUnavailable {
+        switch error {
+        case let error as StoreUnavailable: error
+        case let error as DatabaseError: StoreUnavailable(reason: "\(path): \(describe(error))")
+        default: StoreUnavailable(reason: "\(path): \(error.localizedDescription)")
+        }
+    }
+
+    private static func describe(_ error: DatabaseError) -> String {
+        let message = error.message ?? "error \(error.extendedResultCode.rawValue)"
+        let advice: String? =
+            switch error.resultCode {
+            case .SQLITE_NOTADB, .SQLITE_CORRUPT:
+                "restore a backup, or move the file away to begin with an empty registry"
+            case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM:
+                "the file and its folder must be writable"
+            case .SQLITE_BUSY, .SQLITE_LOCKED:
+                "another program writes to it"
+            case .SQLITE_FULL, .SQLITE_IOERR:
+                "is there room on the disk?"
+            default: nil
+            }
+        return advice.map { "\(message) (\($0))" } ?? message
+    }
+}

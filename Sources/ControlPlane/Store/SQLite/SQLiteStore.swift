@@ -1,0 +1,108 @@
+import Logging
+import Synchronization
+
+/// Keeps instances in a SQLite database: a group of changes is one transaction, on the disk before anybody is told.
+///
+/// Heartbeats are not written: after a restart every instance has a whole ttl anyway.
+final class SQLiteStore: Store {
+    private struct State {
+        /// Why the last write failed; `nil`: it did not.
+        var problem: String?
+        /// Rows of expired instances that could not be deleted yet.
+        var overdue: [UInt64] = []
+    }
+
+    let view = InstanceView()
+    private let database: InstanceDatabase
+    private let logger: Logger
+    private let state_ = Mutex(State())
+
+    /// Opens the database, and makes it when there is none.
+    ///
+    /// - Throws: when the file can't be used, with what to do about it.
+    init(path: String, logger: Logger) throws(StoreUnavailable) {
+        database = try InstanceDatabase(path: path)
+        self.logger = logger
+    }
+
+    var type: String { "sqlite" }
+
+    var state: StoreState {
+        StoreState(problem: state_.withLock { $0.problem })
+    }
+
+    nonisolated(nonsending) func load(time: TimeSource) async throws(StoreUnavailable) {
+        var skipped = 0
+        try database.readAll { rows in
+            let now = time.now()
+            view.withTable { table in
+                for row in rows {
+                    guard let instance = row.instance else {
+                        skipped += 1
+                        continue
+                    }
+                    table.put(instance, lease: Lease(ttlSeconds: instance.ttlSeconds, now: now))
+                }
+            }
+        }
+        if skipped > 0 {
+            logger.error("rows of the database are no instances: skipped", metadata: ["count": "\(skipped)"])
+        }
+    }
+
+    nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async -> [StoreResult] {
+        do throws(StoreUnavailable) {
+            try write(changes)
+        } catch {
+            return changes.map { _ in .unavailable(error) }
+        }
+        return view.apply(changes, now: time.now()).map { .kept($0) }
+    }
+
+    nonisolated(nonsending) func removeExpired(now: Moment, limit: Int) async throws(StoreUnavailable)
+        -> ExpiredInstances
+    {
+        let expired = view.withTable { $0.removeExpired(at: now.monotonic, limit: limit) }
+        let (isDue, isFailing) = state_.withLock { state in
+            state.overdue += expired.instances.map(\.sequence)
+            return (!state.overdue.isEmpty, state.problem != nil)
+        }
+        // They are out of the view whatever becomes of their rows, which are deleted with the next write that works.
+        if isDue || isFailing { try? write([]) }
+        return expired
+    }
+
+    nonisolated(nonsending) func close() async {
+        database.close()
+    }
+
+    private func write(_ changes: [StoreChange]) throws(StoreUnavailable) {
+        let (overdue, isFailing) = state_.withLock { ($0.overdue, $0.problem != nil) }
+        do throws(StoreUnavailable) {
+            try database.write(rows(changes), deleting: overdue, isTrial: isFailing)
+        } catch {
+            state_.withLock { $0.problem = error.reason }
+            throw error
+        }
+        state_.withLock { state in
+            state.problem = nil
+            state.overdue.removeFirst(overdue.count)
+        }
+    }
+
+    /// The rows that changes write and delete, in order.
+    private func rows(_ changes: [StoreChange]) -> [RowChange] {
+        // Instances that are new in this group, which the view has not got yet.
+        var sequences: [String: UInt64] = [:]
+        return changes.compactMap { change in
+            switch change {
+            case .register(let instance), .update(let instance):
+                sequences[instance.id] = instance.sequence
+                return .put(instance)
+            case .deregister(let id):
+                let sequence = sequences[id] ?? instance(id: id)?.instance.sequence
+                return sequence.map { .delete(sequence: $0) }
+            }
+        }
+    }
+}
