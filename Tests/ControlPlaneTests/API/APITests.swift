@@ -126,7 +126,7 @@ import Testing
             #expect(results.map { $0.value(at: ["id"])?.text } == ["a", nil, "b", "a", "x"])
             #expect(results[1].value(at: ["errors", "0", "field"])?.text == "name")
             #expect(api.test.zone.names == ["users", "_users._tcp"])
-            #expect(api.test.zone.updates.count == 1)
+            #expect(api.test.zone.updates.count == 2)
         }
     }
 
@@ -193,7 +193,7 @@ import Testing
             #expect(status["version"]?.text == "1.2.3")
             #expect(status["instances", "total"] == .integer(2))
             #expect(status["services"] == .integer(2))
-            #expect(status["zone", "generation"] == .integer(3))
+            #expect(status["zone", "generation"] == .integer(4))
             #expect(status["storage", "type"]?.text == "memory")
             #expect(try await api.send(.get, "/healthz").status == 200)
             #expect(try await api.send(.get, "/ready").status == 503)
