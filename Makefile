@@ -3,8 +3,8 @@
 SWIFT ?= swift
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
-BUILD_PACKAGES := libldns-dev libevent-dev libsqlite3-dev
-TEST_PACKAGES := knot-dnsutils
+BUILD_PACKAGES := libldns-dev libevent-dev libsqlite3-dev libcurl4-openssl-dev
+TEST_PACKAGES := knot-dnsutils etcd-server openssl curl python3
 BENCH_PACKAGES := python3 gcc libc6-dev
 
 .PHONY: run build test bench fuzz format lint clean

@@ -34,6 +34,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLdns", pkgConfig: "ldns", providers: [.apt(["libldns-dev"])]),
         .systemLibrary(name: "CEvent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(
             name: "Engine",
             dependencies: ["CLdns", "CEvent"],
@@ -42,6 +43,7 @@ let package = Package(
         .target(
             name: "ControlPlane",
             dependencies: [
+                "CCurl",
                 "Engine",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -98,7 +98,7 @@ private func makeStore(_ configuration: Configuration, _ logger: Logger) throws(
         case .sqlite:
             return try SQLiteStore(path: storage.sqlite.path, logger: logger)
         case .etcd:
-            return MemoryStore()
+            return try EtcdStore(storage.etcd, logger: logger)
         }
     } catch {
         throw StartError("storage.\(storage.type): \(error.reason)")

@@ -5,6 +5,20 @@ extension JSONWriter {
     mutating func instance(_ registered: RegisteredInstance) {
         let instance = registered.instance
         beginObject()
+        registeredFields(instance)
+        member("status")
+        string(instance.status.rawValue)
+        member("registered_at")
+        time(instance.registeredAt)
+        member("last_heartbeat")
+        time(registered.lease.lastHeartbeat)
+        member("expires_at")
+        time(registered.lease.expiresAt)
+        endObject()
+    }
+
+    /// What is registered of an instance, as members of the object that is being written.
+    mutating func registeredFields(_ instance: ServiceInstance) {
         member("id")
         string(instance.id)
         member("name")
@@ -27,15 +41,6 @@ extension JSONWriter {
         integer(instance.ttlSeconds)
         member("dns_ttl")
         integer(instance.dnsTTL)
-        member("status")
-        string(instance.status.rawValue)
-        member("registered_at")
-        time(instance.registeredAt)
-        member("last_heartbeat")
-        time(registered.lease.lastHeartbeat)
-        member("expires_at")
-        time(registered.lease.expiresAt)
-        endObject()
     }
 
     /// Tags as an array.

@@ -108,6 +108,8 @@ extension Configuration {
         public var certificate = ""
         /// The path of the client certificate's private key (PEM); empty: none.
         public var key = ""
+        /// The path of a file with the last known state, for a start while etcd is away; empty: none.
+        public var snapshot = ""
 
         /// All defaults.
         public init() {}

@@ -66,8 +66,7 @@ public enum ConfigurationSchema {
             "storage.type",
             \.storage.type,
             .choice,
-            "where instances are kept",
-            available: .only([.sqlite, .memory])
+            "where instances are kept"
         ),
         ConfigurationKey(
             "storage.sqlite.path",
@@ -80,58 +79,56 @@ public enum ConfigurationSchema {
             list: \.storage.etcd.endpoints,
             .endpoint,
             "members of the cluster",
-            mayBeEmpty: false,
-            available: .defaultOnly
+            mayBeEmpty: false
         ),
         ConfigurationKey(
             "storage.etcd.prefix",
             \.storage.etcd.prefix,
             .text(1...1024),
-            "start of every key",
-            available: .defaultOnly
+            "start of every key"
         ),
         ConfigurationKey(
             "storage.etcd.timeout",
             \.storage.etcd.timeout,
             .duration(.milliseconds(10)...(.seconds(60))),
-            "how long a request may take",
-            available: .defaultOnly
+            "how long a request may take"
         ),
         ConfigurationKey(
             "storage.etcd.username",
             \.storage.etcd.username,
             .text(),
-            "user; empty: no authentication",
-            available: .defaultOnly
+            "user; empty: no authentication"
         ),
         ConfigurationKey(
             "storage.etcd.password",
             \.storage.etcd.password,
             .text(),
             "password of the user",
-            available: .defaultOnly,
             isSecret: true
         ),
         ConfigurationKey(
             "storage.etcd.ca",
             \.storage.etcd.ca,
             .path(),
-            "authorities (PEM) of the members; empty: the system's",
-            available: .defaultOnly
+            "authorities (PEM) of the members; empty: the system's"
         ),
         ConfigurationKey(
             "storage.etcd.certificate",
             \.storage.etcd.certificate,
             .path(),
-            "client certificate (PEM)",
-            available: .defaultOnly
+            "client certificate (PEM)"
         ),
         ConfigurationKey(
             "storage.etcd.key",
             \.storage.etcd.key,
             .path(),
-            "private key of the client certificate (PEM)",
-            available: .defaultOnly
+            "private key of the client certificate (PEM)"
+        ),
+        ConfigurationKey(
+            "storage.etcd.snapshot",
+            \.storage.etcd.snapshot,
+            .path(),
+            "file with the last known state, for a start while etcd is away; empty: none"
         ),
     ]
 

@@ -32,7 +32,7 @@ struct InstanceTable: Sendable {
         slots[id]?.registered
     }
 
-    /// Adds an instance, or replaces the one with its id.
+    /// Adds an instance, or replaces the one with its id, which keeps its place.
     ///
     /// - Parameter lease: its lease from now on; `nil` leaves a known instance the one it has.
     /// - Returns: what is in the table now; `nil` when there is neither a lease given nor one known.
@@ -40,6 +40,13 @@ struct InstanceTable: Sendable {
     mutating func put(_ instance: ServiceInstance, lease: Lease?) -> RegisteredInstance? {
         let before = slots[instance.id]
         guard let lease = lease ?? before?.registered.lease else { return nil }
+        var instance = instance
+        if let known = before?.registered.instance {
+            instance.sequence = known.sequence
+        } else if order.contains(sequence: instance.sequence) {
+            // Two nodes have given the same number at once.
+            instance.sequence = nextSequence
+        }
         let registered = RegisteredInstance(instance: instance, lease: lease)
         if let old = before?.registered.instance {
             unlink(old, unlessSharing: instance)

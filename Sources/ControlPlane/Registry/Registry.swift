@@ -69,6 +69,7 @@ final class Registry: Sendable {
     /// Takes no more changes.
     func stop() {
         queue.close()
+        store.stop()
     }
 
     /// Looks for expired instances now, not at the next time they are due.

@@ -54,6 +54,13 @@ struct SequenceIndex: Sendable {
         count -= 1
     }
 
+    /// Whether there is an id with that sequence number.
+    func contains(sequence: UInt64) -> Bool {
+        guard let chunk = chunk(for: sequence) else { return false }
+        let position = position(of: sequence, in: chunk)
+        return position < chunks[chunk].count && chunks[chunk][position].sequence == sequence
+    }
+
     /// Calls `body` with each entry above `sequence` in ascending order, until it returns `false`.
     func forEach(after sequence: UInt64?, _ body: (Entry) -> Bool) {
         guard !chunks.isEmpty else { return }

@@ -87,6 +87,12 @@ struct Lease: Sendable, Equatable {
         deadline = now.monotonic.advanced(by: .seconds(ttlSeconds))
         expiresAt = now.wall.advanced(bySeconds: ttlSeconds)
     }
+
+    /// The lease of an instance whose heartbeats go to another node, which knows when it expires.
+    init(heardElsewhereWithTTLSeconds ttlSeconds: Int, now: Moment) {
+        self.init(ttlSeconds: ttlSeconds, now: now)
+        deadline = nil
+    }
 }
 
 /// An instance and its lease: all there is to know about it at one moment.

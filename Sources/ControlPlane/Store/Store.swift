@@ -42,6 +42,9 @@ protocol Store: Sendable {
     /// Brings into the ``view`` what others have changed.
     func adoptOutsideChanges(now: Moment) -> OutsideChanges
 
+    /// Is called when no more changes are taken: those under way must come to an end within two seconds.
+    func stop()
+
     /// Lets go of what is kept, after the last change: no call comes after it.
     nonisolated(nonsending) func close() async
 
@@ -55,6 +58,8 @@ extension Store {
     nonisolated(nonsending) func watch(time: TimeSource, notify: @escaping @Sendable () -> Void) async {}
 
     func adoptOutsideChanges(now: Moment) -> OutsideChanges { OutsideChanges() }
+
+    func stop() {}
 
     nonisolated(nonsending) func close() async {}
 

@@ -60,7 +60,7 @@ import Testing
             + "DELETE /api/v1/services/a HTTP/1.1\r\nHost: x\r\n\r\n"
             + "GET /api/v1/services/a HTTP/1.1\r\nHost: x\r\n\r\n"
         try await serving { port in
-            try await HTTPClient.connected(to: port) { client in
+            try await TestHTTPClient.connected(to: port) { client in
                 try await client.send(requests)
                 for status in [201, 200, 200, 204, 404] {
                     let response = try #require(try await client.receive())
@@ -74,7 +74,7 @@ import Testing
 
     @Test func `HEAD answers what GET would, without a body`() async throws {
         try await serving { port in
-            try await HTTPClient.connected(to: port) { client in
+            try await TestHTTPClient.connected(to: port) { client in
                 try await client.send(
                     "HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
                 let head = try #require(try await client.receive(hasBody: false))
@@ -90,7 +90,7 @@ import Testing
         let size = 1024 * 1024 + 1
         let head = post("/api/v1/services", "").replacing("Content-Length: 0", with: "Content-Length: \(size)")
         try await serving { port in
-            try await HTTPClient.connected(to: port) { client in
+            try await TestHTTPClient.connected(to: port) { client in
                 try await client.send(head)
                 try await client.send(ByteBuffer(repeating: 0x20, count: size))
                 let response = try #require(try await client.receive())
@@ -107,7 +107,7 @@ import Testing
             "POST /api/v1/services HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
         let orders = orders
         try await serving { port in
-            try await HTTPClient.connected(to: port) { client in
+            try await TestHTTPClient.connected(to: port) { client in
                 let (first, second) = (orders.prefix(10), orders.dropFirst(10))
                 try await client.send("\(head)\(String(first.utf8.count, radix: 16))\r\n\(first)\r\n")
                 try await client.send("\(String(second.utf8.count, radix: 16))\r\n\(second)\r\n0\r\n\r\n")
@@ -124,7 +124,7 @@ import Testing
         let request = post("/api/v1/services", orders, fields: "Expect: 100-continue\r\n")
         let (head, body) = (request.dropLast(orders.utf8.count), orders)
         try await serving { port in
-            try await HTTPClient.connected(to: port) { client in
+            try await TestHTTPClient.connected(to: port) { client in
                 try await client.send(String(head))
                 #expect(try await client.receive()?.status == 100)
                 try await client.send(body)
@@ -139,7 +139,7 @@ import Testing
             + post("/api/v1/services", orders).replacing("application/json", with: "text/plain")
             + post("/api/v1/services", "{") + post("/api/v1/services", orders)
         try await serving { port in
-            try await HTTPClient.connected(to: port) { client in
+            try await TestHTTPClient.connected(to: port) { client in
                 try await client.send(requests)
                 for status in [404, 405, 415, 400, 201] {
                     #expect(try await client.receive()?.status == status)
@@ -153,11 +153,11 @@ import Testing
     ])
     func `what is not HTTP ends its own connection alone`(text: String) async throws {
         try await serving { port in
-            try await HTTPClient.connected(to: port) { client in
+            try await TestHTTPClient.connected(to: port) { client in
                 try await client.send(text)
                 if let response = try await client.receive() { #expect(response.status == 400) }
             }
-            try await HTTPClient.connected(to: port) { client in
+            try await TestHTTPClient.connected(to: port) { client in
                 try await client.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
                 #expect(try await client.receive()?.status == 200)
             }
@@ -173,7 +173,7 @@ import Testing
             for text in texts {
                 let (answered, signal) = AsyncStream.makeStream(of: Void.self)
                 let client = Task {
-                    try await HTTPClient.connected(to: port) { client in
+                    try await TestHTTPClient.connected(to: port) { client in
                         try await client.send(text)
                         #expect(try await client.receive()?.status == 200)
                         signal.finish()

@@ -46,7 +46,7 @@ import Testing
               type: sqlite
               sqlite: {path: data/kong-discovery.db}
               etcd: {endpoints: [http://127.0.0.1:2379], prefix: /kong-discovery, timeout: 5s, username: "",
-                password: "", ca: "", certificate: "", key: ""}
+                password: "", ca: "", certificate: "", key: "", snapshot: ""}
             heartbeat:
               timeout: 30s
               cleanup_interval: 1s

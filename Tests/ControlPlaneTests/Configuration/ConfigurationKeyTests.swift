@@ -52,6 +52,7 @@ import Testing
         "storage.etcd.ca": "/etc/ca.pem",
         "storage.etcd.certificate": "/etc/certificate.pem",
         "storage.etcd.key": "/etc/key.pem",
+        "storage.etcd.snapshot": "/var/lib/kong-discovery/snapshot",
         "heartbeat.timeout": "1m",
         "heartbeat.cleanup_interval": "200ms",
         "heartbeat.mass_expiry_brake": "0.75",

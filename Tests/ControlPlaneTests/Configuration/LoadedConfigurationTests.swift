@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test func `a secret is neither printed nor in a message`() throws {
-        let environment = ["KONG_DISCOVERY_STORAGE_ETCD_PASSWORD": "swordfish"]
+        let environment = ["KONG_DISCOVERY_STORAGE_ETCD_PASSWORD": "swordfish\u{7}"]
         let error = #expect(throws: ConfigurationError.self) {
             try LoadedConfiguration(file: nil, environment: environment)
         }

@@ -9,13 +9,14 @@ struct Registration: Encodable {
     var id: String?
     var `protocol`: String?
     var tags: [String]?
+    var metadata: [String: String]?
     var weight: Int?
     var priority: Int?
     var ttl: Int? = 0
     var dnsTTL: Int?
 
     enum CodingKeys: String, CodingKey {
-        case name, ip, port, id, `protocol`, tags, weight, priority, ttl
+        case name, ip, port, id, `protocol`, tags, metadata, weight, priority, ttl
         case dnsTTL = "dns_ttl"
     }
 
@@ -26,6 +27,7 @@ struct Registration: Encodable {
         id: String? = nil,
         protocol: String? = nil,
         tags: [String]? = nil,
+        metadata: [String: String]? = nil,
         weight: Int? = nil,
         priority: Int? = nil,
         ttl: Int? = 0,
@@ -37,6 +39,7 @@ struct Registration: Encodable {
         self.id = id
         self.protocol = `protocol`
         self.tags = tags
+        self.metadata = metadata
         self.weight = weight
         self.priority = priority
         self.ttl = ttl

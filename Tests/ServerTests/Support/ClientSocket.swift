@@ -41,7 +41,7 @@ final class ClientSocket: Sendable {
         let socket = try unsafe ClientSocket(endpoint, transport, "bind \(endpoint)") { number, address, length in
             unsafe bind(number, address, length)
         }
-        if transport == .tcp, listen(socket.number, 1) != 0 { throw SocketError(action: "listen", code: errno) }
+        if transport == .tcp, listen(socket.number, 64) != 0 { throw SocketError(action: "listen", code: errno) }
         return socket
     }
 
@@ -76,8 +76,24 @@ final class ClientSocket: Sendable {
         }
     }
 
+    private init(accepted number: Int32) {
+        self.number = number
+    }
+
     deinit {
         close(number)
+    }
+
+    /// Waits for a client of a socket that listens.
+    ///
+    /// - Returns: `nil` when none came within the time.
+    func accept(within milliseconds: Int32) -> ClientSocket? {
+        guard isReadable(within: milliseconds) else { return nil }
+        let accepted = Glibc.accept(number, nil, nil)
+        guard accepted >= 0 else { return nil }
+        // A child must not keep it open.
+        _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
+        return ClientSocket(accepted: accepted)
     }
 
     /// Sends all octets; over UDP as one datagram.
@@ -123,6 +139,11 @@ final class ClientSocket: Sendable {
         } catch let error as SocketError where error.code == ECONNRESET {
             // Also an end.
         }
+    }
+
+    /// Ends the connection for both sides; who waits for octets finds the end.
+    func cut() {
+        shutdown(number, Int32(SHUT_RDWR))
     }
 
     /// Tells the peer that nothing more comes.

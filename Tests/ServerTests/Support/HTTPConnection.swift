@@ -71,11 +71,26 @@ final class HTTPConnection {
         }
         var response = Response(status: code, fields: fields, body: [])
         if isHead || code == 204 || code / 100 == 1 { return response }
+        if fields["transfer-encoding"] == "chunked" {
+            response.body = try receiveChunks()
+            return response
+        }
         guard let length = fields["content-length"].flatMap({ Int($0) }) else {
             throw Failure(description: "a response of unknown length: \(lines)")
         }
         response.body = try take(length)
         return response
+    }
+
+    /// A body in chunks (RFC 9112 §7.1), as etcd sends one that is long; without trailers.
+    private func receiveChunks() throws -> [UInt8] {
+        var body: [UInt8] = []
+        while true {
+            let line = String(decoding: try take(through: "\r\n").dropLast(2), as: UTF8.self)
+            guard let length = Int(line, radix: 16) else { throw Failure(description: "not a chunk: \(line)") }
+            body += try take(length + 2).dropLast(2)
+            if length == 0 { return body }
+        }
     }
 
     /// Whether the server has closed the connection; waits for that.

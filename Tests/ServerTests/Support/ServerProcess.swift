@@ -9,8 +9,15 @@ final class ServerProcess: Sendable {
         return URL(filePath: tests).deletingLastPathComponent().appending(path: "kong-discovery").path
     }()
 
+    /// What a start is waited for.
+    enum Milestone: String {
+        case ready = " ready"
+        /// Long before, while it waits for its storage.
+        case restListens = " REST API listens "
+    }
+
     let process: ChildProcess
-    /// Where it listens for DNS, as its log tells.
+    /// Where it listens for DNS, as its log tells; where it will listen while it does not yet.
     let dns: [Endpoint]
     /// Where its REST API listens, as its log tells.
     let rest: Endpoint
@@ -18,14 +25,26 @@ final class ServerProcess: Sendable {
     /// Starts the server and waits until it listens.
     ///
     /// - Parameters:
-    ///   - settings: configuration keys by path, handed over in the environment; ports default to free ones, storage to memory.
+    ///   - settings: configuration keys by path, handed over in the environment; ports default to free ones, storage
+    ///     to memory.
     ///   - file: the configuration file.
-    init(_ settings: [String: String] = [:], file: String? = nil) throws {
-        process = try Self.start(["serve"] + (file.map { ["--config", $0] } ?? []), settings)
-        let isReady = try process.waitForErrors { $0.split(separator: "\n").contains { $0.hasSuffix(" ready") } }
+    ///   - folder: where it works.
+    init(
+        _ settings: [String: String] = [:],
+        file: String? = nil,
+        folder: String = temporaryFolder,
+        until milestone: Milestone = .ready
+    ) throws {
+        process = try Self.start(["serve"] + (file.map { ["--config", $0] } ?? []), settings, folder: folder)
+        let isReached = try process.waitForErrors { log in
+            log.split(separator: "\n").contains { line in
+                milestone == .ready ? line.hasSuffix(milestone.rawValue) : line.contains(milestone.rawValue)
+            }
+        }
         let log = process.errors
-        #expect(isReady, "the server did not start:\n\(log)")
-        dns = Self.endpoints(log, "DNS listens")
+        #expect(isReached, "the server did not start:\n\(log)")
+        let listening = Self.endpoints(log, "DNS listens")
+        dns = listening.isEmpty ? [settings["dns.listen"].flatMap { Endpoint($0) }].compactMap(\.self) : listening
         rest = try #require(Self.endpoints(log, "REST API listens").first)
     }
 
@@ -62,6 +81,12 @@ final class ServerProcess: Sendable {
         #expect(isLogged, "the server ended without logging '\(text)':\n\(process.errors)")
     }
 
+    /// Ends the server at once, as a loss of power would, but for what the system still has.
+    func kill() throws {
+        process.signal(SIGKILL)
+        #expect(try process.waitForExit(within: 5) == .killed(signal: SIGKILL), "\(process.errors)")
+    }
+
     /// Stops the server, which must end with 0 within the 5 seconds that are promised.
     func stop(_ signal: Int32 = SIGTERM) throws {
         process.signal(signal)
@@ -70,12 +95,19 @@ final class ServerProcess: Sendable {
 }
 
 /// Runs a server for the time of `body`, which must leave it well.
+///
+/// - Parameters:
+///   - folder: where it works.
+///   - toleratesErrors: whether its log may tell of errors: the test makes some.
 func withServer(
     _ settings: [String: String] = [:],
     file: String? = nil,
+    folder: String = ServerProcess.temporaryFolder,
+    until milestone: ServerProcess.Milestone = .ready,
+    toleratesErrors: Bool = false,
     _ body: (ServerProcess) async throws -> Void
 ) async throws {
-    let server = try ServerProcess(settings, file: file)
+    let server = try ServerProcess(settings, file: file, folder: folder, until: milestone)
     do {
         try await body(server)
         try server.stop()
@@ -87,7 +119,7 @@ func withServer(
         return
     }
     let bad = server.logLines.filter { $0.contains(" error ") || $0.contains(" critical ") }
-    #expect(bad.isEmpty)
+    #expect(bad.isEmpty || toleratesErrors)
 }
 
 /// A folder for the files of one test, removed when the test forgets it.

@@ -2,7 +2,7 @@ import NIOCore
 import NIOPosix
 
 /// Just enough of an HTTP client to send what a real one would not.
-struct HTTPClient {
+struct TestHTTPClient {
     private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
     private var iterator: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     private var received = ByteBuffer()
@@ -18,7 +18,7 @@ struct HTTPClient {
     /// Connects, lets `body` talk, and closes.
     static func connected<Result: Sendable>(
         to port: Int,
-        _ body: (inout HTTPClient) async throws -> Result
+        _ body: (inout TestHTTPClient) async throws -> Result
     ) async throws -> Result {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: port) { channel in
@@ -27,7 +27,7 @@ struct HTTPClient {
                 }
             }
         return try await channel.executeThenClose { inbound, outbound in
-            var client = HTTPClient(outbound: outbound, iterator: inbound.makeAsyncIterator())
+            var client = TestHTTPClient(outbound: outbound, iterator: inbound.makeAsyncIterator())
             return try await body(&client)
         }
     }

@@ -1,0 +1,90 @@
+/// HTTP out, over libcurl: one thread with one curl multi handle for all transfers. Connections are kept and used
+/// again. No proxies, redirects, cookies or HTTP/2.
+///
+/// The answer's status is not judged: a 404 is a response. An error says whether the request may have been sent.
+final class HTTPClient: Sendable {
+    /// Paths of PEM files for https; read when a connection is made.
+    struct TLS: Sendable, Equatable {
+        /// Certificates of the authorities that servers are verified by; empty: the system's.
+        var authorities = ""
+        /// The client's certificate; empty: none.
+        var certificate = ""
+        /// The key of the client's certificate; empty: it is in the certificate's file.
+        var key = ""
+    }
+
+    /// How much the client does at once.
+    struct Limits: Sendable {
+        /// Transfers at the same time, each on a connection of its own; also the connections kept open.
+        var maximumConnections = 64
+        /// Transfers at the same time to one host and port. A stream takes one as long as it lasts.
+        var maximumConnectionsPerHost = 32
+        /// Requests that run or wait for a connection; beyond, they are refused.
+        var maximumRequests = 4096
+    }
+
+    private let inbox: TransferInbox
+    private let thread: HTTPClientThread
+
+    /// - Throws: when the system has no thread, memory or file descriptors left.
+    init(tls: TLS = TLS(), limits: Limits = Limits()) throws(HTTPClientError) {
+        let multi = try CurlMulti(maximumConnections: limits.maximumConnections)
+        let inbox = TransferInbox(maximumRequests: limits.maximumRequests, multi: multi)
+        thread = try HTTPClientThread {
+            // Made here: the loop is the thread's own.
+            TransferLoop(multi: multi, inbox: inbox, tls: tls, limits: limits).run()
+        }
+        self.inbox = inbox
+    }
+
+    deinit {
+        shutdown()
+    }
+
+    /// Sends a request and collects the response.
+    ///
+    /// - Throws: also `cancelled`, when the task is, or after ``shutdown()``.
+    nonisolated(nonsending) func send(
+        _ request: HTTPClientRequest
+    ) async throws(HTTPClientError) -> HTTPClientResponse {
+        try await run(Transfer(request))
+    }
+
+    /// Sends a request and hands over the body of a 2xx response as it comes; returns when it has ended. The body of
+    /// another response is collected, as by ``send(_:)``.
+    ///
+    /// The closures are called on the client's thread: they hold up all other transfers, and must not wait.
+    ///
+    /// - Parameters:
+    ///   - onResponse: called once, with the status.
+    ///   - onOctets: called with each piece, of at most 16 KiB; `false` ends the stream, without an error.
+    /// - Returns: the status, and a body unless the status is 2xx.
+    nonisolated(nonsending) func stream(
+        _ request: HTTPClientRequest,
+        onResponse: @escaping @Sendable (_ status: Int) -> Void = { _ in },
+        onOctets: @escaping @Sendable ([UInt8]) -> Bool
+    ) async throws(HTTPClientError) -> HTTPClientResponse {
+        try await run(Transfer(request, stream: ResponseStream(onResponse: onResponse, onOctets: onOctets)))
+    }
+
+    /// Ends all transfers with `cancelled`, closes all connections and waits for the thread, unless called on it.
+    func shutdown() {
+        inbox.close()
+        thread.join()
+    }
+
+    private nonisolated(nonsending) func run(_ transfer: Transfer) async throws(HTTPClientError) -> HTTPClientResponse {
+        if let reason = transfer.request.problem {
+            throw HTTPClientError(kind: .invalidRequest, reason: reason, mayHaveBeenSent: false)
+        }
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                transfer.begin(continuation)
+                if let error = inbox.append(transfer) { transfer.finish(.failure(error)) }
+            }
+        } onCancel: {
+            inbox.cancel(transfer)
+        }
+        return try result.get()
+    }
+}

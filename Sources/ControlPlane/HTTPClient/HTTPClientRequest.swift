@@ -1,0 +1,65 @@
+/// A request to be sent.
+struct HTTPClientRequest: Sendable {
+    /// Methods that the client knows.
+    enum Method: Sendable { case get, head, post }
+
+    /// A header field.
+    struct Field: Sendable, Equatable {
+        var name: String
+        var value: String
+    }
+
+    var method = Method.post
+    /// `http://` or `https://`, without a user.
+    var url: String
+    /// Header fields besides those that the client makes: Host, Content-Length and the like.
+    var fields: [Field] = []
+    /// Sent with POST alone.
+    var body: [UInt8] = []
+    /// For all of it, the wait for a connection included; `nil`: no limit, for streams.
+    var timeout: Duration? = .seconds(5)
+    /// For the name's resolution, TCP and TLS together.
+    var connectTimeout: Duration = .seconds(2)
+    /// What a response's body may have. The pieces of a stream are not counted.
+    var maximumBodyOctets = 4 << 20
+
+    /// Scheme, host and port as written: what limits of connections are counted by.
+    var origin: String {
+        let authority = url.drop { $0 != "/" }.dropFirst(2)
+        return url[..<(authority.firstIndex { "/?#".contains($0) } ?? url.endIndex)].lowercased()
+    }
+
+    /// Why the request can't be sent; `nil`: it can. Names no values: they may be secret.
+    var problem: String? {
+        let scheme = ["http://", "https://"].first { url.lowercased().hasPrefix($0) }
+        guard let scheme, origin.utf8.count > scheme.utf8.count else { return "not an http or https URL" }
+        // libcurl would take what is before it for a user and password.
+        if origin.contains("@") { return "a user in the URL" }
+        if !url.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) { return "a URL with blanks or control characters" }
+        if method != .post, !body.isEmpty { return "a body without POST" }
+        return fields.lazy.compactMap(\.problem).first
+    }
+}
+
+extension HTTPClientRequest.Field {
+    /// Fields that say where the message ends: libcurl's alone, or the server would see another end.
+    private static let framing: Set<String> = ["content-length", "transfer-encoding", "connection", "expect"]
+
+    /// The line as libcurl takes it: without a value it would leave the field out, were there no semicolon.
+    var line: String { value.isEmpty ? "\(name);" : "\(name): \(value)" }
+
+    /// What is wrong with the field; `nil`: nothing. The name is a token (RFC 9110 §5.6.2), the value has no control
+    /// characters, which would begin another field.
+    fileprivate var problem: String? {
+        let isToken = name.utf8.allSatisfy { octet in
+            switch octet {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+            default: "!#$%&'*+-.^_`|~".utf8.contains(octet)
+            }
+        }
+        if name.isEmpty || !isToken { return "a field whose name is not a token" }
+        if value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) { return "control characters in field \(name)" }
+        if value.first == " " || value.last == " " { return "blanks around the value of field \(name)" }
+        return Self.framing.contains(name.lowercased()) ? "field \(name), which is the client's own" : nil
+    }
+}

@@ -1,0 +1,59 @@
+import CCurl
+import Synchronization
+
+/// The client's thread.
+final class HTTPClientThread: Sendable {
+    private let thread: pthread_t
+    private let isJoined = Mutex(false)
+
+    /// Starts the thread, named `http-client`.
+    ///
+    /// - Throws: when the system has no thread left.
+    init(_ body: @escaping @Sendable () -> Void) throws(HTTPClientError) {
+        // Unsafe: the thread takes over the reference; when there is none, it is taken back here.
+        let context = unsafe Unmanaged.passRetained(Start(body: body)).toOpaque()
+        var thread = pthread_t()
+        guard unsafe pthread_create(&thread, nil, runBody, context) == 0 else {
+            unsafe Unmanaged<Start>.fromOpaque(context).release()
+            throw HTTPClientError(kind: .other, reason: "no threads left", mayHaveBeenSent: false)
+        }
+        self.thread = thread
+    }
+
+    deinit {
+        // The last reference was dropped by the thread itself, in a callback: it ends alone.
+        if !isJoined.withLock({ $0 }) { pthread_detach(thread) }
+    }
+
+    /// Waits until the thread has ended, unless called on it.
+    func join() {
+        // Before the lock: another thread may hold it, waiting for this one.
+        if pthread_equal(pthread_self(), thread) != 0 { return }
+        isJoined.withLock { isJoined in
+            if isJoined { return }
+            _ = pthread_join(thread, nil)
+            isJoined = true
+        }
+    }
+
+    fileprivate final class Start: Sendable {
+        let body: @Sendable () -> Void
+
+        init(body: @escaping @Sendable () -> Void) {
+            self.body = body
+        }
+    }
+}
+
+@c private func runBody(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    guard let context = unsafe context else { return nil }
+    let start = unsafe Unmanaged<HTTPClientThread.Start>.fromOpaque(context).takeRetainedValue()
+    _ = unsafe pthread_setname_np(pthread_self(), "http-client")
+    // libcurl is told to leave signals alone, but OpenSSL may write to a closed connection.
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
+    unsafe sigaddset(&signals, SIGPIPE)
+    unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+    start.body()
+    return nil
+}

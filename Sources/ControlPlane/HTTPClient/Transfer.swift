@@ -1,0 +1,42 @@
+import Synchronization
+
+/// A request on its way: who waits for it, and whether still.
+final class Transfer: Sendable {
+    typealias Outcome = Result<HTTPClientResponse, HTTPClientError>
+
+    let request: HTTPClientRequest
+    /// ``HTTPClientRequest/origin``, taken once.
+    let origin: String
+    /// Who is handed a stream; `nil`: the body is collected.
+    let stream: ResponseStream?
+    /// When the request's timeout ends.
+    let deadline: ContinuousClock.Instant?
+    private let cancelled = Atomic(false)
+    private let continuation = Mutex<CheckedContinuation<Outcome, Never>?>(nil)
+
+    init(_ request: HTTPClientRequest, stream: ResponseStream? = nil) {
+        self.request = request
+        self.stream = stream
+        origin = request.origin
+        // A year is enough, and can't overflow.
+        deadline = request.timeout.map { .now + min($0, .seconds(31_536_000)) }
+    }
+
+    /// Whether ``cancel()`` was called.
+    var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
+
+    /// Marks the transfer, from any thread; the client's thread looks when it is told to.
+    func cancel() {
+        cancelled.store(true, ordering: .relaxed)
+    }
+
+    /// Notes who waits.
+    func begin(_ continuation: CheckedContinuation<Outcome, Never>) {
+        self.continuation.withLock { $0 = continuation }
+    }
+
+    /// Resumes who waits; once, whoever calls first.
+    func finish(_ outcome: Outcome) {
+        continuation.withLock { $0.take() }?.resume(returning: outcome)
+    }
+}

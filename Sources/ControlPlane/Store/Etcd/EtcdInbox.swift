@@ -1,0 +1,61 @@
+import Synchronization
+
+/// What others have written, on its way to the registry: the watch puts in, the registry's committer takes out.
+final class EtcdInbox: Sendable {
+    /// News that go together.
+    enum Item: Sendable {
+        /// Changes up to a revision, in their order.
+        case changes([EtcdChange], revision: Int64)
+        /// All that there is at a revision.
+        case everything([EtcdChange], revision: Int64, isWiped: Bool)
+        /// What was found instead of what was expected: without a place in the order of the others.
+        case findings([EtcdChange])
+    }
+
+    /// Changes that may wait; beyond, the watch begins anew from all that there is.
+    private static let maximumChanges = 262_144
+
+    private struct State {
+        var items: [Item] = []
+        var count = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// Puts changes in.
+    ///
+    /// - Returns: whether they were taken: not when too many wait.
+    func append(_ changes: [EtcdChange], revision: Int64) -> Bool {
+        state.withLock { state in
+            guard state.count + changes.count <= Self.maximumChanges else { return false }
+            state.items.append(.changes(changes, revision: revision))
+            state.count += changes.count
+            return true
+        }
+    }
+
+    /// Puts in all that there is: what waits is older and does not matter any more.
+    func replaceAll(_ values: [EtcdChange], revision: Int64, isWiped: Bool) {
+        state.withLock { state in
+            // That etcd was wiped must not be forgotten, though.
+            let wasWiped = state.items.contains { item in
+                if case .everything(_, _, true) = item { true } else { false }
+            }
+            state.items = [.everything(values, revision: revision, isWiped: isWiped || wasWiped)]
+            state.count = values.count
+        }
+    }
+
+    /// Puts in what a transaction has found.
+    func append(findings: [EtcdChange]) {
+        state.withLock { $0.items.append(.findings(findings)) }
+    }
+
+    /// Takes everything out.
+    func takeAll() -> [Item] {
+        state.withLock { state in
+            defer { state = State() }
+            return state.items
+        }
+    }
+}

@@ -1,0 +1,160 @@
+import FoundationEssentials
+
+/// Requests of etcd's JSON gateway: protocol buffers as JSON, with octets in base64 and large numbers as strings.
+///
+/// https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/
+enum EtcdMessage {
+    /// The body of a request without parameters.
+    static let empty = Array("{}".utf8)
+
+    /// `lease/grant`
+    static func grant(ttlSeconds: Int) -> [UInt8] {
+        object { writer in
+            writer.member("TTL")
+            writer.string("\(ttlSeconds)")
+        }
+    }
+
+    /// `lease/keepalive` for many: the gateway reads one request after the other from the body.
+    static func keepAlive(_ leases: some Collection<Int64>) -> [UInt8] {
+        leases.flatMap { Array("{\"ID\":\"\($0)\"}".utf8) }
+    }
+
+    /// `lease/revoke`
+    static func revoke(_ lease: Int64) -> [UInt8] {
+        object { writer in
+            writer.member("ID")
+            writer.string("\(lease)")
+        }
+    }
+
+    /// `auth/authenticate`
+    static func authenticate(username: String, password: String) -> [UInt8] {
+        object { writer in
+            writer.member("name")
+            writer.string(username)
+            writer.member("password")
+            writer.string(password)
+        }
+    }
+
+    /// `kv/range` of one key.
+    static func get(_ key: String) -> [UInt8] {
+        object { $0.octets("key", key.utf8) }
+    }
+
+    /// `kv/range` of a part of many keys.
+    ///
+    /// - Parameter revision: as of which; 0: now.
+    static func range(_ range: EtcdRange, limit: Int, revision: Int64) -> [UInt8] {
+        object { writer in
+            writer.octets("key", range.start)
+            writer.octets("range_end", range.end)
+            writer.member("limit")
+            writer.string("\(limit)")
+            writer.member("revision")
+            writer.string("\(revision)")
+        }
+    }
+
+    /// `watch` of all that changes from a revision on.
+    static func watch(_ range: EtcdRange, from revision: Int64) -> [UInt8] {
+        object { writer in
+            writer.member("create_request")
+            writer.beginObject()
+            writer.octets("key", range.start)
+            writer.octets("range_end", range.end)
+            writer.member("start_revision")
+            writer.string("\(revision)")
+            writer.endObject()
+        }
+    }
+
+    /// `kv/txn`
+    static func transaction(_ transaction: EtcdTransaction) -> [UInt8] {
+        object { writer in
+            writer.member("compare")
+            writer.beginArray()
+            for condition in transaction.conditions { writer.condition(condition) }
+            writer.endArray()
+            for (name, operations) in [("success", transaction.success), ("failure", transaction.failure)] {
+                writer.member(name)
+                writer.beginArray()
+                for operation in operations { writer.operation(operation) }
+                writer.endArray()
+            }
+        }
+    }
+
+    private static func object(_ write: (inout JSONWriter) -> Void) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.beginObject()
+        write(&writer)
+        writer.endObject()
+        return writer.octets
+    }
+}
+
+/// Changes that etcd makes together if every condition holds; otherwise it answers what is there instead.
+struct EtcdTransaction: Sendable, Equatable {
+    /// That a key was changed last at a revision; 0: that there is no such key.
+    struct Condition: Sendable, Equatable {
+        var key: String
+        var revision: Int64
+    }
+
+    enum Operation: Sendable, Equatable {
+        /// `lease` 0: none.
+        case put(key: String, value: [UInt8], lease: Int64)
+        case delete(key: String)
+        case get(key: String)
+    }
+
+    var conditions: [Condition] = []
+    var success: [Operation] = []
+    var failure: [Operation] = []
+}
+
+extension JSONWriter {
+    /// A member whose value are octets.
+    fileprivate mutating func octets(_ name: String, _ octets: some Sequence<UInt8>) {
+        member(name)
+        string(Data(octets).base64EncodedString())
+    }
+
+    fileprivate mutating func condition(_ condition: EtcdTransaction.Condition) {
+        let isAbsent = condition.revision == 0
+        beginObject()
+        octets("key", condition.key.utf8)
+        member("result")
+        string("EQUAL")
+        member("target")
+        string(isAbsent ? "CREATE" : "MOD")
+        member(isAbsent ? "create_revision" : "mod_revision")
+        string("\(condition.revision)")
+        endObject()
+    }
+
+    fileprivate mutating func operation(_ operation: EtcdTransaction.Operation) {
+        beginObject()
+        switch operation {
+        case .put(let key, let value, let lease):
+            member("request_put")
+            beginObject()
+            octets("key", key.utf8)
+            octets("value", value)
+            member("lease")
+            string("\(lease)")
+        case .delete(let key):
+            member("request_delete_range")
+            beginObject()
+            octets("key", key.utf8)
+        case .get(let key):
+            member("request_range")
+            beginObject()
+            octets("key", key.utf8)
+        }
+        endObject()
+        endObject()
+    }
+}

@@ -1,0 +1,181 @@
+import Logging
+import Synchronization
+
+extension EtcdStore {
+    /// Instances written again, leases given back or strays deleted at a time.
+    private static let upkeepLength = 1000
+    /// Leases that wait to be given back; beyond, they end by themselves.
+    private static let maximumSpareLeases = 65_536
+
+    /// Passes heartbeats on to etcd: those of a quarter of a second together, each instance's once.
+    nonisolated(nonsending) func renewLeases() async {
+        let rounds = Ticker(every: .milliseconds(250), on: eventLoop)
+        for await _ in rounds.ticks where health.withLock({ $0.problem == nil }) {
+            let ids = heartbeats.withLock { heartbeats in
+                defer { heartbeats = [] }
+                return heartbeats
+            }
+            if ids.isEmpty { continue }
+            let leases = replica.withLock { $0.leases(of: ids) }
+            do throws(EtcdError) {
+                let isAlive = try await renew(leases.map(\.lease))
+                let lost = zip(leases, isAlive).filter { !$1 }.map(\.0)
+                replica.withLock { replica in
+                    for (id, lease) in lost { replica.lost(lease: lease, of: id) }
+                }
+            } catch {
+                heartbeats.withLock { $0.formUnion(ids) }
+                if !Task.isCancelled { note(error) }
+            }
+        }
+    }
+
+    /// Writes instances again that are alive though their leases have ended, and tidies up.
+    nonisolated(nonsending) func restoreOrphans(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
+        let rounds = Ticker(every: .milliseconds(200), on: eventLoop)
+        for await _ in rounds.ticks where health.withLock({ $0.problem == nil }) {
+            do throws(EtcdError) {
+                try await restoreSome(time: time)
+                try await deleteStrays()
+                try await revokeSpareLeases()
+            } catch {
+                if !Task.isCancelled { note(error) }
+            }
+            if replica.withLock({ !$0.orphans.isEmpty }) { notify() }
+        }
+    }
+
+    /// Writes instances again whose leases have ended in an outage.
+    nonisolated(nonsending) private func restoreSome(time: TimeSource) async throws(EtcdError) {
+        let now = time.now()
+        let orphans = replica.withLock { $0.orphans }
+        if orphans.isEmpty { return }
+        var alive = orphans.filter { $0.value.isToBeRestored || isAlive($0.key, now) }.keys.prefix(Self.upkeepLength).map { $0 }
+        let deleted = try await deletedByHand(alive.compactMap { id in orphans[id].map { (id, $0.lease) } })
+        alive.removeAll { deleted.contains($0) }
+        var writes = replica.withLock { replica in
+            alive.map { EtcdWrite(id: $0, known: replica.entry(id: $0), instance: self.instance(id: $0)?.instance) }
+        }
+        writes.removeAll { $0.instance == nil || $0.known == nil }
+        let leased = writes.indices.filter { writes[$0].instance.map { $0.ttlSeconds > 0 } ?? false }
+        let leases = try await grant(leased.map { writes[$0].instance?.ttlSeconds ?? 1 })
+        for (index, lease) in zip(leased, leases) { writes[index].lease = lease }
+        let results = await write(writes)
+        var restored = 0
+        replica.withLock { replica in
+            for (write, result) in zip(writes, results) {
+                // Who was deregistered or changed meanwhile is not to be brought back as it was.
+                guard case .kept(let revision) = result, let name = write.instance?.name,
+                    replica.entry(id: write.id) == write.known
+                else { continue }
+                replica.wrote(write.id, EtcdReplica.Entry(name: name, revision: revision, lease: write.lease))
+                restored += 1
+            }
+        }
+        if restored > 0 {
+            logger.notice(
+                "instances that etcd had lost and that are alive are written again", metadata: ["count": "\(restored)"])
+        }
+    }
+
+    /// Which of these orphans still have the lease that they had: somebody has deleted their keys with other means than
+    /// this program. They leave.
+    nonisolated(nonsending) private func deletedByHand(
+        _ orphans: [(id: String, lease: Int64)]
+    ) async throws(EtcdError) -> Set<String> {
+        let leased = orphans.filter { $0.lease != 0 }
+        let isLeaseThere = try await renew(leased.map(\.lease))
+        let deleted = zip(leased, isLeaseThere).filter { $1 }.map(\.0)
+        let changes = replica.withLock { replica in
+            deleted.compactMap { orphan -> EtcdChange? in
+                // One that was overwritten has a key.
+                guard let entry = replica.entry(id: orphan.id), entry.revision == 0 else { return nil }
+                let key = InstanceKey(name: entry.name, id: orphan.id)
+                return .delete(key, revision: .max, isDeliberate: true)
+            }
+        }
+        if !changes.isEmpty { inbox.append(findings: changes) }
+        spareLeases.withLock { $0 += deleted.map(\.lease) }
+        return Set(deleted.map(\.id))
+    }
+
+    /// Deletes keys of instances that are known under another key by now: two nodes have registered the same id with
+    /// different names at once.
+    nonisolated(nonsending) private func deleteStrays() async throws(EtcdError) {
+        for (key, revision) in replica.withLock({ $0.strays }).prefix(Self.upkeepLength) {
+            var transaction = EtcdTransaction()
+            transaction.conditions = [EtcdTransaction.Condition(key: keys.key(key), revision: revision)]
+            transaction.success = [
+                .delete(key: keys.key(key)), .put(key: keys.deregistered, value: [], lease: 0),
+            ]
+            _ = try await client.call("kv/txn", EtcdMessage.transaction(transaction))
+            replica.withLock { $0.swept(key) }
+        }
+    }
+
+    nonisolated(nonsending) private func revokeSpareLeases() async throws(EtcdError) {
+        let leases = spareLeases.withLock { spare in
+            let leases = Array(spare.suffix(Self.upkeepLength))
+            spare.removeLast(leases.count)
+            spare.removeFirst(max(0, spare.count - Self.maximumSpareLeases))
+            return leases
+        }
+        let results = await concurrently(leases) { [client] lease in
+            await Result { () async throws(EtcdError) in
+                _ = try await client.call("lease/revoke", EtcdMessage.revoke(lease))
+            }
+        }
+        for case .failure(let error) in results where error.kind == .unavailable { throw error }
+    }
+
+    /// Writes the snapshot whenever something has changed.
+    nonisolated(nonsending) func keep(_ snapshot: EtcdSnapshot) async {
+        let rounds = Ticker(every: .seconds(5), on: eventLoop)
+        for await _ in rounds.ticks where health.withLock({ $0.problem == nil }) { save(snapshot) }
+    }
+
+    /// Writes the snapshot, unless it is the same.
+    func save(_ snapshot: EtcdSnapshot) {
+        let position = position.withLock { $0 }
+        guard let identity = position.identity else { return }
+        let age = health.withLock { $0.lagSeconds(now: .now) }
+        do {
+            try snapshot.save(identity: identity, revision: position.revision, ageSeconds: age) {
+                list(after: nil, limit: .max, filter: InstanceFilter()).instances.map(\.instance)
+            }
+        } catch {
+            logger.error("the snapshot is not written", metadata: ["path": "\(snapshot.path)", "error": "\(error)"])
+        }
+    }
+
+    /// Fills the view from a snapshot.
+    ///
+    /// - Returns: whether there is one.
+    func restore(_ snapshot: EtcdSnapshot, time: TimeSource) -> Bool {
+        let contents: EtcdSnapshot.Contents
+        do {
+            guard let found = try snapshot.load() else { return false }
+            contents = found
+        } catch {
+            logger.error("the snapshot can't be read", metadata: ["path": "\(snapshot.path)", "error": "\(error)"])
+            return false
+        }
+        let now = time.now()
+        view.withTable { table in
+            for instance in contents.instances {
+                table.put(
+                    instance, lease: Lease(heardElsewhereWithTTLSeconds: instance.ttlSeconds, now: now))
+            }
+        }
+        replica.withLock { replica in
+            for instance in contents.instances { replica.remember(instance.id, name: instance.name) }
+        }
+        position.withLock { $0.identity = contents.identity }
+        let age = max(0, now.wall.millisecondsSince1970 - contents.savedAt.millisecondsSince1970)
+        health.withLock { $0.remembered(asOf: now.monotonic - .milliseconds(age)) }
+        logger.warning(
+            "etcd does not answer: DNS answers from the snapshot",
+            metadata: ["instances": "\(contents.instances.count)", "age": "\(age / 1000) s"])
+        return true
+    }
+}

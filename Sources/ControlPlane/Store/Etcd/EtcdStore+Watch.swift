@@ -1,0 +1,226 @@
+import Logging
+import Synchronization
+
+extension EtcdStore {
+    /// Values in a page when everything is read.
+    private static let pageLength = 500
+
+    nonisolated(nonsending) func watch(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
+        await withTaskGroup { group in
+            group.addTask { await self.follow(time: time, notify: notify) }
+            group.addTask { await self.probe(time: time, notify: notify) }
+            group.addTask { await self.renewLeases() }
+            group.addTask { await self.restoreOrphans(time: time, notify: notify) }
+            if let snapshot { group.addTask { await self.keep(snapshot) } }
+        }
+    }
+
+    /// Finds out where etcd is in its history, and reads everything unless this node has followed up to there.
+    ///
+    /// - Returns: whether etcd has answered.
+    nonisolated(nonsending) func connect(time: TimeSource) async -> Bool {
+        do throws(EtcdError) {
+            let identity = try await readIdentity()
+            let known = position.withLock { $0 }
+            if known.identity != identity || known.revision == 0 {
+                let isWiped = known.identity != nil && known.identity != identity
+                if isWiped { logger.warning("etcd has lost its data: it gets everything from here") }
+                try await readAll(identity: identity, isWiped: isWiped)
+                // Before the first time there is nobody else to bring it in.
+                if known.identity == nil { settleIn(time: time) }
+            }
+        } catch {
+            if !Task.isCancelled { note(error) }
+            return false
+        }
+        return true
+    }
+
+    /// The first state: everybody who is alive gets a whole ttl again.
+    private func settleIn(time: TimeSource) {
+        _ = adoptOutsideChanges(now: time.now())
+        let ids = replica.withLock { replica in replica.leases(of: replica.ids).map(\.id) }
+        heartbeats.withLock { $0.formUnion(ids) }
+        noteSuccess(now: time.now())
+    }
+
+    /// The identity of etcd's history; there is one from the first node that asks.
+    nonisolated(nonsending) private func readIdentity() async throws(EtcdError) -> String {
+        if let identity = try await storedIdentity() { return identity }
+        var transaction = EtcdTransaction()
+        transaction.conditions = [EtcdTransaction.Condition(key: keys.identity, revision: 0)]
+        let value = Array(String(UInt64.random(in: .min ... .max), radix: 16).utf8)
+        transaction.success = [.put(key: keys.identity, value: value, lease: 0)]
+        _ = try await client.call("kv/txn", EtcdMessage.transaction(transaction))
+        guard let identity = try await storedIdentity() else {
+            throw EtcdError(kind: .unavailable, reason: "the key \(keys.identity) can't be kept")
+        }
+        return identity
+    }
+
+    nonisolated(nonsending) private func storedIdentity() async throws(EtcdError) -> String? {
+        let value = try await client.call("kv/range", EtcdMessage.get(keys.identity)).values.first?.value
+        return value.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Reads all instances, page by page, all as of the same revision.
+    nonisolated(nonsending) private func readAll(identity: String, isWiped: Bool) async throws(EtcdError) {
+        var range = keys.instances
+        var revision: Int64 = 0
+        var values: [EtcdChange] = []
+        while true {
+            let body = EtcdMessage.range(range, limit: Self.pageLength, revision: revision)
+            let page = try await client.call("kv/range", body)
+            if revision == 0 { revision = page.revision }
+            values += page.values.compactMap { change($0) }
+            guard page.hasMore, let last = page.values.last else { break }
+            range.skip(through: last.key)
+        }
+        inbox.replaceAll(values, revision: revision, isWiped: isWiped)
+        position.withLock { $0 = EtcdPosition(identity: identity, revision: revision) }
+    }
+
+    /// Takes in what others write for as long as there is a connection, and makes one again when it ends.
+    nonisolated(nonsending) private func follow(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
+        let attempts = Ticker(every: .milliseconds(250), on: eventLoop)
+        for await _ in attempts.ticks where await connect(time: time) {
+            notify()
+            let start = position.withLock { $0.revision } + 1
+            let reader = EtcdWatchReader(startRevision: start) { [self] event in receive(event, time, notify) }
+            let stream = Task { [client, keys] in
+                await Result { () async throws(EtcdError) in
+                    try await client.stream("watch", EtcdMessage.watch(keys.all, from: start)) { reader.read($0) }
+                }
+            }
+            watching.withLock { $0 = EtcdWatch(task: stream, endpoint: client.endpoint) }
+            let result = await withTaskCancellationHandler {
+                await stream.value
+            } onCancel: {
+                stream.cancel()
+            }
+            watching.withLock { $0 = EtcdWatch() }
+            if case .failure(let error) = result, !stream.isCancelled {
+                logger.info("the watch of etcd has ended", metadata: ["reason": "\(error.reason)"])
+            }
+        }
+    }
+
+    /// What a watch tells, on the HTTP client's thread.
+    ///
+    /// - Returns: whether to go on.
+    private func receive(_ event: EtcdWatchReader.Event, _ time: TimeSource, _ notify: () -> Void) -> Bool {
+        switch event {
+        case .created:
+            watching.withLock { $0.isEstablished = true }
+            noteSuccess(now: time.now())
+            notify()
+            return true
+        case .changes(let events, let revision):
+            guard inbox.append(changes(events), revision: revision) else {
+                logger.warning("etcd changes faster than DNS can be told: everything is read again")
+                return startAnew()
+            }
+            position.withLock { $0.revision = revision }
+            notify()
+            return true
+        case .gone(let reason):
+            logger.notice("everything is read from etcd again", metadata: ["reason": "\(reason)"])
+            return startAnew()
+        case .failed(let reason):
+            logger.info("the watch of etcd has ended", metadata: ["reason": "\(reason)"])
+            return false
+        }
+    }
+
+    private func startAnew() -> Bool {
+        position.withLock { $0.revision = 0 }
+        return false
+    }
+
+    /// What events mean: those of one revision belong together.
+    private func changes(_ events: [EtcdEvent]) -> [EtcdChange] {
+        let marker = Array(keys.deregistered.utf8)
+        let deliberate = Set(events.lazy.filter { $0.value.key == marker }.map(\.value.revision))
+        return events.compactMap { event in
+            guard event.isDeletion else { return change(event.value) }
+            let revision = event.value.revision
+            let key = String(decoding: event.value.key, as: UTF8.self)
+            malformed.remove(key)
+            return keys.instance(key).map {
+                .delete($0, revision: revision, isDeliberate: deliberate.contains(revision))
+            }
+        }
+    }
+
+    /// What a key and its value mean; `nil`: nothing.
+    private func change(_ value: EtcdKeyValue) -> EtcdChange? {
+        let key = String(decoding: value.key, as: UTF8.self)
+        if key == keys.identity || key == keys.deregistered { return nil }
+        guard let instanceKey = keys.instance(key) else {
+            skip(key, "the key is not that of an instance")
+            return nil
+        }
+        return change(instanceKey, value)
+    }
+
+    /// What a value under an instance's key means.
+    func change(_ key: InstanceKey, _ value: EtcdKeyValue) -> EtcdChange {
+        var instance: ServiceInstance?
+        do throws(MalformedInstance) {
+            let decoded = try StoredInstance.decode(value.value)
+            guard decoded.id == key.id, decoded.name == key.name else {
+                throw MalformedInstance(reason: "it is the instance \(decoded.id) of \(decoded.name)")
+            }
+            instance = decoded
+            malformed.remove(keys.key(key))
+        } catch {
+            skip(keys.key(key), error.reason)
+        }
+        return .put(key, instance, revision: value.revision, lease: value.lease)
+    }
+
+    private func skip(_ key: String, _ reason: String) {
+        guard malformed.add(key) else { return }
+        logger.warning("a value in etcd is skipped", metadata: ["key": "\(key)", "reason": "\(reason)"])
+    }
+
+    /// Asks etcd again and again whether it is there, and whether it is still the same.
+    nonisolated(nonsending) private func probe(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
+        let probes = Ticker(every: .milliseconds(500), on: eventLoop)
+        for await _ in probes.ticks {
+            do throws(EtcdError) {
+                let identity = try await storedIdentity()
+                let watch = watching.withLock { $0 }
+                if identity != position.withLock({ $0.identity }) || watch.endpoint != client.endpoint {
+                    // It has lost its data, or its member has failed somebody.
+                    watch.task?.cancel()
+                } else if watch.isEstablished {
+                    noteSuccess(now: time.now())
+                }
+            } catch {
+                if !Task.isCancelled { note(error) }
+            }
+            notify()
+        }
+    }
+}
+
+/// The watch that is under way.
+struct EtcdWatch: Sendable {
+    var task: Task<Result<Void, EtcdError>, Never>?
+    /// The member that it is at.
+    var endpoint = ""
+    /// Whether etcd has said that it tells of every change from now on.
+    var isEstablished = false
+}
+
+extension Result {
+    /// What `body` returns or throws.
+    nonisolated(nonsending) init(_ body: () async throws(Failure) -> Success) async {
+        do throws(Failure) {
+            self = .success(try await body())
+        } catch {
+            self = .failure(error)
+        }
+    }
+}

@@ -1,0 +1,218 @@
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Keeps instances in etcd, which any number of nodes share.
+///
+/// Each instance is a key on a lease of its ttl. This node has all of them in its ``view``, follows what others write
+/// with a watch, and renews the leases of those whose heartbeats come here. While etcd is away everything stays as it
+/// was known last.
+final class EtcdStore: Store {
+    let view = InstanceView()
+    let client: EtcdClient
+    let keys: EtcdKeyspace
+    let logger: Logger
+    let inbox = EtcdInbox()
+    let replica = Mutex(EtcdReplica())
+    let health = Mutex(EtcdHealth())
+    /// Instances whose leases are to be renewed.
+    let heartbeats = Mutex<Set<String>>([])
+    /// Leases that nothing is on any more.
+    let spareLeases = Mutex<[Int64]>([])
+    let malformed = MalformedValues()
+    /// Where in etcd's history this node is.
+    let position = Mutex(EtcdPosition())
+    let watching = Mutex(EtcdWatch())
+    let snapshot: EtcdSnapshot?
+    let eventLoop: any EventLoop
+    /// Of 2,048 numbers the one that makes this node's places in the order its own.
+    private let node = UInt64.random(in: 0..<2048)
+
+    /// - Throws: when the system has not got what an HTTP client needs.
+    init(_ configuration: Configuration.Etcd, logger: Logger) throws(StoreUnavailable) {
+        client = try EtcdClient(configuration)
+        keys = EtcdKeyspace(prefix: configuration.prefix)
+        snapshot = configuration.snapshot.isEmpty ? nil : EtcdSnapshot(path: configuration.snapshot)
+        self.logger = logger
+        eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    }
+
+    var type: String { "etcd" }
+
+    var state: StoreState {
+        let (problem, lag) = health.withLock { ($0.problem, $0.lagSeconds(now: .now)) }
+        return StoreState(
+            problem: problem,
+            lagSeconds: lag,
+            details: [
+                StoreDetail(name: "endpoint", value: .text(client.endpoint)),
+                StoreDetail(name: "revision", value: .number(Int(position.withLock { $0.revision }))),
+                StoreDetail(name: "malformed_values", value: .number(malformed.count)),
+                StoreDetail(name: "waiting_heartbeats", value: .number(heartbeats.withLock { $0.count })),
+                StoreDetail(name: "unconfirmed_instances", value: .number(replica.withLock { $0.orphans.count })),
+            ]
+        )
+    }
+
+    /// The time of day, so that lists have the order of registration whatever node it came to, then the node, so that
+    /// two of them do not give the same number.
+    func nextSequence(now: Moment) -> UInt64 {
+        let known = view.withTable { $0.nextSequence }
+        let milliseconds = UInt64(clamping: now.wall.millisecondsSince1970) & (1 << 41 - 1)
+        let own = milliseconds << 21 | node << 10
+        if own >= known { return own }
+        if known >> 10 & 2047 == node { return known }
+        return (known >> 21 + 1) << 21 | node << 10
+    }
+
+    nonisolated(nonsending) func load(time: TimeSource) async throws(StoreUnavailable) {
+        if await connect(time: time) { return }
+        if let snapshot, restore(snapshot, time: time) { return }
+        logger.notice("waiting for etcd: DNS answers nothing until it has told what there is")
+        let retries = Ticker(every: .milliseconds(500), on: eventLoop)
+        for await _ in retries.ticks {
+            if await connect(time: time) { return }
+        }
+        throw StoreUnavailable(reason: "stopped while waiting for etcd")
+    }
+
+    func renew(id: String, now: Moment) -> Lease? {
+        guard let lease = view.withTable({ $0.renew(id: id, now: now) }) else { return nil }
+        if lease.deadline != nil { heartbeats.withLock { _ = $0.insert(id) } }
+        return lease
+    }
+
+    /// Leases decide who has expired, and the watch tells.
+    nonisolated(nonsending) func removeExpired(now: Moment, limit: Int) async throws(StoreUnavailable)
+        -> ExpiredInstances
+    {
+        ExpiredInstances(instances: [], isComplete: true)
+    }
+
+    func adoptOutsideChanges(now: Moment) -> OutsideChanges {
+        var outside = OutsideChanges()
+        for item in inbox.takeAll() {
+            let actions = replica.withLock { replica in
+                switch item {
+                case .changes(let changes, let revision):
+                    let actions = changes.compactMap { replica.adopt($0) }
+                    replica.caughtUp(to: revision)
+                    return actions
+                case .everything(let values, let revision, let isWiped):
+                    let actions = replica.replaceAll(with: values, at: revision, isWiped: isWiped)
+                    replica.caughtUp(to: revision)
+                    return actions
+                case .findings(let changes):
+                    return changes.compactMap { replica.adopt($0) }
+                }
+            }
+            apply(actions, now, &outside.services)
+        }
+        settleOrphans(now, &outside.services)
+        return outside
+    }
+
+    func stop() {
+        // What is under way may be about to be answered.
+        _ = eventLoop.scheduleTask(in: .seconds(1)) { [client] in client.shutdown() }
+    }
+
+    nonisolated(nonsending) func close() async {
+        if let snapshot { save(snapshot) }
+        client.shutdown()
+    }
+
+    /// Puts into the view what others have written.
+    private func apply(_ actions: [EtcdReplica.Action], _ now: Moment, _ services: inout Set<String>) {
+        var rest = actions[...]
+        while !rest.isEmpty {
+            let slice = rest.prefix(256)
+            rest = rest.dropFirst(256)
+            let names = view.withTable { table in
+                slice.flatMap { Self.apply($0, to: &table, now) }
+            }
+            services.formUnion(names)
+        }
+    }
+
+    /// - Returns: the services whose records change.
+    private static func apply(_ action: EtcdReplica.Action, to table: inout InstanceTable, _ now: Moment) -> [String] {
+        switch action {
+        case .put(let instance):
+            let known = table.instance(id: instance.id)
+            // Whoever hears the heartbeats knows when it expires: here they did not come, or it was known before.
+            let isHeardHere = known?.lease.deadline != nil && instance.ttlSeconds > 0
+            table.put(
+                instance,
+                lease: isHeardHere ? nil : Lease(heardElsewhereWithTTLSeconds: instance.ttlSeconds, now: now))
+            guard let known = known?.instance else { return [instance.name] }
+            return known.looksInDNSLike(instance) ? [] : [known.name, instance.name]
+        case .remove(let id):
+            return table.remove(id: id).map { [$0.name] } ?? []
+        }
+    }
+
+    /// Decides about instances whose leases have ended: who was heard of here lives, and is written again; the others
+    /// stay for a while after an outage, and go otherwise.
+    private func settleOrphans(_ now: Moment, _ services: inout Set<String>) {
+        if health.withLock({ $0.isHolding(now: now.monotonic) }) { return }
+        let gone = replica.withLock { replica in
+            let gone = replica.orphans.filter { id, orphan in !orphan.isToBeRestored && !isAlive(id, now) }
+            for id in gone.keys { replica.forget(id) }
+            return Array(gone.keys)
+        }
+        apply(gone.map { .remove(id: $0) }, now, &services)
+    }
+
+    /// Whether a heartbeat that came here keeps an instance alive.
+    func isAlive(_ id: String, _ now: Moment) -> Bool {
+        guard let deadline = instance(id: id)?.lease.deadline else { return false }
+        return deadline > now.monotonic
+    }
+
+    /// etcd has failed to do something.
+    func note(_ error: EtcdError) {
+        if health.withLock({ $0.failed(error.reason) }) {
+            logger.error("etcd does not answer", metadata: ["error": "\(error.reason)"])
+        }
+    }
+
+    /// etcd has done something.
+    func noteSuccess(now: Moment) {
+        if let outage = health.withLock({ $0.succeeded(now: now.monotonic) }) {
+            logger.notice("etcd answers again", metadata: ["after": "\(outage.milliseconds) ms"])
+        }
+    }
+}
+
+/// Where in etcd's history a node is.
+struct EtcdPosition: Sendable, Equatable {
+    /// The value of the key that tells one history from another; `nil`: not known yet.
+    var identity: String?
+    /// Up to where everything was seen.
+    var revision: Int64 = 0
+}
+
+/// Keys under the prefix whose values are none of ours: counted, and logged once each.
+final class MalformedValues: Sendable {
+    /// Keys that are remembered; those beyond are neither counted nor logged.
+    private static let maximumKeys = 65_536
+
+    private let keys = Mutex<Set<String>>([])
+
+    /// How many there are.
+    var count: Int { keys.withLock { $0.count } }
+
+    /// A key has such a value.
+    ///
+    /// - Returns: whether it is the first time.
+    func add(_ key: String) -> Bool {
+        keys.withLock { $0.count < Self.maximumKeys && $0.insert(key).inserted }
+    }
+
+    /// A key has none, or another value.
+    func remove(_ key: String) {
+        keys.withLock { if !$0.isEmpty { $0.remove(key) } }
+    }
+}

@@ -1,0 +1,69 @@
+/// An instance as a store keeps it in one text: JSON with the API's names.
+enum StoredInstance {
+    /// The API's names of what is kept.
+    private static let registered: Set<String> = [
+        "id", "name", "ip", "port", "protocol", "tags", "metadata", "weight", "priority", "ttl", "dns_ttl",
+    ]
+
+    /// The largest text that can be an instance's: with 16 KiB of metadata, each octet of which may be six in JSON.
+    static let maximumOctets = 256 * 1024
+
+    /// The text of an instance.
+    static func encode(_ instance: ServiceInstance) -> [UInt8] {
+        var writer = JSONWriter(capacity: 384)
+        writer.beginObject()
+        writer.registeredFields(instance)
+        writer.member("draining")
+        writer.bool(instance.isDraining)
+        writer.member("registered_at_milliseconds")
+        writer.integer(instance.registeredAt.millisecondsSince1970)
+        writer.member("sequence")
+        writer.integer(instance.sequence)
+        writer.endObject()
+        return writer.octets
+    }
+
+    /// The instance of a text; members that this version does not know are passed over.
+    ///
+    /// - Throws: what is wrong with it, in one line.
+    static func decode(_ octets: [UInt8]) throws(MalformedInstance) -> ServiceInstance {
+        guard octets.count <= maximumOctets else {
+            throw MalformedInstance(reason: "more than \(maximumOctets) octets")
+        }
+        let json: JSONValue
+        do throws(JSONError) {
+            json = try JSONParser.parse(octets)
+        } catch {
+            throw MalformedInstance(reason: "not JSON: \(error.problem)")
+        }
+        guard case .object(let members) = json else { throw MalformedInstance(reason: "not an object") }
+        var isDraining: Bool?
+        var registeredAt: Int?
+        var sequence: UInt64?
+        for member in members {
+            switch (member.name, member.value) {
+            case ("draining", .bool(let value)): isDraining = value
+            case ("registered_at_milliseconds", .integer(let value)): registeredAt = value
+            case ("sequence", .integer(let value)) where (0..<1 << 62).contains(value): sequence = UInt64(value)
+            default: continue
+            }
+        }
+        guard let isDraining, let registeredAt, let sequence else {
+            throw MalformedInstance(reason: "draining, registered_at_milliseconds or sequence is missing")
+        }
+        do throws(InvalidFields) {
+            let fields = JSONValue.object(members.filter { registered.contains($0.name) })
+            let registration = try RegistrationDecoder().registration(fields)
+            let time = WallTime(millisecondsSince1970: Int64(registeredAt))
+            return ServiceInstance(registration, isDraining: isDraining, registeredAt: time, sequence: sequence)
+        } catch {
+            throw MalformedInstance(reason: error.errors.map { "\($0.field) \($0.message)" }.joined(separator: ", "))
+        }
+    }
+}
+
+/// Why a text is no instance.
+struct MalformedInstance: Error, Sendable, Equatable {
+    /// What is wrong, in one line.
+    var reason: String
+}

@@ -1,0 +1,181 @@
+import Foundation
+import Glibc
+import Synchronization
+
+/// A server on 127.0.0.1 that does with each connection what a script says, on a thread of its own.
+final class ScriptedServer: Sendable {
+    struct Failure: Error {
+        var action: String
+        var code: Int32
+    }
+
+    let port: Int
+    private let listener: Int32
+    private let state: Mutex<State>
+
+    private struct State {
+        var connections: [ServerConnection] = []
+        var isStopped = false
+    }
+
+    /// Starts; `script` gets each connection, which is closed when it returns.
+    init(_ script: @escaping @Sendable (ServerConnection) -> Void) throws {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        port = try Self.listen(listener, backlog: 256)
+        self.listener = listener
+        state = Mutex(State())
+        Thread.detachNewThread { [weak self] in
+            while true {
+                let descriptor = accept(listener, nil, nil)
+                guard descriptor >= 0, let connection = self?.add(descriptor) else { return }
+                Thread.detachNewThread {
+                    script(connection)
+                    connection.close()
+                }
+            }
+        }
+    }
+
+    deinit {
+        let connections = state.withLock { $0.connections }
+        for connection in connections { connection.shutdown() }
+        // Ends accept.
+        _ = Glibc.shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
+    }
+
+    /// Where a request goes.
+    func url(_ path: String = "/") -> String { "http://127.0.0.1:\(port)\(path)" }
+
+    /// Connections so far.
+    var connectionCount: Int { state.withLock { $0.connections.count } }
+
+    private func add(_ descriptor: Int32) -> ServerConnection {
+        state.withLock { state in
+            let connection = ServerConnection(descriptor, number: state.connections.count + 1)
+            state.connections.append(connection)
+            return connection
+        }
+    }
+
+    /// Binds a socket to a free port of 127.0.0.1 and listens.
+    static func listen(_ descriptor: Int32, backlog: Int32) throws -> Int {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        // Unsafe: the address is as long as told.
+        let code = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+                unsafe bind(descriptor, generic, length) == 0 && Glibc.listen(descriptor, backlog) == 0
+                    && getsockname(descriptor, generic, &length) == 0
+            }
+        }
+        guard code else { throw Failure(action: "listen", code: errno) }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+}
+
+/// The server's end of a connection.
+final class ServerConnection: Sendable {
+    struct Request {
+        /// The request line and header fields, lowercased but for the line.
+        var head: String
+        var body: [UInt8]
+    }
+
+    /// 1 for the server's first.
+    let number: Int
+    private let descriptor: Mutex<Int32>
+    private let received = Mutex<[UInt8]>([])
+
+    init(_ descriptor: Int32, number: Int) {
+        self.descriptor = Mutex(descriptor)
+        self.number = number
+        var isOn: Int32 = 1
+        // Unsafe: sets one integer.
+        unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &isOn, 4)
+    }
+
+    /// Reads a request, by its Content-Length; `nil` when the client has closed.
+    func readRequest() -> Request? {
+        received.withLock { received in
+            var octets = received
+            while true {
+                if let end = octets.firstRange(of: Array("\r\n\r\n".utf8)) {
+                    let head = String(decoding: octets[..<end.lowerBound], as: UTF8.self)
+                    let lines = head.split(separator: "\r\n").map { $0.lowercased() }
+                    let length = lines.first { $0.hasPrefix("content-length: ") }.flatMap { Int($0.dropFirst(16)) } ?? 0
+                    if octets.count >= end.upperBound + length {
+                        received = Array(octets.dropFirst(end.upperBound + length))
+                        let text = ([head.prefix { $0 != "\r\n" }] + lines.dropFirst().map { Substring($0) })
+                        return Request(
+                            head: text.joined(separator: "\n"),
+                            body: Array(octets.dropFirst(end.upperBound).prefix(length)))
+                    }
+                }
+                let more = read()
+                if more.isEmpty { return nil }
+                octets += more
+            }
+        }
+    }
+
+    /// Sends; `false` when the client has closed.
+    @discardableResult
+    func write(_ octets: [UInt8]) -> Bool {
+        var sent = 0
+        while sent < octets.count {
+            let descriptor = descriptor.withLock { $0 }
+            // Unsafe: sends octets of the array.
+            let count = unsafe octets.withUnsafeBytes { bytes in
+                unsafe send(descriptor, bytes.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
+            }
+            if count <= 0 { return false }
+            sent += count
+        }
+        return true
+    }
+
+    @discardableResult
+    func write(_ text: String) -> Bool { write(Array(text.utf8)) }
+
+    /// Sends a response with its length.
+    @discardableResult
+    func respond(_ status: Int = 200, _ body: [UInt8] = []) -> Bool {
+        write(Array("HTTP/1.1 \(status) Text\r\nContent-Length: \(body.count)\r\n\r\n".utf8) + body)
+    }
+
+    /// Sends the head of a response in chunks.
+    @discardableResult
+    func beginChunks() -> Bool { write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n") }
+
+    /// Sends a chunk; an empty one ends the response.
+    @discardableResult
+    func writeChunk(_ text: String) -> Bool { write("\(String(text.utf8.count, radix: 16))\r\n\(text)\r\n") }
+
+    /// Waits until the client has closed.
+    func waitForEnd() {
+        while !read().isEmpty {}
+    }
+
+    /// Ends reading and writing, at both ends.
+    func shutdown() {
+        descriptor.withLock { if $0 >= 0 { _ = Glibc.shutdown($0, Int32(SHUT_RDWR)) } }
+    }
+
+    fileprivate func close() {
+        descriptor.withLock { descriptor in
+            Glibc.close(descriptor)
+            descriptor = -1
+        }
+    }
+
+    private func read() -> [UInt8] {
+        let descriptor = descriptor.withLock { $0 }
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        // Unsafe: writes at most as many octets as told.
+        let count = unsafe Glibc.read(descriptor, &buffer, buffer.count)
+        return Array(buffer.prefix(max(0, count)))
+    }
+}

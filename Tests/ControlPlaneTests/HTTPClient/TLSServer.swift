@@ -1,0 +1,97 @@
+import Foundation
+import Glibc
+
+/// Runs `openssl`.
+private func openssl(_ words: String..., in folder: URL) throws -> Process {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
+    process.arguments = words
+    process.currentDirectoryURL = folder
+    process.standardInput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    return process
+}
+
+/// A certificate authority in a temporary folder, and what it has signed.
+final class TestAuthority: Sendable {
+    struct Failure: Error {
+        var command: String
+    }
+
+    let folder: URL
+
+    /// Makes `authority.pem`.
+    init() throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "authority-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try make("authority", "-addext", "basicConstraints=critical,CA:true")
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    /// Makes `<name>.pem` and `<name>.key` for a host's names, as openssl writes them: `DNS:a,IP:127.0.0.1`.
+    func sign(_ name: String, _ hosts: String) throws {
+        try make(
+            name, "-CA", "authority.pem", "-CAkey", "authority.key", "-addext", "subjectAltName=\(hosts)", "-addext",
+            "basicConstraints=critical,CA:false")
+    }
+
+    func path(_ name: String) -> String { folder.appending(path: name).path }
+
+    private func make(_ name: String, _ more: String...) throws {
+        let process = try openssl(in: folder)
+        process.arguments =
+            [
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
+                "-subj", "/CN=\(name)", "-keyout", "\(name).key", "-out", "\(name).pem",
+            ] + more
+        try process.run()
+        process.waitUntilExit()
+        if process.terminationStatus != 0 { throw Failure(command: "openssl req for \(name)") }
+    }
+}
+
+/// `openssl s_server`, which answers GET with a page about the connection.
+final class TLSServer {
+    private let process: Process
+    let port: Int
+
+    /// Starts with a certificate of an authority's, and waits until it listens.
+    init(_ certificate: String, of authority: TestAuthority, _ more: String...) throws {
+        process = try openssl(in: authority.folder)
+        process.arguments =
+            ["s_server", "-accept", "127.0.0.1:0", "-cert", "\(certificate).pem", "-key", "\(certificate).key", "-www"]
+            + more
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        var output = ""
+        // ACCEPT 127.0.0.1:40123
+        while !output.hasSuffix("\n") || !output.contains("ACCEPT") {
+            let octets = pipe.fileHandleForReading.availableData
+            if octets.isEmpty { break }
+            output += String(decoding: octets, as: UTF8.self)
+        }
+        let port = output.split(separator: "\n").first { $0.hasPrefix("ACCEPT") }?.split(separator: ":").last
+        guard let port = port.flatMap({ Int($0) }) else {
+            Self.stop(process)
+            throw TestAuthority.Failure(command: "openssl s_server")
+        }
+        self.port = port
+    }
+
+    deinit {
+        Self.stop(process)
+    }
+
+    /// Gentler signals are blocked in what Foundation starts, as they are in the thread that starts it.
+    private static func stop(_ process: Process) {
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
+    /// Where a request goes.
+    func url(_ host: String = "127.0.0.1") -> String { "https://\(host):\(port)/" }
+}

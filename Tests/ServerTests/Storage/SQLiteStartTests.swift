@@ -1,0 +1,153 @@
+import Foundation
+import Testing
+
+extension ServerTests {
+    /// A database that can't be used: one clear line that names it, exit 1.
+    @Suite struct SQLiteStartTests {
+        /// Starts a server that must not start.
+        ///
+        /// - Returns: its only line.
+        private func failingStart(
+            _ settings: [String: String],
+            at location: SourceLocation = #_sourceLocation
+        ) throws -> String {
+            let process = try ServerProcess.start(["serve"], settings)
+            #expect(try process.waitForExit() == .exited(1), "\(process.errors)", sourceLocation: location)
+            #expect(process.output == "", sourceLocation: location)
+            let lines = process.errors.split(separator: "\n").map(String.init)
+            #expect(lines.count == 1, "\(lines)", sourceLocation: location)
+            let line = lines.first ?? ""
+            #expect(line.hasPrefix("kong-discovery: error: "), "\(line)", sourceLocation: location)
+            let path = settings["storage.sqlite.path"] ?? "?"
+            #expect(line.contains(path), "\(line)", sourceLocation: location)
+            return line
+        }
+
+        @Test func `a second server on the same database gives up, and the first goes on`() async throws {
+            let database = try Database()
+            try await withServer(database.settings) { server in
+                #expect(try failingStart(database.settings).contains("another kong-discovery"))
+                try server.expectWell()
+            }
+            // And no lock outlives its server, whichever way that ended.
+            try ServerProcess(database.settings).kill()
+            try await withServer(database.settings) { server in
+                let answer = try server.ask("well.service.kong")
+                #expect(answer.texts == ["10.0.0.1"])
+            }
+        }
+
+        enum Damage: CaseIterable { case noDatabase, pageInTheMiddle, zeroPage, firstPage, truncated, foreign }
+
+        @Test(arguments: Damage.allCases)
+        func `a damaged file is named`(damage: Damage) throws {
+            let database = try Database()
+            try database.fill(2000)
+            var octets = try database.octets
+            #expect(octets.count > 20 * 4096)
+            var generator = SeededGenerator(seed: 3)
+            let middle = octets.count / 2 / 4096 * 4096
+            switch damage {
+            case .noDatabase: octets = Data(generator.octets(20_000))
+            case .pageInTheMiddle: octets.replaceSubrange(middle..<middle + 4096, with: generator.octets(4096))
+            case .zeroPage: octets.replaceSubrange(middle..<middle + 4096, with: repeatElement(0, count: 4096))
+            // All but the magic string and the page size, which say that it is a database.
+            case .firstPage: octets.replaceSubrange(100..<4096, with: generator.octets(3996))
+            case .truncated: octets = octets.prefix(middle + 100)
+            case .foreign: octets = Data()
+            }
+            try octets.write(to: URL(filePath: database.path))
+            if damage == .foreign { try database.execute("CREATE TABLE instance (x); INSERT INTO instance VALUES (1)") }
+            let before = try database.octets
+            _ = try failingStart(database.settings)
+            // It may be something else, of which there is no copy.
+            if damage == .noDatabase { #expect(try database.octets == before) }
+        }
+
+        @Test func `a database of a newer version is left to that one`() throws {
+            let database = try Database()
+            try database.fill(10)
+            try database.execute("INSERT INTO grdb_migrations VALUES ('999 of the future')")
+            #expect(try failingStart(database.settings).contains("newer version"))
+            try database.execute("DELETE FROM grdb_migrations WHERE identifier = '999 of the future'")
+            let server = try ServerProcess(database.settings)
+            #expect(try HTTPConnection(server.rest).list().count == 10)
+            try server.stop()
+        }
+
+        @Test func `a row that is no instance hides no other`() throws {
+            let database = try Database()
+            try database.fill(10)
+            try database.execute("UPDATE instance SET ip = 'nowhere' WHERE id = 'i3'")
+            let server = try ServerProcess(database.settings)
+            #expect(try HTTPConnection(server.rest).list().map(\.id) == (0..<10).filter { $0 != 3 }.map { "i\($0)" })
+            #expect(server.logLines.count { $0.contains(" error ") } == 1)
+            try server.stop()
+        }
+
+        @Test func `a path that is a folder, or in none, is named`() throws {
+            let folder = try TemporaryFolder()
+            let file = try folder.write("file", "")
+            let other = "\(folder.path)/folder"
+            try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: false)
+            for path in [other, "\(file)/registry.db", "/proc/registry.db"] {
+                _ = try failingStart(["storage.type": "sqlite", "storage.sqlite.path": path])
+            }
+        }
+
+        @Test(.enabled(if: Immutable.isPossible, "needs chattr, root and a file system that knows it"))
+        func `a file that is read-only is named`() throws {
+            let database = try Database()
+            try database.fill(10)
+            let immutable = try Immutable([database.path])
+            #expect(try failingStart(database.settings).contains("writable"))
+            try immutable.undo()
+            try ServerProcess(database.settings).stop()
+        }
+
+        @Test(.enabled(if: Immutable.isPossible, "needs chattr, root and a file system that knows it"))
+        func `a folder that is read-only is named`() throws {
+            let folder = try TemporaryFolder()
+            let immutable = try Immutable([folder.path])
+            let line = try failingStart(
+                ["storage.type": "sqlite", "storage.sqlite.path": "\(folder.path)/registry.db"])
+            #expect(line.contains("writable") || line.contains("permission"), "\(line)")
+            try immutable.undo()
+        }
+
+        @Test func `a file that another program writes to is named`() throws {
+            let database = try Database()
+            try database.fill(10)
+            let other = try database.lock()
+            #expect(try failingStart(database.settings).contains("another program"))
+            try other.end()
+            let server = try ServerProcess(database.settings)
+            #expect(try HTTPConnection(server.rest).list().count == 10)
+            try server.stop()
+        }
+    }
+}
+
+/// Files that even root can't write to.
+final class Immutable {
+    private let paths: [String]
+
+    /// Whether that can be had here.
+    static let isPossible: Bool = {
+        guard let folder = try? TemporaryFolder(), let immutable = try? Immutable([folder.path]) else { return false }
+        let isRefused = (try? folder.write("x", "")) == nil
+        return (try? immutable.undo()) != nil && isRefused
+    }()
+
+    init(_ paths: [String]) throws {
+        self.paths = paths
+        for path in paths { try Command.run("chattr", "+i", path) }
+    }
+
+    deinit { try? undo() }
+
+    /// Makes them writable again.
+    func undo() throws {
+        for path in paths { try Command.run("chattr", "-i", path) }
+    }
+}

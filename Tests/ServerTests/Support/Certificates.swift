@@ -1,0 +1,53 @@
+/// An authority of a test, with a certificate for a server on 127.0.0.1 and one for a client.
+struct Certificates: Sendable {
+    struct Identity: Sendable {
+        /// Paths of PEM files.
+        var certificate: String
+        var key: String
+    }
+
+    let authority: Identity
+    let server: Identity
+    let client: Identity
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+        let path = folder.path
+        func identity(_ name: String) -> Identity {
+            Identity(certificate: "\(path)/\(name).pem", key: "\(path)/\(name).key")
+        }
+        authority = identity("authority")
+        let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+        func request(_ identity: Identity, _ more: [String]) throws {
+            let words = ["openssl", "req"] + curve + ["-keyout", identity.key, "-out", identity.certificate] + more
+            try Command.run(words)
+        }
+        try request(authority, ["-x509", "-subj", "/CN=authority of a test"])
+        let signed = ["-x509", "-CA", authority.certificate, "-CAkey", authority.key]
+        // etcd's gateway is a client of etcd with the server's certificate.
+        let server = identity("server")
+        try request(
+            server,
+            signed + [
+                "-subj", "/CN=etcd", "-addext", "subjectAltName=IP:127.0.0.1", "-addext",
+                "extendedKeyUsage=serverAuth,clientAuth", "-addext", "basicConstraints=critical,CA:FALSE",
+            ])
+        let client = identity("client")
+        try request(
+            client,
+            signed + [
+                "-subj", "/CN=kong-discovery", "-addext", "extendedKeyUsage=clientAuth", "-addext",
+                "basicConstraints=critical,CA:FALSE",
+            ])
+        (self.server, self.client) = (server, client)
+    }
+
+    /// Keys for tokens.
+    static func signingKeys(in folder: TemporaryFolder) throws -> (public: String, private: String) {
+        let keys = (public: "\(folder.path)/token.pub", private: "\(folder.path)/token.key")
+        try Command.run(["openssl", "genrsa", "-out", keys.private, "2048"])
+        try Command.run(["openssl", "rsa", "-in", keys.private, "-pubout", "-out", keys.public])
+        return keys
+    }
+}

@@ -1,0 +1,39 @@
+import Testing
+
+/// Three members of etcd.
+final class EtcdCluster: Sendable {
+    let members: [EtcdProcess]
+
+    /// Starts it.
+    init() throws {
+        members = try (1...3).map { try EtcdProcess(name: "member-\($0)") }
+        for member in members { try member.start(members: members, isAwaited: false) }
+        for member in members { try member.waitUntilHealthy() }
+    }
+
+    /// What a server needs to use it, beginning with one of the members.
+    func settings(first: Int = 0) -> [String: String] {
+        let endpoints = members.indices.map { members[(first + $0) % members.count].endpoint }
+        return EtcdProcess.settings(endpoints: endpoints)
+    }
+
+    /// The member that leads; waits until there is one.
+    var leader: EtcdProcess {
+        get throws {
+            var leader: EtcdProcess?
+            try eventually(within: .seconds(20), "there is a leader") {
+                leader = members.first { member in
+                    guard let status = try? member.client.status() else { return false }
+                    return status.member == status.leader
+                }
+                return leader != nil
+            }
+            return try #require(leader)
+        }
+    }
+
+    /// Starts a member again.
+    func start(_ member: EtcdProcess, isAwaited: Bool = true) throws {
+        try member.start(members: members, isAwaited: isAwaited)
+    }
+}

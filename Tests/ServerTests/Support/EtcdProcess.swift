@@ -1,0 +1,134 @@
+import Foundation
+import Synchronization
+import Testing
+
+/// A real etcd: one member, on ports and in a folder of its own.
+///
+/// It can be stopped, killed, frozen, wiped and started again, and is the same member on the same ports then.
+final class EtcdProcess: Sendable {
+    /// What makes a token of a user's password.
+    enum Tokens: Sendable {
+        /// Lives for so many seconds without use.
+        case simple(seconds: Int)
+        /// Lives for so many seconds.
+        case signed(seconds: Int)
+    }
+
+    let name: String
+    /// For clients, without TLS.
+    let endpoint: Endpoint
+    /// For clients, with TLS and a certificate of the client's; the port is open only if there are certificates.
+    let secureEndpoint: Endpoint
+    /// For the other members.
+    let peer: Endpoint
+    private let folder: TemporaryFolder
+    private let certificates: Certificates?
+    private let tokens: Tokens?
+    private let process = Mutex<ChildProcess?>(nil)
+
+    /// A member that is not started yet.
+    init(name: String = "only", certificates: Certificates? = nil, tokens: Tokens? = nil) throws {
+        self.name = name
+        self.certificates = certificates
+        self.tokens = tokens
+        folder = try TemporaryFolder()
+        endpoint = try .unused()
+        secureEndpoint = try .unused()
+        peer = try .unused()
+    }
+
+    /// A single member, started.
+    static func started(certificates: Certificates? = nil, tokens: Tokens? = nil) throws -> EtcdProcess {
+        let etcd = try EtcdProcess(certificates: certificates, tokens: tokens)
+        try etcd.start()
+        return etcd
+    }
+
+    var client: EtcdClient { EtcdClient(endpoint) }
+
+    /// What a server needs to use it.
+    ///
+    /// - Parameter endpoint: the way to it; otherwise the direct one.
+    func settings(_ endpoint: Endpoint? = nil) -> [String: String] {
+        Self.settings(endpoints: [endpoint ?? self.endpoint])
+    }
+
+    /// What a server needs to use any of several members.
+    static func settings(endpoints: [Endpoint]) -> [String: String] {
+        [
+            "storage.type": "etcd", "storage.etcd.endpoints": endpoints.map { "http://\($0)" }.joined(separator: ","),
+            "storage.etcd.timeout": "1s", "heartbeat.cleanup_interval": "200ms", "dns.workers": "2",
+        ]
+    }
+
+    /// Starts it, with the data that it has.
+    ///
+    /// - Parameters:
+    ///   - members: all members of its cluster; otherwise it is alone.
+    ///   - isAwaited: whether it must answer before this returns: a single member of several never does.
+    func start(members: [EtcdProcess] = [], isAwaited: Bool = true) throws {
+        let members = members.isEmpty ? [self] : members
+        let certificate = certificates.map { _ in ",https://\(secureEndpoint)" } ?? ""
+        var arguments = [
+            "--name", name, "--data-dir", "\(folder.path)/data",
+            "--listen-client-urls", "http://\(endpoint)\(certificate)",
+            "--advertise-client-urls", "http://\(endpoint)",
+            "--listen-peer-urls", "http://\(peer)", "--initial-advertise-peer-urls", "http://\(peer)",
+            "--initial-cluster", members.map { "\($0.name)=http://\($0.peer)" }.joined(separator: ","),
+            // Not into the pipe, which nobody may read for long.
+            "--logger", "zap", "--log-level", "warn", "--log-outputs", "\(folder.path)/log",
+        ]
+        if let certificates {
+            arguments += [
+                "--cert-file", certificates.server.certificate, "--key-file", certificates.server.key,
+                "--client-cert-auth", "--trusted-ca-file", certificates.authority.certificate,
+            ]
+        }
+        // The cheapest there is.
+        if tokens != nil { arguments += ["--bcrypt-cost", "4"] }
+        switch tokens {
+        case .simple(let seconds): arguments += ["--auth-token-ttl", "\(seconds)"]
+        case .signed(let seconds):
+            let keys = try Certificates.signingKeys(in: folder)
+            let lifetime = "sign-method=RS256,ttl=\(seconds)s"
+            arguments += ["--auth-token", "jwt,pub-key=\(keys.public),priv-key=\(keys.private),\(lifetime)"]
+        case nil: break
+        }
+        let child = try Command.start(["etcd"] + arguments, folder: folder.path)
+        process.withLock { $0 = child }
+        if isAwaited { try waitUntilHealthy() }
+    }
+
+    /// Waits until it has a leader and takes changes.
+    func waitUntilHealthy() throws {
+        try eventually(within: .seconds(20), "etcd is healthy; \(log)") {
+            guard let response = try? HTTPConnection(endpoint).request("GET", "/health") else { return false }
+            return response.text.contains(#""health":"true""#)
+        }
+    }
+
+    /// Ends it in order, as for an update.
+    func stop() throws {
+        let child = process.withLock { $0 }
+        child?.signal(SIGTERM)
+        _ = try child?.waitForExit()
+    }
+
+    /// kill -9.
+    func kill() throws {
+        try process.withLock { $0 }?.end()
+    }
+
+    /// SIGSTOP: connections stay, nothing is answered.
+    func freeze() { process.withLock { $0 }?.signal(SIGSTOP) }
+
+    /// SIGCONT.
+    func thaw() { process.withLock { $0 }?.signal(SIGCONT) }
+
+    /// Takes its data while it is not running: it begins anew.
+    func wipe() throws {
+        try FileManager.default.removeItem(atPath: "\(folder.path)/data")
+    }
+
+    private var log: String { (try? String(contentsOfFile: "\(folder.path)/log", encoding: .utf8)) ?? "no log" }
+}

@@ -1,0 +1,21 @@
+import Glibc
+import Testing
+
+/// Waits for something that there is no event for, by looking again and again.
+///
+/// - Throws: when it is not so within the time, or `isSo` throws.
+func eventually(
+    within time: Duration = .seconds(10),
+    _ what: @autoclosure () -> String,
+    at location: SourceLocation = #_sourceLocation,
+    _ isSo: () throws -> Bool
+) throws {
+    let deadline = ContinuousClock.now + time
+    while !(try isSo()) {
+        if ContinuousClock.now >= deadline {
+            let text = what()
+            try #require(Bool(false), "not within \(time): \(text)", sourceLocation: location)
+        }
+        usleep(5000)
+    }
+}

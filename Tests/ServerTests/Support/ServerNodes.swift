@@ -1,0 +1,94 @@
+import Foundation
+import Synchronization
+import Testing
+
+/// Several servers that share a registry, for the time of `body`, which must leave all that run well.
+///
+/// - Parameters:
+///   - settings: those of each.
+///   - toleratesErrors: whether their logs may tell of errors: the test makes some.
+func withNodes(
+    _ settings: [[String: String]],
+    toleratesErrors: Bool = false,
+    _ body: ([ServerProcess]) async throws -> Void
+) async throws {
+    var nodes: [ServerProcess] = []
+    do {
+        for settings in settings { nodes.append(try ServerProcess(settings)) }
+        try await body(nodes)
+        for node in nodes where !(try node.process.hasEnded()) { try node.stop() }
+    } catch {
+        for node in nodes { node.process.signal(SIGKILL) }
+        let logs = nodes.map { ((try? $0.process.waitForExit()).map { "\($0)" } ?? "?") + "\n" + $0.process.errors }
+        Issue.record("the test stopped with \(error); the nodes:\n\(logs.joined(separator: "\n"))")
+        return
+    }
+    let bad = nodes.map(\.logLines).joined().filter { $0.contains(" error ") || $0.contains(" critical ") }
+    #expect(bad.isEmpty || toleratesErrors)
+}
+
+/// Sends heartbeats all the time, from a thread of its own, each of which must be accepted.
+final class Heartbeats: Sendable {
+    private let over = Countdown()
+    private let ended = DispatchSemaphore(value: 0)
+    private let result = Mutex((rounds: 0, problem: String?.none))
+
+    /// Begins.
+    init(_ ids: [String], at server: ServerProcess) {
+        Thread.detachNewThread { [weak self, over, ended] in
+            do {
+                let rest = try HTTPConnection(server.rest)
+                while !over.isOver {
+                    let response = try rest.request("POST", "/api/v1/heartbeats", json(["ids": ids]))
+                    guard response.text == #"{"renewed":\#(ids.count),"unknown":[]}"# else {
+                        throw HTTPConnection.Failure(description: "\(response.status) \(response.text)")
+                    }
+                    self?.result.withLock { $0.rounds += 1 }
+                    usleep(100_000)
+                }
+            } catch {
+                self?.result.withLock { $0.problem = "\(error)" }
+            }
+            ended.signal()
+        }
+    }
+
+    deinit { over.step() }
+
+    /// Ends.
+    func stop(at location: SourceLocation = #_sourceLocation) {
+        over.step()
+        ended.wait()
+        let (rounds, problem) = result.withLock { $0 }
+        #expect(rounds > 0, sourceLocation: location)
+        #expect(problem == nil, "after \(rounds) rounds", sourceLocation: location)
+    }
+}
+
+extension ServerProcess {
+    /// Waits until the node answers a service with these addresses: a change made at another node has come.
+    func waitForAddresses(
+        _ service: String,
+        _ addresses: Set<String>,
+        within time: Duration = .seconds(5),
+        at location: SourceLocation = #_sourceLocation
+    ) throws {
+        var last: Set<String> = []
+        try eventually(within: time, "\(service) is \(addresses); last: \(last)", at: location) {
+            last = Set(try ask("\(service).service.kong", over: .tcp).texts)
+            return last == addresses
+        }
+    }
+
+    /// Waits until the node shows storage as it should be.
+    func waitForStorage(
+        _ health: String,
+        within time: Duration = .seconds(10),
+        at location: SourceLocation = #_sourceLocation
+    ) throws {
+        let connection = try HTTPConnection(rest)
+        try eventually(within: time, "storage is \(health)", at: location) {
+            try connection.storage().health == health
+        }
+    }
+}
