@@ -36,6 +36,14 @@ private func run(
         cleanupInterval: configuration.heartbeat.cleanupInterval,
         logger: logger
     )
+    if configuration.storage.type != .etcd {
+        // Nothing listens before it is known that what is stored can be read. etcd may have to be waited for.
+        do throws(StoreUnavailable) {
+            try await registry.load()
+        } catch {
+            throw StartError("storage.\(configuration.storage.type): \(error.reason)")
+        }
+    }
     let state = ServerState(version: Version.current, startedAt: startedAt) { engine.statistics() }
     let handler = APIHandler(
         registry: registry,

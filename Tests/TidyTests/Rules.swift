@@ -26,6 +26,7 @@ enum Rules {
         "Sources/ControlPlane/HTTPClient/CurlMulti.swift": ["CCurl": "libcurl's loop"],
         "Sources/ControlPlane/HTTPClient/HTTPClientError+Curl.swift": ["CCurl": "libcurl's codes"],
         "Sources/ControlPlane/HTTPClient/HTTPClientThread.swift": ["CCurl": "pthreads"],
+        "Sources/ControlPlane/Store/Etcd/EtcdClient.swift": ["Foundation": "looks whether files are there"],
         "Sources/ControlPlane/Store/Etcd/EtcdMessage.swift": ["FoundationEssentials": "base64"],
         "Sources/ControlPlane/Store/Etcd/EtcdResponse.swift": ["FoundationEssentials": "base64"],
         "Sources/ControlPlane/Store/Etcd/EtcdSnapshot.swift": ["Foundation": "reads and writes a file"],

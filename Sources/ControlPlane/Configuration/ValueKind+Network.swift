@@ -106,6 +106,12 @@ extension ValueKind where Value == String {
             guard !authority.isEmpty, isPlain else {
                 throw InvalidValue("is not \(allowed): a host and a port, no user and no path")
             }
+            // What follows the last colon, unless that is one inside an IPv6 address.
+            if let colon = authority.lastIndex(of: ":"), !authority[colon...].contains("]") {
+                guard let port = UInt16(authority[authority.index(after: colon)...]), port > 0 else {
+                    throw InvalidValue("has a port that is not one: 1–65535")
+                }
+            }
             return text
         } format: {
             $0

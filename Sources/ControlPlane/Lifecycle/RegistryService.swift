@@ -1,6 +1,7 @@
 import ServiceLifecycle
 
-/// Loads the registry, and makes its changes until the server stops, those that were taken before included.
+/// Loads the registry, unless it is, and makes its changes until the server stops, those that were taken before
+/// included.
 struct RegistryService: Service {
     let registry: Registry
     /// Ends when the REST API listens: a server that can't start answers nothing.
@@ -12,7 +13,7 @@ struct RegistryService: Service {
         try await withTaskCancellationOrGracefulShutdownHandler {
             for await _ in listening.cancelOnGracefulShutdown() {}
             do {
-                try await cancelWhenGracefulShutdown { try await registry.load() }
+                if !registry.isLoaded { try await cancelWhenGracefulShutdown { try await registry.load() } }
             } catch let error as StoreUnavailable {
                 if Task.isCancelled || Task.isShuttingDownGracefully { return }
                 throw StartError("storage: \(error.reason)")

@@ -13,6 +13,7 @@ import Testing
 
     /// Runs a server on a free port, lets `body` talk to it, and stops it.
     private func serving(_ body: @Sendable @escaping (_ port: Int) async throws -> Void) async throws {
+        try await api.test.registry.load()
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let http = try HTTPService(

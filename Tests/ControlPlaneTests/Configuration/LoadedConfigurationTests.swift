@@ -9,7 +9,8 @@ import Testing
 @Suite struct LoadedConfigurationTests {
     @Test func `what check-config prints reads as the same configuration`() throws {
         let environment = Dictionary(
-            uniqueKeysWithValues: try ConfigurationKeyTests.available.map {
+            // A secret is not printed.
+            uniqueKeysWithValues: try ConfigurationKeyTests.available.filter { !$0.isSecret }.map {
                 ($0.environmentName, try #require(ConfigurationKeyTests.samples[$0.path]))
             }
         )
@@ -48,7 +49,7 @@ import Testing
             try LoadedConfiguration(file: nil, environment: environment)
         }
         let message = try #require(error).description
-        #expect(message.hasPrefix("KONG_DISCOVERY_STORAGE_ETCD_PASSWORD: storage.etcd.password: the value is"))
+        #expect(message.hasPrefix("KONG_DISCOVERY_STORAGE_ETCD_PASSWORD: storage.etcd.password: the value holds"))
         #expect(!message.contains("swordfish"))
 
         var configuration = Configuration()

@@ -10,7 +10,7 @@ extension ServerTests {
             try await withNodes([Self.settings(etcd, certificates)]) { nodes in
                 try nodes[0].expectWell()
                 // Over both ways at once: a watch, and changes.
-                try etcd.client.delete("/kong-discovery/")
+                try etcd.client.delete("/kong-discovery/v1/services/")
                 try nodes[0].waitForAddresses("well", [])
             }
         }

@@ -52,7 +52,7 @@ extension ServerTests {
             try Self.expectWaiting(try HTTPConnection(server.rest))
             etcd.thaw()
             try server.waitForLog(" ready")
-            try server.expectWell()
+            try HTTPConnection(server.rest).register(Registration("well", "10.0.0.1"))
             try server.stop()
         }
 

@@ -36,7 +36,7 @@ extension ServerTests {
                 try restA.deregister(id)
                 try b.waitForAddresses("moved", [])
                 #expect(try restB.list().isEmpty)
-                #expect(try etcd.client.entries("/kong-discovery/").isEmpty)
+                #expect(try etcd.client.entries("/kong-discovery/v1/services/").isEmpty)
             }
         }
 
@@ -48,7 +48,7 @@ extension ServerTests {
                 let rest = try HTTPConnection(nodes[0].rest)
                 try rest.register(Registration("Orders", "10.0.0.1", id: "leased", tags: ["x"], ttl: 30))
                 try rest.register(Registration("orders", "10.0.0.2", id: "permanent", ttl: 0))
-                let entries = try etcd.client.entries("/")
+                let entries = try etcd.client.entries("/other/v1/services/")
                 #expect(
                     entries.map(\.key) == ["/other/v1/services/orders/leased", "/other/v1/services/orders/permanent"])
                 let lease = try etcd.client.lease(entries[0].lease)
@@ -69,7 +69,9 @@ extension ServerTests {
                 #expect(try storage.revision == etcd.client.status().revision)
                 try rest.deregister("leased")
                 // Nor does its lease stay.
-                #expect(try etcd.client.entries("/").map(\.key) == ["/other/v1/services/orders/permanent"])
+                #expect(
+                    try etcd.client.entries("/other/v1/services/").map(\.key) == ["/other/v1/services/orders/permanent"]
+                )
                 try eventually("the lease is revoked") { try etcd.client.lease(entries[0].lease).left == -1 }
             }
         }
@@ -102,7 +104,7 @@ extension ServerTests {
                     #expect(try rest[number].list().map(\.id) == ["kept"])
                     #expect(try rest[number].heartbeat("lost") == 404)
                 }
-                #expect(try etcd.client.entries("/kong-discovery/").count == 1)
+                #expect(try etcd.client.entries("/kong-discovery/v1/services/").count == 1)
             }
         }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 
 /// Calls etcd's JSON gateway at whichever of its members answers.
@@ -21,8 +22,14 @@ final class EtcdClient: Sendable {
     /// How long a call may take in all.
     let timeout: Duration
 
-    /// - Throws: when the system has not got what an HTTP client needs.
+    /// - Throws: when a file that is named is not there, or the system has not got what an HTTP client needs.
     init(_ configuration: Configuration.Etcd) throws(StoreUnavailable) {
+        let files = [
+            ("ca", configuration.ca), ("certificate", configuration.certificate), ("key", configuration.key),
+        ]
+        for (key, path) in files where !path.isEmpty && !FileManager.default.isReadableFile(atPath: path) {
+            throw StoreUnavailable(reason: "\(key): \(path): there is no such file, or it can't be read")
+        }
         endpoints = configuration.endpoints.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
         username = configuration.username
         password = configuration.password
@@ -83,7 +90,7 @@ final class EtcdClient: Sendable {
             throw EtcdError(kind: .unavailable, reason: "\(endpoint): \(error)")
         }
         guard response.status == 200 else {
-            let error = Self.error(response)
+            let error = Self.error(response, endpoint)
             if error.kind == .unauthenticated { forget(token) }
             throw error
         }
@@ -110,7 +117,7 @@ final class EtcdClient: Sendable {
                 request.connectTimeout = share
                 let response = try await send(request, endpoint)
                 if response.status == 200 { return response }
-                let error = Self.error(response)
+                let error = Self.error(response, endpoint)
                 if error.kind == .unauthenticated, !isTokenFresh {
                     isTokenFresh = true
                     forget(token)
@@ -160,7 +167,7 @@ final class EtcdClient: Sendable {
         var request = request(endpoint, Self.authentication, body, nil)
         request.timeout = timeout
         let response = try await send(request, endpoint)
-        guard response.status == 200 else { throw Self.error(response) }
+        guard response.status == 200 else { throw Self.error(response, endpoint) }
         guard let token = EtcdResponse(try Self.json(response.body)).token else {
             throw EtcdError(kind: .rejected, reason: "\(endpoint): no token in the answer to the authentication")
         }
@@ -182,8 +189,10 @@ final class EtcdClient: Sendable {
         }
     }
 
-    private static func error(_ response: HTTPClientResponse) -> EtcdError {
+    private static func error(_ response: HTTPClientResponse, _ endpoint: String) -> EtcdError {
         let json = (try? JSONParser.parse(response.body)) ?? .null
-        return EtcdError(json, status: response.status)
+        var error = EtcdError(json, status: response.status)
+        error.reason = "\(endpoint): \(error.reason)"
+        return error
     }
 }

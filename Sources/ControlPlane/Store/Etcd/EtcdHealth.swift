@@ -16,7 +16,8 @@ struct EtcdHealth: Sendable {
     /// - Returns: how long it had not, if this is the end of an outage.
     mutating func succeeded(now: ContinuousClock.Instant) -> Duration? {
         let outage = problem == nil ? nil : knownAsOf.map { $0.duration(to: now) }
-        if problem != nil { holdUntil = now + Self.holdTime }
+        // At the start nothing was known that could have ended meanwhile.
+        if problem != nil, knownAsOf != nil { holdUntil = now + Self.holdTime }
         problem = nil
         knownAsOf = now
         return outage

@@ -19,6 +19,8 @@ struct EtcdReplica: Sendable {
         var lease: Int64
         /// Whether it is to be written again even if no heartbeat came: etcd has lost everything.
         var isToBeRestored = false
+        /// When this node has decided first that nothing keeps it alive here; `nil`: not yet.
+        var doubtedSince: ContinuousClock.Instant?
     }
 
     /// What is to be done with the instance of a change.
@@ -173,6 +175,22 @@ struct EtcdReplica: Sendable {
     mutating func forget(_ id: String) {
         entries[id] = nil
         orphans[id] = nil
+    }
+
+    /// Orphans that nothing has kept alive for a time.
+    ///
+    /// - Parameter isAlive: whether heartbeats come here.
+    mutating func doubt(
+        now: ContinuousClock.Instant, patience: Duration, isAlive: (_ id: String) -> Bool
+    ) -> [String] {
+        orphans.compactMap { id, orphan in
+            if orphan.isToBeRestored || isAlive(id) { return nil }
+            guard let since = orphan.doubtedSince else {
+                orphans[id]?.doubtedSince = now
+                return nil
+            }
+            return since.duration(to: now) >= patience ? id : nil
+        }
     }
 
     /// A stray that was dealt with.

@@ -9,6 +9,9 @@ import Synchronization
 /// with a watch, and renews the leases of those whose heartbeats come here. While etcd is away everything stays as it
 /// was known last.
 final class EtcdStore: Store {
+    /// How long an instance stays whose lease has ended: the node that its heartbeats go to may be late.
+    private static let orphanPatience = Duration.milliseconds(300)
+
     let view = InstanceView()
     let client: EtcdClient
     let keys: EtcdKeyspace
@@ -154,13 +157,13 @@ final class EtcdStore: Store {
     }
 
     /// Decides about instances whose leases have ended: who was heard of here lives, and is written again; the others
-    /// stay for a while after an outage, and go otherwise.
+    /// go, after an outage later than otherwise.
     private func settleOrphans(_ now: Moment, _ services: inout Set<String>) {
         if health.withLock({ $0.isHolding(now: now.monotonic) }) { return }
         let gone = replica.withLock { replica in
-            let gone = replica.orphans.filter { id, orphan in !orphan.isToBeRestored && !isAlive(id, now) }
-            for id in gone.keys { replica.forget(id) }
-            return Array(gone.keys)
+            let gone = replica.doubt(now: now.monotonic, patience: Self.orphanPatience) { isAlive($0, now) }
+            for id in gone { replica.forget(id) }
+            return gone
         }
         apply(gone.map { .remove(id: $0) }, now, &services)
     }

@@ -1,0 +1,65 @@
+import Foundation
+
+@testable import ControlPlane
+
+/// A real etcd of one member, with data of its own, for the time of a test.
+final class EtcdMember: Sendable {
+    /// Where it answers.
+    let endpoint: String
+    private let process: Process
+    private let folder: URL
+
+    /// Starts it; its clients wait until it answers.
+    init() throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "kong-discovery-etcd-\(UUID())")
+        endpoint = "http://127.0.0.1:\(try Self.freePort())"
+        let peer = "http://127.0.0.1:\(try Self.freePort())"
+        process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/etcd")
+        process.arguments = [
+            "--data-dir", folder.path, "--listen-client-urls", endpoint, "--advertise-client-urls", endpoint,
+            "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=\(peer)",
+        ]
+        process.standardError = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+    }
+
+    deinit {
+        // SIGTERM may be blocked in a child of a test.
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    /// A port that nobody listens on at the moment.
+    private static func freePort() throws -> Int {
+        let socket = try ServerSocket()
+        return socket.port
+    }
+
+    /// A listening socket, closed with the value.
+    private final class ServerSocket {
+        let port: Int
+        private let descriptor: Int32
+
+        init() throws {
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            self.descriptor = descriptor
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            // Unsafe: an IPv4 address as the socket API's general form, of the length told.
+            let result = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { general in
+                    unsafe bind(descriptor, general, length) == 0 && getsockname(descriptor, general, &length) == 0
+                }
+            }
+            guard result else { throw CocoaError(.fileReadUnknown) }
+            port = Int(UInt16(bigEndian: address.sin_port))
+        }
+
+        deinit { close(descriptor) }
+    }
+}
