@@ -9,8 +9,10 @@ import wire
 import zone
 from processes import BenchmarkError, Process, compile_c, free_port
 
-PROGRAMS = {"nsd": "nsd", "knotd": "knot", "dnsperf": "dnsperf", "wrk": "wrk"}  # program: Debian package
-SYSTEM_SERVICES = {"nsd": "nsd.service", "knot": "knot.service"}  # package: what it would start
+# Program: Debian package.
+PROGRAMS = {"nsd": "nsd", "knotd": "knot", "dnsperf": "dnsperf", "wrk": "wrk", "etcd": "etcd-server"}
+# Package: what it would start.
+SYSTEM_SERVICES = {"nsd": "nsd.service", "knot": "knot.service", "etcd-server": "etcd.service"}
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
 
 NSD_CONFIGURATION = """\

@@ -123,6 +123,38 @@ def rest_text(results):
     return f"{table(rows, '')}\n{memory}\n\n{table(changing, '')}\n{share}"
 
 
+def storage_text(results):
+    """The figures of storage as one table."""
+    rows = [["storage, server on one core", "rate/s", "p50 us", "p99 us", "CPU us"]]
+    parts = [(f"{store} {name}", results[store][name]) for store, name in (
+        ("sqlite", "registrations"), ("etcd", "registrations"), ("etcd", "heartbeats"))]
+    for name, part in parts:
+        rows.append(
+            [
+                f"{name}, 64 connections",
+                f"{part['requests_per_second']:,.0f}",
+                f"{part['p50_microseconds']:.0f}",
+                f"{part['p99_microseconds']:.0f}",
+                f"{part['server_cpu_microseconds_per_request']:.1f}",
+            ]
+        )
+    for items, part in results["sqlite"]["batch"].items():
+        cpu = f"{part['server_cpu_microseconds_per_instance']:.1f}"
+        rows.append([f"sqlite instances by batches of {items}", f"{part['instances_per_second']:,.0f}", "", "", cpu])
+    lines = [table(rows, "")]
+    for what, part in (("sqlite, start with", results["sqlite"]["start"]), ("etcd, joining", results["etcd"]["join"])):
+        lines.append(
+            f"  {what} {part['instances']:,} instances: DNS answers after {part['seconds']:.1f} s, "
+            f"{part['resident_mebibytes']:,.0f} MiB resident"
+        )
+    way = results["etcd"]["propagation"]
+    lines.append(
+        f"  etcd, from POST at one node to DNS at the other: p50 {way['p50_milliseconds']:.1f} ms, "
+        f"p95 {way['p95_milliseconds']:.1f} ms"
+    )
+    return "\n".join(lines)
+
+
 def figures(results):
     """The single figures that thresholds name, from whatever parts were run."""
     found = {}
@@ -147,6 +179,21 @@ def figures(results):
             / rest["publication"]["small"][median],
             "rest.dns_capacity_while_changing": 1 - changing["share_of_worker"],
             "rest.changes_per_second": changing["changing"]["registrations_per_second"],
+        }
+    storage = results.get("storage")
+    if storage:
+        sqlite, etcd = storage["sqlite"], storage["etcd"]
+        found |= {
+            "storage.sqlite.registrations_per_second": sqlite["registrations"]["requests_per_second"],
+            "storage.sqlite.registrations_p99_milliseconds": sqlite["registrations"]["p99_microseconds"] / 1e3,
+            "storage.sqlite.batch_instances_per_second": max(
+                p["instances_per_second"] for p in sqlite["batch"].values()
+            ),
+            "storage.sqlite.start_seconds": sqlite["start"]["seconds"],
+            "storage.etcd.registrations_per_second": etcd["registrations"]["requests_per_second"],
+            "storage.etcd.heartbeats_per_second": etcd["heartbeats"]["requests_per_second"],
+            "storage.etcd.propagation_p95_milliseconds": etcd["propagation"]["p95_milliseconds"],
+            "storage.etcd.join_seconds": etcd["join"]["seconds"],
         }
     return found
 

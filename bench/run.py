@@ -4,6 +4,7 @@
     run.py [all]      everything, printed as tables with pass or MISS for each threshold
     run.py dns        DNS against the floor, Knot DNS and NSD
     run.py rest       the REST API
+    run.py storage    SQLite and etcd
     run.py hot-path   allocations, reference counting and locks per answer
     run.py peers      the floor, Knot DNS and NSD alone, without our server
     run.py smoke      everything with tiny numbers: fails when something is broken, not when it is slow
@@ -28,14 +29,16 @@ import ours
 import peers
 import report
 import rest_bench
+import storage_bench
 from processes import BENCH, LOAD_CORE, BenchmarkError
 
 RESULTS = BENCH / "results.json"
 PARTS = {
-    "all": ("dns", "hot_path", "rest"),
-    "smoke": ("dns", "hot_path", "rest"),
+    "all": ("dns", "hot_path", "rest", "storage"),
+    "smoke": ("dns", "hot_path", "rest", "storage"),
     "dns": ("dns",),
     "rest": ("rest",),
+    "storage": ("storage",),
     "hot-path": ("hot_path",),
     "peers": ("dns",),
 }
@@ -94,6 +97,17 @@ def measure(arguments, directory):
             arguments.requests,
             log=say,
         )
+    if "storage" in parts:
+        results["storage"] = storage_bench.run(
+            directory,
+            arguments.binary,
+            arguments.rounds,
+            arguments.seconds,
+            arguments.services,
+            arguments.batch_instances,
+            arguments.instances,
+            log=say,
+        )
     return results
 
 
@@ -113,6 +127,8 @@ def run(arguments):
         say("\n" + report.dns_text(results["dns"]))
     if "rest" in results:
         say("\n" + report.rest_text(results["rest"]))
+    if "storage" in results:
+        say("\n" + report.storage_text(results["storage"]))
     missed = 0
     if arguments.what == "smoke":
         say(f"\nsmoke: everything works ({time.monotonic() - start:.0f} s); figures this small say nothing of speed")
