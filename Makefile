@@ -41,7 +41,8 @@ clean: ## Removes what was built.
 
 SOURCES := Package.swift Sources Tests Fuzz bench
 
-# Installs those packages that are missing; says nothing, and needs no network, when none is.
+# Installs those packages that are missing; says nothing, and needs no network, when none is. The tests start an etcd of their
+# own: the service that Debian starts with the package is stopped.
 define install
 missing=; for package in $(1); do \
 	dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q ' installed' || missing="$$missing $$package"; \
@@ -50,5 +51,6 @@ if [ -n "$$missing" ]; then \
 	echo "installing$$missing"; \
 	$(SUDO) apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; \
-fi
+fi; \
+case "$$missing" in *etcd-server*) [ ! -d /run/systemd/system ] || $(SUDO) systemctl disable --now etcd;; esac
 endef

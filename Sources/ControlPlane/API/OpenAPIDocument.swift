@@ -371,7 +371,13 @@ enum OpenAPIDocument {
                   properties:
                     type: {type: string}
                     health: {type: string, enum: [pass, fail]}
-                    lag_seconds: {type: number}
+                    lag_seconds: {type: number, description: how old what is known may be}
+                    problem: {type: string, description: why no changes are kept now; missing when they are}
+                    endpoint: {type: string, description: 'etcd: the member that is asked first'}
+                    revision: {type: integer, description: 'etcd: up to where everything was seen'}
+                    malformed_values: {type: integer, description: 'etcd: keys whose values are no instances'}
+                    waiting_heartbeats: {type: integer, description: 'etcd: leases to be renewed'}
+                    unconfirmed_instances: {type: integer, description: 'etcd: instances whose leases have ended'}
                 instances:
                   type: object
                   additionalProperties: {type: integer}

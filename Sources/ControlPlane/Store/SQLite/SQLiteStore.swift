@@ -15,7 +15,7 @@ final class SQLiteStore: Store {
     let view = InstanceView()
     private let database: InstanceDatabase
     private let logger: Logger
-    private let state_ = Mutex(State())
+    private let condition = Mutex(State())
 
     /// Opens the database, and makes it when there is none.
     ///
@@ -28,7 +28,7 @@ final class SQLiteStore: Store {
     var type: String { "sqlite" }
 
     var state: StoreState {
-        StoreState(problem: state_.withLock { $0.problem })
+        StoreState(problem: condition.withLock { $0.problem })
     }
 
     nonisolated(nonsending) func load(time: TimeSource) async throws(StoreUnavailable) {
@@ -63,7 +63,7 @@ final class SQLiteStore: Store {
         -> ExpiredInstances
     {
         let expired = view.withTable { $0.removeExpired(at: now.monotonic, limit: limit) }
-        let (isDue, isFailing) = state_.withLock { state in
+        let (isDue, isFailing) = condition.withLock { state in
             state.overdue += expired.instances.map(\.sequence)
             return (!state.overdue.isEmpty, state.problem != nil)
         }
@@ -77,14 +77,14 @@ final class SQLiteStore: Store {
     }
 
     private func write(_ changes: [StoreChange]) throws(StoreUnavailable) {
-        let (overdue, isFailing) = state_.withLock { ($0.overdue, $0.problem != nil) }
+        let (overdue, isFailing) = condition.withLock { ($0.overdue, $0.problem != nil) }
         do throws(StoreUnavailable) {
             try database.write(rows(changes), deleting: overdue, isTrial: isFailing)
         } catch {
-            state_.withLock { $0.problem = error.reason }
+            condition.withLock { $0.problem = error.reason }
             throw error
         }
-        state_.withLock { state in
+        condition.withLock { state in
             state.problem = nil
             state.overdue.removeFirst(overdue.count)
         }
