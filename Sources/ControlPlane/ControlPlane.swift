@@ -32,6 +32,7 @@ public func serve(_ loaded: LoadedConfiguration, logger: Logger) async throws {
             registry: registry,
             decoder: RegistrationDecoder(defaults: InstanceDefaults(configuration)),
             state: state,
+            cache: engine,
             time: .system
         )
         let http = try HTTPService(
@@ -56,7 +57,7 @@ public func serve(_ loaded: LoadedConfiguration, logger: Logger) async throws {
                 services: [
                     EngineService(engine: engine),
                     RegistryService(registry: registry),
-                    ReloadService(loaded: loaded, logger: logger),
+                    ReloadService(loaded: loaded, engine: engine, logger: logger),
                     http,
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint],

@@ -203,6 +203,26 @@ enum OpenAPIDocument {
                 '503':
                   description: DNS is not answered.
                   content: {application/json: {schema: {$ref: '#/components/schemas/Health'}}}
+          /api/v1/cache:
+            delete:
+              operationId: removeFromCache
+              summary: Remove upstreams' answers, and failures, from the cache.
+              parameters:
+                - name: name
+                  in: query
+                  description: The name whose answers go; all without it.
+                  schema: {type: string}
+                - name: subtree
+                  in: query
+                  description: Whether names below go too.
+                  schema: {type: boolean, default: false}
+              responses:
+                '200':
+                  description: How many were removed.
+                  content:
+                    application/json:
+                      schema: {type: object, required: [removed], properties: {removed: {type: integer}}}
+                '422': {$ref: '#/components/responses/Invalid'}
           /healthz:
             get:
               operationId: alive
