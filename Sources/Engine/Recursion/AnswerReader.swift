@@ -9,7 +9,8 @@ enum AnswerReader {
     ///   - message: with `header` and `question`, which is the one that was asked.
     ///   - key: what was asked for.
     /// - Returns: `nil` when the answer is malformed, or can't be true.
-    static func read(_ message: RawSpan, _ header: MessageHeader, _ question: Question, key: CacheKey) -> AnswerContent? {
+    static func read(_ message: RawSpan, _ header: MessageHeader, _ question: Question, key: CacheKey) -> AnswerContent?
+    {
         var end = question.end
         guard let answers = RecordPlace.section(message, count: header.answerCount, from: &end) else { return nil }
         let answerEnd = end
@@ -20,7 +21,8 @@ enum AnswerReader {
         let code = header.flags & 0xF
         let isNegative = code != ResponseCode.noError || !chain.hasFinalRecord
         let soa = authority.first { $0.type == .soa && chain.isCovered(message, $0) }
-        let keepsAuthority = isNegative ? soa != nil || key.variant.contains(.dnssecOK) : key.variant.contains(.dnssecOK)
+        let keepsAuthority =
+            isNegative ? soa != nil || key.variant.contains(.dnssecOK) : key.variant.contains(.dnssecOK)
         let kept = keepsAuthority ? answers + authority : answers
         guard kept.allSatisfy({ $0.recordClass == RecordClass.internet && $0.type != .opt }) else { return nil }
         let bodyEnd = keepsAuthority ? end : answerEnd
@@ -132,7 +134,9 @@ private struct Chain {
 
     /// The addresses whose order may change: those of the last name, one behind the other.
     func rotation(_ message: RawSpan, _ answers: [RecordPlace], _ type: RecordType) -> RotatedRecords? {
-        guard type == .a || type == .aaaa, let first = answers.firstIndex(where: { $0.type == type }) else { return nil }
+        guard type == .a || type == .aaaa, let first = answers.firstIndex(where: { $0.type == type }) else {
+            return nil
+        }
         let length = type == .a ? 4 : 16
         let run = answers[first...].prefix { $0.type == type && $0.data.count == length }
         guard run.count > 1 else { return nil }

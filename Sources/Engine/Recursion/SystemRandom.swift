@@ -22,7 +22,8 @@ struct SystemRandom: RandomNumberGenerator {
         // system has gathered randomness, for which it waits (getrandom(2)).
         unsafe words.withUnsafeMutableBytes { octets in
             while filled < octets.count {
-                let count = unsafe getrandom(octets.baseAddress.map { unsafe $0 + filled }, min(256, octets.count - filled), 0)
+                let count = unsafe getrandom(
+                    octets.baseAddress.map { unsafe $0 + filled }, min(256, octets.count - filled), 0)
                 if count > 0 { filled += count }
             }
         }

@@ -66,7 +66,8 @@ final class UpstreamSocket: EventTarget {
                 if error != EAGAIN, error != EINTR { pool.forwarder.unreachable(attempts) }
                 return
             }
-            pool.forwarder.received(unsafe RawSpan(_unsafeStart: pool.buffer.baseAddress ?? pool.start, byteCount: count), attempts)
+            pool.forwarder.received(
+                unsafe RawSpan(_unsafeStart: pool.buffer.baseAddress ?? pool.start, byteCount: count), attempts)
         }
     }
 }
@@ -116,7 +117,8 @@ final class UpstreamSocketPool {
                 address,
                 port: {
                     defer { shift += 16 }
-                    return Self.lowestPort + UInt16(truncatingIfNeeded: (drawn >> shift) & 0xFFFF) % (.max - Self.lowestPort)
+                    return Self.lowestPort + UInt16(truncatingIfNeeded: (drawn >> shift) & 0xFFFF)
+                        % (.max - Self.lowestPort)
                 }, on: loop)
             if isOpen {
                 open.append(socket)

@@ -16,7 +16,9 @@ struct FaultTests {
     }
 
     @Test(arguments: UpstreamPolicyName.allCases)
-    func `one of two upstreams silent: a handful of names waits, and all are answered`(policy: UpstreamPolicyName) throws {
+    func `one of two upstreams silent: a handful of names waits, and all are answered`(policy: UpstreamPolicyName)
+        throws
+    {
         let silent = try ScriptedUpstream { _ in .silence }
         let good = try ScriptedUpstream()
         let server = try TestEngine(upstreams: [silent.address, good.address], policy: policy)
@@ -51,7 +53,9 @@ struct FaultTests {
             let bad = try ScriptedUpstream { .messages([$0.reply(code: code)]) }
             let good = try ScriptedUpstream()
             let server = try TestEngine(upstreams: [bad.address, good.address])
-            for number in 0..<10 { #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1) }
+            for number in 0..<10 {
+                #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1)
+            }
             #expect(server.engine.statistics().recursion.failures == 0)
             #expect(bad.requests.count <= UpstreamHealth.maximumErrors)
         }
@@ -148,7 +152,9 @@ struct FaultTests {
             // A CNAME that leads to itself.
             { $0.reply(answers: [record(5, [0xC0, 12])]) },
             // Fewer records than promised.
-            { var reply = $0.address(); reply[7] = 2; return reply },
+            {
+                var reply = $0.address(); reply[7] = 2; return reply
+            },
             // An address of three octets.
             { $0.reply(answers: [record(1, [1, 2, 3])]) },
             // An owner that points forward.
@@ -172,7 +178,8 @@ struct FaultTests {
 
     @Test func `an upstream that does not know EDNS is asked without`() throws {
         let old = try ScriptedUpstream { request in
-            request.octets[11] > 0 ? .messages([[UInt8](request.reply(code: 1).prefix(12)).noQuestion]) : .messages([request.address()])
+            request.octets[11] > 0
+                ? .messages([[UInt8](request.reply(code: 1).prefix(12)).noQuestion]) : .messages([request.address()])
         }
         let server = try TestEngine(upstreams: [old.address])
         for number in 0..<3 { #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1) }

@@ -141,7 +141,9 @@ final class ScriptedUpstream: Sendable {
         var connections: [(number: Int32, octets: [UInt8])] = []
         var late: [(time: ContinuousClock.Instant, octets: [UInt8], to: sockaddr_storage)] = []
         while !stopping.load(ordering: .relaxed) {
-            var polled = ([udp, tcp] + connections.map(\.number)).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            var polled = ([udp, tcp] + connections.map(\.number)).map {
+                pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+            }
             // Unsafe: as many entries as told.
             _ = unsafe poll(&polled, nfds_t(polled.count), 2)
             receive(&late)
@@ -247,7 +249,8 @@ extension TestEngine {
             workers: workers,
             recursion: RecursionConfiguration(
                 upstreams: UpstreamConfiguration(
-                    servers: upstreams, policy: policy, timeout: timeout, allow: allow.compactMap(IPNetwork.init(text:))),
+                    servers: upstreams, policy: policy, timeout: timeout, allow: allow.compactMap(IPNetwork.init(text:))
+                ),
                 maximumInFlight: maximumInFlight, cache: cache))
     }
 
