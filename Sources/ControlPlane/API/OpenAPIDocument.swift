@@ -403,6 +403,24 @@ enum OpenAPIDocument {
                 dns:
                   type: object
                   additionalProperties: {type: integer}
+                cache:
+                  type: object
+                  additionalProperties: {type: integer}
+                forwarding:
+                  type: object
+                  additionalProperties: {type: integer}
+                upstreams:
+                  type: array
+                  items:
+                    type: object
+                    properties:
+                      address: {type: string}
+                      health: {type: string, enum: [pass, fail]}
+                      round_trip_seconds: {type: [number, 'null']}
+                      queries: {type: integer}
+                      answers: {type: integer}
+                      timeouts: {type: integer}
+                      errors: {type: integer}
 
         """
 }

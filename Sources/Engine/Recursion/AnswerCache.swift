@@ -3,8 +3,8 @@ import Synchronization
 /// The answers of upstreams, shared by all workers.
 ///
 /// Reading takes no lock, allocates nothing and counts no reference: a hash table of atomic links to immutable entries,
-/// which are freed once no reader can have them (``ReadEpochs``). Writing, which follows an upstream's answer, takes the
-/// lock of one shard.
+/// which are freed once no reader can have them (``ReadEpochs``). Writing, which follows an upstream's answer, takes
+/// the lock of one shard.
 final class AnswerCache: Sendable {
     /// Octets of memory at most for each entry that may be kept: the size is bound twice.
     static let bytesPerEntry = 1024

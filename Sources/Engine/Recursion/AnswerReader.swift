@@ -36,8 +36,8 @@ enum AnswerReader {
         return LdnsValidation.isWellFormed(packed(content, key)) ? content : nil
     }
 
-    /// The least TTL of all. Of a negative answer no more than the SOA's MINIMUM, and 0, which keeps it from being kept,
-    /// without a SOA (RFC 2308 §5).
+    /// The least TTL of all. Of a negative answer no more than the SOA's MINIMUM, and without a SOA 0, with which it is
+    /// not kept (RFC 2308 §5).
     private static func ttl(_ kept: [RecordPlace], soa: RecordPlace?, _ message: RawSpan, isNegative: Bool) -> UInt32 {
         let least = kept.map { TTLPolicy.read($0.ttl) }.min() ?? 0
         guard isNegative else { return least }

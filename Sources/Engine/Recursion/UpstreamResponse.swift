@@ -2,7 +2,8 @@
 enum UpstreamResponse {
     /// Not the answer to this query (RFC 5452 §9.1): go on waiting for it.
     case unrelated
-    /// The answer, but with the letters of the name in another case: the upstream does not preserve it, or it is forged.
+    /// The answer, but with the letters of the name in another case: the upstream does not preserve it, or somebody has
+    /// forged it.
     case otherCase
     /// TC: ask again over TCP (RFC 2181 §9).
     case truncated
