@@ -57,6 +57,12 @@ static inline void answer_from_asked_address(struct msghdr *message) {
     }
 }
 
+// A timer without struct timeval, which both this module and CLdns would say is theirs.
+static inline int event_add_after(struct event *event, int64_t microseconds) {
+    struct timeval interval = {microseconds / 1000000, microseconds % 1000000};
+    return event_add(event, &interval);
+}
+
 // In one number, without a C structure to take apart in Swift.
 static inline int64_t monotonic_nanoseconds(void) {
     struct timespec now;
