@@ -31,9 +31,9 @@ enum AnswerReader {
         let content = AnswerContent(
             code: code, answerCount: header.answerCount, authorityCount: keepsAuthority ? header.authorityCount : 0,
             body: body, ttlOffsets: kept.map { UInt16(truncatingIfNeeded: $0.ttlOffset - question.end) },
-            rotation: chain.rotation(message, answers, key.type),
+            rotation: chain.rotation(message, kept, key.type),
             ttl: ttl(kept, soa: soa, message, isNegative: isNegative), isNegative: isNegative)
-        return LdnsValidation.isWellFormed(packed(content, key)) ? content : nil
+        return LdnsValidation.reads(packed(content, key), as: kept) ? content : nil
     }
 
     /// The least TTL of all. Of a negative answer no more than the SOA's MINIMUM, and without a SOA 0, with which it is
@@ -68,15 +68,21 @@ enum AnswerReader {
         }
     }
 
-    /// A message with the content, as a client would get it.
-    static func packed(_ content: AnswerContent, _ key: CacheKey) -> [UInt8] {
-        var message: [UInt8] = [0, 0, 0x81, UInt8(0x80 | content.code & 0xF), 0, 1]
+    /// A message with the content, as a client would get it but for its TTLs.
+    private static func packed(_ content: AnswerContent, _ key: CacheKey) -> [UInt8] {
+        var message: [UInt8] = [0xFF, 0xFF, 0x81, UInt8(0x80 | content.code & 0xF), 0, 1]
         message.append(bigEndian: content.answerCount)
         message.append(bigEndian: content.authorityCount)
         message += [0, 0] + key.name
         message.append(bigEndian: key.type.rawValue)
         message.append(bigEndian: RecordClass.internet)
-        return message + content.body
+        var body = content.body
+        for offset in content.ttlOffsets {
+            for place in Int(offset)..<(Int(offset) + 4) where place < body.count {
+                body[place] = UInt8(truncatingIfNeeded: LdnsValidation.probeTTL)
+            }
+        }
+        return message + body
     }
 }
 
@@ -110,7 +116,13 @@ private struct Chain {
             // RFC 6672 §3.1: a DNAME record stands above the name that it redirects.
             let isAbove = record.type == .dname || record.type == .rrsig
             guard isOn || (isAbove && names.contains { DomainName.isName($0, atOrBelow: owner) }) else { return nil }
-            if isOn, record.type == key.type || key.type == .any, owner == names.last { hasFinalRecord = true }
+            guard record.type == key.type || key.type == .any else { continue }
+            if owner == names.last {
+                hasFinalRecord = true
+            } else if key.type != .any, !isAbove {
+                // RFC 1034 §3.6.2: a name with a CNAME record has no other data.
+                return nil
+            }
         }
     }
 
@@ -132,16 +144,29 @@ private struct Chain {
         return names.contains { DomainName.isName($0, atOrBelow: owner) }
     }
 
-    /// The addresses whose order may change: those of the last name, one behind the other.
-    func rotation(_ message: RawSpan, _ answers: [RecordPlace], _ type: RecordType) -> RotatedRecords? {
-        guard type == .a || type == .aaaa, let first = answers.firstIndex(where: { $0.type == type }) else {
-            return nil
-        }
+    /// The addresses whose order may change: those of the last name, if nothing comes behind them, and no name leads
+    /// into them.
+    func rotation(_ message: RawSpan, _ kept: [RecordPlace], _ type: RecordType) -> RotatedRecords? {
+        guard type == .a || type == .aaaa, let first = kept.firstIndex(where: { $0.type == type }) else { return nil }
         let length = type == .a ? 4 : 16
-        let run = answers[first...].prefix { $0.type == type && $0.data.count == length }
-        guard run.count > 1 else { return nil }
+        let run = kept[first...]
+        let isPlain = run.allSatisfy { record in
+            record.type == type && record.data.count == length
+                && (Self.pointer(message, from: record.owner) ?? 0) <= kept[first].owner
+        }
+        guard isPlain, run.count > 1 else { return nil }
         return RotatedRecords(
             first: UInt16(truncatingIfNeeded: first), count: UInt16(truncatingIfNeeded: run.count),
             dataByteCount: UInt16(length))
+    }
+
+    /// Where the compression pointer at the end of a name leads; `nil`: it has none.
+    private static func pointer(_ message: RawSpan, from start: Int) -> Int? {
+        var offset = start
+        while let length = message.octet(at: offset), length > 0 {
+            if length >= 0xC0 { return message.uint16(at: offset).map { Int($0 & 0x3FFF) } }
+            offset += 1 + Int(length)
+        }
+        return nil
     }
 }

@@ -9,6 +9,9 @@ struct DeadlineHeap<Element> {
     /// How many there are.
     var count: Int { entries.count }
 
+    /// All, in no order.
+    var elements: [Element] { entries.map(\.element) }
+
     /// Adds one.
     mutating func insert(_ element: Element, at time: MonotonicTime) {
         entries.append((time, element))

@@ -49,11 +49,16 @@ final class Forwarder {
     /// Closes everything, at the end.
     func closeAll() {
         timer.cancel()
+        // Attempts and the sockets that they wait at hold each other.
+        for case .query(let query) in calls.elements {
+            for attempt in query.attempts { drop(attempt) }
+            query.attempts = []
+        }
+        for _ in pending { recursion.release() }
+        pending = [:]
         sockets.closeAll()
         for connection in connections { connection.close() }
         connections = []
-        for query in pending.values { recursion.release(); query.attempts = [] }
-        pending = [:]
     }
 
     // MARK: Questions

@@ -12,6 +12,9 @@ final class UpstreamSocket: EventTarget {
     /// What waits for an answer here: one, unless there are as many sockets as there may be.
     private(set) var attempts: [UpstreamAttempt] = []
     fileprivate(set) var address: SocketAddress
+    /// Its place among those that may be shared.
+    fileprivate var index: Int?
+    fileprivate var uses = 0
 
     fileprivate init(pool: UpstreamSocketPool, address: SocketAddress) {
         self.pool = pool
@@ -22,6 +25,7 @@ final class UpstreamSocket: EventTarget {
     fileprivate func open(_ address: SocketAddress, port: () -> UInt16, on loop: EventLoop) -> Bool {
         self.address = address
         guard let opened = ListeningSocket.openConnected(address, port: port) else { return false }
+        uses = 1
         let number = opened.number
         descriptor = consume opened
         guard (try? watch(number, on: loop)) != nil else {
@@ -75,11 +79,16 @@ final class UpstreamSocket: EventTarget {
 /// A worker's sockets to upstreams.
 ///
 /// Each query gets a socket of its own with a port that nobody can guess, which is closed with its answer
-/// (RFC 5452 §9.2). Only while there are as many as there may be, queries share those.
+/// (RFC 5452 §9.2). While many are under way, the next few share a socket drawn at random: opening and closing one
+/// costs more than the rest of a query, and a forger has to guess port, ID and letters of each query as before.
 @safe
 final class UpstreamSocketPool {
     /// Sockets open at once.
     static let maximumCount = 512
+    /// Sockets to share: while there are fewer, a query gets one of its own.
+    static let sharedCount = 32
+    /// Queries that a socket is shared by before its port changes.
+    static let maximumUses = 32
     /// Ports below belong to services; the rest is drawn from.
     private static let lowestPort: UInt16 = 10240
     /// How often another port is drawn when somebody has the first.
@@ -87,7 +96,10 @@ final class UpstreamSocketPool {
 
     fileprivate unowned let forwarder: Forwarder
     private let loop: EventLoop
+    /// Those that may be shared.
     private var open: [UpstreamSocket] = []
+    /// Those that have been used often enough, and wait for their last answers.
+    private var retiredCount = 0
     /// Closed ones, to be used again: a socket may be closed while it is being read from.
     private var closed: [UpstreamSocket] = []
     fileprivate let buffer: UnsafeMutableRawBufferPointer
@@ -109,33 +121,57 @@ final class UpstreamSocketPool {
     ///
     /// - Returns: `nil` when the system gives none.
     func socket(to address: SocketAddress, _ random: inout SystemRandom) -> UpstreamSocket? {
-        if open.count < Self.maximumCount {
-            let socket = closed.popLast() ?? UpstreamSocket(pool: self, address: address)
-            let drawn = random.next()
-            var shift: UInt64 = 0
-            let isOpen = socket.open(
-                address,
-                port: {
-                    defer { shift += 16 }
-                    return Self.lowestPort + UInt16(truncatingIfNeeded: (drawn >> shift) & 0xFFFF)
-                        % (.max - Self.lowestPort)
-                }, on: loop)
-            if isOpen {
-                open.append(socket)
-                return socket
-            }
-            closed.append(socket)
+        let isShared = open.count >= Self.sharedCount
+        if isShared || open.count + retiredCount >= Self.maximumCount, let socket = drawn(for: address, random.next()) {
+            return socket
         }
-        let candidates = open.filter { $0.address == address }
-        guard !candidates.isEmpty else { return nil }
-        return candidates[Int(random.next() % UInt64(candidates.count))]
+        guard open.count + retiredCount < Self.maximumCount else { return nil }
+        let socket = closed.popLast() ?? UpstreamSocket(pool: self, address: address)
+        let bits = random.next()
+        var shift: UInt64 = 0
+        let isOpen = socket.open(
+            address,
+            port: {
+                defer { shift += 16 }
+                let number = UInt16(truncatingIfNeeded: bits >> shift) % (.max - Self.lowestPort)
+                return Self.lowestPort + number
+            }, on: loop)
+        guard isOpen else {
+            closed.append(socket)
+            return drawn(for: address, bits)
+        }
+        socket.index = open.count
+        open.append(socket)
+        return socket
+    }
+
+    /// Any of the sockets to an address that may be shared.
+    private func drawn(for address: SocketAddress, _ random: UInt64) -> UpstreamSocket? {
+        guard !open.isEmpty else { return nil }
+        let start = Int(random % UInt64(open.count))
+        guard
+            let socket = open[start...].first(where: { $0.address == address })
+                ?? open[..<start].first(where: { $0.address == address })
+        else { return nil }
+        socket.uses += 1
+        if socket.uses >= Self.maximumUses {
+            remove(socket)
+            retiredCount += 1
+        }
+        return socket
+    }
+
+    private func remove(_ socket: UpstreamSocket) {
+        guard let index = socket.index, open.indices.contains(index) else { return }
+        open.swapAt(index, open.count - 1)
+        open[index].index = index
+        open.removeLast()
+        socket.index = nil
     }
 
     /// Closes a socket that nothing waits at.
     func release(_ socket: UpstreamSocket) {
-        guard let index = open.firstIndex(where: { $0 === socket }) else { return }
-        open.swapAt(index, open.count - 1)
-        open.removeLast()
+        if socket.index == nil { retiredCount -= 1 } else { remove(socket) }
         socket.close()
         closed.append(socket)
     }
