@@ -28,8 +28,8 @@ class Ours(Peer):
         return contextlib.closing(Client(self.http_port))
 
 
-def start_ours(stack, directory, binary=BINARY):
-    """Starts the server on free ports and waits until it is ready."""
+def start_ours(stack, directory, binary=BINARY, settings=None):
+    """Starts the server on free ports, with further environment variables, and waits until it is ready."""
     if not binary.exists():
         raise BenchmarkError(f"{binary} is not there: build it with `make build`")
     dns_port, http_port = free_port(), free_port()
@@ -41,6 +41,7 @@ def start_ours(stack, directory, binary=BINARY):
         "KONG_DISCOVERY_DNS_TTL": f"{zone.TTL_SECONDS}s",
         "KONG_DISCOVERY_STORAGE_TYPE": "memory",
         "KONG_DISCOVERY_LOG_LEVEL": "warning",
+        **(settings or {}),
     }
     name = f"kong-discovery-{http_port}"
     process = stack.enter_context(Process([binary, "serve"], directory, name, SERVER_CORE, environment))

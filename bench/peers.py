@@ -9,8 +9,10 @@ import wire
 import zone
 from processes import BenchmarkError, Process, compile_c, free_port
 
-PROGRAMS = {"nsd": "nsd", "knotd": "knot", "dnsperf": "dnsperf", "wrk": "wrk"}  # program: Debian package
-SYSTEM_SERVICES = {"nsd": "nsd.service", "knot": "knot.service"}  # package: what it would start
+PROGRAMS = {"nsd": "nsd", "knotd": "knot", "dnsperf": "dnsperf", "wrk": "wrk", "unbound": "unbound", "dnsdist": "dnsdist"}  # program: Debian package
+SYSTEM_SERVICES = {
+    "nsd": "nsd.service", "knot": "knot.service", "unbound": "unbound.service", "dnsdist": "dnsdist.service"
+}  # package: what it would start
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
 
 NSD_CONFIGURATION = """\

@@ -4,6 +4,7 @@
     run.py [all]      everything, printed as tables with pass or MISS for each threshold
     run.py dns        DNS against the floor, Knot DNS and NSD
     run.py rest       the REST API
+    run.py forward    names outside: cached answers and misses against Unbound and dnsdist
     run.py hot-path   allocations, reference counting and locks per answer
     run.py peers      the floor, Knot DNS and NSD alone, without our server
     run.py smoke      everything with tiny numbers: fails when something is broken, not when it is slow
@@ -23,6 +24,7 @@ import tempfile
 import time
 
 import dns_bench
+import forward_bench
 import hot_path
 import ours
 import peers
@@ -32,10 +34,11 @@ from processes import BENCH, LOAD_CORE, BenchmarkError
 
 RESULTS = BENCH / "results.json"
 PARTS = {
-    "all": ("dns", "hot_path", "rest"),
-    "smoke": ("dns", "hot_path", "rest"),
+    "all": ("dns", "forward", "hot_path", "rest"),
+    "smoke": ("dns", "forward", "hot_path", "rest"),
     "dns": ("dns",),
     "rest": ("rest",),
+    "forward": ("forward",),
     "hot-path": ("hot_path",),
     "peers": ("dns",),
 }
@@ -80,6 +83,11 @@ def measure(arguments, directory):
             with_ours=arguments.what != "peers",
             log=say,
         )
+    if "forward" in parts:
+        names = 5000 if arguments.what == "smoke" else forward_bench.NAMES
+        results["forward"] = forward_bench.run(
+            directory, arguments.binary, arguments.rounds, arguments.seconds, names, log=say
+        )
     if "hot_path" in parts:
         results["hot_path"] = hot_path.run(arguments.count, arguments.hot_path_program, log=say)
     if "rest" in parts:
@@ -111,6 +119,8 @@ def run(arguments):
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     if "dns" in results:
         say("\n" + report.dns_text(results["dns"]))
+    if "forward" in results:
+        say("\n" + forward_bench.text(results["forward"]))
     if "rest" in results:
         say("\n" + report.rest_text(results["rest"]))
     missed = 0

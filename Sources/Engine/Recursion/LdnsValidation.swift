@@ -8,8 +8,8 @@ enum LdnsValidation {
 
     /// Whether ldns reads `message` as a DNS message with these records in ANSWER and AUTHORITY, one behind the other.
     ///
-    /// Types and TTLs, all ``probeTTL``, are compared, for ldns takes a record's end from its type's fields, and we from
-    /// RDLENGTH: where the two differ, clients would not agree on what they read either.
+    /// Types and TTLs, all ``probeTTL``, are compared, for ldns takes a record's end from its type's fields, and we
+    /// from RDLENGTH: where the two differ, clients would not agree on what they read either.
     static func reads(_ message: [UInt8], as records: [RecordPlace]) -> Bool {
         var packet: UnsafeMutablePointer<ldns_pkt>?
         // Unsafe: ldns reads `count` octets; the packet is freed here.
