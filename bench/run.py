@@ -84,7 +84,7 @@ def measure(arguments, directory):
             log=say,
         )
     if "forward" in parts:
-        names = 5000 if arguments.what == "smoke" else forward_bench.NAMES
+        names = 100_000 if arguments.what == "smoke" else forward_bench.NAMES
         results["forward"] = forward_bench.run(
             directory, arguments.binary, arguments.rounds, arguments.seconds, names, log=say
         )

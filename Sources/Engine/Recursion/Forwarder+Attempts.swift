@@ -5,7 +5,7 @@ extension Forwarder {
         let features = query.upstreams.features(of: upstream)
         let checksCase = mixesCase && features.casePreservation != .no
         guard let socket = sockets.socket(to: query.upstreams.addresses[upstream], &random) else {
-            return cannotReach(query, upstream, now: now)
+            return giveUp(query, upstream, features, now: now)
         }
         var id = UInt16(truncatingIfNeeded: random.next())
         while !socket.isFree(id) { id = UInt16(truncatingIfNeeded: random.next()) }
@@ -20,6 +20,14 @@ extension Forwarder {
             attempt.state = .failed
             return cannotReach(query, upstream, now: now)
         }
+    }
+
+    /// The system gives no socket: an attempt that has failed, and says nothing of the upstream.
+    private func giveUp(_ query: PendingQuery, _ upstream: Int, _ features: UpstreamFeatures, now: MonotonicTime) {
+        let attempt = make(query, upstream, id: 0, checksCase: false, features, now: now).attempt
+        attempt.state = .failed
+        query.attempts.append(attempt)
+        continueAfterFailure(query, .networkError, now: now)
     }
 
     private func make(
@@ -149,11 +157,11 @@ extension Forwarder {
     private func overTCP(_ query: PendingQuery, _ upstream: Int, isSecond: Bool, now: MonotonicTime) {
         let address = query.upstreams.addresses[upstream]
         let id = UInt16(truncatingIfNeeded: random.next())
+        let features = query.upstreams.features(of: upstream)
         guard let connection = connection(to: address, id: id) else {
-            return cannotReach(query, upstream, now: now)
+            return giveUp(query, upstream, features, now: now)
         }
         // Nobody can forge what comes on a connection: the letters stay small.
-        let features = query.upstreams.features(of: upstream)
         let (message, attempt) = make(query, upstream, id: id, checksCase: false, features, now: now)
         attempt.isSecondConnection = isSecond
         attempt.connection = connection

@@ -154,7 +154,8 @@ final class UpstreamSocketPool {
                 ?? open[..<start].first(where: { $0.address == address })
         else { return nil }
         socket.uses += 1
-        if socket.uses >= Self.maximumUses {
+        // At the limit there would be none to take its place.
+        if socket.uses >= Self.maximumUses, open.count + retiredCount < Self.maximumCount {
             remove(socket)
             retiredCount += 1
         }

@@ -186,6 +186,19 @@ struct FaultTests {
         #expect(old.requests.count == 4)
     }
 
+    @Test func `thousands of names at a silent upstream exhaust nothing but themselves`() throws {
+        let silent = try ScriptedUpstream { _ in .silence }
+        let server = try TestEngine(upstreams: [silent.address], timeout: .seconds(2))
+        let socket = try TestSocket.udp(server.address)
+        let client = try TestSocket.udp(server.address)
+        for number in 0..<6000 {
+            try socket.send(try TestQuery("random\(number).example.com").octets)
+            if number % 100 == 0 { #expect(try client.ask(web).addresses.count == 3) }
+        }
+        try server.waitForStatistics { $0.recursion.timeouts >= 4096 && $0.recursion.inFlight == 0 }
+        #expect(try client.ask(web).addresses.count == 3)
+    }
+
     @Test func `above the limit new names are SERVFAIL at once, while hits and own names are answered`() throws {
         let upstream = try ScriptedUpstream()
         let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20), maximumInFlight: 10)
