@@ -225,11 +225,14 @@ final class Forwarder {
             return fail(query, .other, now: now)
         }
         end(query, now: now)
+        // First, so that who has the answer and asks another worker finds it; a copy, for what the cache has may go.
+        if content.isCacheable, lifetime > 0, let kept = CachedAnswer.make(content, key: query.key, times: times) {
+            recursion.cache.insert(kept)
+        }
         for client in query.clients { worker.reply(answer, ttl: max(lifetime, 1), to: client) }
         query.clients = []
         recursion.failures.remove(query.key)
-        // The name itself is the answer's only link to the table: kept or not, it is the cache's or gone from here on.
-        if content.isCacheable, lifetime > 0 { recursion.cache.insert(answer) } else { answer.free() }
+        answer.free()
     }
 
     /// Tells all who wait that there is no answer, or gives them one that has expired.
