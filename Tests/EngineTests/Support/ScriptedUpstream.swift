@@ -62,8 +62,42 @@ extension UInt32 {
     var octets: [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: self >> (24 - 8 * UInt32($0))) } }
 }
 
-/// A server on a loopback port, over UDP and TCP, that does with each query what its script says.
+/// A server on a loopback port, over UDP and TCP, that does with each query what its script says, stopped when the test
+/// ends.
 final class ScriptedUpstream: Sendable {
+    typealias Reaction = UpstreamThread.Reaction
+    typealias Script = UpstreamThread.Script
+
+    private let server: UpstreamThread
+
+    /// - Parameter address: a port of a server that is gone, for one that comes back.
+    init(at wanted: SocketAddress? = nil, _ script: @escaping Script) throws {
+        server = try UpstreamThread(at: wanted, script)
+    }
+
+    /// Answers every query with an address.
+    convenience init(at wanted: SocketAddress? = nil, address last: UInt8 = 1, ttl: UInt32 = 60) throws {
+        try self.init(at: wanted) { .messages([$0.address(last, ttl: ttl)]) }
+    }
+
+    deinit {
+        server.stop()
+    }
+
+    var address: SocketAddress { server.address }
+
+    /// What was asked so far, probes left out.
+    var requests: [UpstreamRequest] { server.requests }
+
+    /// Does something else from now on.
+    func change(_ script: @escaping Script) { server.change(script) }
+
+    /// Ends the server: its ports are closed.
+    func stop() { server.stop() }
+}
+
+/// The server itself: held by its thread for as long as that runs.
+final class UpstreamThread: Sendable {
     /// What is sent for a query.
     enum Reaction: Sendable {
         case silence
@@ -91,30 +125,24 @@ final class ScriptedUpstream: Sendable {
         let reserved = try ListeningSocket.reserve(wanted ?? SocketAddress(.v4(0x7F00_0001), port: 0))
         let pair = try ListeningSocket.openPair(reserved)
         address = reserved
-        // Both descriptors are closed by deinit.
+        // Both descriptors are closed by stop().
         udp = dup(pair.udp.number)
         tcp = dup(pair.tcp.number)
         var thread = pthread_t()
-        // Unsafe: this object outlives the thread, which deinit waits for.
-        let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+        // Unsafe: the thread takes over the reference; when there is none, it is taken back here.
+        let context = unsafe Unmanaged.passRetained(self).toOpaque()
         let result = unsafe pthread_create(
             &thread, nil,
             { context in
                 guard let context = unsafe context else { return nil }
-                unsafe Unmanaged<ScriptedUpstream>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.run() }
+                unsafe Unmanaged<UpstreamThread>.fromOpaque(context).takeRetainedValue().run()
                 return nil
             }, context)
-        guard result == 0 else { throw TestFailure("no thread") }
+        guard result == 0 else {
+            unsafe Unmanaged<UpstreamThread>.fromOpaque(context).release()
+            throw TestFailure("no thread")
+        }
         self.thread.withLock { $0 = thread }
-    }
-
-    /// Answers every query with an address.
-    convenience init(at wanted: SocketAddress? = nil, address last: UInt8 = 1, ttl: UInt32 = 60) throws {
-        try self.init(at: wanted) { .messages([$0.address(last, ttl: ttl)]) }
-    }
-
-    deinit {
-        stop()
     }
 
     /// Ends the server: its ports are closed.
