@@ -21,12 +21,12 @@ test: ## Runs all tests.
 	@$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
 	$(SWIFT) test
 
-bench: build ## Compares with NSD, Knot and a bare responder, which it installs itself.
+bench: build ## Compares with NSD, Knot, Unbound, dnsdist and a bare responder; installs them itself.
 	@$(call install,$(BENCH_PACKAGES))
 	$(SWIFT) build -c release --product answer-count
 	python3 bench/run.py $(BENCH)
 
-fuzz: ## Fuzzes the answer function for SECONDS (600).
+fuzz: ## Fuzzes the answer function and the reading of upstreams' answers for SECONDS (600).
 	@$(call install,$(BUILD_PACKAGES))
 	Fuzz/run $(or $(SECONDS),600)
 

@@ -33,5 +33,11 @@ let package = Package(
             // lld: gold fails with an internal error here.
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]
         ),
+        .executableTarget(
+            name: "upstream",
+            dependencies: ["Engine", "CLdns", "CFuzzer"],
+            swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]
+        ),
     ]
 )

@@ -1,10 +1,10 @@
 // A closed-loop DNS load generator: it keeps a fixed number of queries outstanding and asks the next one only when an
 // answer (or a timeout) frees a place, so that the server's speed sets the pace and nothing piles up unseen.
 //
-//     closed_loop -s ADDRESS -p PORT -d FILE [-l SECONDS] [-k OUTSTANDING] [-n SOCKETS]
+//     closed_loop -s ADDRESS -p PORT -d FILE [-l SECONDS] [-k OUTSTANDING] [-n SOCKETS] [-r]
 //
 // FILE has dnsperf's format: one "name type" a line. Every answer is checked: ID, QR, NOERROR, ANCOUNT > 0.
-// Prints one JSON line. Exits 1 when nothing was answered.
+// -r sets RD, for a resolver. Prints one JSON line. Exits 1 when nothing was answered.
 #define _GNU_SOURCE 1
 #include <arpa/inet.h>
 #include <errno.h>
@@ -53,6 +53,7 @@ struct connection {
     struct place places[MAXIMUM_PLACES];
 };
 
+static bool recursion_desired;
 static struct query *queries;
 static size_t query_count, next_query;
 static struct connection *connections;
@@ -96,7 +97,8 @@ static double percentile_microseconds(double share) {
 static bool encode(struct query *query, const char *name, unsigned type) {
     uint8_t *octets = query->octets;
     memset(octets, 0, HEADER_OCTETS);
-    octets[5] = 1;  // QDCOUNT; RD is clear, as an authoritative server is asked
+    octets[2] = recursion_desired;
+    octets[5] = 1;  // QDCOUNT
     unsigned position = HEADER_OCTETS;
     while (*name != 0) {
         size_t length = strcspn(name, ".");
@@ -263,7 +265,7 @@ int main(int argc, char **argv) {
     const char *path = NULL;
     double seconds = 4;
     unsigned outstanding = 128;
-    for (int option; (option = getopt(argc, argv, "s:p:d:l:k:n:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "s:p:d:l:k:n:r")) != -1;) {
         switch (option) {
         case 's':
             if (inet_pton(AF_INET, optarg, &server.sin_addr) != 1) return fprintf(stderr, "bad address\n"), 2;
@@ -272,13 +274,14 @@ int main(int argc, char **argv) {
         case 'd': path = optarg; break;
         case 'l': seconds = atof(optarg); break;
         case 'k': outstanding = atoi(optarg); break;
+        case 'r': recursion_desired = true; break;
         case 'n': connection_count = atoi(optarg); break;
         default: return 2;
         }
     }
     if (path == NULL || server.sin_port == 0 || connection_count == 0 || connection_count > MAXIMUM_SOCKETS ||
         outstanding < connection_count || outstanding > connection_count * MAXIMUM_PLACES) {
-        fprintf(stderr, "usage: %s -s ADDRESS -p PORT -d FILE [-l SECONDS] [-k OUTSTANDING] [-n SOCKETS]\n", argv[0]);
+        fprintf(stderr, "usage: %s -s ADDRESS -p PORT -d FILE [-l SECONDS] [-k OUTSTANDING] [-n SOCKETS] [-r]\n", argv[0]);
         return 2;
     }
     places_per_connection = outstanding / connection_count;

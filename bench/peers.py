@@ -10,9 +10,23 @@ import zone
 from processes import BenchmarkError, Process, compile_c, free_port
 
 # Program: Debian package.
-PROGRAMS = {"nsd": "nsd", "knotd": "knot", "dnsperf": "dnsperf", "wrk": "wrk", "etcd": "etcd-server"}
+PROGRAMS = {
+    "nsd": "nsd",
+    "knotd": "knot",
+    "dnsperf": "dnsperf",
+    "wrk": "wrk",
+    "etcd": "etcd-server",
+    "unbound": "unbound",
+    "dnsdist": "dnsdist",
+}
 # Package: what it would start.
-SYSTEM_SERVICES = {"nsd": "nsd.service", "knot": "knot.service", "etcd-server": "etcd.service"}
+SYSTEM_SERVICES = {
+    "nsd": "nsd.service",
+    "knot": "knot.service",
+    "etcd-server": "etcd.service",
+    "unbound": "unbound.service",
+    "dnsdist": "dnsdist.service",
+}
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
 
 NSD_CONFIGURATION = """\

@@ -163,6 +163,13 @@ def figures(results):
             for key, what in (("answers_per_second", "answers"), ("server_cpu_microseconds_per_answer", "cpu")):
                 for name, ratio in ratios(medians, key).items():
                     found[f"dns.{type_name}.{tool}.{what}.ours/{name}"] = ratio
+    for kind, medians in results.get("forward", {}).get("figures", {}).items():
+        for name, ratio in ratios(medians, "answers_per_second").items():
+            found[f"forward.{kind}.answers.ours/{name}"] = ratio
+        for name, ratio in ratios(medians, "server_cpu_microseconds_per_answer").items():
+            found[f"forward.{kind}.cpu.ours/{name}"] = ratio
+    if "forward" in results:
+        found["forward.bytes_per_entry"] = results["forward"]["bytes_per_entry"]
     for name, value in results.get("hot_path", {}).get("worst", {}).items():
         found[f"hot_path.{name}_per_answer"] = value
     rest = results.get("rest")

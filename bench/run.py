@@ -5,6 +5,7 @@
     run.py dns        DNS against the floor, Knot DNS and NSD
     run.py rest       the REST API
     run.py storage    SQLite and etcd
+    run.py forward    names outside: cached answers and misses against Unbound and dnsdist
     run.py hot-path   allocations, reference counting and locks per answer
     run.py peers      the floor, Knot DNS and NSD alone, without our server
     run.py smoke      everything with tiny numbers: fails when something is broken, not when it is slow
@@ -24,6 +25,7 @@ import tempfile
 import time
 
 import dns_bench
+import forward_bench
 import hot_path
 import ours
 import peers
@@ -34,9 +36,10 @@ from processes import BENCH, LOAD_CORE, BenchmarkError
 
 RESULTS = BENCH / "results.json"
 PARTS = {
-    "all": ("dns", "hot_path", "rest", "storage"),
-    "smoke": ("dns", "hot_path", "rest", "storage"),
+    "all": ("dns", "forward", "hot_path", "rest", "storage"),
+    "smoke": ("dns", "forward", "hot_path", "rest", "storage"),
     "dns": ("dns",),
+    "forward": ("forward",),
     "rest": ("rest",),
     "storage": ("storage",),
     "hot-path": ("hot_path",),
@@ -83,6 +86,11 @@ def measure(arguments, directory):
             with_ours=arguments.what != "peers",
             log=say,
         )
+    if "forward" in parts:
+        names = 100_000 if arguments.what == "smoke" else forward_bench.NAMES
+        results["forward"] = forward_bench.run(
+            directory, arguments.binary, arguments.rounds, arguments.seconds, names, log=say
+        )
     if "hot_path" in parts:
         results["hot_path"] = hot_path.run(arguments.count, arguments.hot_path_program, log=say)
     if "rest" in parts:
@@ -125,6 +133,8 @@ def run(arguments):
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     if "dns" in results:
         say("\n" + report.dns_text(results["dns"]))
+    if "forward" in results:
+        say("\n" + forward_bench.text(results["forward"]))
     if "rest" in results:
         say("\n" + report.rest_text(results["rest"]))
     if "storage" in results:

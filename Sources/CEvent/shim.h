@@ -11,9 +11,13 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 // <bits/socket.h>: several datagrams in one call.
@@ -51,6 +55,19 @@ static inline void answer_from_asked_address(struct msghdr *message) {
             if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr)) info->ipi6_ifindex = 0;
         }
     }
+}
+
+// A timer without struct timeval, which both this module and CLdns would say is theirs.
+static inline int event_add_after(struct event *event, int64_t microseconds) {
+    struct timeval interval = {microseconds / 1000000, microseconds % 1000000};
+    return event_add(event, &interval);
+}
+
+// In one number, without a C structure to take apart in Swift.
+static inline int64_t monotonic_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 // A compiler builtin. Reads nothing: any address is allowed.

@@ -49,6 +49,7 @@ private func run(
         registry: registry,
         decoder: RegistrationDecoder(defaults: InstanceDefaults(configuration)),
         state: state,
+        cache: engine,
         time: .system
     )
     let (listening, listens) = AsyncStream.makeStream(of: Never.self)
@@ -76,7 +77,7 @@ private func run(
                     state.isReady = true
                     logger.info("ready")
                 },
-                ReloadService(loaded: loaded, logger: logger),
+                ReloadService(loaded: loaded, engine: engine, logger: logger),
                 http,
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],

@@ -12,6 +12,8 @@ public final class Engine: Sendable {
 
     private let workers: [Worker]
     private let acknowledgements: WakeSignal
+    private let recursion: Recursion
+    private let settings: Mutex<RecursionSettings>
     private let state: Mutex<State>
 
     private struct State {
@@ -36,11 +38,14 @@ public final class Engine: Sendable {
         let connectionCount = TCPConnectionCount(limits: configuration.tcp)
         var addresses: [SocketAddress] = []
         for address in configuration.listen { addresses.append(try ListeningSocket.reserve(address)) }
+        let recursion = try Recursion(configuration.recursion, readerCount: configuration.workers)
+        let settings = RecursionSettings(configuration.recursion.upstreams)
         var workers: [Worker] = []
-        for _ in 0..<configuration.workers {
+        for index in 0..<configuration.workers {
             let worker = try Worker(
                 configuration: configuration, snapshot: builder.snapshot, chaos: chaos,
-                acknowledgements: acknowledgements, connectionCount: connectionCount, grace: grace)
+                acknowledgements: acknowledgements, connectionCount: connectionCount, recursion: recursion,
+                settings: settings, reader: index, grace: grace)
             for address in addresses {
                 try worker.listen(
                     on: ListeningSocket.openPair(address), address: address.address,
@@ -51,6 +56,8 @@ public final class Engine: Sendable {
         localAddresses = addresses
         self.workers = workers
         self.acknowledgements = acknowledgements
+        self.recursion = recursion
+        self.settings = Mutex(settings)
         state = Mutex(State(builder: builder))
     }
 
@@ -64,6 +71,9 @@ public final class Engine: Sendable {
         guard configuration.tcp.maximumConnections >= 1, configuration.tcp.maximumPerClient >= 1,
             configuration.tcp.idleTimeout > .zero, configuration.tcp.maximumQueries >= 0
         else { throw .invalidConfiguration("TCP limits must be 1 or more") }
+        guard configuration.recursion.maximumInFlight >= 1, configuration.recursion.cache.maximumEntries >= 0,
+            configuration.recursion.upstreams.timeout > .zero
+        else { throw .invalidConfiguration("limits of forwarding must be 1 or more, those of the cache 0 or more") }
     }
 
     /// Lets the workers answer. Publish the whole registry first: nothing must be answered before it is known.
@@ -101,10 +111,39 @@ public final class Engine: Sendable {
         }
     }
 
+    /// Asks other upstreams, or lets other clients have names outside the zone, from the next query on. Queries under
+    /// way go on as they began; upstreams that stay keep what is known of them.
+    public func reconfigure(_ upstreams: UpstreamConfiguration) {
+        settings.withLock { settings in
+            guard upstreams != settings.configuration else { return }
+            settings = RecursionSettings(upstreams, previous: settings)
+            for worker in workers { worker.mailbox.post(settings) }
+        }
+    }
+
+    /// Removes upstreams' answers, and failures, from the cache.
+    ///
+    /// - Parameters:
+    ///   - name: in presentation form, with or without a trailing dot; `nil`: all.
+    ///   - subtree: whether names below it go too.
+    /// - Returns: how many.
+    /// - Throws: ``EngineError/invalidName(_:)``.
+    public func removeFromCache(_ name: String?, subtree: Bool) throws(EngineError) -> Int {
+        var wire: [UInt8]?
+        if let name {
+            guard let packed = RecordPacker.wireName(name) else { throw .invalidName(name) }
+            wire = packed
+        }
+        return recursion.cache.remove(wire, subtree: subtree) + recursion.failures.remove(wire, subtree: subtree)
+    }
+
     /// What the workers have counted since they started.
     public func statistics() -> EngineStatistics {
         var statistics = EngineStatistics()
         for worker in workers { statistics.add(worker.counters) }
+        statistics.recursion.inFlight = UInt64(max(recursion.inFlight.load(ordering: .relaxed), 0))
+        statistics.cache = recursion.cache.statistics
+        statistics.upstreams = settings.withLock { $0.upstreams.statistics(now: .now) }
         return statistics
     }
 

@@ -14,6 +14,8 @@ public struct EngineConfiguration: Sendable {
     public var zone: ZoneConfiguration
     /// The text of `version.bind` and `version.server` (class CH); empty: REFUSED. At most 255 octets.
     public var version: String
+    /// Names outside the zone.
+    public var recursion: RecursionConfiguration
 
     /// Joins the parts.
     public init(
@@ -23,7 +25,8 @@ public struct EngineConfiguration: Sendable {
         strategy: RotationStrategyName = .roundRobin,
         tcp: TCPLimits = TCPLimits(),
         zone: ZoneConfiguration,
-        version: String = ""
+        version: String = "",
+        recursion: RecursionConfiguration = RecursionConfiguration()
     ) {
         self.listen = listen
         self.workers = workers
@@ -32,6 +35,7 @@ public struct EngineConfiguration: Sendable {
         self.tcp = tcp
         self.zone = zone
         self.version = version
+        self.recursion = recursion
     }
 }
 

@@ -32,6 +32,12 @@ public struct EngineStatistics: Hashable, Sendable {
     public var connectionsEvicted: UInt64 = 0
     /// TCP connections open now.
     public var connectionsOpen: UInt64 = 0
+    /// Names outside the zone.
+    public var recursion = RecursionStatistics()
+    /// The cache of upstreams' answers.
+    public var cache = CacheStatistics()
+    /// The upstreams, in their configured order.
+    public var upstreams: [UpstreamStatistics] = []
 
     /// All zero.
     public init() {}

@@ -5,6 +5,7 @@
 public struct InProcessResponder: ~Copyable {
     private var builder: ZoneBuilder
     private var responder: Responder
+    private let recursion: Recursion
     private let buffer: UnsafeMutableRawBufferPointer
 
     /// A responder for the configured zone. Listens on nothing.
@@ -13,11 +14,16 @@ public struct InProcessResponder: ~Copyable {
     public init(_ configuration: EngineConfiguration) throws(EngineError) {
         let builder = try ZoneBuilder(configuration.zone, strategy: configuration.strategy)
         let chaos = try ChaosAnswer(version: configuration.version, ttl: configuration.zone.ttl)
+        let recursion = try Recursion(configuration.recursion, readerCount: 1)
+        let settings = RecursionSettings(configuration.recursion.upstreams)
         self.builder = builder
+        self.recursion = recursion
         responder = Responder(
             snapshot: builder.snapshot, strategy: configuration.strategy,
             udpPayload: configuration.udpPayload,
-            chaos: chaos, counters: WorkerCounters())
+            chaos: chaos, counters: WorkerCounters(),
+            outside: CacheReader(
+                cache: recursion.cache, reader: 0, settings: settings, strategy: configuration.strategy))
         // Unsafe: freed in deinit.
         unsafe buffer = .allocate(byteCount: Responder.maximumMessage, alignment: 16)
     }
@@ -34,6 +40,30 @@ public struct InProcessResponder: ~Copyable {
         responder.adopt(builder.snapshot)
     }
 
+    /// Reads what an upstream would have answered, and keeps it as the workers would.
+    ///
+    /// - Parameters:
+    ///   - answer: a response with its question.
+    ///   - query: the query that it answers, with the same name and type.
+    /// - Returns: whether it was an answer to pass on.
+    public func accept(upstream answer: RawSpan, to query: RawSpan) -> Bool {
+        guard let header = MessageHeader(query), let question = Question(query) else { return false }
+        let key = CacheKey(
+            name: question.name(in: query), type: question.type, variant: AnswerVariant(header: header, edns: nil))
+        let expected = UpstreamResponse.Expectation(
+            id: header.id, question: query.extracting(MessageHeader.byteCount..<question.end).array, key: key,
+            checksCase: true, usesEDNS: false)
+        guard case .answer(let content) = UpstreamResponse.read(answer, expected) else { return false }
+        let lifetime = recursion.ttlPolicy.lifetime(of: content.ttl, isNegative: content.isNegative)
+        let times = recursion.ttlPolicy.times(lifetime: max(lifetime, 1), now: .now)
+        guard let made = CachedAnswer.make(content, key: key, times: times) else { return false }
+        recursion.cache.insert(made)
+        return true
+    }
+
+    /// What the cache holds.
+    public var cacheStatistics: CacheStatistics { recursion.cache.statistics }
+
     /// Answers one message.
     ///
     /// - Parameter overTCP: whether the reply may have 65,535 octets.
@@ -45,7 +75,12 @@ public struct InProcessResponder: ~Copyable {
         // Unsafe: the reply's span is the only one on the buffer, and ends with this call.
         var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
         let parsed = responder.read(query)
-        guard responder.respond(to: query, parsed, over: overTCP ? .tcp : .udp, into: &reply) else { return nil }
-        return body(reply.bytes)
+        let disposition = responder.respond(
+            to: query, parsed, over: overTCP ? .tcp : .udp, from: { .v4(0x7F00_0001) }, into: &reply)
+        responder.outside.endBatch()
+        switch disposition {
+        case .reply, .replyAndRefresh: return body(reply.bytes)
+        case .silence, .forward: return nil
+        }
     }
 }

@@ -98,7 +98,7 @@ extension ServerTests {
                 dns:
                   tttl: 5s
                   ttl: 0s
-                  upstream: {servers: [1.1.1.1]}
+                  nsid: here
                 log: {level: loud}
                 """
             )
@@ -106,7 +106,7 @@ extension ServerTests {
             #expect(lines.count == 4)
             #expect(lines.first?.hasPrefix("\(file):2:3: dns.tttl: is not a known key") == true)
             #expect(lines.dropFirst(1).first?.hasPrefix("\(file):3:8: dns.ttl: '0s' is too small") == true)
-            #expect(lines.dropFirst(2).first?.contains(":4:23: dns.upstream.servers: ") == true)
+            #expect(lines.dropFirst(2).first?.contains(":4:9: dns.nsid: ") == true)
             #expect(lines.dropFirst(2).first?.contains("not yet available") == true)
             #expect(lines.dropFirst(3).first?.contains(":5:14: log.level: 'loud'") == true)
         }

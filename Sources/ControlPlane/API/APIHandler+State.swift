@@ -56,7 +56,14 @@ extension APIHandler {
             writer.integer(summary.zoneGeneration)
             writer.endObject()
             writer.member("dns")
-            writer.engineStatistics(state.statistics)
+            let statistics = state.statistics
+            writer.engineStatistics(statistics)
+            writer.member("cache")
+            writer.cacheStatistics(statistics)
+            writer.member("forwarding")
+            writer.recursionStatistics(statistics.recursion)
+            writer.member("upstreams")
+            writer.upstreamStatistics(statistics.upstreams)
             writer.endObject()
         }
     }

@@ -6,6 +6,7 @@ struct APIHandler: Sendable {
     let registry: Registry
     let decoder: RegistrationDecoder
     let state: ServerState
+    let cache: any AnswerCacheControl
     let time: TimeSource
 
     /// The largest body of a request.
@@ -66,6 +67,7 @@ struct APIHandler: Sendable {
         case (.names, _): names()
         case (.status, _): await status()
         case (.health, _): health()
+        case (.cache, _): removeFromCache(request.target)
         case (.alive, _): .json { writer in writer.statusObject("alive") }
         case (.ready, _): ready()
         case (.description, _): .text(OpenAPIDocument.text, contentType: "application/yaml")

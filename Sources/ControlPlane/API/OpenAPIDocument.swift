@@ -203,6 +203,26 @@ enum OpenAPIDocument {
                 '503':
                   description: DNS is not answered.
                   content: {application/json: {schema: {$ref: '#/components/schemas/Health'}}}
+          /api/v1/cache:
+            delete:
+              operationId: removeFromCache
+              summary: Remove upstreams' answers, and failures, from the cache.
+              parameters:
+                - name: name
+                  in: query
+                  description: The name whose answers go; all without it.
+                  schema: {type: string}
+                - name: subtree
+                  in: query
+                  description: Whether names below go too.
+                  schema: {type: boolean, default: false}
+              responses:
+                '200':
+                  description: How many were removed.
+                  content:
+                    application/json:
+                      schema: {type: object, required: [removed], properties: {removed: {type: integer}}}
+                '422': {$ref: '#/components/responses/Invalid'}
           /healthz:
             get:
               operationId: alive
@@ -389,6 +409,24 @@ enum OpenAPIDocument {
                 dns:
                   type: object
                   additionalProperties: {type: integer}
+                cache:
+                  type: object
+                  additionalProperties: {type: integer}
+                forwarding:
+                  type: object
+                  additionalProperties: {type: integer}
+                upstreams:
+                  type: array
+                  items:
+                    type: object
+                    properties:
+                      address: {type: string}
+                      health: {type: string, enum: [pass, fail]}
+                      round_trip_seconds: {type: [number, 'null']}
+                      queries: {type: integer}
+                      answers: {type: integer}
+                      timeouts: {type: integer}
+                      errors: {type: integer}
 
         """
 }

@@ -16,6 +16,8 @@ enum Route: Sendable, Equatable {
     case status
     /// `/api/v1/health`
     case health
+    /// `/api/v1/cache`
+    case cache
     /// `/healthz`
     case alive
     /// `/ready`
@@ -35,6 +37,7 @@ enum Route: Sendable, Equatable {
             case ("names", 3): self = .names
             case ("status", 3): self = .status
             case ("health", 3): self = .health
+            case ("cache", 3): self = .cache
             default: return nil
             }
             return
@@ -54,6 +57,7 @@ enum Route: Sendable, Equatable {
         case .service(let id): [.get, .head, .patch, .delete] + (id == "batch" ? [.post] : [])
         case .heartbeat: [.put]
         case .heartbeats: [.post]
+        case .cache: [.delete]
         case .names, .status, .health, .alive, .ready, .description: [.get, .head]
         }
     }
@@ -61,7 +65,7 @@ enum Route: Sendable, Equatable {
     /// Whether it has query parameters, or leaves them alone; elsewhere any is an error.
     var allowsParameters: Bool {
         switch self {
-        case .services, .alive, .ready, .description: true
+        case .services, .cache, .alive, .ready, .description: true
         case .service, .heartbeat, .heartbeats, .names, .status, .health: false
         }
     }
@@ -70,7 +74,7 @@ enum Route: Sendable, Equatable {
     var needsRegistry: Bool {
         switch self {
         case .services, .service, .heartbeat, .heartbeats, .names: true
-        case .status, .health, .alive, .ready, .description: false
+        case .cache, .status, .health, .alive, .ready, .description: false
         }
     }
 }

@@ -102,7 +102,7 @@ extension Configuration {
         /// The servers; empty: other domains are refused.
         public var servers: [SocketAddress] = []
         /// Which server is asked first.
-        public var policy = UpstreamPolicy.fastest
+        public var policy = UpstreamPolicyName.fastest
         /// How long a client waits, all attempts together.
         public var timeout = Duration.milliseconds(1500)
         /// Queries under way at once.
@@ -110,18 +110,6 @@ extension Configuration {
 
         /// All defaults.
         public init() {}
-    }
-
-    /// `dns.upstream.policy`: which server is asked first.
-    public enum UpstreamPolicy: String, CaseIterable, Sendable {
-        /// The one that answered fastest.
-        case fastest
-        /// Each in turn.
-        case roundRobin = "round_robin"
-        /// Any, uniformly.
-        case random
-        /// The first that is healthy.
-        case sequential
     }
 
     /// `dns.cache`: the cache of forwarded answers.

@@ -52,7 +52,6 @@ extension ConfigurationSchema {
             list: \.dns.recursionAllow,
             .network,
             "networks whose queries for other names are forwarded",
-            available: .defaultOnly,
             appliesOnReload: true
         ),
         ConfigurationKey(
@@ -118,7 +117,6 @@ extension ConfigurationSchema {
             list: \.dns.upstream.servers,
             .upstreamServer,
             "servers for other names; empty: REFUSED",
-            available: .defaultOnly,
             appliesOnReload: true
         ),
         ConfigurationKey(
@@ -126,7 +124,6 @@ extension ConfigurationSchema {
             \.dns.upstream.policy,
             .choice,
             "which server is asked first",
-            available: .defaultOnly,
             appliesOnReload: true
         ),
         ConfigurationKey(
@@ -134,57 +131,49 @@ extension ConfigurationSchema {
             \.dns.upstream.timeout,
             .duration(.milliseconds(10)...(.seconds(60))),
             "a client's whole wait, all attempts together",
-            available: .defaultOnly,
             appliesOnReload: true
         ),
         ConfigurationKey(
             "dns.upstream.max_inflight",
             \.dns.upstream.maximumInFlight,
             .integer(1...1_000_000),
-            "forwarded queries under way at once",
-            available: .defaultOnly
+            "forwarded queries under way at once"
         ),
         ConfigurationKey(
             "dns.cache.max_entries",
             \.dns.cache.maximumEntries,
             .integer(0...100_000_000),
-            "forwarded answers kept; 0: none",
-            available: .defaultOnly
+            "forwarded answers kept; 0: none"
         ),
         ConfigurationKey(
             "dns.cache.min_ttl",
             \.dns.cache.minimumTTL,
             .duration(.zero...day, wholeSeconds: true),
-            "TTLs are raised to this",
-            available: .defaultOnly
+            "TTLs are raised to this"
         ),
         ConfigurationKey(
             "dns.cache.max_ttl",
             \.dns.cache.maximumTTL,
             .duration(second...week, wholeSeconds: true),
-            "TTLs are lowered to this",
-            available: .defaultOnly
+            "TTLs are lowered to this"
         ),
         ConfigurationKey(
             "dns.cache.negative_ttl",
             \.dns.cache.negativeTTL,
             .duration(second...day, wholeSeconds: true),
-            "TTLs of negative answers are lowered to this (RFC 2308)",
-            available: .defaultOnly
+            "TTLs of negative answers are lowered to this (RFC 2308)"
         ),
         ConfigurationKey(
             "dns.cache.serve_stale",
             \.dns.cache.serveStale,
             .duration(.zero...week, wholeSeconds: true),
-            "how long an expired answer may be used (RFC 8767); 0s: never",
-            available: .defaultOnly
+            "how long an expired answer may be used (RFC 8767); 0s: never"
         ),
         ConfigurationKey(
             "dns.cache.prefetch",
             \.dns.cache.prefetch,
             .boolean,
-            "renew answers in demand before they expire",
-            available: .defaultOnly
+            "renew answers in demand before they expire"
         ),
     ]
 

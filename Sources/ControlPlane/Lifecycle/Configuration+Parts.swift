@@ -27,7 +27,31 @@ extension EngineConfiguration {
                     interfaces: interfaces
                 )
             ),
-            version: dns.version
+            version: dns.version,
+            recursion: RecursionConfiguration(
+                upstreams: UpstreamConfiguration(dns),
+                maximumInFlight: dns.upstream.maximumInFlight,
+                cache: CacheConfiguration(
+                    maximumEntries: dns.cache.maximumEntries,
+                    minimumTTL: UInt32(clamping: dns.cache.minimumTTL.wholeSeconds),
+                    maximumTTL: UInt32(clamping: dns.cache.maximumTTL.wholeSeconds),
+                    negativeTTL: UInt32(clamping: dns.cache.negativeTTL.wholeSeconds),
+                    serveStale: dns.cache.serveStale,
+                    prefetch: dns.cache.prefetch
+                )
+            )
+        )
+    }
+}
+
+extension UpstreamConfiguration {
+    /// What can change on SIGHUP.
+    init(_ dns: Configuration.DNS) {
+        self.init(
+            servers: dns.upstream.servers,
+            policy: dns.upstream.policy,
+            timeout: dns.upstream.timeout,
+            allow: dns.recursionAllow
         )
     }
 }

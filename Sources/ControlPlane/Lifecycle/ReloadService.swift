@@ -1,3 +1,4 @@
+import Engine
 import Logging
 import ServiceLifecycle
 import UnixSignals
@@ -5,6 +6,7 @@ import UnixSignals
 /// Reads the configuration again on SIGHUP.
 struct ReloadService: Service {
     let loaded: LoadedConfiguration
+    let engine: Engine
     let logger: Logger
 
     func run() async throws {
@@ -18,6 +20,7 @@ struct ReloadService: Service {
         do throws(ConfigurationError) {
             let new = try started.reloaded()
             LogOutput.standardError.apply(new.configuration.log)
+            engine.reconfigure(UpstreamConfiguration(new.configuration.dns))
             logger.info("configuration reloaded")
             for key in new.keysAwaitingRestart(since: started) {
                 logger.warning("a changed key needs a restart", metadata: ["key": "\(key)"])

@@ -13,6 +13,21 @@ struct ReplyFrame {
     var reserved: Int { edns == nil ? 0 : EDNS.byteCount }
 }
 
+/// Why an answer is what it is, for clients with EDNS (RFC 8914 §4).
+enum ExtendedError: UInt16 {
+    case other = 0
+    case staleAnswer = 3
+    case cachedError = 13
+    case staleNameError = 19
+    case noReachableAuthority = 22
+    case networkError = 23
+
+    /// The option's code (RFC 8914 §2).
+    static let optionCode: UInt16 = 15
+    /// Octets of the option.
+    static let byteCount = 6
+}
+
 /// Offsets of the header's words (RFC 1035 §4.1.1).
 enum HeaderOffset {
     static let flags = 2
@@ -43,9 +58,12 @@ extension OutputRawSpan {
     ///   - additionalCount: records already in ADDITIONAL.
     ///   - payload: the UDP payload that this server takes, in octets.
     ///   - code: the response code, whose upper bits go into the record.
+    ///   - reason: why it is that code.
     @inline(__always)
     @_lifetime(self: copy self)
-    mutating func end(_ frame: ReplyFrame, additionalCount: UInt16, payload: UInt16, code: UInt16) {
+    mutating func end(
+        _ frame: ReplyFrame, additionalCount: UInt16, payload: UInt16, code: UInt16, reason: ExtendedError? = nil
+    ) {
         guard let edns = frame.edns else {
             if additionalCount > 0 {
                 replace(at: HeaderOffset.additionalCount, bigEndian: additionalCount)
@@ -58,7 +76,14 @@ extension OutputRawSpan {
         append(bigEndian: (code >> 4) << 8 | UInt16(EDNS.version))
         // RFC 3225 §3: DO is repeated.
         append(bigEndian: edns.dnssecOK ? UInt16(0x8000) : 0)
-        append(bigEndian: UInt16(0))
+        if let reason {
+            append(bigEndian: UInt16(ExtendedError.byteCount))
+            append(bigEndian: ExtendedError.optionCode)
+            append(bigEndian: UInt16(2))
+            append(bigEndian: reason.rawValue)
+        } else {
+            append(bigEndian: UInt16(0))
+        }
         replace(at: HeaderOffset.additionalCount, bigEndian: additionalCount &+ 1)
     }
 }

@@ -4,6 +4,18 @@ enum Transport {
     case tcp
 }
 
+/// What becomes of a query.
+enum Disposition {
+    /// A reply was written.
+    case reply
+    /// There must be no reply.
+    case silence
+    /// An upstream has to be asked first: see ``Responder/deferred``.
+    case forward
+    /// A reply was written from the cache, and the answer is worth asking for again: see ``Responder/deferred``.
+    case replyAndRefresh
+}
+
 /// A worker's answers: a query in, a reply out. Owns the worker's rotation state and knows no sockets.
 struct Responder: ~Copyable {
     /// The smallest UDP payload that every client takes (RFC 1035 §4.2.1, RFC 6891 §6.2.3).
@@ -24,12 +36,18 @@ struct Responder: ~Copyable {
     private var cells = RotationCells()
     private let udpPayload: Int
     private let chaos: ChaosAnswer
-    private let counters: WorkerCounters
+    let counters: WorkerCounters
+    /// What names outside the zone are answered from.
+    var outside: CacheReader
+    /// The query that was answered ``Disposition/forward`` or ``Disposition/replyAndRefresh`` last.
+    var deferred: DeferredQuery?
 
-    /// - Parameter udpPayload: the largest UDP reply in octets; 512–4096.
+    /// - Parameters:
+    ///   - udpPayload: the largest UDP reply in octets; 512–4096.
+    ///   - outside: what names outside the zone are answered from.
     init(
         snapshot: ZoneSnapshot, strategy: RotationStrategyName, udpPayload: Int, chaos: ChaosAnswer,
-        counters: WorkerCounters
+        counters: WorkerCounters, outside: consuming CacheReader
     ) {
         self.snapshot = snapshot
         root = snapshot.root
@@ -44,11 +62,12 @@ struct Responder: ~Copyable {
         self.udpPayload = udpPayload
         self.chaos = chaos
         self.counters = counters
+        self.outside = outside
         cells.grow(to: snapshot.cellCount)
     }
 
     /// What an OPT record of ours says of the UDP payload.
-    private var offeredPayload: UInt16 { UInt16(truncatingIfNeeded: udpPayload) }
+    var offeredPayload: UInt16 { UInt16(truncatingIfNeeded: udpPayload) }
 
     /// The generation that is answered from.
     var generation: UInt64 { snapshot.generation }
@@ -64,9 +83,14 @@ struct Responder: ~Copyable {
 
     /// Reads a query, and fetches what its answer will be copied from.
     @inline(__always)
-    func read(_ message: RawSpan) -> Query {
-        let query = Query(message, origin: origin.span)
-        if query.hash != 0 { root.prefetch(query.hash) }
+    mutating func read(_ message: RawSpan) -> Query {
+        var query = Query(message, origin: origin.span)
+        if query.hash != 0 {
+            root.prefetch(query.hash)
+        } else if outside.isOn, query.position == nil, let question = query.question {
+            query.hash = NameHash.hash(question.name(in: message), type: question.type)
+            outside.prefetch(query.hash)
+        }
         return query
     }
 
@@ -75,12 +99,13 @@ struct Responder: ~Copyable {
     /// - Parameters:
     ///   - query: the message.
     ///   - parsed: what ``read(_:)`` made of it.
+    ///   - client: who has asked; called for names outside the zone alone.
     ///   - reply: empty, with room for 65,535 octets over TCP, and for the UDP payload else.
-    /// - Returns: `false` when there must be no reply.
     @inline(__always)
     mutating func respond(
-        to query: RawSpan, _ parsed: Query, over transport: Transport, into reply: inout OutputRawSpan
-    ) -> Bool {
+        to query: RawSpan, _ parsed: Query, over transport: Transport, from client: () -> IPAddress?,
+        into reply: inout OutputRawSpan
+    ) -> Disposition {
         switch transport {
         case .udp: counters.udpQueries.count()
         case .tcp: counters.tcpQueries.count()
@@ -88,7 +113,7 @@ struct Responder: ~Copyable {
         // Without a header there is nobody to answer; answering a response could start a loop of two servers.
         guard let header = parsed.header, !header.isResponse else {
             counters.dropped.count()
-            return false
+            return .silence
         }
         var frame = ReplyFrame(
             header: header, questionEnd: nil, edns: nil,
@@ -97,7 +122,7 @@ struct Responder: ~Copyable {
         guard let question = parsed.question else {
             let code = header.opcode == 0 ? ResponseCode.formatError : ResponseCode.notImplemented
             writeError(code, frame, query, into: &reply)
-            return true
+            return .reply
         }
         frame.questionEnd = question.end
         // Read first of all, for every reply to a query with OPT has one (RFC 6891 §6.1.1), errors included.
@@ -113,28 +138,31 @@ struct Responder: ~Copyable {
             // RFC 6891 §6.1.3: what another version means nobody here can tell, whatever else is asked.
             guard edns.version == EDNS.version else {
                 writeError(ResponseCode.badVersion, frame, query, into: &reply)
-                return true
+                return .reply
             }
         }
         guard header.opcode == 0 else {
             writeError(ResponseCode.notImplemented, frame, query, into: &reply)
-            return true
+            return .reply
         }
         // Zone transfers are not offered. Before the rest is judged: IXFR has a record in AUTHORITY (RFC 1995 §3).
         guard question.type != .axfr, question.type != .ixfr else {
             writeError(ResponseCode.refused, frame, query, into: &reply)
-            return true
+            return .reply
         }
         if case .malformed = records {
             writeError(ResponseCode.formatError, frame, query, into: &reply)
-            return true
+            return .reply
         }
         guard question.type != .opt else {
             writeError(ResponseCode.formatError, frame, query, into: &reply)
-            return true
+            return .reply
         }
         switch question.recordClass {
         case RecordClass.internet:
+            if parsed.position == nil {
+                return answerOutside(question, parsed.hash, frame, query, client, into: &reply)
+            }
             answer(question, parsed, frame, query, transport, into: &reply)
         case RecordClass.chaos:
             if let record = chaos.record(for: question, in: query) {
@@ -145,7 +173,7 @@ struct Responder: ~Copyable {
         default:
             writeError(ResponseCode.refused, frame, query, into: &reply)
         }
-        return true
+        return .reply
     }
 
     /// Answers from the zone.
@@ -336,7 +364,7 @@ struct Responder: ~Copyable {
     }
 
     /// A reply without records.
-    private func writeError(
+    func writeError(
         _ code: UInt16, _ frame: ReplyFrame, _ query: RawSpan, into reply: inout OutputRawSpan
     ) {
         switch code {

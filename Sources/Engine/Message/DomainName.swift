@@ -23,6 +23,58 @@ enum DomainName {
         return nil
     }
 
+    /// Where the name at `offset` ends in a message; it may end in a compression pointer, which is not followed.
+    ///
+    /// - Returns: `nil` when it is cut off, too long, or has a label of a kind that there is not.
+    static func end(in message: RawSpan, at offset: Int) -> Int? {
+        var position = offset
+        while let length = message.octet(at: position) {
+            if length == 0 { return position &+ 1 }
+            if length >= 0xC0 { return position &+ 2 <= message.byteCount ? position &+ 2 : nil }
+            guard length <= maximumLabelByteCount else { return nil }
+            position &+= 1 &+ Int(length)
+            guard position &- offset < maximumByteCount else { return nil }
+        }
+        return nil
+    }
+
+    /// The name at `offset` in a message, its compression pointers followed (RFC 1035 §4.1.4), in lower case.
+    ///
+    /// - Returns: `nil` when it is cut off or too long, or a pointer does not lead backwards.
+    static func expanded(in message: RawSpan, at offset: Int) -> [UInt8]? {
+        var name: [UInt8] = []
+        var position = offset
+        // A pointer leads to a prior occurrence: what lies before all that was read for this name, so that it ends.
+        var bound = offset
+        while let length = message.octet(at: position) {
+            if length >= 0xC0 {
+                guard let pointer = message.uint16(at: position) else { return nil }
+                position = Int(pointer & 0x3FFF)
+                guard position >= MessageHeader.byteCount, position < bound else { return nil }
+                bound = position
+                continue
+            }
+            guard length <= maximumLabelByteCount, name.count &+ 1 &+ Int(length) <= maximumByteCount,
+                position &+ 1 &+ Int(length) <= message.byteCount
+            else { return nil }
+            let end = position &+ 1 &+ Int(length)
+            name.append(lowerCase: message.extracting(position..<end))
+            if length == 0 { return name }
+            position = end
+        }
+        return nil
+    }
+
+    /// Whether `name` is `ancestor` or below it; both uncompressed and in lower case.
+    static func isName(_ name: [UInt8], atOrBelow ancestor: [UInt8]) -> Bool {
+        var start = 0
+        while name.count - start > ancestor.count {
+            guard name[start] > 0 else { return false }
+            start += 1 + Int(name[start])
+        }
+        return name.count - start == ancestor.count && name[start...].elementsEqual(ancestor)
+    }
+
     /// Where a name stands in a zone.
     struct Position {
         /// Octets of the labels above the zone's origin; 0 for the origin itself.

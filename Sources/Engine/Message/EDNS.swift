@@ -44,7 +44,7 @@ struct EDNS {
         var offset = start
         for _ in 0..<recordCount {
             let owner = offset
-            guard let fixed = skipName(in: message, at: offset),
+            guard let fixed = DomainName.end(in: message, at: offset),
                 let type = message.uint16(at: fixed),
                 let payload = message.uint16(at: fixed + 2),
                 let extended = message.uint32(at: fixed + 4),
@@ -65,19 +65,6 @@ struct EDNS {
         }
         guard offset == message.byteCount else { return .malformed }
         return found.map(Reading.present) ?? .none
-    }
-
-    /// Where the name at `offset` ends; it may end in a compression pointer, which is not followed.
-    private static func skipName(in message: RawSpan, at offset: Int) -> Int? {
-        var position = offset
-        while let length = message.octet(at: position) {
-            if length == 0 { return position + 1 }
-            if length >= 0xC0 { return position + 2 <= message.byteCount ? position + 2 : nil }
-            guard length <= DomainName.maximumLabelByteCount else { return nil }
-            position += 1 + Int(length)
-            guard position - offset < DomainName.maximumByteCount else { return nil }
-        }
-        return nil
     }
 
     /// Whether `rdata` is a row of {code, length, data} (RFC 6891 §6.1.2). The options themselves are ignored.

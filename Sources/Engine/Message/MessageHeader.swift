@@ -48,6 +48,7 @@ enum HeaderFlags {
     static let authoritative: UInt16 = 0x0400
     static let truncated: UInt16 = 0x0200
     static let recursionDesired: UInt16 = 0x0100
+    static let recursionAvailable: UInt16 = 0x0080
     static let checkingDisabled: UInt16 = 0x0010
 }
 

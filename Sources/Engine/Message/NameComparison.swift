@@ -55,6 +55,15 @@ enum NameHash {
         name.hashName(into: &hasher)
         return UInt64(truncatingIfNeeded: hasher.finalize())
     }
+
+    /// The hash of a whole name, in any case, and the type that is asked for.
+    @inline(__always)
+    static func hash(_ name: RawSpan, type: RecordType) -> UInt64 {
+        var hasher = Hasher()
+        name.hashName(into: &hasher)
+        hasher.combine(type.rawValue)
+        return UInt64(truncatingIfNeeded: hasher.finalize())
+    }
 }
 
 extension UInt64 {

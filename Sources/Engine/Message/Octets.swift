@@ -99,6 +99,32 @@ extension OutputRawSpan {
             unsafe buffer.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt16.self)
         }
     }
+
+    /// Replaces the four octets at `offset` by `value` in network order; does nothing where none are written yet.
+    @inline(__always)
+    @_lifetime(self: copy self)
+    mutating func replace(at offset: Int, bigEndian32 value: UInt32) {
+        guard offset >= 0, offset <= byteCount &- 4 else { return }
+        // Unsafe: four octets that are initialized, by the line above; no alignment is assumed.
+        unsafe withUnsafeMutableBytes { buffer, _ in
+            unsafe buffer.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt32.self)
+        }
+    }
+
+    /// Replaces the octets at `offset` by those of `source`; does nothing where none are written yet.
+    @inline(__always)
+    @_lifetime(self: copy self)
+    mutating func replace(at offset: Int, octets source: RawSpan) {
+        let count = source.byteCount
+        guard offset >= 0, count <= byteCount, offset <= byteCount &- count else { return }
+        // Unsafe: `count` octets that are initialized, by the line above, and `source` has as many.
+        unsafe withUnsafeMutableBytes { buffer, _ in
+            unsafe source.withUnsafeBytes { source in
+                guard let target = buffer.baseAddress, let source = source.baseAddress else { return }
+                unsafe (target + offset).copyMemory(from: source, byteCount: count)
+            }
+        }
+    }
 }
 
 extension [UInt8] {
@@ -112,9 +138,30 @@ extension [UInt8] {
         }
     }
 
+    /// Appends the octets of `source`, A–Z in lower case.
+    mutating func append(lowerCase source: RawSpan) {
+        for offset in 0..<source.byteCount { append((source.octet(at: offset) ?? 0).lowercasedASCII) }
+    }
+
+    /// Appends `value` in network order.
+    mutating func append(bigEndian value: UInt16) {
+        append(UInt8(truncatingIfNeeded: value >> 8))
+        append(UInt8(truncatingIfNeeded: value))
+    }
+
     /// Appends the octets of `source`.
     mutating func append(octets source: RawSpan) {
         // Unsafe: the buffer is copied before it ends.
         unsafe source.withUnsafeBytes { unsafe append(contentsOf: $0) }
     }
+}
+
+extension UInt8 {
+    /// The same octet, A–Z in lower case.
+    @inline(__always)
+    var lowercasedASCII: UInt8 { isLetterASCII && self < 0x60 ? self | 0x20 : self }
+
+    /// Whether it is one of A–Z and a–z.
+    @inline(__always)
+    var isLetterASCII: Bool { (0x61...0x7A).contains(self | 0x20) }
 }

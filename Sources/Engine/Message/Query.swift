@@ -9,8 +9,9 @@ struct Query {
     private(set) var question: Question?
     /// Where the asked name stands in the zone; `nil`: outside, or there is no question.
     private(set) var position: DomainName.Position?
-    /// The ``NameHash`` of its labels above the origin; 0 without any.
-    private(set) var hash: UInt64 = 0
+    /// The ``NameHash`` of its labels above the origin; 0 without any. Of a name outside, that of the whole name and
+    /// the type, where that is of use.
+    var hash: UInt64 = 0
 
     /// Reads `message`.
     ///

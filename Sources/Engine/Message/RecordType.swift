@@ -12,6 +12,8 @@ public struct RecordType: RawRepresentable, Hashable, Sendable, BitwiseCopyable 
     public static let a = RecordType(rawValue: 1)
     /// An authoritative name server (RFC 1035 §3.3.11).
     public static let ns = RecordType(rawValue: 2)
+    /// An alias (RFC 1035 §3.3.1).
+    public static let cname = RecordType(rawValue: 5)
     /// The start of a zone of authority (RFC 1035 §3.3.13).
     public static let soa = RecordType(rawValue: 6)
     /// Host information, the answer to ANY (RFC 8482 §4.2).
@@ -22,6 +24,10 @@ public struct RecordType: RawRepresentable, Hashable, Sendable, BitwiseCopyable 
     public static let aaaa = RecordType(rawValue: 28)
     /// The location of a service (RFC 2782).
     public static let srv = RecordType(rawValue: 33)
+    /// The redirection of a subtree (RFC 6672).
+    public static let dname = RecordType(rawValue: 39)
+    /// A signature (RFC 4034 §3).
+    public static let rrsig = RecordType(rawValue: 46)
     /// The EDNS pseudo-record (RFC 6891 §6.1).
     public static let opt = RecordType(rawValue: 41)
     /// Incremental zone transfer (RFC 1995).

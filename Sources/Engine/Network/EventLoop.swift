@@ -87,12 +87,12 @@ class EventTarget {
     private func register(_ event: OpaquePointer?, after delay: Duration?) throws(EngineError) {
         unsafe self.event = event
         guard let event = unsafe event else { throw .resourceExhausted("memory") }
-        var interval = timeval()
-        if let delay {
-            let (seconds, attoseconds) = delay.components
-            interval = timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
-        }
-        let added = delay == nil ? unsafe event_add(event, nil) : unsafe event_add(event, &interval)
+        let added =
+            if let delay {
+                unsafe event_add_after(event, Int64(clamping: Nanoseconds(delay).count / 1000))
+            } else {
+                unsafe event_add(event, nil)
+            }
         guard added == 0 else { throw .resourceExhausted("file descriptors") }
     }
 }

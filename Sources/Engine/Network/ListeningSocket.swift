@@ -73,6 +73,37 @@ enum ListeningSocket {
         return socket
     }
 
+    /// A UDP socket with a port of the caller's choice, connected to a server.
+    ///
+    /// - Parameter port: called for another port as long as somebody has the one before, a few times; then the system
+    ///   chooses.
+    /// - Returns: `nil` when the system gives no socket, or has no way to the server.
+    static func openConnected(_ server: SocketAddress, port: () -> UInt16) -> Descriptor? {
+        let family = server.address.isIPv4 ? AF_INET : AF_INET6
+        let number = socket(
+            family, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard number >= 0 else { return nil }
+        let socket = Descriptor(owning: number)
+        var local = SocketAddress(server.address.isIPv4 ? .v4(0) : .v6(0, 0), port: 0)
+        for _ in 0..<UpstreamSocketPool.portAttempts {
+            local.port = port()
+            if unsafe attach(number, local, CEvent.bind) { break }
+        }
+        guard unsafe attach(number, server, CEvent.connect) else { return nil }
+        return consume socket
+    }
+
+    private static func attach(
+        _ number: Int32, _ address: SocketAddress, _ call: (Int32, UnsafePointer<sockaddr>?, socklen_t) -> Int32
+    ) -> Bool {
+        var storage = sockaddr_storage()
+        let length = address.write(to: &storage)
+        // Unsafe: `storage` holds an address of `length` octets.
+        return unsafe withUnsafeBytes(of: &storage) { bytes in
+            unsafe call(number, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), length) == 0
+        }
+    }
+
     private static func configureUDP(_ number: Int32, _ address: IPAddress) {
         // As root beyond net.core.rmem_max, else up to it.
         if !set(number, SOL_SOCKET, SO_RCVBUFFORCE, receiveBufferBytes) {

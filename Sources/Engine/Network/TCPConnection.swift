@@ -13,6 +13,7 @@ final class TCPConnection {
     private let loop: EventLoop
     private var session: TCPSession
     private var isClosed = false
+    private var isProceeding = false
 
     /// - Parameter socket: a connected, non-blocking socket; closed with this connection, or here when this fails.
     init?(socket: Int32, client: IPAddress, service: TCPService, maximumQueries: Int, loop: EventLoop) {
@@ -48,7 +49,7 @@ final class TCPConnection {
     private var pendingBytes: Int { unsafe evbuffer_get_length(bufferevent_get_output(stream)) }
 
     /// Whether it waits for nothing but another query.
-    var isIdle: Bool { pendingBytes == 0 && !hasMessage }
+    var isIdle: Bool { pendingBytes == 0 && !hasMessage && !isExpectingReply }
 
     private var nextStep: TCPFraming.Step {
         let input = unsafe bufferevent_get_input(stream)
@@ -65,6 +66,8 @@ final class TCPConnection {
 
     /// Answers what has arrived, as far as earlier replies leave room.
     fileprivate func proceed() {
+        isProceeding = true
+        defer { isProceeding = false }
         session.beginTurn()
         while !isClosed {
             let step = nextStep
@@ -72,7 +75,7 @@ final class TCPConnection {
             switch session.next(hasMessage: step != .incomplete, pendingBytes: pendingBytes) {
             case .take:
                 guard case .message(let byteCount) = step else { return }
-                activeSince = service.touch(self)
+                touch()
                 guard answer(byteCount) else { return end() }
                 session.answered()
             case .pause:
@@ -104,14 +107,40 @@ final class TCPConnection {
         // are drained, after the reply is written.
         guard let start = unsafe evbuffer_pullup(input, frame) else { return false }
         let query = unsafe RawSpan(_unsafeStart: start + TCPFraming.prefixBytes, byteCount: byteCount)
-        let written = service.respond(to: query) { reply in
-            var length = UInt16(truncatingIfNeeded: reply.byteCount).bigEndian
-            // Unsafe: libevent copies the octets.
-            return unsafe bufferevent_write(stream, &length, TCPFraming.prefixBytes) == 0
-                && reply.withUnsafeBytes { unsafe bufferevent_write(stream, $0.baseAddress, $0.count) == 0 }
-        }
+        let written = service.respond(to: query, from: self) { write($0) }
         unsafe evbuffer_drain(input, frame)
         return written ?? true
+    }
+
+    private func write(_ reply: RawSpan) -> Bool {
+        var length = UInt16(truncatingIfNeeded: reply.byteCount).bigEndian
+        // Unsafe: libevent copies the octets.
+        return unsafe bufferevent_write(stream, &length, TCPFraming.prefixBytes) == 0
+            && reply.withUnsafeBytes { unsafe bufferevent_write(stream, $0.baseAddress, $0.count) == 0 }
+    }
+
+    // MARK: Replies that an upstream is waited for
+
+    /// Whether there is one to come.
+    var isExpectingReply: Bool { session.outstanding > 0 }
+
+    /// One more is to come.
+    func expectReply() {
+        session.deferReply()
+    }
+
+    /// It has come.
+    func deliver(_ reply: RawSpan) {
+        guard !isClosed else { return }
+        session.delivered()
+        touch()
+        guard write(reply) else { return end() }
+        if !isProceeding { proceed() }
+    }
+
+    /// Counts as used now.
+    func touch() {
+        activeSince = service.touch(self)
     }
 
     /// The client has closed its side, or the connection broke.

@@ -27,6 +27,8 @@ enum TCPFraming {
 struct TCPSession {
     /// Octets of replies that may wait for the client before no more of its queries are taken.
     static let maximumPendingBytes = 65536
+    /// Queries that may wait for an upstream before no more are taken.
+    static let maximumOutstanding = 128
     /// Queries answered at a stretch before others have their turn.
     static let queriesAtOnce = 32
 
@@ -46,6 +48,8 @@ struct TCPSession {
 
     /// Queries answered so far.
     private(set) var queries = 0
+    /// Queries that wait for an upstream.
+    private(set) var outstanding = 0
     /// The client sends no more (it may still receive), or shall not.
     private(set) var inputEnded = false
     /// Queries answered since the last ``beginTurn()``.
@@ -68,6 +72,16 @@ struct TCPSession {
         queriesThisTurn += 1
     }
 
+    /// A query has to wait for an upstream; its reply may come behind those of later ones (RFC 7766 §6.2.1.1).
+    mutating func deferReply() {
+        outstanding += 1
+    }
+
+    /// The reply to such a query was written.
+    mutating func delivered() {
+        outstanding -= 1
+    }
+
     /// The client has closed its side, or is not listened to any longer.
     mutating func endInput() {
         inputEnded = true
@@ -77,8 +91,10 @@ struct TCPSession {
     ///   - hasMessage: whether a complete message waits.
     ///   - pendingBytes: octets of replies that have not been sent.
     func next(hasMessage: Bool, pendingBytes: Int) -> Action {
-        if maximumQueries > 0, queries >= maximumQueries { return .closeWhenSent }
-        guard hasMessage else { return inputEnded ? .closeWhenSent : .wait }
+        let end = outstanding > 0 ? Action.pause : .closeWhenSent
+        if maximumQueries > 0, queries >= maximumQueries { return end }
+        guard hasMessage else { return inputEnded ? end : .wait }
+        if outstanding >= Self.maximumOutstanding { return .pause }
         if pendingBytes > Self.maximumPendingBytes { return .pause }
         return queriesThisTurn >= Self.queriesAtOnce ? .yield : .take
     }

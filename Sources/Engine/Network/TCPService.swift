@@ -117,7 +117,8 @@ final class TCPService {
         while let oldest = connections.first(where: { _ in true }) {
             let left = limits.idleTimeout - oldest.activeSince.duration(to: now)
             guard left <= .zero else { return scheduleIdleTimer(after: left) }
-            close(oldest)
+            // One that waits for its answer is not idle; that has an end of its own.
+            if oldest.isExpectingReply { oldest.touch() } else { close(oldest) }
         }
     }
 
@@ -129,8 +130,8 @@ final class TCPService {
     // MARK: Queries
 
     /// Answers one query.
-    func respond(to query: RawSpan, _ send: (RawSpan) -> Bool) -> Bool? {
-        unsafe worker.respond(to: query, in: replyBuffer, send)
+    func respond(to query: RawSpan, from connection: TCPConnection, _ send: (RawSpan) -> Bool) -> Bool? {
+        unsafe worker.respond(to: query, from: connection, in: replyBuffer, send)
     }
 
     // MARK: The end

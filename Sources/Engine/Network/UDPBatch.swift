@@ -30,7 +30,10 @@ final class UDPBatch {
     private let outgoing: UnsafeMutablePointer<mmsghdr>
     private let parsed: UnsafeMutablePointer<Query>
     private let hasControls: Bool
+    private let isIPv4: Bool
     private var outgoingCount = 0
+    /// Queries of this batch that are not done with their reply, if they have one.
+    private(set) var deferred: [DeferredQuery] = []
 
     /// - Parameters:
     ///   - replyBytes: the longest reply.
@@ -39,6 +42,8 @@ final class UDPBatch {
     init(replyBytes: Int, isIPv4: Bool, hasControls: Bool) {
         self.replyBytes = replyBytes
         self.hasControls = hasControls
+        self.isIPv4 = isIPv4
+        deferred.reserveCapacity(Self.capacity)
         replyStride = (replyBytes + 127) / 64 * 64 | 64
         let count = Self.capacity
         let bufferBytes = Self.queryStride + replyStride + Self.addressStride + Self.controlStride
@@ -92,6 +97,7 @@ final class UDPBatch {
             }
         }
         outgoingCount = 0
+        if !deferred.isEmpty { deferred.removeAll(keepingCapacity: true) }
         // Unsafe: every header describes buffers of ours.
         return max(
             0, Int(unsafe recvmmsg(socket, received, UInt32(Self.capacity), Int32(MSG_DONTWAIT), nil)))
@@ -118,7 +124,7 @@ final class UDPBatch {
     /// What has arrived at that place.
     @inline(__always)
     @_lifetime(borrow self)
-    private func message(_ index: Int) -> RawSpan {
+    func message(_ index: Int) -> RawSpan {
         // Unsafe: the kernel has written msg_len octets, at most queryBytes, and writes no more before the next batch.
         let span = unsafe RawSpan(
             _unsafeStart: queries + index &* Self.queryStride,
@@ -132,11 +138,44 @@ final class UDPBatch {
         // Unsafe: the reply buffer of each place has replyBytes and is written through this one span.
         let buffer = unsafe UnsafeMutableRawBufferPointer(start: replies + slot &* replyStride, count: replyBytes)
         var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
-        guard responder.respond(to: message(index), query, over: .udp, into: &reply) else { return }
+        let disposition = responder.respond(
+            to: message(index), query, over: .udp, from: { client(index) }, into: &reply)
+        switch disposition {
+        case .reply: break
+        case .silence: return
+        case .forward: return note(index, responder.deferred)
+        case .replyAndRefresh: note(index, responder.deferred)
+        }
         unsafe vectors[Self.capacity &+ slot].iov_len = reply.byteCount
         unsafe outgoing[slot].msg_hdr.msg_name = received[index].msg_hdr.msg_name
         if hasControls { prepareControl(of: slot, from: index) }
         outgoingCount = slot &+ 1
+    }
+
+    private func note(_ index: Int, _ query: DeferredQuery?) {
+        guard var query else { return }
+        query.place = index
+        deferred.append(query)
+    }
+
+    /// Who has sent the datagram at that place.
+    @inline(__always)
+    private func client(_ index: Int) -> IPAddress? {
+        guard index >= 0, index < Self.capacity else { return nil }
+        // Unsafe: the kernel has written an address of the socket's family there.
+        let address = unsafe addresses + index &* Self.addressStride
+        if isIPv4 { return .v4(UInt32(bigEndian: unsafe address.load(fromByteOffset: 4, as: UInt32.self))) }
+        return .v6(
+            UInt64(bigEndian: unsafe address.load(fromByteOffset: 8, as: UInt64.self)),
+            UInt64(bigEndian: unsafe address.load(fromByteOffset: 16, as: UInt64.self)))
+    }
+
+    /// Where the datagram at that place came from, for a reply after this batch; `nil` when there is no such place.
+    func origin(_ index: Int) -> DatagramOrigin? {
+        guard index >= 0, index < Self.capacity else { return nil }
+        // Unsafe: within bounds by the line above; the kernel has written the address and the control message.
+        if hasControls { unsafe answer_from_asked_address(&received[index].msg_hdr) }
+        return unsafe DatagramOrigin(received[index].msg_hdr)
     }
 
     /// Sends the replies.

@@ -4,6 +4,7 @@ import Synchronization
 final class SnapshotMailbox: Sendable {
     private let newest = Mutex<ZoneSnapshot?>(nil)
     private let generation = Atomic<UInt64>(0)
+    private let settings = Mutex<RecursionSettings?>(nil)
     private let stopping = Atomic<Bool>(false)
     private let wake: WakeSignal
     private let acknowledgements: WakeSignal
@@ -20,6 +21,12 @@ final class SnapshotMailbox: Sendable {
     func post(_ snapshot: ZoneSnapshot) {
         newest.withLock { $0 = snapshot }
         generation.store(snapshot.generation, ordering: .releasing)
+        wake.signal()
+    }
+
+    /// Hands over settings; nobody waits until they are in use.
+    func post(_ settings: RecursionSettings) {
+        self.settings.withLock { $0 = settings }
         wake.signal()
     }
 
@@ -44,6 +51,11 @@ final class SnapshotMailbox: Sendable {
     func take(newerThan current: UInt64) -> ZoneSnapshot? {
         guard generation.load(ordering: .acquiring) > current else { return nil }
         return newest.withLock { $0.take() }
+    }
+
+    /// The posted settings, if there are new ones. Asked when woken alone.
+    func takeSettings() -> RecursionSettings? {
+        settings.withLock { $0.take() }
     }
 
     /// Tells the publisher that the snapshot is in use.

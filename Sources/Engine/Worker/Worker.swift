@@ -10,6 +10,7 @@ final class Worker: @unchecked Sendable {
     let mailbox: SnapshotMailbox
     private let loop: EventLoop
     private var responder: Responder
+    private var forwarder: Forwarder?
     private var udp: [UDPListener] = []
     private var tcp: TCPService?
     private let mailboxTarget = MailboxTarget()
@@ -17,6 +18,8 @@ final class Worker: @unchecked Sendable {
     private var drainEnd: ContinuousClock.Instant?
     private var isAccepting = true
     private let grace: Duration
+    /// For replies that were waited for.
+    private let replyBuffer: UnsafeMutableRawBufferPointer
 
     /// How often a worker that drains looks whether its clients have what they asked for.
     private static let drainInterval = Duration.milliseconds(20)
@@ -32,23 +35,33 @@ final class Worker: @unchecked Sendable {
     ///   - grace: how long TCP clients may take at the end.
     init(
         configuration: EngineConfiguration, snapshot: ZoneSnapshot, chaos: ChaosAnswer,
-        acknowledgements: WakeSignal, connectionCount: TCPConnectionCount, grace: Duration
+        acknowledgements: WakeSignal, connectionCount: TCPConnectionCount, recursion: Recursion,
+        settings: RecursionSettings, reader: Int, grace: Duration
     ) throws(EngineError) {
         let counters = WorkerCounters()
         self.counters = counters
         self.grace = grace
+        // Unsafe: freed in deinit.
+        unsafe replyBuffer = .allocate(byteCount: Responder.maximumMessage, alignment: 16)
         mailbox = try SnapshotMailbox(acknowledgements: acknowledgements)
         loop = try EventLoop()
         responder = Responder(
             snapshot: snapshot, strategy: configuration.strategy, udpPayload: configuration.udpPayload,
-            chaos: chaos,
-            counters: counters)
+            chaos: chaos, counters: counters,
+            outside: CacheReader(
+                cache: recursion.cache, reader: reader, settings: settings, strategy: configuration.strategy))
         tcp = TCPService(
             worker: self, loop: loop, limits: configuration.tcp, count: connectionCount,
             counters: counters)
+        forwarder = Forwarder(
+            worker: self, loop: loop, recursion: recursion, settings: settings, counters: counters)
         mailboxTarget.worker = self
         drainTimer.action = { [unowned self] in continueDraining() }
         try mailboxTarget.watch(mailbox.wakeDescriptor, on: loop)
+    }
+
+    deinit {
+        unsafe replyBuffer.deallocate()
     }
 
     /// Answers on an address from the moment the loop runs.
@@ -68,6 +81,7 @@ final class Worker: @unchecked Sendable {
     func prepare() {
         mailbox.consumeWake()
         if let snapshot = mailbox.take(newerThan: responder.generation) { responder.adopt(snapshot) }
+        adoptSettings()
     }
 
     /// Runs the loop until the worker is told to stop and has finished.
@@ -75,6 +89,7 @@ final class Worker: @unchecked Sendable {
         loop.run()
         tcp?.closeAll()
         tcp = nil
+        forwarder?.closeAll()
         udp = []
         loop.runPending()
     }
@@ -83,13 +98,16 @@ final class Worker: @unchecked Sendable {
 
     /// Answers what has arrived on a UDP socket, a few batches at most.
     @inline(__always)
-    fileprivate func answer(_ batch: UDPBatch, on socket: Int32, batches: Int) {
+    fileprivate func answer(_ batch: UDPBatch, by listener: UDPListener, on socket: Int32, batches: Int) {
         for _ in 0..<batches {
             let count = batch.receive(from: socket)
             guard count > 0 else { return }
             batch.answer(count, with: &responder)
+            responder.outside.endBatch()
             let failures = batch.send(to: socket)
             if failures > 0 { counters.sendErrors.count(UInt64(failures)) }
+            // Those that wait for nothing have their replies first.
+            if !batch.deferred.isEmpty { forward(batch, by: listener) }
             adoptIfNewer()
             // While this batch was answered the next came in; after a short one, most likely, nothing did, and asking
             // the socket once more would be a system call for nothing.
@@ -97,15 +115,84 @@ final class Worker: @unchecked Sendable {
         }
     }
 
+    private func forward(_ batch: UDPBatch, by listener: UDPListener) {
+        for query in batch.deferred {
+            forwarder?.ask(
+                batch.message(query.place), query, batch.origin(query.place).map { .udp(listener, $0) })
+        }
+    }
+
     /// Answers a query that came over TCP.
     func respond(
-        to query: RawSpan, in buffer: UnsafeMutableRawBufferPointer, _ send: (RawSpan) -> Bool
+        to query: RawSpan, from connection: TCPConnection, in buffer: UnsafeMutableRawBufferPointer,
+        _ send: (RawSpan) -> Bool
     ) -> Bool? {
         // Unsafe: the buffer is the TCP service's, used for one reply at a time.
         var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
         let parsed = responder.read(query)
-        guard responder.respond(to: query, parsed, over: .tcp, into: &reply) else { return nil }
-        return send(reply.bytes)
+        let disposition = responder.respond(
+            to: query, parsed, over: .tcp, from: { connection.client }, into: &reply)
+        responder.outside.endBatch()
+        let deferred = responder.deferred
+        switch disposition {
+        case .reply: return send(reply.bytes)
+        case .silence: return nil
+        case .replyAndRefresh:
+            let isSent = send(reply.bytes)
+            if let deferred { forwarder?.ask(query, deferred, nil) }
+            return isSent
+        case .forward:
+            connection.expectReply()
+            if let deferred {
+                forwarder?.ask(query, deferred, .tcp(WeakConnection(connection: connection)))
+            }
+            return nil
+        }
+    }
+
+    // MARK: Replies that were waited for
+
+    /// Sends an upstream's answer.
+    func reply(_ answer: CachedAnswer, ttl: UInt32, reason: ExtendedError? = nil, to client: WaitingClient) {
+        deliver(to: client) { responder, reply in
+            responder.write(answer, ttl: ttl, client.frame, client.query.rawSpan, reason: reason, into: &reply)
+        }
+    }
+
+    /// Sends SERVFAIL.
+    func replyFailure(_ reason: ExtendedError, to client: WaitingClient) {
+        deliver(to: client) { responder, reply in
+            responder.writeFailure(reason, client.frame, client.query.rawSpan, into: &reply)
+        }
+    }
+
+    /// Sends an answer that has expired, if there is one that may be used (RFC 8767).
+    ///
+    /// - Returns: whether there was one.
+    func replyStale(_ key: CacheKey, to client: WaitingClient, now: MonotonicTime) -> Bool {
+        defer { responder.outside.endBatch() }
+        guard let answer = responder.outside.find(key.name.rawSpan, key.type, key.variant, hash: key.hash),
+            now < answer.times.end
+        else { return false }
+        let isFresh = now < answer.times.expiry
+        let isNameError = answer.code == ResponseCode.nameError
+        if !isFresh { counters.staleAnswers.count() }
+        reply(
+            answer, ttl: answer.times.remainingTTL(now: now),
+            reason: isFresh ? nil : isNameError ? .staleNameError : .staleAnswer, to: client)
+        return true
+    }
+
+    private func deliver(to client: WaitingClient, _ write: (inout Responder, inout OutputRawSpan) -> Void) {
+        // Unsafe: the span is the only one on the buffer, and ends with this call.
+        var reply = unsafe OutputRawSpan(buffer: replyBuffer, initializedCount: 0)
+        write(&responder, &reply)
+        switch client.route {
+        case .udp(let listener, let origin):
+            if !origin.send(reply.bytes, by: listener.socketNumber) { counters.sendErrors.count() }
+        case .tcp(let target):
+            target.connection?.deliver(reply.bytes)
+        }
     }
 
     // MARK: Mailbox
@@ -119,9 +206,16 @@ final class Worker: @unchecked Sendable {
         }
     }
 
+    private func adoptSettings() {
+        guard let settings = mailbox.takeSettings() else { return }
+        responder.outside.adopt(settings)
+        forwarder?.adopt(settings)
+    }
+
     fileprivate func openMailbox() {
         mailbox.consumeWake()
         adoptIfNewer()
+        adoptSettings()
         if mailbox.isStopping, drainEnd == nil { beginDraining() }
     }
 
@@ -131,7 +225,7 @@ final class Worker: @unchecked Sendable {
         drainEnd = loop.now + grace
         for listener in udp {
             listener.cancel()
-            answer(listener.batch, on: listener.socketNumber, batches: Self.batchesAtStop)
+            answer(listener.batch, by: listener, on: listener.socketNumber, batches: Self.batchesAtStop)
         }
         // Queries of TCP clients that are in the kernel's buffers are read in the next rounds of the loop.
         guard (try? drainTimer.schedule(after: Self.drainInterval, on: loop)) != nil else {
@@ -147,7 +241,7 @@ final class Worker: @unchecked Sendable {
             tcp?.stopAccepting()
         } else {
             tcp?.closeFinished()
-            isFinished = tcp?.isIdle ?? true
+            isFinished = (tcp?.isIdle ?? true) && (forwarder?.isIdle ?? true)
         }
         if isFinished || loop.now >= (drainEnd ?? loop.now) { return loop.stop() }
         guard (try? drainTimer.schedule(after: Self.drainInterval, on: loop)) != nil else {
@@ -172,7 +266,7 @@ final class UDPListener: EventTarget {
     var socketNumber: Int32 { socket.number }
 
     override func fire() {
-        unsafe worker.answer(batch, on: socket.number, batches: Worker.batchesAtOnce)
+        unsafe worker.answer(batch, by: self, on: socket.number, batches: Worker.batchesAtOnce)
     }
 }
 

@@ -18,6 +18,21 @@ final class WorkerCounters: Sendable {
     let connectionsAccepted = Atomic<UInt64>(0)
     let connectionsEvicted = Atomic<UInt64>(0)
     let connectionsOpen = Atomic<UInt64>(0)
+    // See RecursionStatistics.
+    let cacheHits = Atomic<UInt64>(0)
+    let cacheMisses = Atomic<UInt64>(0)
+    let coalesced = Atomic<UInt64>(0)
+    let staleAnswers = Atomic<UInt64>(0)
+    let cachedFailures = Atomic<UInt64>(0)
+    let overLimit = Atomic<UInt64>(0)
+    let prefetches = Atomic<UInt64>(0)
+    let upstreamUDPQueries = Atomic<UInt64>(0)
+    let upstreamTCPQueries = Atomic<UInt64>(0)
+    let hedges = Atomic<UInt64>(0)
+    let retries = Atomic<UInt64>(0)
+    let wrongAnswers = Atomic<UInt64>(0)
+    let timeouts = Atomic<UInt64>(0)
+    let failures = Atomic<UInt64>(0)
 }
 
 extension Atomic<UInt64> {
@@ -52,5 +67,19 @@ extension EngineStatistics {
         connectionsAccepted += counters.connectionsAccepted.load(ordering: .relaxed)
         connectionsEvicted += counters.connectionsEvicted.load(ordering: .relaxed)
         connectionsOpen += counters.connectionsOpen.load(ordering: .relaxed)
+        recursion.cacheHits += counters.cacheHits.load(ordering: .relaxed)
+        recursion.cacheMisses += counters.cacheMisses.load(ordering: .relaxed)
+        recursion.coalesced += counters.coalesced.load(ordering: .relaxed)
+        recursion.staleAnswers += counters.staleAnswers.load(ordering: .relaxed)
+        recursion.cachedFailures += counters.cachedFailures.load(ordering: .relaxed)
+        recursion.overLimit += counters.overLimit.load(ordering: .relaxed)
+        recursion.prefetches += counters.prefetches.load(ordering: .relaxed)
+        recursion.udpQueries += counters.upstreamUDPQueries.load(ordering: .relaxed)
+        recursion.tcpQueries += counters.upstreamTCPQueries.load(ordering: .relaxed)
+        recursion.hedges += counters.hedges.load(ordering: .relaxed)
+        recursion.retries += counters.retries.load(ordering: .relaxed)
+        recursion.wrongAnswers += counters.wrongAnswers.load(ordering: .relaxed)
+        recursion.timeouts += counters.timeouts.load(ordering: .relaxed)
+        recursion.failures += counters.failures.load(ordering: .relaxed)
     }
 }

@@ -9,7 +9,8 @@ import Yams
         ("/api/v1/services", .services), ("/api/v1/services/{id}", .service(id: "x")),
         ("/api/v1/services/batch", .service(id: "batch")), ("/api/v1/services/{id}/heartbeat", .heartbeat(id: "x")),
         ("/api/v1/heartbeats", .heartbeats), ("/api/v1/names", .names), ("/api/v1/status", .status),
-        ("/api/v1/health", .health), ("/healthz", .alive), ("/ready", .ready), ("/openapi.yaml", .description),
+        ("/api/v1/health", .health), ("/api/v1/cache", .cache), ("/healthz", .alive), ("/ready", .ready),
+        ("/openapi.yaml", .description),
     ]
 
     @Test func `every path and method is described, and nothing else`() throws {

@@ -16,6 +16,7 @@ struct TestAPI {
             registry: test.registry,
             decoder: RegistrationDecoder(),
             state: state,
+            cache: NoCache(),
             time: test.clock.source
         )
     }
@@ -89,5 +90,13 @@ extension JSONValue {
 
     var text: String? {
         if case .string(let text) = self { text } else { nil }
+    }
+}
+
+/// A cache that is empty.
+private struct NoCache: AnswerCacheControl {
+    func removeFromCache(_ name: String?, subtree: Bool) throws(EngineError) -> Int {
+        if name == ".." { throw .invalidName("..") }
+        return 0
     }
 }

@@ -1,5 +1,3 @@
-public import Engine
-
 /// A network of IP addresses in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3).
 public struct IPNetwork: Hashable, Sendable {
     /// The network's first address: no bit is set behind the prefix.

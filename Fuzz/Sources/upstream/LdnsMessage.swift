@@ -1,0 +1,1 @@
+../answer/LdnsMessage.swift

@@ -1,0 +1,86 @@
+import Engine
+import Synchronization
+
+private func makeResponder() throws -> InProcessResponder {
+    let upstreams = UpstreamConfiguration(
+        servers: [SocketAddress(.v4(0x7F00_0001), port: 53)], allow: [IPNetwork(.v4(0x7F00_0000), prefixLength: 8)])
+    return try InProcessResponder(
+        EngineConfiguration(
+            listen: [], workers: 1,
+            zone: ZoneConfiguration(
+                origin: "service.kong", ttl: 5, negativeTTL: 1, nameServerAddresses: [.v4(0x7F00_0001)]),
+            recursion: RecursionConfiguration(
+                upstreams: upstreams, cache: CacheConfiguration(maximumEntries: 100, minimumTTL: 60))))
+}
+
+private let fuzzed = Mutex<InProcessResponder?>(try? makeResponder())
+
+/// Takes one input of the fuzzer for an upstream's answer to the question that it repeats, and judges what a client
+/// would get of it: what ldns reads in the one it must read in the other.
+func readOneInput(_ answer: [UInt8]) {
+    guard answer.count >= 12, let end = questionEnd(answer) else { return }
+    // The query that it answers: ID, RD, one question.
+    let query = [UInt8](answer[0..<2]) + [1, 0, 0, 1, 0, 0, 0, 0, 0, 0] + answer[12..<end]
+    let (isAccepted, reply) = fuzzed.withLock { fuzzed -> (Bool, [UInt8]?) in
+        // Unsafe only for types with padding; octets have none.
+        let isAccepted = unsafe fuzzed?.accept(upstream: answer.span.bytes, to: query.span.bytes) ?? false
+        guard isAccepted else { return (false, nil) }
+        let reply = unsafe fuzzed?.respond(to: query.span.bytes, overTCP: true) { reply in
+            // Unsafe: the octets are copied before the span ends.
+            unsafe reply.withUnsafeBytes { unsafe [UInt8]($0) }
+        }
+        return (true, reply ?? nil)
+    }
+    // Names that lead into the header read what differs from message to message; nobody is bound to make sense of them.
+    let leadsIntoHeader = (12..<(answer.count - 1)).contains { answer[$0] == 0xC0 && answer[$0 + 1] < 12 }
+    guard isAccepted, !leadsIntoHeader else { return }
+    if let complaint = complaint(about: reply, answer: answer, query: query) {
+        fatalError("\(complaint)\nanswer: \(answer)\nreply: \(reply ?? [])")
+    }
+}
+
+private func complaint(about reply: [UInt8]?, answer: [UInt8], query: [UInt8]) -> String? {
+    guard let upstream = LdnsMessage(answer) else {
+        // What ldns does not read behind AUTHORITY is not passed on; the rest it has read once more.
+        return reply.flatMap { LdnsMessage($0) } == nil ? "ldns does not read the reply" : nil
+    }
+    guard let question = upstream.questions.first else { return "accepted for no question" }
+    // Other classes are not forwarded.
+    if question.recordClass != 1 { return nil }
+    // The zone's own names are nobody else's business.
+    let origin: [UInt8] = [7] + "service".utf8 + [4] + "kong".utf8 + [0]
+    if question.lowerCaseOwner.suffix(origin.count) == origin[...] { return nil }
+    // Asked in a way that is not forwarded.
+    if [41, 251, 252].contains(question.type) { return nil }
+    guard let reply, let message = LdnsMessage(reply) else { return "ldns does not read the reply" }
+    if reply[0..<2] != query[0..<2] || reply[12..<query.count] != query[12...] { return "another ID or question" }
+    if message.isAuthoritative || message.isTruncated || message.authenticData { return "AA, TC or AD" }
+    if message.responseCode != upstream.responseCode & 15 { return "another response code" }
+    if sorted(message.answers) != sorted(upstream.answers) { return "other records in ANSWER" }
+    if !message.authority.isEmpty, sorted(message.authority) != sorted(upstream.authority) {
+        return "other records in AUTHORITY"
+    }
+    if !message.additional.isEmpty { return "records in ADDITIONAL" }
+    let ttls = Set((message.answers + message.authority).map(\.ttl))
+    if ttls.count > 1 || ttls.contains(0) { return "TTLs \(ttls)" }
+    return nil
+}
+
+/// Records without their TTLs, owners in lower case, in an order of their own.
+private func sorted(_ records: [LdnsRecord]) -> [[UInt8]] {
+    records.map { record in
+        let numbers = [record.type, record.recordClass].flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }
+        return record.lowerCaseOwner + numbers + record.data
+    }.sorted { $0.lexicographicallyPrecedes($1) }
+}
+
+private func questionEnd(_ message: [UInt8]) -> Int? {
+    var offset = 12
+    while offset < message.count {
+        let length = Int(message[offset])
+        if length == 0 { return offset + 5 <= message.count && offset - 11 <= 255 ? offset + 5 : nil }
+        if length > 63 { return nil }
+        offset += 1 + length
+    }
+    return nil
+}

@@ -1,0 +1,54 @@
+import Engine
+
+extension APIHandler {
+    /// `DELETE /api/v1/cache`
+    func removeFromCache(_ target: RequestTarget) -> APIResponse {
+        do throws(InvalidFields) {
+            let selection = try CacheSelection(target)
+            do throws(EngineError) {
+                let removed = try cache.removeFromCache(selection.name, subtree: selection.subtree)
+                return .json { writer in
+                    writer.beginObject()
+                    writer.member("removed")
+                    writer.integer(removed)
+                    writer.endObject()
+                }
+            } catch {
+                throw InvalidFields(errors: [FieldError(field: "name", message: "is not a domain name")])
+            }
+        } catch {
+            return .invalid(error)
+        }
+    }
+}
+
+/// The parameters of `DELETE /api/v1/cache`. An empty one counts as not given.
+struct CacheSelection: Sendable, Equatable {
+    /// The name; `nil`: all names.
+    var name: String?
+    /// Whether names below it are meant too.
+    var subtree = false
+
+    /// Reads the parameters of a request.
+    init(_ target: RequestTarget) throws(InvalidFields) {
+        guard let parameters = target.parameters else {
+            throw InvalidFields(errors: [FieldError(field: "", message: "the query is not percent-encoded properly")])
+        }
+        var errors: [FieldError] = []
+        var seen: Set<String> = []
+        for (name, value) in parameters {
+            guard seen.insert(name).inserted else {
+                errors.append(FieldError(field: name, message: "is given twice"))
+                continue
+            }
+            switch (name, value) {
+            case ("name", _): self.name = value.isEmpty ? nil : value
+            case ("subtree", "true"): subtree = true
+            case ("subtree", "false"), ("subtree", ""): subtree = false
+            case ("subtree", _): errors.append(FieldError(field: name, message: "must be true or false"))
+            default: errors.append(FieldError(field: name, message: "unknown parameter"))
+            }
+        }
+        if !errors.isEmpty { throw InvalidFields(errors: errors) }
+    }
+}

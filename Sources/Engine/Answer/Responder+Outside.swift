@@ -1,0 +1,111 @@
+/// A query that has to wait for an upstream, or whose answer is worth asking for again.
+struct DeferredQuery {
+    var frame: ReplyFrame
+    var question: Question
+    /// Whether the client has its answer already.
+    var isRefresh: Bool
+    /// Where in its batch it is.
+    var place = 0
+}
+
+/// Names outside the zone.
+extension Responder {
+    /// Answers from the cache, if the client may have that, and the cache has it.
+    @inline(__always)
+    mutating func answerOutside(
+        _ question: Question, _ hash: UInt64, _ frame: ReplyFrame, _ query: RawSpan, _ client: () -> IPAddress?,
+        into reply: inout OutputRawSpan
+    ) -> Disposition {
+        guard outside.isOn, frame.header.flags & HeaderFlags.recursionDesired != 0, outside.allows(client()) else {
+            writeError(ResponseCode.refused, frame, query, into: &reply)
+            return .reply
+        }
+        let variant = AnswerVariant(header: frame.header, edns: frame.edns)
+        guard let answer = outside.find(question.name(in: query), question.type, variant, hash: hash),
+            outside.now < answer.times.expiry
+        else {
+            counters.cacheMisses.count()
+            deferred = DeferredQuery(frame: frame, question: question, isRefresh: false)
+            return .forward
+        }
+        counters.cacheHits.count()
+        let now = outside.now
+        write(answer, ttl: answer.times.remainingTTL(now: now), frame, query, into: &reply)
+        let isPopular = answer.has(CacheMarks.popular)
+        answer.noteAsked()
+        guard now >= answer.times.refresh, isPopular, answer.set(CacheMarks.refreshing) else { return .reply }
+        counters.prefetches.count()
+        deferred = DeferredQuery(frame: frame, question: question, isRefresh: true)
+        return .replyAndRefresh
+    }
+
+    /// Writes an upstream's answer, its addresses in rotation; as TC alone when it does not fit.
+    ///
+    /// - Parameters:
+    ///   - ttl: of all its records, in seconds.
+    ///   - reason: what is told to clients with EDNS.
+    @inline(__always)
+    mutating func write(
+        _ answer: CachedAnswer, ttl: UInt32, _ frame: ReplyFrame, _ query: RawSpan, reason: ExtendedError? = nil,
+        into reply: inout OutputRawSpan
+    ) {
+        switch answer.code {
+        case ResponseCode.noError where answer.answerCount > 0: counters.answered.count()
+        case ResponseCode.noError: counters.noData.count()
+        case ResponseCode.nameError: counters.nameErrors.count()
+        default: break
+        }
+        let body = answer.body
+        let start = frame.questionEnd ?? 0
+        let reserved = frame.edns == nil ? 0 : frame.reserved &+ (reason == nil ? 0 : ExtendedError.byteCount)
+        guard start &+ body.byteCount &+ reserved <= frame.limit else {
+            counters.truncated.count()
+            let flags = HeaderFlags.recursionAvailable | HeaderFlags.truncated
+            reply.begin(frame, query: query, flags: flags, code: answer.code)
+            reply.end(frame, additionalCount: 0, payload: offeredPayload, code: answer.code)
+            return
+        }
+        reply.begin(frame, query: query, flags: HeaderFlags.recursionAvailable, code: answer.code)
+        reply.replace(at: HeaderOffset.answerCount, bigEndian: answer.answerCount)
+        reply.replace(at: HeaderOffset.authorityCount, bigEndian: answer.authorityCount)
+        reply.append(octets: body)
+        let offsets = answer.ttlOffsets
+        var place = 0
+        while let offset = offsets.uint16(at: place) {
+            reply.replace(at: start &+ Int(offset), bigEndian32: ttl)
+            place &+= 2
+        }
+        if answer.rotation.count > 1 { rotate(answer, body, offsets, start: start, &reply) }
+        reply.end(frame, additionalCount: 0, payload: offeredPayload, code: answer.code, reason: reason)
+    }
+
+    /// Lets the addresses change places: their data alone, which stands behind TTL and RDLENGTH.
+    @inline(__always)
+    private mutating func rotate(
+        _ answer: CachedAnswer, _ body: RawSpan, _ offsets: RawSpan, start: Int, _ reply: inout OutputRawSpan
+    ) {
+        let shift = outside.first(of: answer)
+        guard shift > 0 else { return }
+        let rotation = answer.rotation
+        let first = Int(rotation.first)
+        let count = Int(rotation.count)
+        let byteCount = Int(rotation.dataByteCount)
+        for index in 0..<count {
+            let source = index &+ shift < count ? index &+ shift : index &+ shift &- count
+            guard let target = offsets.uint16(at: 2 &* (first &+ index)),
+                let origin = offsets.uint16(at: 2 &* (first &+ source))
+            else { return }
+            let from = Int(origin) &+ 6
+            guard from &+ byteCount <= body.byteCount else { return }
+            reply.replace(at: start &+ Int(target) &+ 6, octets: body.extracting(from..<(from &+ byteCount)))
+        }
+    }
+
+    /// Writes SERVFAIL for a name outside.
+    func writeFailure(_ reason: ExtendedError, _ frame: ReplyFrame, _ query: RawSpan, into reply: inout OutputRawSpan) {
+        counters.serverFailures.count()
+        let code = ResponseCode.serverFailure
+        reply.begin(frame, query: query, flags: HeaderFlags.recursionAvailable, code: code)
+        reply.end(frame, additionalCount: 0, payload: offeredPayload, code: code, reason: reason)
+    }
+}

@@ -1,0 +1,122 @@
+import Synchronization
+
+/// The answers of upstreams, shared by all workers.
+///
+/// Reading takes no lock, allocates nothing and counts no reference: a hash table of atomic links to immutable entries,
+/// which are freed once no reader can have them (``ReadEpochs``). Writing, which follows an upstream's answer, takes
+/// the lock of one shard.
+final class AnswerCache: Sendable {
+    /// Octets of memory at most for each entry that may be kept: the size is bound twice.
+    static let bytesPerEntry = 1024
+    /// Entries that make a shard worth its lock.
+    private static let entriesPerShard = 1024
+    private static let maximumShardCount = 16
+
+    /// What workers read.
+    let table: CacheTable
+    /// When they do.
+    let epochs: ReadEpochs
+    private let shards: [CacheShard]
+    private let maximumEntries: Int
+    private let maximumBytes: Int
+    private let entryCount = Atomic<Int>(0)
+    private let byteCount = Atomic<Int>(0)
+    private let evictions = Atomic<UInt64>(0)
+
+    /// - Parameters:
+    ///   - maximumEntries: 0: nothing is kept.
+    ///   - readerCount: how many threads read.
+    init(maximumEntries: Int, readerCount: Int) throws(EngineError) {
+        self.maximumEntries = maximumEntries
+        maximumBytes = maximumEntries * Self.bytesPerEntry
+        epochs = ReadEpochs(readerCount: readerCount)
+        let shardCount = min(max(maximumEntries / Self.entriesPerShard, 1), Self.maximumShardCount)
+        shards = (0..<shardCount).map { CacheShard(number: $0, of: shardCount) }
+        table = try CacheTable(minimumBucketCount: max(maximumEntries, Self.maximumShardCount))
+    }
+
+    deinit {
+        for shard in shards { shard.freeAll() }
+        table.deallocate()
+        epochs.deallocate()
+    }
+
+    // MARK: Writing
+
+    /// Takes over an answer; one to the same question is replaced. It may be gone at once, so look at it no more.
+    func insert(_ answer: CachedAnswer) {
+        guard maximumEntries > 0, answer.byteCount <= maximumBytes else { return answer.free() }
+        shard(answer.hash).withLock { state in
+            if let old = table.find(answer.name, answer.type, answer.variant, hash: answer.hash) {
+                // Its place in the order of eviction goes over, and whether it was asked for.
+                answer.set(slot: old.slot)
+                if old.has(CacheMarks.asked) { _ = answer.set(CacheMarks.asked) }
+                answer.setNext(old.nextAddress)
+                table.relink(old, to: answer.address)
+                state.entries[state.index(of: old.slot)] = answer.address
+                retire(old, &state)
+            } else {
+                answer.set(slot: state.takeSlot(for: answer.address))
+                table.insert(answer)
+            }
+            entryCount.wrappingAdd(1, ordering: .relaxed)
+            byteCount.wrappingAdd(answer.byteCount, ordering: .relaxed)
+            makeRoom(sparing: answer, &state)
+            state.freeRetired(before: epochs.horizon())
+        }
+    }
+
+    /// Removes answers.
+    ///
+    /// - Parameters:
+    ///   - name: in wire form and lower case; `nil`: all.
+    ///   - subtree: whether names below go too.
+    /// - Returns: how many.
+    func remove(_ name: [UInt8]?, subtree: Bool) -> Int {
+        var removed = 0
+        for shard in shards {
+            shard.withLock { state in
+                for address in state.entries {
+                    guard let answer = CachedAnswer(address: address) else { continue }
+                    if let name {
+                        let own = answer.name.array
+                        guard subtree ? DomainName.isName(own, atOrBelow: name) : own == name else { continue }
+                    }
+                    table.relink(answer, to: answer.nextAddress)
+                    state.giveBack(answer.slot)
+                    retire(answer, &state)
+                    removed += 1
+                }
+                state.freeRetired(before: epochs.horizon())
+            }
+        }
+        return removed
+    }
+
+    /// What it holds now, and how many entries had to go to make room.
+    var statistics: CacheStatistics {
+        CacheStatistics(
+            entries: UInt64(max(entryCount.load(ordering: .relaxed), 0)),
+            bytes: UInt64(max(byteCount.load(ordering: .relaxed), 0)),
+            evictions: evictions.load(ordering: .relaxed))
+    }
+
+    private func shard(_ hash: UInt64) -> CacheShard { shards[table.bucket(hash) % shards.count] }
+
+    private func makeRoom(sparing answer: CachedAnswer, _ state: inout CacheShard.State) {
+        while entryCount.load(ordering: .relaxed) > maximumEntries || byteCount.load(ordering: .relaxed) > maximumBytes,
+            let victim = state.evict(sparing: answer.slot)
+        {
+            table.relink(victim, to: victim.nextAddress)
+            retire(victim, &state)
+            evictions.wrappingAdd(1, ordering: .relaxed)
+        }
+    }
+
+    /// Hands an entry that cannot be found any longer over to be freed.
+    private func retire(_ answer: CachedAnswer, _ state: inout CacheShard.State) {
+        entryCount.wrappingSubtract(1, ordering: .relaxed)
+        byteCount.wrappingSubtract(answer.byteCount, ordering: .relaxed)
+        state.retired.append((answer, epochs.stamp()))
+    }
+}

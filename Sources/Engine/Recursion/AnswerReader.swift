@@ -1,0 +1,172 @@
+/// Turns an upstream's message into what is kept and passed on.
+///
+/// ANSWER must be about the name that was asked and the names that its CNAME records lead to, and nothing else.
+/// AUTHORITY stays where it is of use: the SOA of a negative answer, and what a validator needs. ADDITIONAL goes: it
+/// may be about anything, and nobody has to send it (RFC 2181 §5.4.1). Read in place, then shown to ldns as a whole;
+/// a differential test and a fuzzer hold it against what ldns reads.
+enum AnswerReader {
+    /// - Parameters:
+    ///   - message: with `header` and `question`, which is the one that was asked.
+    ///   - key: what was asked for.
+    /// - Returns: `nil` when the answer is malformed, or can't be true.
+    static func read(_ message: RawSpan, _ header: MessageHeader, _ question: Question, key: CacheKey) -> AnswerContent?
+    {
+        var end = question.end
+        guard let answers = RecordPlace.section(message, count: header.answerCount, from: &end) else { return nil }
+        let answerEnd = end
+        guard let authority = RecordPlace.section(message, count: header.authorityCount, from: &end),
+            hasPlainCode(message, count: header.additionalCount, from: end),
+            let chain = Chain(message, answers, key)
+        else { return nil }
+        let code = header.flags & 0xF
+        let isNegative = code != ResponseCode.noError || !chain.hasFinalRecord
+        let soa = authority.first { $0.type == .soa && chain.isCovered(message, $0) }
+        let keepsAuthority =
+            isNegative ? soa != nil || key.variant.contains(.dnssecOK) : key.variant.contains(.dnssecOK)
+        let kept = keepsAuthority ? answers + authority : answers
+        guard kept.allSatisfy({ $0.recordClass == RecordClass.internet && $0.type != .opt }) else { return nil }
+        let bodyEnd = keepsAuthority ? end : answerEnd
+        var body = message.extracting(question.end..<bodyEnd).array
+        lowerOwners(of: answers, in: message, from: question.end, &body)
+        let content = AnswerContent(
+            code: code, answerCount: header.answerCount, authorityCount: keepsAuthority ? header.authorityCount : 0,
+            body: body, ttlOffsets: kept.map { UInt16(truncatingIfNeeded: $0.ttlOffset - question.end) },
+            rotation: chain.rotation(message, kept, key.type),
+            ttl: ttl(kept, soa: soa, message, isNegative: isNegative), isNegative: isNegative)
+        return LdnsValidation.reads(packed(content, key), as: kept) ? content : nil
+    }
+
+    /// The least TTL of all. Of a negative answer no more than the SOA's MINIMUM, and without a SOA 0, with which it is
+    /// not kept (RFC 2308 §5).
+    private static func ttl(_ kept: [RecordPlace], soa: RecordPlace?, _ message: RawSpan, isNegative: Bool) -> UInt32 {
+        let least = kept.map { TTLPolicy.read($0.ttl) }.min() ?? 0
+        guard isNegative else { return least }
+        guard let soa, let minimum = message.uint32(at: soa.data.upperBound - 4) else { return 0 }
+        return min(least, TTLPolicy.read(minimum))
+    }
+
+    /// Whether the OPT record, if there is one, leaves the response code what the header says: others are about the
+    /// conversation with this upstream (BADVERS, BADCOOKIE), or unknown.
+    private static func hasPlainCode(_ message: RawSpan, count: UInt16, from start: Int) -> Bool {
+        var offset = start
+        guard let records = RecordPlace.section(message, count: count, from: &offset) else { return false }
+        return records.allSatisfy { $0.type != .opt || $0.ttl >> 24 == 0 }
+    }
+
+    /// Owners that are written out get small letters: they may repeat the mixed case of our own query.
+    private static func lowerOwners(
+        of answers: [RecordPlace], in message: RawSpan, from start: Int, _ body: inout [UInt8]
+    ) {
+        for record in answers {
+            var offset = record.owner
+            while let length = message.octet(at: offset), length > 0, length <= DomainName.maximumLabelByteCount {
+                for place in (offset + 1)..<(offset + 1 + Int(length)) {
+                    body[place - start] = body[place - start].lowercasedASCII
+                }
+                offset += 1 + Int(length)
+            }
+        }
+    }
+
+    /// A message with the content, as a client would get it but for its TTLs.
+    private static func packed(_ content: AnswerContent, _ key: CacheKey) -> [UInt8] {
+        var message: [UInt8] = [0xFF, 0xFF, 0x81, UInt8(0x80 | content.code & 0xF), 0, 1]
+        message.append(bigEndian: content.answerCount)
+        message.append(bigEndian: content.authorityCount)
+        message += [0, 0] + key.name
+        message.append(bigEndian: key.type.rawValue)
+        message.append(bigEndian: RecordClass.internet)
+        var body = content.body
+        for offset in content.ttlOffsets {
+            for place in Int(offset)..<(Int(offset) + 4) where place < body.count {
+                body[place] = UInt8(truncatingIfNeeded: LdnsValidation.probeTTL)
+            }
+        }
+        return message + body
+    }
+}
+
+/// The names that an answer is about: the one that was asked, and those that CNAME records lead on to.
+private struct Chain {
+    /// In lower case; the last one has the records that were asked for, if any has.
+    private var names: [[UInt8]]
+    /// Whether there is a record of the type that was asked for, or any if that was asked.
+    private(set) var hasFinalRecord = false
+
+    /// - Returns: `nil` when the chain is too long or a loop, or a record is about another name.
+    init?(_ message: RawSpan, _ answers: [RecordPlace], _ key: CacheKey) {
+        names = [key.name]
+        var owners: [[UInt8]] = []
+        owners.reserveCapacity(answers.count)
+        let own = UInt16(0xC000) | UInt16(MessageHeader.byteCount)
+        for record in answers {
+            // Nearly always a pointer to the question.
+            if message.uint16(at: record.owner) == own {
+                owners.append(key.name)
+            } else {
+                guard let owner = DomainName.expanded(in: message, at: record.owner) else { return nil }
+                owners.append(owner)
+            }
+        }
+        if key.type != .cname, key.type != .any {
+            guard follow(message, answers, owners) else { return nil }
+        }
+        for (record, owner) in zip(answers, owners) {
+            let isOn = names.contains(owner)
+            // RFC 6672 §3.1: a DNAME record stands above the name that it redirects.
+            let isAbove = record.type == .dname || record.type == .rrsig
+            guard isOn || (isAbove && names.contains { DomainName.isName($0, atOrBelow: owner) }) else { return nil }
+            guard record.type == key.type || key.type == .any else { continue }
+            if owner == names.last {
+                hasFinalRecord = true
+            } else if key.type != .any, !isAbove {
+                // RFC 1034 §3.6.2: a name with a CNAME record has no other data.
+                return nil
+            }
+        }
+    }
+
+    private mutating func follow(_ message: RawSpan, _ answers: [RecordPlace], _ owners: [[UInt8]]) -> Bool {
+        guard answers.contains(where: { $0.type == .cname }) else { return true }
+        while let next = answers.indices.first(where: { answers[$0].type == .cname && owners[$0] == names.last }) {
+            guard names.count <= UpstreamResponse.maximumChainLength,
+                let target = DomainName.expanded(in: message, at: answers[next].data.lowerBound),
+                !names.contains(target)
+            else { return false }
+            names.append(target)
+        }
+        return true
+    }
+
+    /// Whether a record's owner is one of the names, or above one: a SOA that can tell what is not there.
+    func isCovered(_ message: RawSpan, _ record: RecordPlace) -> Bool {
+        guard let owner = DomainName.expanded(in: message, at: record.owner) else { return false }
+        return names.contains { DomainName.isName($0, atOrBelow: owner) }
+    }
+
+    /// The addresses whose order may change: those of the last name, if nothing comes behind them, and no name leads
+    /// into them.
+    func rotation(_ message: RawSpan, _ kept: [RecordPlace], _ type: RecordType) -> RotatedRecords? {
+        guard type == .a || type == .aaaa, let first = kept.firstIndex(where: { $0.type == type }) else { return nil }
+        let length = type == .a ? 4 : 16
+        let run = kept[first...]
+        let isPlain = run.allSatisfy { record in
+            record.type == type && record.data.count == length
+                && (Self.pointer(message, from: record.owner) ?? 0) <= kept[first].owner
+        }
+        guard isPlain, run.count > 1 else { return nil }
+        return RotatedRecords(
+            first: UInt16(truncatingIfNeeded: first), count: UInt16(truncatingIfNeeded: run.count),
+            dataByteCount: UInt16(length))
+    }
+
+    /// Where the compression pointer at the end of a name leads; `nil`: it has none.
+    private static func pointer(_ message: RawSpan, from start: Int) -> Int? {
+        var offset = start
+        while let length = message.octet(at: offset), length > 0 {
+            if length >= 0xC0 { return message.uint16(at: offset).map { Int($0 & 0x3FFF) } }
+            offset += 1 + Int(length)
+        }
+        return nil
+    }
+}

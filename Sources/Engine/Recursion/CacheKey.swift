@@ -1,0 +1,45 @@
+/// What makes answers to the same question different from each other.
+struct AnswerVariant: OptionSet, Hashable, Sendable, BitwiseCopyable {
+    let rawValue: UInt8
+
+    /// DO: with DNSSEC records (RFC 3225).
+    static let dnssecOK = AnswerVariant(rawValue: 1)
+    /// CD: not validated (RFC 4035 §3.2.2).
+    static let checkingDisabled = AnswerVariant(rawValue: 2)
+
+    init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    /// What a query asks for.
+    @inline(__always)
+    init(header: MessageHeader, edns: EDNS?) {
+        var bits: UInt8 = 0
+        if let edns, edns.dnssecOK { bits |= Self.dnssecOK.rawValue }
+        if header.flags & HeaderFlags.checkingDisabled != 0 { bits |= Self.checkingDisabled.rawValue }
+        rawValue = bits
+    }
+}
+
+/// A question of class IN as a key: what is asked for, in which variant.
+struct CacheKey: Hashable, Sendable {
+    /// QNAME in wire form and lower case.
+    var name: [UInt8]
+    var type: RecordType
+    var variant: AnswerVariant
+
+    /// The key of a question.
+    ///
+    /// - Parameter name: QNAME in wire form, in any case.
+    init(name: RawSpan, type: RecordType, variant: AnswerVariant) {
+        var lower: [UInt8] = []
+        lower.reserveCapacity(name.byteCount)
+        lower.append(lowerCase: name)
+        self.name = lower
+        self.type = type
+        self.variant = variant
+    }
+
+    /// The hash that the cache finds it by.
+    var hash: UInt64 { NameHash.hash(name.rawSpan, type: type) }
+}

@@ -1,0 +1,85 @@
+import CEvent
+import Synchronization
+
+/// The cache's hash table: atomic links to the first entry of each bucket, entries linked to the next.
+///
+/// A plain pointer, copied without touching a reference count; the cache owns the memory. Links are changed under the
+/// lock of the shard that a bucket belongs to, and read without.
+@safe
+struct CacheTable: @unchecked Sendable {
+    // Sendable: everything in the memory is atomic.
+
+    private let buckets: UnsafeMutablePointer<Atomic<UInt>>
+    private let mask: Int
+
+    /// - Throws: ``EngineError/resourceExhausted(_:)`` without memory.
+    init(minimumBucketCount: Int) throws(EngineError) {
+        var count = 1
+        while count < minimumBucketCount { count *= 2 }
+        mask = count - 1
+        // Unsafe: zeroes are atomic zeroes; freed by deallocate(). The system gives the memory when it is first used.
+        guard let block = unsafe calloc(count, MemoryLayout<Atomic<UInt>>.stride) else {
+            throw .resourceExhausted("memory")
+        }
+        unsafe buckets = block.bindMemory(to: Atomic<UInt>.self, capacity: count)
+    }
+
+    /// Gives the memory back.
+    func deallocate() {
+        unsafe CEvent.free(buckets)
+    }
+
+    /// The bucket of a hash.
+    @inline(__always)
+    func bucket(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 8) & mask }
+
+    // Unsafe in all that follows: a bucket is within the table.
+
+    private func first(_ hash: UInt64) -> CachedAnswer? {
+        CachedAnswer(address: unsafe buckets[bucket(hash)].load(ordering: .acquiring))
+    }
+
+    // MARK: Reading, between ReadEpochs.begin(_:) and the end
+
+    /// Fetches what ``find(_:_:_:hash:)`` will read.
+    @inline(__always)
+    func prefetch(_ hash: UInt64) {
+        first(hash)?.prefetch()
+    }
+
+    /// The answer to a question, fresh or not; good until the reader ends.
+    ///
+    /// - Parameters:
+    ///   - name: QNAME in any case.
+    ///   - hash: its ``NameHash`` with the type.
+    @inline(__always)
+    func find(_ name: RawSpan, _ type: RecordType, _ variant: AnswerVariant, hash: UInt64) -> CachedAnswer? {
+        var next = first(hash)
+        while let answer = next {
+            if answer.answers(name, type, variant, hash: hash) { return answer }
+            next = CachedAnswer(address: answer.nextAddress)
+        }
+        return nil
+    }
+
+    // MARK: Writing, under the shard's lock
+
+    /// Puts an entry first in its bucket.
+    func insert(_ answer: CachedAnswer) {
+        let bucket = bucket(answer.hash)
+        answer.setNext(unsafe buckets[bucket].load(ordering: .relaxed))
+        unsafe buckets[bucket].store(answer.address, ordering: .releasing)
+    }
+
+    /// Lets what leads to an entry lead to another; the entry itself still leads on, for who is reading it.
+    func relink(_ answer: CachedAnswer, to address: UInt) {
+        var previous = first(answer.hash)
+        if previous?.address == answer.address {
+            return unsafe buckets[bucket(answer.hash)].store(address, ordering: .releasing)
+        }
+        while let entry = previous, entry.nextAddress != answer.address {
+            previous = CachedAnswer(address: entry.nextAddress)
+        }
+        previous?.setNext(address)
+    }
+}

@@ -1,0 +1,94 @@
+import Synchronization
+
+/// Questions that could not be answered a moment ago (RFC 9520): apart from the answers, so that thousands of them push
+/// out none. Touched when the cache has no fresh answer, never for one that it has.
+final class FailureCache: Sendable {
+    /// Failures remembered at most; the oldest goes first.
+    static let maximumCount = 4096
+    /// How long a failure is the answer (RFC 9520 §3.2: 1 s or more, 5 min or less).
+    static let lifetime = Nanoseconds.seconds(1)
+    /// How long after a failure a stale answer is given at once, while it is tried again in the background
+    /// (RFC 8767 §5: the failure recheck timer, 30 s).
+    static let memory = Nanoseconds.seconds(30)
+
+    /// What is known of a question.
+    enum Recency {
+        /// It did not fail, or that was long ago.
+        case none
+        /// It failed within ``FailureCache/memory``.
+        case remembered
+        /// It failed within ``FailureCache/lifetime``.
+        case fresh
+    }
+
+    private let table = Mutex(Table())
+
+    /// Notes that a question could not be answered.
+    func insert(_ key: CacheKey, now: MonotonicTime) {
+        table.withLock { $0.insert(key, now: now) }
+    }
+
+    /// What is known of a question.
+    func recency(of key: CacheKey, now: MonotonicTime) -> Recency {
+        table.withLock { $0.recency(of: key, now: now) }
+    }
+
+    /// Forgets a question that was answered.
+    func remove(_ key: CacheKey) {
+        table.withLock { $0.remove(key) }
+    }
+
+    /// Forgets questions.
+    ///
+    /// - Parameters:
+    ///   - name: in wire form and lower case; `nil`: all.
+    ///   - subtree: whether names below go too.
+    /// - Returns: how many.
+    func remove(_ name: [UInt8]?, subtree: Bool) -> Int {
+        table.withLock { $0.removeAll(name, subtree: subtree) }
+    }
+
+    /// The table itself: pure.
+    struct Table {
+        private var times: [CacheKey: MonotonicTime] = [:]
+        /// In the order of their failures, the oldest first; what was forgotten meanwhile is passed over.
+        private var order: [(key: CacheKey, time: MonotonicTime)] = []
+        private var start = 0
+
+        var count: Int { times.count }
+
+        mutating func insert(_ key: CacheKey, now: MonotonicTime) {
+            times[key] = now
+            order.append((key, now))
+            while times.count > FailureCache.maximumCount || order.count - start > 2 * FailureCache.maximumCount {
+                let oldest = order[start]
+                start += 1
+                if times[oldest.key] == oldest.time { times[oldest.key] = nil }
+            }
+            // Moved once for as many as it holds.
+            if start > FailureCache.maximumCount {
+                order.removeFirst(start)
+                start = 0
+            }
+        }
+
+        func recency(of key: CacheKey, now: MonotonicTime) -> Recency {
+            guard !times.isEmpty, let time = times[key], now - time < FailureCache.memory else { return .none }
+            return now - time < FailureCache.lifetime ? .fresh : .remembered
+        }
+
+        mutating func remove(_ key: CacheKey) {
+            if !times.isEmpty { times[key] = nil }
+        }
+
+        mutating func removeAll(_ name: [UInt8]?, subtree: Bool) -> Int {
+            let before = times.count
+            guard let name else {
+                self = Table()
+                return before
+            }
+            times = times.filter { subtree ? !DomainName.isName($0.key.name, atOrBelow: name) : $0.key.name != name }
+            return before - times.count
+        }
+    }
+}

@@ -1,0 +1,203 @@
+/// Single queries to single upstreams, and what comes back.
+extension Forwarder {
+    /// Asks an upstream.
+    func attempt(_ query: PendingQuery, _ upstream: Int, mixesCase: Bool = true, now: MonotonicTime) {
+        let features = query.upstreams.features(of: upstream)
+        let checksCase = mixesCase && features.casePreservation != .no
+        guard let socket = sockets.socket(to: query.upstreams.addresses[upstream], &random) else {
+            return giveUp(query, upstream, features, now: now)
+        }
+        var id = UInt16(truncatingIfNeeded: random.next())
+        while !socket.isFree(id) { id = UInt16(truncatingIfNeeded: random.next()) }
+        let (message, attempt) = make(query, upstream, id: id, checksCase: checksCase, features, now: now)
+        attempt.socket = socket
+        query.attempts.append(attempt)
+        query.upstreams.noteAsked(upstream)
+        counters.upstreamUDPQueries.count()
+        guard socket.send(message, for: attempt) else {
+            if socket.attempts.isEmpty { sockets.release(socket) }
+            attempt.socket = nil
+            attempt.state = .failed
+            return cannotReach(query, upstream, now: now)
+        }
+    }
+
+    /// The system gives no socket: an attempt that has failed, and says nothing of the upstream.
+    private func giveUp(_ query: PendingQuery, _ upstream: Int, _ features: UpstreamFeatures, now: MonotonicTime) {
+        let attempt = make(query, upstream, id: 0, checksCase: false, features, now: now).attempt
+        attempt.state = .failed
+        query.attempts.append(attempt)
+        continueAfterFailure(query, .networkError, now: now)
+    }
+
+    private func make(
+        _ query: PendingQuery, _ upstream: Int, id: UInt16, checksCase: Bool, _ features: UpstreamFeatures,
+        now: MonotonicTime
+    ) -> (message: [UInt8], attempt: UpstreamAttempt) {
+        var generator = checksCase ? random : nil
+        let (message, question) = UpstreamQuery.make(
+            id: id, key: query.key, usesEDNS: features.usesEDNS, mixingCase: &generator)
+        // Its numbers are used once.
+        if let generator { random = generator }
+        let expectation = UpstreamResponse.Expectation(
+            id: id, question: question, key: query.key, checksCase: checksCase, usesEDNS: features.usesEDNS)
+        return (message, UpstreamAttempt(query, upstream: upstream, expectation: expectation, sentAt: now))
+    }
+
+    private func cannotReach(_ query: PendingQuery, _ upstream: Int, now: MonotonicTime) {
+        if query.upstreams.unreachable(upstream) { beginProbing(query.upstreams, upstream, now: now) }
+        continueAfterFailure(query, .networkError, now: now)
+    }
+
+    /// Asks the next upstream; when all have failed, so has the query.
+    private func continueAfterFailure(_ query: PendingQuery, _ reason: ExtendedError, now: MonotonicTime) {
+        guard !query.isFinished else { return }
+        if askNext(query, mayRepeat: false, now: now) {
+            counters.retries.count()
+        } else if !query.isWaiting {
+            fail(query, reason, now: now)
+        }
+    }
+
+    /// Stops waiting for an attempt's answer.
+    func drop(_ attempt: UpstreamAttempt) {
+        if attempt.state == .waiting { attempt.state = .done }
+        attempt.socket?.remove(attempt)
+        attempt.socket = nil
+        attempt.connection?.remove(attempt)
+        attempt.connection = nil
+    }
+
+    // MARK: What comes back
+
+    /// A message has come from an upstream.
+    ///
+    /// - Parameter attempts: those that wait where it came in.
+    func received(_ message: RawSpan, _ attempts: [UpstreamAttempt], isStream: Bool = false) {
+        let id = message.uint16(at: 0)
+        guard let attempt = attempts.first(where: { $0.expectation.id == id }) else {
+            return counters.wrongAnswers.count()
+        }
+        let now = MonotonicTime.now
+        let query = attempt.query
+        let upstreams = query.upstreams
+        let response = UpstreamResponse.read(message, attempt.expectation, isStream: isStream)
+        switch response {
+        case .unrelated:
+            return counters.wrongAnswers.count()
+        case .otherCase:
+            counters.wrongAnswers.count()
+            // From one that is known to preserve it, it is forged.
+            guard upstreams.features(of: attempt.upstream).casePreservation == .unknown, !attempt.isAskedAgain,
+                !query.isFinished
+            else { return }
+            attempt.isAskedAgain = true
+            return self.attempt(query, attempt.upstream, mixesCase: false, now: now)
+        default:
+            break
+        }
+        var isUseful = true
+        if case .failure = response { isUseful = false }
+        upstreams.answered(attempt.upstream, sentAt: attempt.sentAt, now: now, isUseful: isUseful)
+        attempt.state = isUseful ? .done : .failed
+        withExtendedLifetime(query) {
+            drop(attempt)
+            settle(query, attempt, response, now: now)
+            query.attempts.removeAll { query.isFinished && $0 === attempt }
+        }
+    }
+
+    private func settle(
+        _ query: PendingQuery, _ attempt: UpstreamAttempt, _ response: UpstreamResponse, now: MonotonicTime
+    ) {
+        let upstreams = query.upstreams
+        switch response {
+        case .unrelated, .otherCase: break
+        case .truncated:
+            guard !query.isFinished else { return }
+            overTCP(query, attempt.upstream, isSecond: false, now: now)
+        case .withoutEDNS:
+            upstreams.learn(attempt.upstream) { $0.usesEDNS = false }
+            guard !query.isFinished else { return }
+            self.attempt(query, attempt.upstream, now: now)
+        case .failure:
+            continueAfterFailure(query, .noReachableAuthority, now: now)
+        case .answer(let content):
+            learnCase(query, attempt)
+            finish(query, content, now: now)
+        }
+    }
+
+    private func learnCase(_ query: PendingQuery, _ attempt: UpstreamAttempt) {
+        let known = query.upstreams.features(of: attempt.upstream).casePreservation
+        guard known == .unknown else { return }
+        if attempt.expectation.checksCase {
+            // A name without letters says nothing.
+            guard attempt.expectation.question.dropLast(4) != query.key.name[...] else { return }
+            query.upstreams.learn(attempt.upstream) { $0.casePreservation = .yes }
+        } else if query.attempts.contains(where: { $0.isAskedAgain && $0.upstream == attempt.upstream }) {
+            query.upstreams.learn(attempt.upstream) { $0.casePreservation = .no }
+        }
+    }
+
+    /// Nobody listens at the upstream that these attempts were sent to.
+    func unreachable(_ attempts: [UpstreamAttempt]) {
+        let now = MonotonicTime.now
+        for attempt in attempts {
+            let query = attempt.query
+            attempt.state = .failed
+            drop(attempt)
+            cannotReach(query, attempt.upstream, now: now)
+        }
+    }
+
+    // MARK: TCP
+
+    /// Asks an upstream over TCP.
+    private func overTCP(_ query: PendingQuery, _ upstream: Int, isSecond: Bool, now: MonotonicTime) {
+        let address = query.upstreams.addresses[upstream]
+        let id = UInt16(truncatingIfNeeded: random.next())
+        let features = query.upstreams.features(of: upstream)
+        guard let connection = connection(to: address, id: id) else {
+            return giveUp(query, upstream, features, now: now)
+        }
+        // Nobody can forge what comes on a connection: the letters stay small.
+        let (message, attempt) = make(query, upstream, id: id, checksCase: false, features, now: now)
+        attempt.isSecondConnection = isSecond
+        attempt.connection = connection
+        query.attempts.append(attempt)
+        query.upstreams.noteAsked(upstream)
+        counters.upstreamTCPQueries.count()
+        connection.send(message, for: attempt)
+        // A connection takes a round trip more.
+        wait(for: query, until: min(now + UpstreamHealth.maximumPatience, query.deadline))
+    }
+
+    private func connection(to address: SocketAddress, id: UInt16) -> UpstreamConnection? {
+        if let open = connections.first(where: { $0.address == address && $0.takes(id) }) { return open }
+        guard let opened = UpstreamConnection(to: address, forwarder: self, loop: loop) else { return nil }
+        connections.append(opened)
+        return opened
+    }
+
+    /// A connection has ended, or is not wanted any longer.
+    func closed(_ connection: UpstreamConnection) {
+        connections.removeAll { $0 === connection }
+        let attempts = connection.attempts
+        connection.close()
+        let now = MonotonicTime.now
+        for attempt in attempts {
+            let query = attempt.query
+            attempt.connection = nil
+            // One that was open before may have been closed for being idle just when it was used (RFC 7766 §6.2.4).
+            let isWorthAnother = connection.hasAnswered && !attempt.isSecondConnection && !query.isFinished
+            attempt.state = isWorthAnother ? .done : .failed
+            if isWorthAnother {
+                overTCP(query, attempt.upstream, isSecond: true, now: now)
+            } else {
+                query.upstreams.answered(attempt.upstream, sentAt: attempt.sentAt, now: now, isUseful: false)
+                continueAfterFailure(query, .networkError, now: now)
+            }
+        }
+    }
+}

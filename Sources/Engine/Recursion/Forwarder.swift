@@ -1,0 +1,256 @@
+/// A worker's side of asking upstreams: which questions are under way, who waits for them, and when.
+///
+/// One question is asked once, whoever waits for it. The first upstream has as long as it usually takes, then another
+/// one is asked too, and so on; whose answer comes first is taken. At the deadline clients get an answer that has
+/// expired, if there is one, or SERVFAIL.
+final class Forwarder {
+    /// Clients at most that wait for the same question; more are answered SERVFAIL.
+    static let maximumClients = 4096
+    /// The time between attempts doubles, up to this.
+    static let longestPatience = Nanoseconds.milliseconds(400)
+    /// How long an answer that no client needs any longer is waited for, to know how its upstream does.
+    static let lingering = Nanoseconds.seconds(1)
+
+    private enum Call {
+        case query(PendingQuery)
+        case probe(UpstreamSet, Int, ProbeSchedule)
+    }
+
+    private unowned let worker: Worker
+    let loop: EventLoop
+    let recursion: Recursion
+    let counters: WorkerCounters
+    private(set) var settings: RecursionSettings
+    private var pending: [CacheKey: PendingQuery] = [:]
+    private var calls = DeadlineHeap<Call>()
+    private let timer = TimerTarget()
+    private var timerTime: MonotonicTime?
+    var random = SystemRandom()
+    lazy var sockets = UpstreamSocketPool(forwarder: self, loop: loop)
+    var connections: [UpstreamConnection] = []
+
+    init(worker: Worker, loop: EventLoop, recursion: Recursion, settings: RecursionSettings, counters: WorkerCounters) {
+        self.worker = worker
+        self.loop = loop
+        self.recursion = recursion
+        self.settings = settings
+        self.counters = counters
+        timer.action = { [unowned self] in callDue() }
+    }
+
+    /// Goes by other settings for new questions; those under way go on as they began.
+    func adopt(_ settings: RecursionSettings) {
+        self.settings = settings
+    }
+
+    /// Whether no client waits.
+    var isIdle: Bool { pending.allSatisfy { $0.value.clients.isEmpty } }
+
+    /// Closes everything, at the end.
+    func closeAll() {
+        timer.cancel()
+        // Attempts and the sockets that they wait at hold each other.
+        for case .query(let query) in calls.elements {
+            for attempt in query.attempts { drop(attempt) }
+            query.attempts = []
+        }
+        for _ in pending { recursion.release() }
+        pending = [:]
+        sockets.closeAll()
+        for connection in connections { connection.close() }
+        connections = []
+    }
+
+    // MARK: Questions
+
+    /// Has a question asked for a client, or without one.
+    ///
+    /// - Parameters:
+    ///   - message: the query.
+    ///   - deferred: what was found out about it.
+    ///   - route: the way back to the client.
+    func ask(_ message: RawSpan, _ deferred: DeferredQuery, _ route: @autoclosure () -> WaitingClient.Route?) {
+        let now = MonotonicTime.now
+        let frame = deferred.frame
+        let key = CacheKey(
+            name: deferred.question.name(in: message), type: deferred.question.type,
+            variant: AnswerVariant(header: frame.header, edns: frame.edns))
+        guard !deferred.isRefresh else { return refresh(key, now: now) }
+        guard let route = route() else { return }
+        let client = WaitingClient(
+            frame: frame, query: message.extracting(0..<deferred.question.end).array, route: route)
+        switch recursion.failures.recency(of: key, now: now) {
+        case .none: break
+        case .fresh:
+            if worker.replyStale(key, to: client, now: now) { return }
+            counters.cachedFailures.count()
+            return worker.replyFailure(.cachedError, to: client)
+        case .remembered:
+            // RFC 8767 §5: not every query has to wait for an upstream that was away a moment ago.
+            if worker.replyStale(key, to: client, now: now) { return refresh(key, now: now) }
+        }
+        if let query = pending[key] {
+            counters.coalesced.count()
+            guard query.clients.count < Self.maximumClients else { return worker.replyFailure(.other, to: client) }
+            query.clients.append(client)
+            return
+        }
+        guard let query = begin(key, .clients, now: now) else {
+            counters.overLimit.count()
+            return worker.replyFailure(.other, to: client)
+        }
+        query.clients.append(client)
+        start(query, now: now)
+    }
+
+    private func refresh(_ key: CacheKey, now: MonotonicTime) {
+        guard pending[key] == nil, let query = begin(key, .refresh, now: now) else { return }
+        start(query, now: now)
+    }
+
+    private func begin(_ key: CacheKey, _ purpose: PendingQuery.Purpose, now: MonotonicTime) -> PendingQuery? {
+        guard recursion.admit() else { return nil }
+        let query = PendingQuery(
+            key: key, purpose: purpose, upstreams: settings.upstreams, deadline: now + settings.timeout)
+        pending[key] = query
+        return query
+    }
+
+    private func start(_ query: PendingQuery, now: MonotonicTime) {
+        let random = random.next()
+        guard let choice = query.upstreams.choose(asked: [], failed: [], now: now, random: random) else {
+            return fail(query, .noReachableAuthority, now: now)
+        }
+        query.patience = choice.patience
+        wait(for: query, until: min(now + query.patience, query.deadline))
+        attempt(query, choice.index, now: now)
+        if let besides = choice.besides, !query.isFinished { attempt(query, besides, now: now) }
+    }
+
+    /// Asks an upstream that has not been asked yet, if there is one.
+    ///
+    /// - Returns: whether there was one.
+    func askNext(_ query: PendingQuery, mayRepeat: Bool, now: MonotonicTime) -> Bool {
+        guard query.attempts.count < PendingQuery.maximumAttempts,
+            let choice = query.upstreams.choose(
+                asked: query.asked, failed: query.failed, now: now, random: random.next()),
+            mayRepeat || !query.asked.contains(choice.index)
+        else { return false }
+        attempt(query, choice.index, now: now)
+        return true
+    }
+
+    // MARK: Time
+
+    func wait(for query: PendingQuery, until time: MonotonicTime) {
+        query.nextTime = time
+        call(.query(query), at: time)
+    }
+
+    private func call(_ call: Call, at time: MonotonicTime) {
+        calls.insert(call, at: time)
+        if timerTime.map({ time < $0 }) ?? true { schedule() }
+    }
+
+    private func schedule() {
+        guard let earliest = calls.earliest else {
+            timerTime = nil
+            return
+        }
+        timerTime = earliest
+        // At least a millisecond: the loop's clock and ours may differ by less.
+        let delay = max(earliest - .now, .milliseconds(1))
+        try? timer.schedule(after: delay.duration, on: loop)
+    }
+
+    private func callDue() {
+        let now = MonotonicTime.now
+        while let due = calls.popDue(at: now) {
+            switch due.element {
+            case .query(let query) where query.nextTime == due.time: proceed(query, now: now)
+            case .query: break
+            case .probe(let upstreams, let index, var schedule):
+                guard upstreams === settings.upstreams, upstreams.isSuspect(index) else { break }
+                probe(upstreams, index, now: now)
+                call(.probe(upstreams, index, schedule), at: now + schedule.next())
+            }
+        }
+        schedule()
+    }
+
+    /// What was waited for has not come.
+    private func proceed(_ query: PendingQuery, now: MonotonicTime) {
+        for attempt in query.attempts where attempt.state == .waiting && !attempt.isOverdue {
+            attempt.isOverdue = true
+            let isNew = query.upstreams.overdue(attempt.upstream, sentAt: attempt.sentAt)
+            if isNew { beginProbing(query.upstreams, attempt.upstream, now: now) }
+        }
+        guard !query.isFinished, now < query.deadline else { return expire(query, now: now) }
+        query.patience = min(query.patience * 2, Self.longestPatience)
+        wait(for: query, until: min(now + query.patience, query.deadline))
+        if askNext(query, mayRepeat: true, now: now) { counters.hedges.count() }
+    }
+
+    private func expire(_ query: PendingQuery, now: MonotonicTime) {
+        if !query.isFinished {
+            counters.timeouts.count()
+            fail(query, .noReachableAuthority, now: now)
+        }
+        for attempt in query.attempts { drop(attempt) }
+        query.attempts = []
+    }
+
+    // MARK: Probes
+
+    func beginProbing(_ upstreams: UpstreamSet, _ index: Int, now: MonotonicTime) {
+        call(.probe(upstreams, index, ProbeSchedule()), at: now)
+    }
+
+    private func probe(_ upstreams: UpstreamSet, _ index: Int, now: MonotonicTime) {
+        let root = CacheKey(name: [UInt8]([0]).rawSpan, type: .ns, variant: [])
+        let query = PendingQuery(key: root, purpose: .probe, upstreams: upstreams, deadline: now + Self.lingering)
+        query.isFinished = true
+        wait(for: query, until: query.deadline)
+        attempt(query, index, now: now)
+    }
+
+    // MARK: Results
+
+    /// Passes an answer on to all who wait.
+    func finish(_ query: PendingQuery, _ content: AnswerContent, now: MonotonicTime) {
+        guard !query.isFinished else { return }
+        let lifetime = recursion.ttlPolicy.lifetime(of: content.ttl, isNegative: content.isNegative)
+        let times = recursion.ttlPolicy.times(lifetime: lifetime, now: now)
+        guard let answer = CachedAnswer.make(content, key: query.key, times: times) else {
+            return fail(query, .other, now: now)
+        }
+        end(query, now: now)
+        // First, so that who has the answer and asks another worker finds it; a copy, for what the cache has may go.
+        if content.isCacheable, lifetime > 0, let kept = CachedAnswer.make(content, key: query.key, times: times) {
+            recursion.cache.insert(kept)
+        }
+        for client in query.clients { worker.reply(answer, ttl: max(lifetime, 1), to: client) }
+        query.clients = []
+        recursion.failures.remove(query.key)
+        answer.free()
+    }
+
+    /// Tells all who wait that there is no answer, or gives them one that has expired.
+    func fail(_ query: PendingQuery, _ reason: ExtendedError, now: MonotonicTime) {
+        guard !query.isFinished else { return }
+        counters.failures.count()
+        end(query, now: now)
+        recursion.failures.insert(query.key, now: now)
+        for client in query.clients where !worker.replyStale(query.key, to: client, now: now) {
+            worker.replyFailure(reason, to: client)
+        }
+        query.clients = []
+    }
+
+    private func end(_ query: PendingQuery, now: MonotonicTime) {
+        query.isFinished = true
+        pending[query.key] = nil
+        recursion.release()
+        if query.isWaiting { wait(for: query, until: min(query.deadline, now + Self.lingering)) }
+    }
+}

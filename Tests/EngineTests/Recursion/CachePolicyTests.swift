@@ -1,0 +1,142 @@
+import Testing
+
+@testable import Engine
+
+/// What decides in the cache: order of eviction, times, deadlines. Pure, without a clock.
+struct CachePolicyTests {
+    private let start = MonotonicTime(nanoseconds: 1_000_000_000_000)
+    private let policy = TTLPolicy(
+        minimum: 0, maximum: 3600, negativeMaximum: 30, stale: .seconds(3600), prefetches: true)
+
+    // MARK: Eviction
+
+    /// A cache of numbers under SIEVE.
+    private struct Sieve {
+        var order = SieveList()
+        var slots: [Int: UInt32] = [:]
+        var names: [UInt32: Int] = [:]
+        var asked: Set<UInt32> = []
+        var free: [UInt32]
+
+        init(capacity: UInt32) {
+            free = (0..<capacity).reversed()
+        }
+
+        /// - Returns: whether it was there.
+        mutating func ask(_ name: Int) -> Bool {
+            if let slot = slots[name] {
+                asked.insert(slot)
+                return true
+            }
+            if free.isEmpty {
+                var asked = asked
+                if let victim = order.evict(sparing: .max, wasAsked: { asked.remove($0) != nil }) {
+                    slots[names[victim] ?? -1] = nil
+                    free.append(victim)
+                }
+                self.asked = asked
+            }
+            guard let slot = free.popLast() else { return false }
+            slots[name] = slot
+            names[slot] = name
+            order.insert(slot)
+            return false
+        }
+    }
+
+    @Test func `a scan of random names does not flush the hot set`() {
+        var sieve = Sieve(capacity: 1000)
+        for _ in 0..<2 { for hot in 0..<500 { _ = sieve.ask(hot) } }
+        var hits = 0
+        for scanned in 0..<100_000 {
+            _ = sieve.ask(1_000_000 + scanned)
+            if scanned % 10 == 0 { hits += sieve.ask(scanned / 10 % 500) ? 1 : 0 }
+        }
+        // LRU would have lost each: 5,000 scanned names lie between two questions for the same one.
+        #expect(hits > 9900, "\(hits) of 10,000")
+    }
+
+    @Test func `the order of eviction holds whatever comes and goes`() {
+        var random = SeededRandom(11)
+        var order = SieveList()
+        var present: Set<UInt32> = []
+        for _ in 0..<20_000 {
+            let slot = UInt32.random(in: 0..<50, using: &random)
+            switch Int.random(in: 0..<3, using: &random) {
+            case 0 where !present.contains(slot):
+                order.insert(slot)
+                present.insert(slot)
+            case 1 where present.contains(slot):
+                order.remove(slot)
+                present.remove(slot)
+            case 2:
+                let victim = order.evict(sparing: slot) { $0 % 3 == 0 }
+                #expect(victim != slot)
+                #expect((victim == nil) == present.subtracting([slot]).isEmpty)
+                if let victim { #expect(present.remove(victim) != nil) }
+            default: break
+            }
+            #expect(order.count == present.count)
+        }
+    }
+
+    // MARK: Times
+
+    @Test func `lifetimes are capped on both sides, negative ones again`() {
+        var policy = policy
+        policy.minimum = 5
+        policy.maximum = 100
+        #expect([0, 5, 50, 100, 1000].map { policy.lifetime(of: $0, isNegative: false) } == [5, 5, 50, 100, 100])
+        #expect([0, 5, 50, 1000].map { policy.lifetime(of: $0, isNegative: true) } == [5, 5, 30, 30])
+        #expect(TTLPolicy.read(0x8000_0000) == 0 && TTLPolicy.read(0x7FFF_FFFF) == 0x7FFF_FFFF)
+    }
+
+    @Test func `TTLs count down to 1, never below, and a stale answer has 30`() {
+        let times = policy.times(lifetime: 60, now: start)
+        #expect(times.remainingTTL(now: start) == 60)
+        #expect(times.remainingTTL(now: start + .milliseconds(1)) == 59)
+        #expect(times.remainingTTL(now: start + .milliseconds(58_500)) == 1)
+        #expect(times.remainingTTL(now: start + .milliseconds(59_999)) == 1)
+        #expect(times.remainingTTL(now: start + .seconds(60)) == 30)
+        #expect(times.end == start + .seconds(3660))
+    }
+
+    @Test func `an answer is renewed in the last tenth of its life, a short one not at all`() {
+        #expect(policy.times(lifetime: 100, now: start).refresh == start + .seconds(90))
+        #expect(policy.times(lifetime: 2, now: start).refresh == start + .seconds(1))
+        #expect(policy.times(lifetime: 1, now: start).refresh == start + .seconds(1))
+        var without = policy
+        without.prefetches = false
+        #expect(without.times(lifetime: 100, now: start).refresh == start + .seconds(100))
+    }
+
+    @Test func `what is due comes in the order of time, and nothing comes early`() {
+        var random = SeededRandom(5)
+        var heap = DeadlineHeap<Int>()
+        let times = (0..<1000).map { _ in Int64.random(in: 0..<500, using: &random) }
+        for time in times { heap.insert(Int(time), at: start + .milliseconds(time)) }
+        var popped: [Int] = []
+        for now in Int64(0)..<500 {
+            while let due = heap.popDue(at: start + .milliseconds(now)) {
+                #expect(due.element == Int(now))
+                popped.append(due.element)
+            }
+        }
+        #expect(popped == times.sorted().map { Int($0) } && heap.count == 0)
+    }
+
+    @Test func `failures are remembered for a while, and no more than there may be`() {
+        var table = FailureCache.Table()
+        func key(_ number: Int) -> CacheKey {
+            CacheKey(name: [1, UInt8(number & 255), 1, UInt8(number >> 8 & 255), 0].rawSpan, type: .a, variant: [])
+        }
+        table.insert(key(0), now: start)
+        #expect(table.recency(of: key(0), now: start + .milliseconds(999)) == .fresh)
+        #expect(table.recency(of: key(0), now: start + .seconds(1)) == .remembered)
+        #expect(table.recency(of: key(0), now: start + .seconds(30)) == .none)
+        #expect(table.recency(of: key(1), now: start) == .none)
+        for number in 1...20_000 { table.insert(key(number), now: start + .milliseconds(Int64(number))) }
+        #expect(table.count <= FailureCache.maximumCount)
+        #expect(table.recency(of: key(20_000), now: start + .seconds(20)) == .fresh)
+    }
+}

@@ -1,0 +1,220 @@
+import Synchronization
+import Testing
+
+@testable import Engine
+
+/// Upstreams that are dead, silent, slow, lossy, flapping or lying. Times that are asserted are generous bounds of what
+/// clients are promised, not measurements.
+struct FaultTests {
+    private let policies = UpstreamPolicyName.allCases
+
+    /// A port of loopback at which nobody listens.
+    private func deadAddress() throws -> SocketAddress {
+        let upstream = try ScriptedUpstream()
+        upstream.stop()
+        return upstream.address
+    }
+
+    @Test(arguments: UpstreamPolicyName.allCases)
+    func `one of two upstreams silent: a handful of names waits, and all are answered`(policy: UpstreamPolicyName)
+        throws
+    {
+        let silent = try ScriptedUpstream { _ in .silence }
+        let good = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [silent.address, good.address], policy: policy)
+        var slow = 0
+        for number in 0..<100 {
+            let (reply, milliseconds) = try server.time("name\(number).example.com")
+            #expect(reply.addresses.count == 1)
+            if milliseconds > 20 { slow += 1 }
+        }
+        // At most one query and its like that a busy machine has held up.
+        #expect(silent.requests.count <= 3)
+        #expect(server.engine.statistics().recursion.hedges <= 5, "\(slow) were slow")
+        #expect(server.engine.statistics().upstreams.map(\.isHealthy) == [false, true])
+    }
+
+    @Test func `a dead upstream costs one query a retry, and comes back by itself`() throws {
+        let address = try deadAddress()
+        let good = try ScriptedUpstream(address: 2)
+        let server = try TestEngine(upstreams: [address, good.address])
+        for number in 0..<20 {
+            #expect(try server.ask(TestQuery("name\(number).example.com")).addresses == [.v4(0xC000_0202)])
+        }
+        #expect(server.engine.statistics().recursion.retries == 1)
+        let back = try ScriptedUpstream(at: address, address: 1)
+        try server.waitForStatistics { $0.upstreams.allSatisfy(\.isHealthy) }
+        #expect(try server.ask(TestQuery("later.example.com")).addresses == [.v4(0xC000_0201)])
+        _ = back
+    }
+
+    @Test func `an upstream that says SERVFAIL or REFUSED hands the query to the next one`() throws {
+        for code: UInt8 in [2, 5] {
+            let bad = try ScriptedUpstream { .messages([$0.reply(code: code)]) }
+            let good = try ScriptedUpstream()
+            let server = try TestEngine(upstreams: [bad.address, good.address])
+            for number in 0..<10 {
+                #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1)
+            }
+            #expect(server.engine.statistics().recursion.failures == 0)
+            #expect(bad.requests.count <= UpstreamHealth.maximumErrors)
+        }
+    }
+
+    @Test func `when all say SERVFAIL, so does the answer, with its reason, and it is kept briefly`() throws {
+        let bad = try ScriptedUpstream { .messages([$0.reply(code: 2)]) }
+        let server = try TestEngine(upstreams: [bad.address])
+        let query = TestQuery("www.example.com")
+        let reply = try server.ask(query.offering(payload: 1232))
+        #expect(reply.outcome == .serverFailure && reply.edns != nil)
+        // RFC 8914 §2: the option, its length, the code.
+        #expect(reply.octets.suffix(6) == [0, 15, 0, 2, 0, 22])
+        #expect(try server.ask(query).outcome == .serverFailure)
+        #expect(bad.requests.count == 1)
+        #expect(server.engine.statistics().recursion.cachedFailures == 1)
+        bad.change { .messages([$0.address()]) }
+        #expect(try server.ask(TestQuery("other.example.com")).addresses.count == 1)
+    }
+
+    @Test func `all dead: SERVFAIL at once; then one is back, and answers`() throws {
+        let address = try deadAddress()
+        let server = try TestEngine(upstreams: [address])
+        #expect(try server.ask(TestQuery("name.example.com")).outcome == .serverFailure)
+        let back = try ScriptedUpstream(at: address)
+        #expect(try server.ask(TestQuery("other.example.com")).addresses.count == 1)
+        _ = back
+    }
+
+    @Test func `a silent upstream costs a client no more than the timeout`() throws {
+        let silent = try ScriptedUpstream { _ in .silence }
+        let server = try TestEngine(upstreams: [silent.address], timeout: .milliseconds(300))
+        let (reply, milliseconds) = try server.time("www.example.com")
+        #expect(reply.outcome == .serverFailure && milliseconds >= 290)
+        // Asked again and again meanwhile.
+        #expect((2...PendingQuery.maximumAttempts).contains(silent.requests.count))
+        #expect(server.engine.statistics().recursion.timeouts == 1)
+    }
+
+    @Test func `an answer that has expired stands in for one that can't be had, with a TTL of 30 or less`() throws {
+        let upstream = try ScriptedUpstream(ttl: 1)
+        let server = try TestEngine(upstreams: [upstream.address], timeout: .milliseconds(100))
+        let query = TestQuery("www.example.com").offering(payload: 1232)
+        #expect(try server.ask(query).addresses.count == 1)
+        upstream.change { _ in .silence }
+        // Until it has expired.
+        while upstream.requests.count < 2 {
+            let reply = try server.ask(query)
+            #expect(reply.addresses.count == 1 && reply.answers.allSatisfy { (1...30).contains($0.ttl) })
+        }
+        let stale = try server.ask(query)
+        #expect(stale.addresses.count == 1 && stale.answers.map(\.ttl) == [30])
+        #expect(stale.octets.suffix(6) == [0, 15, 0, 2, 0, 3])
+        #expect(server.engine.statistics().recursion.staleAnswers >= 2)
+    }
+
+    @Test(arguments: [1, 2])
+    func `upstreams that lose 30 % of all queries lose no client's`(count: Int) throws {
+        let random = Mutex(SeededRandom(4))
+        let upstreams = try (0..<count).map { _ in
+            try ScriptedUpstream { request in
+                random.withLock { $0.next() % 10 < 3 } ? .silence : .messages([request.address()])
+            }
+        }
+        let server = try TestEngine(upstreams: upstreams.map(\.address), policy: .roundRobin, timeout: .seconds(5))
+        for number in 0..<60 { #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1) }
+    }
+
+    @Test func `an answer that comes late, after another upstream was asked too, is taken`() throws {
+        let late = try ScriptedUpstream { .late(milliseconds: 250, $0.address(1)) }
+        let silent = try ScriptedUpstream { _ in .silence }
+        let server = try TestEngine(upstreams: [late.address, silent.address])
+        #expect(try server.ask(TestQuery("www.example.com")).addresses == [.v4(0xC000_0201)])
+        #expect(silent.requests.count >= 1)
+    }
+
+    @Test func `a flapping upstream beside a good one fails nobody`() throws {
+        let isDown = Atomic<Bool>(false)
+        let flapping = try ScriptedUpstream { request in
+            isDown.load(ordering: .relaxed) ? .silence : .messages([request.address()])
+        }
+        let good = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [flapping.address, good.address], policy: .roundRobin)
+        for number in 0..<120 {
+            isDown.store(number / 20 % 2 == 1, ordering: .relaxed)
+            #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1)
+        }
+    }
+
+    @Test func `answers that can't be true are not passed on`() throws {
+        let lies: [@Sendable (UpstreamRequest) -> [UInt8]] = [
+            // About another name.
+            { $0.reply(answers: [record(1, owner: [4] + "bank".utf8 + [3] + "com".utf8 + [0], [6, 6, 6, 6])]) },
+            // A CNAME that leads to itself.
+            { $0.reply(answers: [record(5, [0xC0, 12])]) },
+            // Fewer records than promised.
+            {
+                var reply = $0.address(); reply[7] = 2; return reply
+            },
+            // An address of three octets.
+            { $0.reply(answers: [record(1, [1, 2, 3])]) },
+            // An owner that points forward.
+            { $0.reply(answers: [record(1, owner: [0xC0, 0xFF], [1, 2, 3, 4])]) },
+        ]
+        for (number, lie) in lies.enumerated() {
+            let lying = try ScriptedUpstream { .messages([lie($0)]) }
+            let good = try ScriptedUpstream(address: 2)
+            let server = try TestEngine(upstreams: [lying.address, good.address])
+            #expect(try server.ask(TestQuery("www.example.com")).addresses == [.v4(0xC000_0202)], "lie \(number)")
+            #expect(lying.requests.count == 1)
+        }
+    }
+
+    @Test func `an upstream that closes TCP early hands the query to the next one`() throws {
+        let closing = try ScriptedUpstream { $0.isTCP ? .close : .messages([$0.reply(flags: 0x83)]) }
+        let good = try ScriptedUpstream(address: 2)
+        let server = try TestEngine(upstreams: [closing.address, good.address])
+        #expect(try server.ask(TestQuery("www.example.com")).addresses == [.v4(0xC000_0202)])
+    }
+
+    @Test func `an upstream that does not know EDNS is asked without`() throws {
+        let old = try ScriptedUpstream { request in
+            request.octets[11] > 0
+                ? .messages([[UInt8](request.reply(code: 1).prefix(12)).noQuestion]) : .messages([request.address()])
+        }
+        let server = try TestEngine(upstreams: [old.address])
+        for number in 0..<3 { #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1) }
+        #expect(old.requests.count == 4)
+    }
+
+    @Test func `thousands of names at a silent upstream exhaust nothing but themselves`() throws {
+        let silent = try ScriptedUpstream { _ in .silence }
+        let server = try TestEngine(upstreams: [silent.address], timeout: .seconds(2))
+        let socket = try TestSocket.udp(server.address)
+        let client = try TestSocket.udp(server.address)
+        for number in 0..<6000 {
+            try socket.send(try TestQuery("random\(number).example.com").octets)
+            if number % 100 == 0 { #expect(try client.ask(web).addresses.count == 3) }
+        }
+        try server.waitForStatistics { $0.recursion.timeouts >= 4096 && $0.recursion.inFlight == 0 }
+        #expect(try client.ask(web).addresses.count == 3)
+    }
+
+    @Test func `above the limit new names are SERVFAIL at once, while hits and own names are answered`() throws {
+        let upstream = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20), maximumInFlight: 10)
+        #expect(try server.ask(TestQuery("hit.example.com")).addresses.count == 1)
+        upstream.change { _ in .silence }
+        let socket = try TestSocket.udp(server.address)
+        for number in 0..<50 { try socket.send(try TestQuery("random\(number).example.com").octets) }
+        for _ in 0..<40 { #expect(try TestReply(try socket.receive()).outcome == .serverFailure) }
+        #expect(try server.ask(TestQuery("hit.example.com")).addresses.count == 1)
+        #expect(try server.ask(web).addresses.count == 3)
+        let statistics = server.engine.statistics().recursion
+        #expect(statistics.overLimit == 40 && statistics.inFlight == 10)
+    }
+}
+
+extension [UInt8] {
+    /// A header that promises nothing.
+    fileprivate var noQuestion: [UInt8] { prefix(4) + [UInt8](repeating: 0, count: 8) }
+}

@@ -1,0 +1,283 @@
+import Synchronization
+import Testing
+
+@testable import Engine
+
+/// Names outside the zone, asked from upstreams over real sockets.
+struct ForwardingTests {
+    private let outside = TestQuery("www.example.com")
+
+    @Test(arguments: [false, true])
+    func `a name outside is asked from the upstream once, then answered from the cache`(overTCP: Bool) throws {
+        let upstream = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [upstream.address])
+        for _ in 0..<3 {
+            let reply =
+                overTCP ? try TestSocket.tcp(server.address).askFramed(outside) : try server.ask(outside)
+            #expect(reply.addresses == [.v4(0xC000_0201)])
+            #expect(reply.recursionAvailable && !reply.isAuthoritative && !reply.authenticData)
+            #expect(reply.questions.first?.owner == (try wireName("www.example.com")))
+            #expect(reply.answers.allSatisfy { (1...60).contains($0.ttl) } && reply.edns == nil)
+        }
+        #expect(upstream.requests.count == 1)
+        let statistics = server.engine.statistics()
+        #expect(statistics.recursion.cacheHits == 2 && statistics.recursion.cacheMisses == 1)
+        #expect(statistics.cache.entries == 1 && statistics.recursion.inFlight == 0)
+        // Own names as ever.
+        #expect(try server.ask(web).isAuthoritative)
+    }
+
+    @Test func `the question is echoed byte for byte, from the upstream and from the cache`() throws {
+        let upstream = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [upstream.address])
+        for name in ["WwW.eXample.COM", "www.EXAMPLE.com"] {
+            let query = try TestQuery(name).octets
+            let socket = try TestSocket.udp(server.address)
+            try socket.send(query)
+            let reply = try socket.receive()
+            #expect(reply[12..<query.count] == query[12...] && reply[0...1] == query[0...1])
+        }
+        #expect(upstream.requests.count == 1)
+    }
+
+    @Test func `without RD, or from elsewhere, a name outside is REFUSED`() throws {
+        let upstream = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [upstream.address], allow: ["127.0.0.1/32", "10.0.0.0/8"])
+        var query = outside
+        query.recursionDesired = false
+        #expect(try server.ask(query).outcome == .refused)
+        let stranger = try TestSocket.udp(server.address, from: SocketAddress("127.0.0.2:0"))
+        #expect(try stranger.ask(outside).outcome == .refused)
+        #expect(
+            try TestSocket.tcp(server.address, from: SocketAddress("127.0.0.2:0")).askFramed(outside).outcome
+                == .refused)
+        #expect(upstream.requests.isEmpty)
+        #expect(try server.ask(outside).addresses.count == 1)
+        // Nor does a stranger get what the cache has.
+        #expect(try stranger.ask(outside).outcome == .refused)
+    }
+
+    @Test func `each query has a port and an ID of its own, in no order, and letters in random case`() throws {
+        let upstream = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [upstream.address])
+        let socket = try TestSocket.udp(server.address)
+        for number in 0..<200 { _ = try socket.ask(TestQuery("name\(number).example.com")) }
+        let requests = upstream.requests
+        #expect(requests.count == 200)
+        #expect(Set(requests.map(\.port)).count > 190)
+        #expect(Set(requests.map { UInt16($0.octets[0]) << 8 | UInt16($0.octets[1]) }).count > 190)
+        for values in [requests.map(\.port), requests.map { UInt16($0.octets[0]) << 8 | UInt16($0.octets[1]) }] {
+            // Of random numbers half are higher than the one before.
+            let ascending = zip(values, values.dropFirst()).count { $0 < $1 }
+            #expect((60...140).contains(ascending), "\(ascending) of 199")
+        }
+        let upper = requests.flatMap(\.name).count { (65...90).contains($0) }
+        let letters = requests.flatMap(\.name).count { $0.isLetterASCII }
+        #expect((letters * 2 / 5...letters * 3 / 5).contains(upper), "\(upper) of \(letters)")
+        // With EDNS, and 1,232 octets.
+        #expect(requests.allSatisfy { $0.octets.suffix(11) == [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0] })
+    }
+
+    @Test func `wrong answers are passed over, and the right one is waited for`() throws {
+        let upstream = try ScriptedUpstream { request in
+            let right = request.address(9)
+            var wrongID = request.address(1)
+            wrongID[0] ^= 0xFF
+            var wrongName = request.address(2)
+            wrongName[13] ^= 1
+            var wrongCase = request.address(3)
+            if wrongCase[13].isLetterASCII { wrongCase[13] ^= 0x20 }
+            var query = request.address(4)
+            query[2] = 1
+            return .messages([[], [1], wrongID, wrongName, query, [UInt8](repeating: 0xFF, count: 500), right])
+        }
+        let server = try TestEngine(upstreams: [upstream.address])
+        #expect(try server.ask(outside).addresses == [.v4(0xC000_0209)])
+        try server.waitForStatistics { $0.recursion.wrongAnswers >= 4 }
+        #expect(upstream.requests.count == 1)
+    }
+
+    @Test func `an upstream that does not preserve case is asked with small letters`() throws {
+        let upstream = try ScriptedUpstream { request in
+            var reply = request.address()
+            for place in 12..<(request.questionEnd - 4) { reply[place] = reply[place].lowercasedASCII }
+            return .messages([reply])
+        }
+        let server = try TestEngine(upstreams: [upstream.address])
+        for number in 0..<5 {
+            #expect(try server.ask(TestQuery("a-long-name\(number).example.com")).addresses.count == 1)
+        }
+        #expect(upstream.requests.count == 6)
+        #expect(upstream.requests.dropFirst().allSatisfy { $0.name.allSatisfy { !(65...90).contains($0) } })
+    }
+
+    @Test func `a truncated answer is asked for again over TCP, on one connection`() throws {
+        let upstream = try ScriptedUpstream { request in
+            guard request.isTCP else { return .messages([request.reply(flags: 0x83)]) }
+            return .messages([request.reply(answers: (0..<200).map { record(1, [10, 0, 0, UInt8($0)]) })])
+        }
+        let server = try TestEngine(upstreams: [upstream.address])
+        for number in 0..<3 {
+            let query = TestQuery("big\(number).example.com")
+            let reply = try server.ask(query)
+            #expect(reply.isTruncated && reply.answers.isEmpty && reply.octets.count <= 512)
+            #expect(try TestSocket.tcp(server.address).askFramed(query).addresses.count == 200)
+        }
+        #expect(upstream.requests.count == 6)
+        #expect(server.engine.statistics().recursion.tcpQueries == 3)
+    }
+
+    @Test func `an answer of 64 KB reaches a TCP client whole`() throws {
+        let upstream = try ScriptedUpstream { request in
+            guard request.isTCP else { return .messages([request.reply(flags: 0x83)]) }
+            return .messages([
+                request.reply(answers: (0..<4090).map { record(1, [10, 0, UInt8($0 >> 8), UInt8($0 & 255)]) })
+            ])
+        }
+        let server = try TestEngine(upstreams: [upstream.address])
+        for _ in 0..<2 { #expect(try TestSocket.tcp(server.address).askFramed(outside).addresses.count == 4090) }
+        #expect(try server.ask(web).addresses.count == 3)
+    }
+
+    @Test func `a CNAME chain passes on whole, and ADDITIONAL does not`() throws {
+        let target = try wireName("target.example.net")
+        let upstream = try ScriptedUpstream { request in
+            .messages([
+                request.reply(
+                    answers: [record(5, ttl: 300, target), record(1, owner: target, ttl: 40, [192, 0, 2, 7])],
+                    additional: [
+                        record(
+                            1, owner: [3] + "own".utf8 + [7] + "service".utf8 + [4] + "kong".utf8 + [0], [6, 6, 6, 6])
+                    ])
+            ])
+        }
+        let server = try TestEngine(upstreams: [upstream.address])
+        for _ in 0..<2 {
+            let reply = try server.ask(outside)
+            #expect(reply.answers.map(\.type) == [5, 1] && reply.additional.isEmpty)
+            #expect(reply.answers.last?.owner == target)
+            #expect(Set(reply.answers.map(\.ttl)).count == 1 && (39...40).contains(reply.answers[0].ttl))
+        }
+        #expect(upstream.requests.count == 1)
+        // Its lie about one of our names is nobody's answer.
+        #expect(try server.ask(TestQuery("own.service.kong")).outcome == .nameError)
+    }
+
+    @Test func `negative answers are kept for the SOA's MINIMUM, and no longer than configured`() throws {
+        let upstream = try ScriptedUpstream { .messages([$0.nameError(ttl: 600, minimum: 500)]) }
+        let server = try TestEngine(upstreams: [upstream.address])
+        for _ in 0..<3 {
+            let reply = try server.ask(outside)
+            #expect(reply.outcome == .nameError && reply.authority.map(\.type) == [6])
+            #expect(reply.authority.allSatisfy { (29...30).contains($0.ttl) })
+        }
+        #expect(upstream.requests.count == 1)
+    }
+
+    @Test func `a TTL of 0 is answered as 1, and not kept`() throws {
+        let upstream = try ScriptedUpstream(ttl: 0)
+        let server = try TestEngine(upstreams: [upstream.address])
+        for _ in 0..<2 { #expect(try server.ask(outside).answers.map(\.ttl) == [1]) }
+        #expect(upstream.requests.count == 2)
+    }
+
+    @Test func `addresses rotate, from the cache too`() throws {
+        let upstream = try ScriptedUpstream { request in
+            .messages([request.reply(answers: (1...4).map { record(1, [192, 0, 2, UInt8($0)]) })])
+        }
+        let server = try TestEngine(upstreams: [upstream.address])
+        let socket = try TestSocket.udp(server.address)
+        _ = try socket.ask(outside)
+        let firsts = try (0..<8).map { _ in
+            let addresses = try socket.ask(outside).addresses
+            #expect(Set(addresses).count == 4)
+            return addresses.first
+        }
+        for first in Set(firsts) { #expect(firsts.count { $0 == first } == 2) }
+        #expect(Set(firsts).count == 4)
+    }
+
+    @Test func `answers with and without DNSSEC records are kept apart`() throws {
+        let upstream = try ScriptedUpstream { .messages([$0.address($0.number == 0 ? 1 : 2)]) }
+        let server = try TestEngine(upstreams: [upstream.address])
+        #expect(try server.ask(outside).addresses == [.v4(0xC000_0201)])
+        let signed = try server.ask(outside.offering(payload: 1232, dnssecOK: true))
+        #expect(signed.addresses == [.v4(0xC000_0202)] && signed.edns?.dnssecOK == true)
+        #expect(try server.ask(outside.offering(payload: 1232)).addresses == [.v4(0xC000_0201)])
+        #expect(upstream.requests.count == 2)
+    }
+
+    @Test func `what one worker has fetched all answer`() throws {
+        let upstream = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [upstream.address], workers: 4)
+        #expect(try server.ask(outside).addresses.count == 1)
+        for _ in 0..<32 { #expect(try server.ask(outside).addresses.count == 1) }
+        #expect(upstream.requests.count == 1)
+    }
+
+    @Test func `many clients that ask for the same name cause one query, and all get the answer`() throws {
+        let upstream = try ScriptedUpstream { .late(milliseconds: 20, $0.address()) }
+        let server = try TestEngine(upstreams: [upstream.address])
+        let sockets = try (0..<60).map { _ in try TestSocket.udp(server.address) }
+        let connection = try TestSocket.tcp(server.address)
+        for socket in sockets { try socket.send(try outside.octets) }
+        try connection.sendFramed([outside])
+        connection.finish()
+        for socket in sockets { #expect(try TestReply(try socket.receive()).addresses.count == 1) }
+        #expect(try connection.receiveFramed().addresses.count == 1)
+        #expect(connection.isClosedByServer())
+        #expect(upstream.requests.count == 1)
+    }
+
+    @Test func `removing a name, a subtree or all from the cache has them asked again`() throws {
+        let upstream = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [upstream.address])
+        let names = ["a.example.com", "b.example.com", "example.com", "notexample.com"]
+        func askAll() throws -> Int {
+            let before = upstream.requests.count
+            for name in names { _ = try server.ask(TestQuery(name)) }
+            return upstream.requests.count - before
+        }
+        #expect(try askAll() == 4)
+        #expect(try server.engine.removeFromCache("A.example.com.", subtree: false) == 1)
+        #expect(try askAll() == 1)
+        #expect(try server.engine.removeFromCache("example.com", subtree: true) == 3)
+        #expect(try askAll() == 3)
+        #expect(try server.engine.removeFromCache(nil, subtree: false) == 4)
+        #expect(server.engine.statistics().cache == CacheStatistics())
+        #expect(throws: EngineError.self) { try server.engine.removeFromCache("a..b", subtree: false) }
+    }
+
+    @Test func `other upstreams are asked from the next query on, and none is lost meanwhile`() throws {
+        let first = try ScriptedUpstream { .late(milliseconds: 30, $0.address(1)) }
+        let second = try ScriptedUpstream(address: 2)
+        let server = try TestEngine(upstreams: [first.address])
+        let waiting = try (0..<20).map { number in
+            let socket = try TestSocket.udp(server.address)
+            try socket.send(try TestQuery("name\(number).example.com").octets)
+            return socket
+        }
+        try server.waitForStatistics { $0.recursion.cacheMisses >= 20 }
+        let allow = [IPNetwork(.v4(0x7F00_0000), prefixLength: 8)]
+        server.engine.reconfigure(UpstreamConfiguration(servers: [second.address], allow: allow))
+        for socket in waiting { #expect(try TestReply(try socket.receive()).addresses == [.v4(0xC000_0201)]) }
+        #expect(try server.ask(outside).addresses == [.v4(0xC000_0202)])
+        server.engine.reconfigure(UpstreamConfiguration(servers: [second.address], allow: []))
+        #expect(try server.ask(outside).outcome == .refused)
+        server.engine.reconfigure(UpstreamConfiguration(servers: [], allow: allow))
+        #expect(try server.ask(outside).outcome == .refused)
+    }
+
+    @Test func `stopping answers the clients that wait for an upstream`() throws {
+        let upstream = try ScriptedUpstream { .late(milliseconds: 50, $0.address()) }
+        let server = try TestEngine(upstreams: [upstream.address])
+        let udp = try TestSocket.udp(server.address)
+        let tcp = try TestSocket.tcp(server.address)
+        try udp.send(try outside.octets)
+        try tcp.sendFramed([TestQuery("other.example.com")])
+        try server.waitForStatistics { $0.recursion.cacheMisses == 2 }
+        server.engine.stop()
+        #expect(try TestReply(try udp.receive()).addresses.count == 1)
+        #expect(try tcp.receiveFramed().addresses.count == 1)
+    }
+}

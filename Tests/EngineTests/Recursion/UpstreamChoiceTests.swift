@@ -1,0 +1,124 @@
+import Testing
+
+@testable import Engine
+
+/// Which upstream is asked, and what is remembered of each. Pure, without a clock.
+struct UpstreamChoiceTests {
+    private let start = MonotonicTime(nanoseconds: 1_000_000_000_000)
+
+    private func candidates(_ times: Int64?...) -> [UpstreamCandidate] {
+        times.enumerated().map { UpstreamCandidate(index: $0, roundTripTime: $1.map { .milliseconds($0) }) }
+    }
+
+    private func makeSet(_ count: UInt16, _ policy: UpstreamPolicyName) -> UpstreamSet {
+        let servers = (0..<count).map { SocketAddress(.v4(0x7F00_0001), port: 1000 + $0) }
+        return UpstreamSet(UpstreamConfiguration(servers: servers, policy: policy))
+    }
+
+    @Test func `the fastest is chosen, one that was never asked first of all`() {
+        var policy = FastestPolicy()
+        #expect(policy.choose(among: candidates(30, 10, 20), random: 7) == 1)
+        #expect(policy.choose(among: candidates(30, 10, nil), random: 7) == 2)
+        let besides = (UInt64(0)..<6400).compactMap {
+            policy.explore(besides: 1, among: candidates(30, 10, 20), random: $0)
+        }
+        #expect(besides.count == 100 && Set(besides) == [0, 2])
+        policy = FastestPolicy()
+        #expect(policy.explore(besides: 0, among: candidates(30), random: 0) == nil)
+    }
+
+    @Test func `round robin takes each in turn, random any, sequential the first`() {
+        var turns: any UpstreamPolicy = UpstreamPolicyName.roundRobin.makePolicy()
+        #expect((0..<6).map { _ in turns.choose(among: candidates(1, 2, 3), random: 0) } == [0, 1, 2, 0, 1, 2])
+        var random: any UpstreamPolicy = UpstreamPolicyName.random.makePolicy()
+        #expect(Set((UInt64(0)..<3).map { random.choose(among: candidates(1, 2, 3), random: $0) }) == [0, 1, 2])
+        var first: any UpstreamPolicy = UpstreamPolicyName.sequential.makePolicy()
+        #expect(first.choose(among: candidates(9, 1), random: 5) == 0)
+    }
+
+    @Test func `one that answers as usual goes before a suspect one, and one not asked before one that was`() {
+        let set = makeSet(3, .sequential)
+        func choose(asked: [Int] = [], failed: [Int] = []) -> Int? {
+            set.choose(asked: asked, failed: failed, now: start, random: 1)?.index
+        }
+        #expect(choose() == 0)
+        #expect(set.overdue(0, sentAt: start))
+        // Known already: nobody else has to probe it.
+        #expect(!set.overdue(0, sentAt: start))
+        #expect(choose() == 1)
+        #expect(choose(asked: [1]) == 2)
+        #expect(choose(asked: [1, 2]) == 0)
+        #expect(choose(asked: [0, 1, 2]) == 1)
+        #expect(choose(asked: [0, 1, 2], failed: [1]) == 2)
+        #expect(choose(asked: [0, 1, 2], failed: [0, 1, 2]) == nil)
+        set.answered(0, sentAt: start, now: start + .milliseconds(5), isUseful: true)
+        #expect(choose() == 0)
+    }
+
+    @Test func `patience follows the round-trip time, within its bounds`() {
+        var health = UpstreamHealth()
+        #expect(health.patience == UpstreamHealth.initialPatience)
+        for _ in 0..<50 { health.answered(sentAt: start, now: start + .milliseconds(1), isUseful: true) }
+        #expect(health.patience == UpstreamHealth.minimumPatience)
+        for _ in 0..<50 { health.answered(sentAt: start, now: start + .milliseconds(80), isUseful: true) }
+        #expect((80...120).contains(health.patience.count / 1_000_000))
+        for _ in 0..<50 { health.answered(sentAt: start, now: start + .seconds(2), isUseful: true) }
+        #expect(health.patience == UpstreamHealth.maximumPatience)
+    }
+
+    @Test func `one that has answered since is not suspect, one that answers too late stays so`() {
+        var health = UpstreamHealth()
+        health.answered(sentAt: start, now: start + .milliseconds(10), isUseful: true)
+        let earlier = start + .milliseconds(5)
+        #expect(!health.overdue(sentAt: earlier) && !health.isSuspect)
+        let later = start + .milliseconds(20)
+        #expect(health.overdue(sentAt: later) && health.isSuspect)
+        health.answered(sentAt: later, now: later + .milliseconds(400), isUseful: true)
+        #expect(health.isSuspect)
+        health.answered(sentAt: later, now: later + .milliseconds(300), isUseful: true)
+        #expect(!health.isSuspect)
+        #expect(health.unreachable() && !health.unreachable())
+    }
+
+    @Test func `errors in a row make others preferred for a while`() {
+        var health = UpstreamHealth()
+        for number in 1...UpstreamHealth.maximumErrors {
+            #expect(health.isUsable(at: start), "before error \(number)")
+            health.answered(sentAt: start, now: start, isUseful: false)
+        }
+        #expect(!health.isUsable(at: start) && health.isUsable(at: start + UpstreamHealth.errorPause))
+    }
+
+    @Test func `probes come ever more seldom`() {
+        var schedule = ProbeSchedule()
+        let intervals = (0..<7).map { _ in schedule.next().count / 1_000_000 }
+        #expect(intervals == [100, 200, 400, 800, 1600, 3000, 3000])
+    }
+
+    @Test func `upstreams that stay keep what is known of them`() {
+        let old = makeSet(2, .sequential)
+        _ = old.unreachable(1)
+        let new = UpstreamSet(UpstreamConfiguration(servers: [old.addresses[1]]), previous: old)
+        #expect(new.isSuspect(0))
+    }
+
+    @Test func `networks have the addresses under their prefix, of their family`() {
+        let list = AccessList([
+            IPNetwork(.v4(0x0A00_0000), prefixLength: 8), IPNetwork(.v4(0xC0A8_0101), prefixLength: 32),
+            IPNetwork(.v6(0xFC00 << 48, 0), prefixLength: 7), IPNetwork(.v6(0, 1), prefixLength: 128),
+        ])
+        for text in ["10.0.0.0", "10.255.255.255", "192.168.1.1", "fd00::1", "::1"] {
+            #expect(IPAddress(text).map(list.view.contains) == true, "\(text)")
+        }
+        for text in ["9.255.255.255", "11.0.0.0", "192.168.1.2", "fe00::1", "::2", "::10.0.0.1"] {
+            #expect(IPAddress(text).map(list.view.contains) == false, "\(text)")
+        }
+        let all = AccessList([IPNetwork(.v4(0), prefixLength: 0)])
+        let none = AccessList([])
+        // The views are good for as long as the lists.
+        withExtendedLifetime((list, all, none)) {
+            #expect(all.view.contains(.v4(0xFFFF_FFFF)) && !all.view.contains(.v6(0, 0)))
+            #expect(!none.view.contains(.v4(0x7F00_0001)))
+        }
+    }
+}

@@ -1,0 +1,303 @@
+import CEvent
+import Glibc
+import Synchronization
+
+@testable import Engine
+
+/// What a scripted upstream was asked.
+struct UpstreamRequest: Sendable {
+    var octets: [UInt8]
+    var isTCP: Bool
+    /// How many came before.
+    var number: Int
+    /// The port that it came from.
+    var port: UInt16
+
+    /// The name, with the letters as they came.
+    var name: [UInt8] { [UInt8](octets[12..<(questionEnd - 4)]) }
+    var type: UInt16 { UInt16(octets[questionEnd - 4]) << 8 | UInt16(octets[questionEnd - 3]) }
+    var isProbe: Bool { octets[12] == 0 }
+    var questionEnd: Int {
+        var end = 12
+        while octets[end] > 0 { end += 1 + Int(octets[end]) }
+        return end + 5
+    }
+
+    /// A reply with the question, and records behind it.
+    func reply(
+        code: UInt8 = 0, flags: UInt8 = 0x81, answers: [[UInt8]] = [], authority: [[UInt8]] = [],
+        additional: [[UInt8]] = []
+    ) -> [UInt8] {
+        var reply = [UInt8](octets[0..<questionEnd])
+        reply[2] = flags
+        reply[3] = 0x80 | code
+        for (place, records) in [(6, answers), (8, authority), (10, additional)] {
+            reply[place] = UInt8(records.count >> 8)
+            reply[place + 1] = UInt8(records.count & 0xFF)
+            for record in records { reply += record }
+        }
+        return reply
+    }
+
+    /// The usual reply: one address.
+    func address(_ last: UInt8 = 1, ttl: UInt32 = 60) -> [UInt8] {
+        reply(answers: [record(1, ttl: ttl, [192, 0, 2, last])])
+    }
+
+    /// NXDOMAIN with a SOA.
+    func nameError(ttl: UInt32 = 60, minimum: UInt32 = 60) -> [UInt8] {
+        let data = [UInt8]([0, 0]) + [UInt8](repeating: 0, count: 16) + minimum.octets
+        return reply(code: 3, authority: [record(6, owner: [0], ttl: ttl, data)])
+    }
+}
+
+/// A record in wire form; its owner is the question's unless given.
+func record(_ type: UInt16, owner: [UInt8] = [0xC0, 12], ttl: UInt32 = 60, _ data: [UInt8]) -> [UInt8] {
+    owner + [UInt8(type >> 8), UInt8(type & 0xFF), 0, 1] + ttl.octets
+        + [UInt8(data.count >> 8), UInt8(data.count & 0xFF)] + data
+}
+
+extension UInt32 {
+    /// In network order.
+    var octets: [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: self >> (24 - 8 * UInt32($0))) } }
+}
+
+/// A server on a loopback port, over UDP and TCP, that does with each query what its script says, stopped when the test
+/// ends.
+final class ScriptedUpstream: Sendable {
+    typealias Reaction = UpstreamThread.Reaction
+    typealias Script = UpstreamThread.Script
+
+    private let server: UpstreamThread
+
+    /// - Parameter address: a port of a server that is gone, for one that comes back.
+    init(at wanted: SocketAddress? = nil, _ script: @escaping Script) throws {
+        server = try UpstreamThread(at: wanted, script)
+    }
+
+    /// Answers every query with an address.
+    convenience init(at wanted: SocketAddress? = nil, address last: UInt8 = 1, ttl: UInt32 = 60) throws {
+        try self.init(at: wanted) { .messages([$0.address(last, ttl: ttl)]) }
+    }
+
+    deinit {
+        server.stop()
+    }
+
+    var address: SocketAddress { server.address }
+
+    /// What was asked so far, probes left out.
+    var requests: [UpstreamRequest] { server.requests }
+
+    /// Does something else from now on.
+    func change(_ script: @escaping Script) { server.change(script) }
+
+    /// Ends the server: its ports are closed.
+    func stop() { server.stop() }
+}
+
+/// The server itself: held by its thread for as long as that runs.
+final class UpstreamThread: Sendable {
+    /// What is sent for a query.
+    enum Reaction: Sendable {
+        case silence
+        /// One or more messages, one after the other.
+        case messages([[UInt8]])
+        /// A message, later.
+        case late(milliseconds: Int64, [UInt8])
+        /// The TCP connection is closed.
+        case close
+    }
+
+    typealias Script = @Sendable (UpstreamRequest) -> Reaction
+
+    let address: SocketAddress
+    private let script: Mutex<Script>
+    private let received = Mutex<[UpstreamRequest]>([])
+    private let stopping = Atomic<Bool>(false)
+    private let thread = Mutex<pthread_t?>(nil)
+    private let udp: Int32
+    private let tcp: Int32
+
+    /// - Parameter address: a port of a server that is gone, for one that comes back.
+    init(at wanted: SocketAddress? = nil, _ script: @escaping Script) throws {
+        self.script = Mutex(script)
+        let reserved = try ListeningSocket.reserve(wanted ?? SocketAddress(.v4(0x7F00_0001), port: 0))
+        let pair = try ListeningSocket.openPair(reserved)
+        address = reserved
+        // Both descriptors are closed by stop().
+        udp = dup(pair.udp.number)
+        tcp = dup(pair.tcp.number)
+        var thread = pthread_t()
+        // Unsafe: the thread takes over the reference; when there is none, it is taken back here.
+        let context = unsafe Unmanaged.passRetained(self).toOpaque()
+        let result = unsafe pthread_create(
+            &thread, nil,
+            { context in
+                guard let context = unsafe context else { return nil }
+                unsafe Unmanaged<UpstreamThread>.fromOpaque(context).takeRetainedValue().run()
+                return nil
+            }, context)
+        guard result == 0 else {
+            unsafe Unmanaged<UpstreamThread>.fromOpaque(context).release()
+            throw TestFailure("no thread")
+        }
+        self.thread.withLock { $0 = thread }
+    }
+
+    /// Ends the server: its ports are closed.
+    func stop() {
+        thread.withLock { thread in
+            guard let running = thread else { return }
+            stopping.store(true, ordering: .relaxed)
+            _ = pthread_join(running, nil)
+            thread = nil
+            _ = close(udp)
+            _ = close(tcp)
+        }
+    }
+
+    /// Does something else from now on.
+    func change(_ script: @escaping Script) {
+        self.script.withLock { $0 = script }
+    }
+
+    /// What was asked so far, probes left out.
+    var requests: [UpstreamRequest] { received.withLock { $0.filter { !$0.isProbe } } }
+
+    private func run() {
+        var connections: [(number: Int32, octets: [UInt8])] = []
+        var late: [(time: ContinuousClock.Instant, octets: [UInt8], to: sockaddr_storage)] = []
+        while !stopping.load(ordering: .relaxed) {
+            var polled = ([udp, tcp] + connections.map(\.number)).map {
+                pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+            }
+            // Unsafe: as many entries as told.
+            _ = unsafe poll(&polled, nfds_t(polled.count), 2)
+            receive(&late)
+            let number = accept(tcp, nil, nil)
+            if number >= 0 { connections.append((number, [])) }
+            for index in connections.indices.reversed() {
+                if !serve(&connections[index]) {
+                    _ = close(connections[index].number)
+                    connections.remove(at: index)
+                }
+            }
+            late.removeAll { entry in
+                guard entry.time <= .now else { return false }
+                send(entry.octets, to: entry.to)
+                return true
+            }
+        }
+        for connection in connections { _ = close(connection.number) }
+    }
+
+    private func react(_ octets: [UInt8], isTCP: Bool, port: UInt16) -> Reaction {
+        let request = received.withLock { received in
+            let request = UpstreamRequest(
+                octets: octets, isTCP: isTCP, number: received.count { !$0.isProbe }, port: port)
+            received.append(request)
+            return request
+        }
+        return script.withLock { $0 }(request)
+    }
+
+    private func receive(_ late: inout [(time: ContinuousClock.Instant, octets: [UInt8], to: sockaddr_storage)]) {
+        for _ in 0..<64 {
+            var octets = [UInt8](repeating: 0, count: 2048)
+            var client = sockaddr_storage()
+            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+            // Unsafe: the kernel writes at most as much as told.
+            let count = unsafe withUnsafeMutableBytes(of: &client) { bytes in
+                unsafe recvfrom(
+                    udp, &octets, 2048, Int32(MSG_DONTWAIT),
+                    bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), &length)
+            }
+            guard count > 16 else { return }
+            switch react([UInt8](octets.prefix(count)), isTCP: false, port: SocketAddress(client)?.port ?? 0) {
+            case .silence, .close: break
+            case .messages(let messages): for message in messages { send(message, to: client) }
+            case .late(let milliseconds, let message):
+                late.append((.now + .milliseconds(milliseconds), message, client))
+            }
+        }
+    }
+
+    private func send(_ octets: [UInt8], to client: sockaddr_storage) {
+        var client = client
+        // Unsafe: the storage holds an IPv4 address.
+        _ = unsafe withUnsafeBytes(of: &client) { bytes in
+            unsafe sendto(
+                udp, octets, octets.count, 0, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self),
+                socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
+    }
+
+    /// - Returns: `false` when the connection is to be closed.
+    private func serve(_ connection: inout (number: Int32, octets: [UInt8])) -> Bool {
+        var octets = [UInt8](repeating: 0, count: 4096)
+        // Unsafe: the kernel writes at most 4,096 octets.
+        let count = unsafe recv(connection.number, &octets, 4096, Int32(MSG_DONTWAIT))
+        if count == 0 { return false }
+        if count > 0 { connection.octets += octets.prefix(count) }
+        while connection.octets.count >= 2 {
+            let end = 2 + (Int(connection.octets[0]) << 8 | Int(connection.octets[1]))
+            guard connection.octets.count >= end else { return true }
+            let message = [UInt8](connection.octets[2..<end])
+            connection.octets.removeFirst(end)
+            switch react(message, isTCP: true, port: 0) {
+            case .silence, .late: break
+            case .close: return false
+            case .messages(let messages):
+                for message in messages {
+                    var rest = framed(message)[...]
+                    while !rest.isEmpty {
+                        // Unsafe: the kernel reads `count` octets.
+                        let sent = unsafe rest.withUnsafeBytes {
+                            unsafe Glibc.send(connection.number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                        }
+                        guard sent > 0 else { return false }
+                        rest = rest.dropFirst(sent)
+                    }
+                }
+            }
+        }
+        return true
+    }
+}
+
+extension TestEngine {
+    /// An engine that forwards to these upstreams.
+    convenience init(
+        upstreams: [SocketAddress], policy: UpstreamPolicyName = .sequential, timeout: Duration = .milliseconds(1500),
+        allow: [String] = ["127.0.0.0/8"], workers: Int = 1, cache: CacheConfiguration = CacheConfiguration(),
+        maximumInFlight: Int = 4096
+    ) throws {
+        try self.init(
+            workers: workers,
+            recursion: RecursionConfiguration(
+                upstreams: UpstreamConfiguration(
+                    servers: upstreams, policy: policy, timeout: timeout, allow: allow.compactMap(IPNetwork.init(text:))
+                ),
+                maximumInFlight: maximumInFlight, cache: cache))
+    }
+
+    /// Asks from a socket of its own.
+    func ask(_ query: TestQuery) throws -> TestReply { try TestSocket.udp(address).ask(query) }
+
+    /// Asks for an address, and tells how long that took.
+    func time(_ name: String) throws -> (reply: TestReply, milliseconds: Int) {
+        let start = ContinuousClock.now
+        let reply = try ask(TestQuery(name))
+        return (reply, Int((ContinuousClock.now - start) / .milliseconds(1)))
+    }
+}
+
+extension IPNetwork {
+    /// `10.0.0.0/8`
+    init?(text: String) {
+        let parts = text.split(separator: "/")
+        guard parts.count == 2, let address = IPAddress(parts[0]), let length = Int(parts[1]) else { return nil }
+        self.init(address, prefixLength: length)
+    }
+}
