@@ -1,5 +1,7 @@
 /// What the client's thread does: takes transfers in, has libcurl do them, tells who waits.
 final class TransferLoop {
+    private static let maximumPatience = Duration.milliseconds(100)
+
     private let multi: CurlMulti
     private let inbox: TransferInbox
     private let tls: HTTPClient.TLS
@@ -22,20 +24,23 @@ final class TransferLoop {
             for transfer in work.added { queue.append(transfer) }
             if work.isClosed { return endAll(.shutDown) }
             if work.hasCancelled { endCancelled() }
-            endOverdue()
             if !multi.perform() { endRunning(.libraryFailed) }
             while let (easy, code) = multi.nextFinished() {
                 if let (transfer, outcome) = easy.finish(code) { settle(easy, transfer, outcome) }
             }
-            // What was started is to be performed at once.
+            // What was started is to be performed at once. Whoever comes too late for it has waited to the end.
             if startWaiting() { continue }
+            endOverdue()
             if !multi.wait(atMost: patience) { endRunning(.libraryFailed) }
         }
     }
 
-    /// Until the first of those that wait is overdue; libcurl knows about those that run.
+    /// Until the first of those that wait is overdue; libcurl knows about those that run. Never long: whatever goes
+    /// wrong with waking this thread, no request waits longer for it.
     private var patience: Duration {
-        queue.nextDeadline.map { ContinuousClock.now.duration(to: $0) } ?? .seconds(3600)
+        min(
+            queue.nextDeadline.map { ContinuousClock.now.duration(to: $0) } ?? Self.maximumPatience,
+            Self.maximumPatience)
     }
 
     /// Starts what may run now.
