@@ -32,7 +32,10 @@ final class InstanceView: Sendable {
         case .register(let instance):
             return table.put(instance, lease: Lease(ttlSeconds: instance.ttlSeconds, now: now))
         case .update(let instance):
-            return table.put(instance, lease: nil)
+            // One that has left meanwhile is back with what was kept: whoever hears it knows when it expires.
+            let isKnown = table.instance(id: instance.id) != nil
+            let lease = isKnown ? nil : Lease(heardElsewhereWithTTLSeconds: instance.ttlSeconds, now: now)
+            return table.put(instance, lease: lease)
         case .deregister(let id):
             guard let registered = table.instance(id: id) else { return nil }
             table.remove(id: id)

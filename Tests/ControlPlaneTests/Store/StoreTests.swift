@@ -38,6 +38,15 @@ import Testing
         #expect(results.map { $0?.instance.weight } == [1, 2])
     }
 
+    @Test func `an update of an instance that has left meanwhile brings it back`() {
+        let view = InstanceView()
+        let results = view.apply([.update(.test(1, weight: 7))], now: clock.now)
+        #expect(results.first??.instance == .test(1, weight: 7))
+        // Here nobody has heard of it.
+        #expect(results.first??.lease.deadline == nil)
+        #expect(view.withTable { $0.instances(ofService: "orders").map(\.weight) } == [7])
+    }
+
     @Test(arguments: StoreKind.allCases) func `a group is kept in its order`(kind: StoreKind) async throws {
         let fixture = try StoreFixture(kind)
         let store = try await filled(fixture, [.test(1)])

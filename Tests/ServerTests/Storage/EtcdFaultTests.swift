@@ -115,7 +115,8 @@ extension ServerTests {
         @Test func `a node whose history is gone from etcd catches up`() async throws {
             let etcd = try EtcdProcess.started()
             let proxy = try TCPProxy(to: etcd.endpoint)
-            try await withNodes([etcd.settings(proxy.endpoint), etcd.settings()], toleratesErrors: true) { nodes in
+            try await withNodes([etcd.settings(proxy.endpoint, timeout: "1s"), etcd.settings()], toleratesErrors: true)
+            { nodes in
                 let other = try HTTPConnection(nodes[1].rest)
                 for id in ["stays", "leaves", "changes"] {
                     try other.register(Registration(id, "10.0.0.1", id: id, ttl: 60))

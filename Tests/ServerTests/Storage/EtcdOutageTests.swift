@@ -28,7 +28,7 @@ extension ServerTests {
         func `etcd can be away for three ttls`(outage: Outage) async throws {
             let etcd = try EtcdProcess.started()
             let proxies = try (0..<2).map { _ in try TCPProxy(to: etcd.endpoint) }
-            let settings = proxies.map { etcd.settings($0.endpoint) }
+            let settings = proxies.map { etcd.settings($0.endpoint, timeout: "1s") }
             try await withNodes(settings, toleratesErrors: true) { nodes in
                 let rest = try nodes.map { try HTTPConnection($0.rest) }
                 for ip in Self.kept { try rest[0].register(Registration("kept", ip, id: "kept-\(ip)", ttl: Self.ttl)) }
@@ -119,7 +119,7 @@ extension ServerTests {
         @Test func `etcd that comes and goes all the time loses nobody`() async throws {
             let etcd = try EtcdProcess.started()
             let proxy = try TCPProxy(to: etcd.endpoint)
-            try await withNodes([etcd.settings(proxy.endpoint)], toleratesErrors: true) { nodes in
+            try await withNodes([etcd.settings(proxy.endpoint, timeout: "1s")], toleratesErrors: true) { nodes in
                 let rest = try HTTPConnection(nodes[0].rest)
                 for ip in Self.kept { try rest.register(Registration("kept", ip, id: "kept-\(ip)", ttl: Self.ttl)) }
                 let heartbeats = Heartbeats(Self.kept.map { "kept-\($0)" }, at: nodes[0])
@@ -141,7 +141,7 @@ extension ServerTests {
 
         @Test func `SIGTERM while etcd is frozen ends a node with 0 in time`() async throws {
             let etcd = try EtcdProcess.started()
-            try await withNodes([etcd.settings()], toleratesErrors: true) { nodes in
+            try await withNodes([etcd.settings(timeout: "1s")], toleratesErrors: true) { nodes in
                 let rest = try HTTPConnection(nodes[0].rest)
                 try rest.register(Registration("orders", "10.0.0.1", id: "a", ttl: 60))
                 etcd.freeze()

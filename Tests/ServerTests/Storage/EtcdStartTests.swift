@@ -8,7 +8,7 @@ extension ServerTests {
         @Test func `a node waits for etcd, saying so, and DNS is silent`() async throws {
             let etcd = try EtcdProcess()
             let dns = try Endpoint.unused()
-            let settings = etcd.settings().merging(["dns.listen": "\(dns)"]) { $1 }
+            let settings = etcd.settings(timeout: "1s").merging(["dns.listen": "\(dns)"]) { $1 }
             let server = try ServerProcess(settings, until: .restListens)
             try server.waitForLog("etcd")
             let rest = try HTTPConnection(server.rest)
@@ -40,7 +40,7 @@ extension ServerTests {
         @Test(arguments: [SIGTERM, SIGINT])
         func `a signal ends a node that waits`(signal: Int32) throws {
             let etcd = try EtcdProcess()
-            let server = try ServerProcess(etcd.settings(), until: .restListens)
+            let server = try ServerProcess(etcd.settings(timeout: "1s"), until: .restListens)
             try Self.expectWaiting(try HTTPConnection(server.rest))
             try server.stop(signal)
         }
@@ -48,7 +48,7 @@ extension ServerTests {
         @Test func `a frozen etcd is waited for as well`() throws {
             let etcd = try EtcdProcess.started()
             etcd.freeze()
-            let server = try ServerProcess(etcd.settings(), until: .restListens)
+            let server = try ServerProcess(etcd.settings(timeout: "1s"), until: .restListens)
             try Self.expectWaiting(try HTTPConnection(server.rest))
             etcd.thaw()
             try server.waitForLog(" ready")
@@ -60,7 +60,7 @@ extension ServerTests {
             let etcd = try EtcdProcess.started()
             let folder = try TemporaryFolder()
             let snapshot = "\(folder.path)/snapshot"
-            let settings = etcd.settings().merging(["storage.etcd.snapshot": snapshot]) { $1 }
+            let settings = etcd.settings(timeout: "1s").merging(["storage.etcd.snapshot": snapshot]) { $1 }
             try await withNodes([settings]) { nodes in
                 let rest = try HTTPConnection(nodes[0].rest)
                 try rest.register(Registration("orders", "10.0.0.1", id: "a", metadata: ["k": "v"], ttl: 60))
@@ -106,7 +106,7 @@ extension ServerTests {
             silent.set(.hold)
             for first in [try Endpoint.unused(), silent.endpoint] {
                 let start = ContinuousClock.now
-                try await withNodes([EtcdProcess.settings(endpoints: [first, etcd.endpoint])]) { nodes in
+                try await withNodes([EtcdProcess.settings(endpoints: [first, etcd.endpoint], timeout: "1s")]) { nodes in
                     #expect(start.duration(to: .now) < .seconds(5))
                     try nodes[0].expectWell()
                     #expect(try HTTPConnection(nodes[0].rest).storage().endpoint?.contains("\(etcd.endpoint)") == true)

@@ -14,7 +14,7 @@ final class EtcdCluster: Sendable {
     /// What a server needs to use it, beginning with one of the members.
     func settings(first: Int = 0) -> [String: String] {
         let endpoints = members.indices.map { members[(first + $0) % members.count].endpoint }
-        return EtcdProcess.settings(endpoints: endpoints)
+        return EtcdProcess.settings(endpoints: endpoints, timeout: "1s")
     }
 
     /// The member that leads; waits until there is one.

@@ -48,16 +48,18 @@ final class EtcdProcess: Sendable {
 
     /// What a server needs to use it.
     ///
-    /// - Parameter endpoint: the way to it; otherwise the direct one.
-    func settings(_ endpoint: Endpoint? = nil) -> [String: String] {
-        Self.settings(endpoints: [endpoint ?? self.endpoint])
+    /// - Parameters:
+    ///   - endpoint: the way to it; otherwise the direct one.
+    ///   - timeout: short where etcd is going to be away; a busy machine's etcd may take seconds.
+    func settings(_ endpoint: Endpoint? = nil, timeout: String = "5s") -> [String: String] {
+        Self.settings(endpoints: [endpoint ?? self.endpoint], timeout: timeout)
     }
 
     /// What a server needs to use any of several members.
-    static func settings(endpoints: [Endpoint]) -> [String: String] {
+    static func settings(endpoints: [Endpoint], timeout: String) -> [String: String] {
         [
             "storage.type": "etcd", "storage.etcd.endpoints": endpoints.map { "http://\($0)" }.joined(separator: ","),
-            "storage.etcd.timeout": "1s", "heartbeat.cleanup_interval": "200ms", "dns.workers": "2",
+            "storage.etcd.timeout": timeout, "heartbeat.cleanup_interval": "200ms", "dns.workers": "2",
         ]
     }
 

@@ -5,7 +5,7 @@ import Testing
 ///
 /// - Throws: when it is not so within the time, or `isSo` throws.
 func eventually(
-    within time: Duration = .seconds(10),
+    within time: Duration = .seconds(20),
     _ what: @autoclosure () -> String,
     at location: SourceLocation = #_sourceLocation,
     _ isSo: () throws -> Bool

@@ -2,7 +2,10 @@
 struct EtcdHealth: Sendable {
     /// How long after an outage instances stay whose leases have ended in it: the nodes that their heartbeats went to
     /// need some time to write them again.
-    static let holdTime = Duration.seconds(5)
+    static let holdTime = Duration.seconds(3)
+
+    /// How long without an answer, or without a turn for this node, leases may have ended for: as after an outage.
+    private static let slowTime = Duration.milliseconds(1500)
 
     /// Why it does not answer; `nil`: it does.
     private(set) var problem: String? = "not connected yet"
@@ -17,7 +20,7 @@ struct EtcdHealth: Sendable {
     mutating func succeeded(now: ContinuousClock.Instant) -> Duration? {
         let outage = problem == nil ? nil : knownAsOf.map { $0.duration(to: now) }
         // At the start nothing was known that could have ended meanwhile.
-        if problem != nil, knownAsOf != nil { holdUntil = now + Self.holdTime }
+        if knownAsOf != nil, problem != nil || isLate(now) { holdUntil = now + Self.holdTime }
         problem = nil
         knownAsOf = now
         return outage
@@ -38,7 +41,11 @@ struct EtcdHealth: Sendable {
 
     /// Whether instances without a lease stay for now.
     func isHolding(now: ContinuousClock.Instant) -> Bool {
-        problem != nil || holdUntil.map { now < $0 } ?? false
+        problem != nil || isLate(now) || holdUntil.map { now < $0 } ?? false
+    }
+
+    private func isLate(_ now: ContinuousClock.Instant) -> Bool {
+        knownAsOf.map { $0.duration(to: now) > Self.slowTime } ?? false
     }
 
     /// How old what is known may be, in seconds.

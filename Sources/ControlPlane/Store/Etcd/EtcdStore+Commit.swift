@@ -24,6 +24,9 @@ extension EtcdStore {
     private static let transactionLength = 50
     /// Octets of values in a transaction: a request may have 1.5 MiB.
     private static let transactionOctets = 512 * 1024
+    /// Renewals in a request. The gateway reads requests while it writes answers, and Go's server takes no more of a
+    /// body once it has begun to answer: all must be in what its JSON decoder reads first, 512 octets.
+    private static let renewalLength = 16
     /// Requests of one kind under way at once.
     private static let concurrency = 16
 
@@ -124,18 +127,21 @@ extension EtcdStore {
     ///
     /// - Returns: for each whether it is there.
     nonisolated(nonsending) func renew(_ leases: [Int64]) async throws(EtcdError) -> [Bool] {
+        let slices = stride(from: 0, to: leases.count, by: Self.renewalLength).map {
+            leases[$0..<min($0 + Self.renewalLength, leases.count)]
+        }
+        let results = await concurrently(slices) { [client] slice in
+            await Result { () async throws(EtcdError) in
+                let answers = try await client.callForLines("lease/keepalive", EtcdMessage.keepAlive(slice))
+                guard answers.count == slice.count else {
+                    throw EtcdError(kind: .unavailable, reason: "\(answers.count) answers to \(slice.count) renewals")
+                }
+                return answers.map { $0.ttlSeconds > 0 }
+            }
+        }
         var isAlive: [Bool] = []
         isAlive.reserveCapacity(leases.count)
-        var rest = leases[...]
-        while !rest.isEmpty {
-            let slice = rest.prefix(1000)
-            rest = rest.dropFirst(1000)
-            let answers = try await client.callForLines("lease/keepalive", EtcdMessage.keepAlive(slice))
-            guard answers.count == slice.count else {
-                throw EtcdError(kind: .unavailable, reason: "\(answers.count) answers to \(slice.count) renewals")
-            }
-            isAlive += answers.map { $0.ttlSeconds > 0 }
-        }
+        for result in results { isAlive += try result.get() }
         return isAlive
     }
 

@@ -92,7 +92,7 @@ extension EtcdStore {
                     try await client.stream("watch", EtcdMessage.watch(keys.all, from: start)) { reader.read($0) }
                 }
             }
-            watching.withLock { $0 = EtcdWatch(task: stream, endpoint: client.endpoint) }
+            watching.withLock { $0 = EtcdWatch(task: stream, endpoint: client.endpoint, startedAt: .now) }
             let result = await withTaskCancellationHandler {
                 await stream.value
             } onCancel: {
@@ -196,6 +196,9 @@ extension EtcdStore {
                     watch.task?.cancel()
                 } else if watch.isEstablished {
                     noteSuccess(now: time.now())
+                } else if let startedAt = watch.startedAt, startedAt.duration(to: .now) > client.timeout {
+                    // A watch has no time limit of its own, but must begin within that of any other call.
+                    watch.task?.cancel()
                 }
             } catch {
                 if !Task.isCancelled { note(error) }
@@ -210,6 +213,7 @@ struct EtcdWatch: Sendable {
     var task: Task<Result<Void, EtcdError>, Never>?
     /// The member that it is at.
     var endpoint = ""
+    var startedAt: ContinuousClock.Instant?
     /// Whether etcd has said that it tells of every change from now on.
     var isEstablished = false
 }
