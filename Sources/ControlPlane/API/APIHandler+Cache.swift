@@ -31,16 +31,7 @@ struct CacheSelection: Sendable, Equatable {
 
     /// Reads the parameters of a request.
     init(_ target: RequestTarget) throws(InvalidFields) {
-        guard let parameters = target.parameters else {
-            throw InvalidFields(errors: [FieldError(field: "", message: "the query is not percent-encoded properly")])
-        }
-        var errors: [FieldError] = []
-        var seen: Set<String> = []
-        for (name, value) in parameters {
-            guard seen.insert(name).inserted else {
-                errors.append(FieldError(field: name, message: "is given twice"))
-                continue
-            }
+        try target.readParameters { name, value, errors in
             switch (name, value) {
             case ("name", _): self.name = value.isEmpty ? nil : value
             case ("subtree", "true"): subtree = true
@@ -49,6 +40,5 @@ struct CacheSelection: Sendable, Equatable {
             default: errors.append(FieldError(field: name, message: "unknown parameter"))
             }
         }
-        if !errors.isEmpty { throw InvalidFields(errors: errors) }
     }
 }

@@ -8,16 +8,7 @@ struct ListQuery: Sendable, Equatable {
 
     /// Reads the parameters of a request.
     init(_ target: RequestTarget) throws(InvalidFields) {
-        guard let parameters = target.parameters else {
-            throw InvalidFields(errors: [FieldError(field: "", message: "the query is not percent-encoded properly")])
-        }
-        var errors: [FieldError] = []
-        var seen: Set<String> = []
-        for (name, value) in parameters {
-            guard seen.insert(name).inserted else {
-                errors.append(FieldError(field: name, message: "is given twice"))
-                continue
-            }
+        try target.readParameters { name, value, errors in
             switch name {
             case "name", "tag", "status", "limit", "cursor":
                 if !value.isEmpty { read(name, value, &errors) }
@@ -25,7 +16,6 @@ struct ListQuery: Sendable, Equatable {
                 errors.append(FieldError(field: name, message: "unknown parameter"))
             }
         }
-        if !errors.isEmpty { throw InvalidFields(errors: errors) }
     }
 
     private mutating func read(_ name: String, _ value: String, _ errors: inout [FieldError]) {

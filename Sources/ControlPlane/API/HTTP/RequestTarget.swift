@@ -66,3 +66,27 @@ struct RequestTarget: Sendable, Equatable {
         Character(Unicode.Scalar(byte)).hexDigitValue.flatMap { UInt8(exactly: $0) }
     }
 }
+
+extension RequestTarget {
+    /// Reads all parameters of the query, each of which may be given once.
+    ///
+    /// - Parameter read: takes a parameter's name and value, and adds what is wrong with it.
+    /// - Throws: everything that is wrong.
+    func readParameters(
+        _ read: (_ name: String, _ value: String, _ errors: inout [FieldError]) -> Void
+    ) throws(InvalidFields) {
+        guard let parameters else {
+            throw InvalidFields(errors: [FieldError(field: "", message: "the query is not percent-encoded properly")])
+        }
+        var errors: [FieldError] = []
+        var seen: Set<String> = []
+        for (name, value) in parameters {
+            if seen.insert(name).inserted {
+                read(name, value, &errors)
+            } else {
+                errors.append(FieldError(field: name, message: "is given twice"))
+            }
+        }
+        if !errors.isEmpty { throw InvalidFields(errors: errors) }
+    }
+}
