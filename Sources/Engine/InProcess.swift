@@ -51,13 +51,12 @@ public struct InProcessResponder: ~Copyable {
         let key = CacheKey(
             name: question.name(in: query), type: question.type, variant: AnswerVariant(header: header, edns: nil))
         let expected = UpstreamResponse.Expectation(
-            id: header.id, question: query.extracting(MessageHeader.byteCount..<question.end).array, key: key,
-            checksCase: true, usesEDNS: false)
+            id: header.id, query: query.array, key: key, checksCase: true, usesEDNS: false)
         guard case .answer(let content) = UpstreamResponse.read(answer, expected) else { return false }
         let lifetime = recursion.ttlPolicy.lifetime(of: content.ttl, isNegative: content.isNegative)
         let times = recursion.ttlPolicy.times(lifetime: max(lifetime, 1), now: .now)
         guard let made = CachedAnswer.make(content, key: key, times: times) else { return false }
-        recursion.cache.insert(made)
+        if !recursion.cache.insert(made) { made.free() }
         return true
     }
 

@@ -55,8 +55,9 @@ struct CacheReader: ~Copyable {
         epochs.end(reader)
     }
 
+    /// Has everything that is found stay until ``endBatch()``.
     @inline(__always)
-    private mutating func beginReading() {
+    mutating func beginReading() {
         guard !isReading else { return }
         isReading = true
         epochs.begin(reader)

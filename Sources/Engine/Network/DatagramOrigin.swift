@@ -31,26 +31,20 @@ struct DatagramOrigin {
         }
     }
 
-    /// Sends a reply there.
-    ///
-    /// - Returns: whether the system took it.
-    func send(_ reply: RawSpan, by socket: Int32) -> Bool {
-        var address = address
-        var control = control
-        // Unsafe: the header describes the reply and the two copies, which the kernel only reads, during the call.
-        return unsafe withUnsafeMutableBytes(of: &address) { name in
-            unsafe withUnsafeMutableBytes(of: &control) { control in
-                unsafe reply.withUnsafeBytes { octets in
-                    var part = unsafe iovec(
-                        iov_base: UnsafeMutableRawPointer(mutating: octets.baseAddress), iov_len: octets.count)
-                    return unsafe withUnsafeMutablePointer(to: &part) { part in
-                        var header = unsafe msghdr(
-                            msg_name: name.baseAddress, msg_namelen: socklen_t(addressByteCount), msg_iov: part,
-                            msg_iovlen: 1, msg_control: controlByteCount == 0 ? nil : control.baseAddress,
-                            msg_controllen: controlByteCount, msg_flags: 0)
-                        return unsafe sendmsg(socket, &header, Int32(MSG_DONTWAIT)) >= 0
-                    }
-                }
+    /// Copies both to where `header` leads: there is room for ``addressBytes`` and ``controlBytes``.
+    func write(to header: inout msghdr) {
+        // Unsafe: as many octets as the arrays have, to where there is room for them.
+        unsafe withUnsafeBytes(of: address) { source in
+            if let source = source.baseAddress {
+                unsafe header.msg_name?.copyMemory(from: source, byteCount: Self.addressBytes)
+            }
+        }
+        unsafe header.msg_namelen = socklen_t(addressByteCount)
+        unsafe header.msg_controllen = controlByteCount
+        guard controlByteCount > 0 else { return }
+        unsafe withUnsafeBytes(of: control) { source in
+            if let source = source.baseAddress {
+                unsafe header.msg_control?.copyMemory(from: source, byteCount: Self.controlBytes)
             }
         }
     }

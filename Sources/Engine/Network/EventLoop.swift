@@ -74,6 +74,14 @@ class EventTarget {
         try unsafe register(event, after: delay)
     }
 
+    /// Fires once in this round of the loop, behind what is to be done already.
+    final func activate(on loop: EventLoop) {
+        self.loop = loop
+        if unsafe event == nil { unsafe event = event_new(loop.base, -1, 0, onEvent, context) }
+        // Unsafe: the event is this object's.
+        if let event = unsafe event { unsafe event_active(event, Int32(EV_TIMEOUT), 1) }
+    }
+
     /// Fires no more.
     final func cancel() {
         // Unsafe: event_free removes the event first, and nothing uses it afterwards.

@@ -43,9 +43,12 @@ final class AnswerCache: Sendable {
 
     // MARK: Writing
 
-    /// Takes over an answer; one to the same question is replaced. It may be gone at once, so look at it no more.
-    func insert(_ answer: CachedAnswer) {
-        guard maximumEntries > 0, answer.byteCount <= maximumBytes else { return answer.free() }
+    /// Takes over an answer; one to the same question is replaced. It may be gone at once, but for a reader that had
+    /// begun before.
+    ///
+    /// - Returns: `false` when there is no room for it: it still belongs to the caller.
+    func insert(_ answer: CachedAnswer) -> Bool {
+        guard maximumEntries > 0, answer.byteCount <= maximumBytes else { return false }
         shard(answer.hash).withLock { state in
             if let old = table.find(answer.name, answer.type, answer.variant, hash: answer.hash) {
                 // Its place in the order of eviction goes over, and whether it was asked for.
@@ -64,6 +67,7 @@ final class AnswerCache: Sendable {
             makeRoom(sparing: answer, &state)
             state.freeRetired(before: epochs.horizon())
         }
+        return true
     }
 
     /// Removes answers.

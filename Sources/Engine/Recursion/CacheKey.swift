@@ -24,9 +24,11 @@ struct AnswerVariant: OptionSet, Hashable, Sendable, BitwiseCopyable {
 /// A question of class IN as a key: what is asked for, in which variant.
 struct CacheKey: Hashable, Sendable {
     /// QNAME in wire form and lower case.
-    var name: [UInt8]
-    var type: RecordType
-    var variant: AnswerVariant
+    let name: [UInt8]
+    let type: RecordType
+    let variant: AnswerVariant
+    /// The hash that the cache finds it by; seeded, so that nobody can choose names that collide.
+    let hash: UInt64
 
     /// The key of a question.
     ///
@@ -35,11 +37,17 @@ struct CacheKey: Hashable, Sendable {
         var lower: [UInt8] = []
         lower.reserveCapacity(name.byteCount)
         lower.append(lowerCase: name)
+        hash = NameHash.hash(lower.rawSpan, type: type)
         self.name = lower
         self.type = type
         self.variant = variant
     }
 
-    /// The hash that the cache finds it by.
-    var hash: UInt64 { NameHash.hash(name.rawSpan, type: type) }
+    static func == (left: CacheKey, right: CacheKey) -> Bool {
+        left.hash == right.hash && left.type == right.type && left.variant == right.variant && left.name == right.name
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(hash)
+    }
 }

@@ -2,29 +2,24 @@
 extension Forwarder {
     /// Asks an upstream.
     func attempt(_ query: PendingQuery, _ upstream: Int, mixesCase: Bool = true, now: MonotonicTime) {
-        let features = query.upstreams.features(of: upstream)
+        let features = query.upstreams.asking(upstream)
         let checksCase = mixesCase && features.casePreservation != .no
         guard let socket = sockets.socket(to: query.upstreams.addresses[upstream], &random) else {
             return giveUp(query, upstream, features, now: now)
         }
         var id = UInt16(truncatingIfNeeded: random.next())
         while !socket.isFree(id) { id = UInt16(truncatingIfNeeded: random.next()) }
-        let (message, attempt) = make(query, upstream, id: id, checksCase: checksCase, features, now: now)
+        let attempt = make(query, upstream, id: id, checksCase: checksCase, features, now: now)
         attempt.socket = socket
         query.attempts.append(attempt)
-        query.upstreams.noteAsked(upstream)
         counters.upstreamUDPQueries.count()
-        guard socket.send(message, for: attempt) else {
-            if socket.attempts.isEmpty { sockets.release(socket) }
-            attempt.socket = nil
-            attempt.state = .failed
-            return cannotReach(query, upstream, now: now)
-        }
+        socket.add(attempt)
+        outbox.add(attempt)
     }
 
     /// The system gives no socket: an attempt that has failed, and says nothing of the upstream.
     private func giveUp(_ query: PendingQuery, _ upstream: Int, _ features: UpstreamFeatures, now: MonotonicTime) {
-        let attempt = make(query, upstream, id: 0, checksCase: false, features, now: now).attempt
+        let attempt = make(query, upstream, id: 0, checksCase: false, features, now: now)
         attempt.state = .failed
         query.attempts.append(attempt)
         continueAfterFailure(query, .networkError, now: now)
@@ -33,15 +28,12 @@ extension Forwarder {
     private func make(
         _ query: PendingQuery, _ upstream: Int, id: UInt16, checksCase: Bool, _ features: UpstreamFeatures,
         now: MonotonicTime
-    ) -> (message: [UInt8], attempt: UpstreamAttempt) {
-        var generator = checksCase ? random : nil
-        let (message, question) = UpstreamQuery.make(
-            id: id, key: query.key, usesEDNS: features.usesEDNS, mixingCase: &generator)
-        // Its numbers are used once.
-        if let generator { random = generator }
+    ) -> UpstreamAttempt {
+        let message = UpstreamQuery.make(
+            id: id, key: query.key, usesEDNS: features.usesEDNS, mixesCase: checksCase, &random)
         let expectation = UpstreamResponse.Expectation(
-            id: id, question: question, key: query.key, checksCase: checksCase, usesEDNS: features.usesEDNS)
-        return (message, UpstreamAttempt(query, upstream: upstream, expectation: expectation, sentAt: now))
+            id: id, query: message, key: query.key, checksCase: checksCase, usesEDNS: features.usesEDNS)
+        return UpstreamAttempt(query, upstream: upstream, expectation: expectation, sentAt: now)
     }
 
     private func cannotReach(_ query: PendingQuery, _ upstream: Int, now: MonotonicTime) {
@@ -72,12 +64,9 @@ extension Forwarder {
 
     /// A message has come from an upstream.
     ///
-    /// - Parameter attempts: those that wait where it came in.
-    func received(_ message: RawSpan, _ attempts: [UpstreamAttempt], isStream: Bool = false) {
-        let id = message.uint16(at: 0)
-        guard let attempt = attempts.first(where: { $0.expectation.id == id }) else {
-            return counters.wrongAnswers.count()
-        }
+    /// - Parameter attempt: the one that waits for an answer with this ID there; `nil`: none does.
+    func received(_ message: RawSpan, _ attempt: UpstreamAttempt?, isStream: Bool = false) {
+        guard let attempt else { return counters.wrongAnswers.count() }
         let now = MonotonicTime.now
         let query = attempt.query
         let upstreams = query.upstreams
@@ -98,17 +87,19 @@ extension Forwarder {
         }
         var isUseful = true
         if case .failure = response { isUseful = false }
-        upstreams.answered(attempt.upstream, sentAt: attempt.sentAt, now: now, isUseful: isUseful)
+        let features = upstreams.answered(
+            attempt.upstream, sentAt: attempt.sentAt, now: now, isUseful: isUseful)
         attempt.state = isUseful ? .done : .failed
         withExtendedLifetime(query) {
             drop(attempt)
-            settle(query, attempt, response, now: now)
+            settle(query, attempt, response, features, now: now)
             query.attempts.removeAll { query.isFinished && $0 === attempt }
         }
     }
 
     private func settle(
-        _ query: PendingQuery, _ attempt: UpstreamAttempt, _ response: UpstreamResponse, now: MonotonicTime
+        _ query: PendingQuery, _ attempt: UpstreamAttempt, _ response: UpstreamResponse,
+        _ features: UpstreamFeatures, now: MonotonicTime
     ) {
         let upstreams = query.upstreams
         switch response {
@@ -123,24 +114,22 @@ extension Forwarder {
         case .failure:
             continueAfterFailure(query, .noReachableAuthority, now: now)
         case .answer(let content):
-            learnCase(query, attempt)
+            if features.casePreservation == .unknown { learnCase(query, attempt) }
             finish(query, content, now: now)
         }
     }
 
     private func learnCase(_ query: PendingQuery, _ attempt: UpstreamAttempt) {
-        let known = query.upstreams.features(of: attempt.upstream).casePreservation
-        guard known == .unknown else { return }
         if attempt.expectation.checksCase {
             // A name without letters says nothing.
-            guard attempt.expectation.question.dropLast(4) != query.key.name[...] else { return }
+            guard attempt.expectation.hasCapitals else { return }
             query.upstreams.learn(attempt.upstream) { $0.casePreservation = .yes }
         } else if query.attempts.contains(where: { $0.isAskedAgain && $0.upstream == attempt.upstream }) {
             query.upstreams.learn(attempt.upstream) { $0.casePreservation = .no }
         }
     }
 
-    /// Nobody listens at the upstream that these attempts were sent to.
+    /// Nobody listens at the upstream that these attempts were sent to, or there is no way to it.
     func unreachable(_ attempts: [UpstreamAttempt]) {
         let now = MonotonicTime.now
         for attempt in attempts {
@@ -157,18 +146,17 @@ extension Forwarder {
     private func overTCP(_ query: PendingQuery, _ upstream: Int, isSecond: Bool, now: MonotonicTime) {
         let address = query.upstreams.addresses[upstream]
         let id = UInt16(truncatingIfNeeded: random.next())
-        let features = query.upstreams.features(of: upstream)
+        let features = query.upstreams.asking(upstream)
         guard let connection = connection(to: address, id: id) else {
             return giveUp(query, upstream, features, now: now)
         }
         // Nobody can forge what comes on a connection: the letters stay small.
-        let (message, attempt) = make(query, upstream, id: id, checksCase: false, features, now: now)
+        let attempt = make(query, upstream, id: id, checksCase: false, features, now: now)
         attempt.isSecondConnection = isSecond
         attempt.connection = connection
         query.attempts.append(attempt)
-        query.upstreams.noteAsked(upstream)
         counters.upstreamTCPQueries.count()
-        connection.send(message, for: attempt)
+        connection.send(attempt)
         // A connection takes a round trip more.
         wait(for: query, until: min(now + UpstreamHealth.maximumPatience, query.deadline))
     }

@@ -11,7 +11,7 @@ final class Forwarder {
     /// How long an answer that no client needs any longer is waited for, to know how its upstream does.
     static let lingering = Nanoseconds.seconds(1)
 
-    private enum Call {
+    enum Call {
         case query(PendingQuery)
         case probe(UpstreamSet, Int, ProbeSchedule)
     }
@@ -22,11 +22,12 @@ final class Forwarder {
     let counters: WorkerCounters
     private(set) var settings: RecursionSettings
     private var pending: [CacheKey: PendingQuery] = [:]
-    private var calls = DeadlineHeap<Call>()
+    private var calls = DeadlineWheel<Call>()
     private let timer = TimerTarget()
     private var timerTime: MonotonicTime?
     var random = SystemRandom()
     lazy var sockets = UpstreamSocketPool(forwarder: self, loop: loop)
+    lazy var outbox = UpstreamOutbox(forwarder: self, loop: loop)
     var connections: [UpstreamConnection] = []
 
     init(worker: Worker, loop: EventLoop, recursion: Recursion, settings: RecursionSettings, counters: WorkerCounters) {
@@ -49,6 +50,7 @@ final class Forwarder {
     /// Closes everything, at the end.
     func closeAll() {
         timer.cancel()
+        outbox.cancel()
         // Attempts and the sockets that they wait at hold each other.
         for case .query(let query) in calls.elements {
             for attempt in query.attempts { drop(attempt) }
@@ -142,14 +144,21 @@ final class Forwarder {
 
     // MARK: Time
 
+    /// Looks after a query at `time`, and no longer at the time that was set before.
     func wait(for query: PendingQuery, until time: MonotonicTime) {
-        query.nextTime = time
-        call(.query(query), at: time)
+        stopWaiting(for: query)
+        query.ticket = call(.query(query), at: time)
     }
 
-    private func call(_ call: Call, at time: MonotonicTime) {
-        calls.insert(call, at: time)
+    private func stopWaiting(for query: PendingQuery) {
+        if let ticket = query.ticket.take() { calls.remove(ticket) }
+    }
+
+    @discardableResult
+    private func call(_ call: Call, at time: MonotonicTime) -> DeadlineWheel<Call>.Ticket {
+        let ticket = calls.insert(call, at: time)
         if timerTime.map({ time < $0 }) ?? true { schedule() }
+        return ticket
     }
 
     private func schedule() {
@@ -166,13 +175,15 @@ final class Forwarder {
     private func callDue() {
         let now = MonotonicTime.now
         while let due = calls.popDue(at: now) {
-            switch due.element {
-            case .query(let query) where query.nextTime == due.time: proceed(query, now: now)
-            case .query: break
+            switch due {
+            case .query(let query):
+                query.ticket = nil
+                proceed(query, now: now)
             case .probe(let upstreams, let index, var schedule):
                 guard upstreams === settings.upstreams, upstreams.isSuspect(index) else { break }
                 probe(upstreams, index, now: now)
-                call(.probe(upstreams, index, schedule), at: now + schedule.next())
+                let wait = schedule.next()
+                call(.probe(upstreams, index, schedule), at: now + wait)
             }
         }
         schedule()
@@ -225,14 +236,14 @@ final class Forwarder {
             return fail(query, .other, now: now)
         }
         end(query, now: now)
-        // First, so that who has the answer and asks another worker finds it; a copy, for what the cache has may go.
-        if content.isCacheable, lifetime > 0, let kept = CachedAnswer.make(content, key: query.key, times: times) {
-            recursion.cache.insert(kept)
-        }
+        // Into the cache first, so that who has the answer and asks another worker finds it.
+        worker.beginReading()
+        let isKept = content.isCacheable && lifetime > 0 && recursion.cache.insert(answer)
         for client in query.clients { worker.reply(answer, ttl: max(lifetime, 1), to: client) }
+        worker.endReading()
+        if !isKept { answer.free() }
         query.clients = []
         recursion.failures.remove(query.key)
-        answer.free()
     }
 
     /// Tells all who wait that there is no answer, or gives them one that has expired.
@@ -251,6 +262,10 @@ final class Forwarder {
         query.isFinished = true
         pending[query.key] = nil
         recursion.release()
-        if query.isWaiting { wait(for: query, until: min(query.deadline, now + Self.lingering)) }
+        if query.isWaiting {
+            wait(for: query, until: min(query.deadline, now + Self.lingering))
+        } else {
+            stopWaiting(for: query)
+        }
     }
 }

@@ -39,8 +39,8 @@ final class PendingQuery {
     let deadline: MonotonicTime
     var clients: [WaitingClient] = []
     var attempts: [UpstreamAttempt] = []
-    /// When something is to be done if nothing has come; later calls for an earlier time are out of date.
-    var nextTime = MonotonicTime.distantPast
+    /// For the time when something is to be done if nothing has come; `nil`: nothing is.
+    var ticket: DeadlineWheel<Forwarder.Call>.Ticket?
     /// How long until another attempt.
     var patience = Nanoseconds.zero
     /// Whether the clients have their answer. Attempts may still wait for theirs.

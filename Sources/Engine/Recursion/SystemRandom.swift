@@ -5,27 +5,26 @@ import CEvent
 /// would cost more than the rest of it.
 @safe
 struct SystemRandom: RandomNumberGenerator {
-    private static let wordCount = 64
+    /// Up to 256 octets come whole and uninterrupted, once the system has gathered randomness, for which it waits
+    /// (getrandom(2)).
+    private static let wordCount = 32
 
-    private var words: [UInt64] = []
+    private var words = InlineArray<32, UInt64>(repeating: 0)
+    private var left = 0
 
     /// A number that nobody can guess, used once.
     mutating func next() -> UInt64 {
-        if words.isEmpty { refill() }
-        return words.removeLast()
+        if left == 0 { refill() }
+        left -= 1
+        defer { words[left] = 0 }
+        return words[left]
     }
 
     private mutating func refill() {
-        words = [UInt64](repeating: 0, count: Self.wordCount)
-        var filled = 0
-        // Unsafe: the kernel writes to the array's octets alone. Up to 256 octets come whole and uninterrupted once the
-        // system has gathered randomness, for which it waits (getrandom(2)).
-        unsafe words.withUnsafeMutableBytes { octets in
-            while filled < octets.count {
-                let count = unsafe getrandom(
-                    octets.baseAddress.map { unsafe $0 + filled }, min(256, octets.count - filled), 0)
-                if count > 0 { filled += count }
-            }
+        // Unsafe: the kernel writes to the array's octets alone.
+        unsafe withUnsafeMutableBytes(of: &words) { octets in
+            while unsafe getrandom(octets.baseAddress, octets.count, 0) != octets.count {}
         }
+        left = Self.wordCount
     }
 }

@@ -56,7 +56,8 @@ final class UpstreamConnection {
     }
 
     /// Sends a query.
-    func send(_ message: [UInt8], for attempt: UpstreamAttempt) {
+    func send(_ attempt: UpstreamAttempt) {
+        let message = attempt.expectation.query
         attempts.append(attempt)
         var framed: [UInt8] = []
         framed.append(bigEndian: UInt16(truncatingIfNeeded: message.count))
@@ -90,7 +91,9 @@ final class UpstreamConnection {
                 let message = unsafe RawSpan(_unsafeStart: start + TCPFraming.prefixBytes, byteCount: byteCount).array
                 unsafe evbuffer_drain(input, frame)
                 hasAnswered = true
-                forwarder.received(message.rawSpan, attempts, isStream: true)
+                let id = message.rawSpan.uint16(at: 0)
+                forwarder.received(
+                    message.rawSpan, attempts.first { $0.expectation.id == id }, isStream: true)
             }
         }
     }

@@ -20,13 +20,26 @@ enum UpstreamResponse {
     /// What was sent, as far as the answer must repeat it.
     struct Expectation {
         var id: UInt16
-        /// The question with its name as it was sent.
-        var question: [UInt8]
+        /// The message that was sent.
+        var query: [UInt8]
         /// What was asked for.
         var key: CacheKey
         /// Whether the upstream must repeat the letters' case.
         var checksCase: Bool
         var usesEDNS: Bool
+
+        /// The question, its name as it was sent.
+        var question: RawSpan {
+            @_lifetime(borrow self)
+            get {
+                query.rawSpan.extracting(MessageHeader.byteCount..<(MessageHeader.byteCount + key.name.count + 4))
+            }
+        }
+
+        /// Whether the name was sent with any letter that is not small.
+        var hasCapitals: Bool {
+            !question.extracting(0..<key.name.count).hasSameOctets(as: key.name.rawSpan)
+        }
     }
 
     /// Reads a message.
@@ -41,7 +54,7 @@ enum UpstreamResponse {
         if header.questionCount == 0, mayLackEDNS, message.byteCount == MessageHeader.byteCount { return .withoutEDNS }
         guard header.questionCount == 1, let question = Question(message) else { return .unrelated }
         let start = MessageHeader.byteCount
-        guard message.extracting(start..<question.end).hasSameOctets(as: expected.question.rawSpan) else {
+        guard message.extracting(start..<question.end).hasSameOctets(as: expected.question) else {
             guard question.type == expected.key.type, question.recordClass == RecordClass.internet,
                 question.name(in: message).isName(expected.key.name.rawSpan)
             else { return .unrelated }

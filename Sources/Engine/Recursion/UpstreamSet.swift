@@ -11,6 +11,8 @@ final class UpstreamSet: Sendable {
     private struct State {
         var policy: any UpstreamPolicy
         var upstreams: [Upstream]
+        /// Kept, for its memory.
+        var candidates: [UpstreamCandidate] = []
     }
 
     private struct Upstream {
@@ -54,21 +56,21 @@ final class UpstreamSet: Sendable {
     /// - Returns: `nil` when all have failed.
     func choose(asked: [Int], failed: [Int], now: MonotonicTime, random: UInt64) -> Choice? {
         state.withLock { state in
-            var best: [UpstreamCandidate] = []
+            state.candidates.removeAll(keepingCapacity: true)
             var bestRank = Int.max
             for (index, upstream) in state.upstreams.enumerated() where !failed.contains(index) {
                 let rank = (asked.contains(index) ? 2 : 0) + (upstream.health.isUsable(at: now) ? 0 : 1)
                 guard rank <= bestRank else { continue }
-                if rank < bestRank { best = [] }
+                if rank < bestRank { state.candidates.removeAll(keepingCapacity: true) }
                 bestRank = rank
-                best.append(UpstreamCandidate(index: index, roundTripTime: upstream.health.roundTripTime))
+                state.candidates.append(UpstreamCandidate(index: index, roundTripTime: upstream.health.roundTripTime))
             }
-            guard !best.isEmpty else { return nil }
-            let chosen = state.policy.choose(among: best, random: random)
+            guard !state.candidates.isEmpty else { return nil }
+            let chosen = state.policy.choose(among: state.candidates, random: random)
             guard state.upstreams.indices.contains(chosen) else { return nil }
             let besides =
                 asked.isEmpty && bestRank == 0
-                ? state.policy.explore(besides: chosen, among: best, random: random >> 16) : nil
+                ? state.policy.explore(besides: chosen, among: state.candidates, random: random >> 16) : nil
             return Choice(index: chosen, besides: besides, patience: state.upstreams[chosen].health.patience)
         }
     }
@@ -83,16 +85,25 @@ final class UpstreamSet: Sendable {
         state.withLock { change(&$0.upstreams[index].features) }
     }
 
-    /// A query was sent.
-    func noteAsked(_ index: Int) {
-        state.withLock { $0.upstreams[index].queries += 1 }
+    /// A query is sent.
+    ///
+    /// - Returns: what the upstream can do, as far as it is known.
+    func asking(_ index: Int) -> UpstreamFeatures {
+        state.withLock { state in
+            state.upstreams[index].queries += 1
+            return state.upstreams[index].features
+        }
     }
 
     /// An upstream has answered.
-    func answered(_ index: Int, sentAt: MonotonicTime, now: MonotonicTime, isUseful: Bool) {
+    ///
+    /// - Returns: what the upstream can do, as far as it was known.
+    @discardableResult
+    func answered(_ index: Int, sentAt: MonotonicTime, now: MonotonicTime, isUseful: Bool) -> UpstreamFeatures {
         state.withLock { state in
             state.upstreams[index].health.answered(sentAt: sentAt, now: now, isUseful: isUseful)
             if isUseful { state.upstreams[index].answers += 1 } else { state.upstreams[index].errors += 1 }
+            return state.upstreams[index].features
         }
     }
 

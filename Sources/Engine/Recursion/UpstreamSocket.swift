@@ -4,17 +4,17 @@ import CEvent
 /// listens there.
 @safe
 final class UpstreamSocket: EventTarget {
-    /// Datagrams read at a stretch before others have their turn: an upstream that sends garbage holds up nobody.
-    private static let datagramsAtOnce = 4
-
     private unowned let pool: UpstreamSocketPool
     private var descriptor: Descriptor?
-    /// What waits for an answer here: one, unless there are as many sockets as there may be.
+    /// What waits for an answer here.
     private(set) var attempts: [UpstreamAttempt] = []
+    /// Their IDs, in the same order.
+    private var ids: [UInt16] = []
     fileprivate(set) var address: SocketAddress
     /// Its place among those that may be shared.
     fileprivate var index: Int?
     fileprivate var uses = 0
+    private var openings = 0
 
     fileprivate init(pool: UpstreamSocketPool, address: SocketAddress) {
         self.pool = pool
@@ -25,7 +25,8 @@ final class UpstreamSocket: EventTarget {
     fileprivate func open(_ address: SocketAddress, port: () -> UInt16, on loop: EventLoop) -> Bool {
         self.address = address
         guard let opened = ListeningSocket.openConnected(address, port: port) else { return false }
-        uses = 1
+        uses = 0
+        openings &+= 1
         let number = opened.number
         descriptor = consume opened
         guard (try? watch(number, on: loop)) != nil else {
@@ -40,38 +41,45 @@ final class UpstreamSocket: EventTarget {
         descriptor = nil
     }
 
-    /// Sends a query.
-    ///
-    /// - Returns: `false` when the system has not taken it.
-    func send(_ message: [UInt8], for attempt: UpstreamAttempt) -> Bool {
-        guard let number = descriptor?.number else { return false }
-        // Unsafe: the kernel reads `count` octets.
-        guard unsafe CEvent.send(number, message, message.count, Int32(MSG_DONTWAIT)) >= 0 else { return false }
-        attempts.append(attempt)
-        return true
-    }
+    /// The system's number of it; `nil`: it is closed.
+    var number: Int32? { descriptor?.number }
 
     /// Whether an ID may be used: no other query here has it.
-    func isFree(_ id: UInt16) -> Bool { !attempts.contains { $0.expectation.id == id } }
+    func isFree(_ id: UInt16) -> Bool { !ids.contains(id) }
+
+    /// Waits for an answer.
+    func add(_ attempt: UpstreamAttempt) {
+        attempts.append(attempt)
+        ids.append(attempt.expectation.id)
+        pool.inFlight += 1
+    }
 
     /// Waits for an answer no longer.
     func remove(_ attempt: UpstreamAttempt) {
-        attempts.removeAll { $0 === attempt }
+        guard let place = attempts.firstIndex(where: { $0 === attempt }) else { return }
+        attempts.swapAt(place, attempts.count - 1)
+        attempts.removeLast()
+        ids.swapAt(place, ids.count - 1)
+        ids.removeLast()
+        pool.inFlight -= 1
         if attempts.isEmpty { pool.release(self) }
     }
 
     override func fire() {
-        for _ in 0..<Self.datagramsAtOnce {
-            guard let number = descriptor?.number else { return }
-            // Unsafe: the kernel writes at most as many octets as the buffer has.
-            let count = unsafe recv(number, pool.buffer.baseAddress, pool.buffer.count, Int32(MSG_DONTWAIT))
-            guard count >= 0 else {
-                let error = last_error()
-                if error != EAGAIN, error != EINTR { pool.forwarder.unreachable(attempts) }
-                return
-            }
-            pool.forwarder.received(
-                unsafe RawSpan(_unsafeStart: pool.buffer.baseAddress ?? pool.start, byteCount: count), attempts)
+        guard let number = descriptor?.number else { return }
+        let count = pool.receive(from: number)
+        guard count >= 0 else {
+            let error = last_error()
+            if error != EAGAIN, error != EINTR { pool.forwarder.unreachable(attempts) }
+            return
+        }
+        // Once a round, so that an upstream that sends garbage holds up nobody. An answer may close the socket, and
+        // another query open it again: what is left is for neither.
+        let openings = openings
+        for index in 0..<count where openings == self.openings {
+            let message = pool.message(index)
+            let place = message.uint16(at: 0).flatMap { ids.firstIndex(of: $0) }
+            pool.forwarder.received(message, place.map { attempts[$0] })
         }
     }
 }
@@ -79,20 +87,28 @@ final class UpstreamSocket: EventTarget {
 /// A worker's sockets to upstreams.
 ///
 /// Each query gets a socket of its own with a port that nobody can guess, which is closed with its answer
-/// (RFC 5452 §9.2). While many are under way, the next few share a socket drawn at random: opening and closing one
-/// costs more than the rest of a query, and a forger has to guess port, ID and letters of each query as before.
+/// (RFC 5452 §9.2). While many are under way, sockets drawn at random are shared, each by some dozen queries: opening
+/// and closing one costs as much as the rest of a query. A forger has to guess port, ID and letters of a query as
+/// before.
 @safe
 final class UpstreamSocketPool {
     /// Sockets open at once.
     static let maximumCount = 512
-    /// Sockets to share: while there are fewer, a query gets one of its own.
+    /// Queries under way from which on sockets are shared, and sockets to share: while there are fewer, a query gets one
+    /// of its own.
     static let sharedCount = 32
     /// Queries that a socket is shared by before its port changes.
     static let maximumUses = 32
+    /// Queries that are sent together share a socket, up to this: one system call sends them.
+    static let runLength = 16
+    /// Datagrams received with one system call.
+    private static let batchCapacity = 8
     /// Ports below belong to services; the rest is drawn from.
     private static let lowestPort: UInt16 = 10240
     /// How often another port is drawn when somebody has the first.
     static let portAttempts = 4
+    /// Distance of the buffers, as in UDPBatch.
+    private static let stride = Responder.maximumMessage + 129
 
     fileprivate unowned let forwarder: Forwarder
     private let loop: EventLoop
@@ -102,30 +118,82 @@ final class UpstreamSocketPool {
     private var retiredCount = 0
     /// Closed ones, to be used again: a socket may be closed while it is being read from.
     private var closed: [UpstreamSocket] = []
-    fileprivate let buffer: UnsafeMutableRawBufferPointer
-    fileprivate let start: UnsafeMutableRawPointer
+    /// Queries under way on all sockets.
+    fileprivate var inFlight = 0
+    private var run: (socket: UpstreamSocket, left: Int)?
+    private let block: UnsafeMutableRawPointer
+    private let vectors: UnsafeMutablePointer<iovec>
+    private let received: UnsafeMutablePointer<mmsghdr>
 
     init(forwarder: Forwarder, loop: EventLoop) {
         self.forwarder = forwarder
         self.loop = loop
-        // Unsafe: freed in deinit.
-        unsafe start = .allocate(byteCount: Responder.maximumMessage, alignment: 16)
-        unsafe buffer = UnsafeMutableRawBufferPointer(start: start, count: Responder.maximumMessage)
+        // Unsafe: three blocks of `batchCapacity` elements each, freed in deinit; all octets have a value.
+        unsafe block = .allocate(byteCount: Self.batchCapacity * Self.stride, alignment: 64)
+        unsafe block.initializeMemory(as: UInt8.self, repeating: 0, count: Self.batchCapacity * Self.stride)
+        unsafe vectors = .allocate(capacity: Self.batchCapacity)
+        unsafe received = .allocate(capacity: Self.batchCapacity)
+        for index in 0..<Self.batchCapacity {
+            unsafe (vectors + index).initialize(
+                to: iovec(iov_base: block + index * Self.stride, iov_len: Responder.maximumMessage))
+            let header = unsafe msghdr(
+                msg_name: nil, msg_namelen: 0, msg_iov: vectors + index, msg_iovlen: 1, msg_control: nil,
+                msg_controllen: 0, msg_flags: 0)
+            unsafe (received + index).initialize(to: mmsghdr(msg_hdr: header, msg_len: 0))
+        }
     }
 
     deinit {
-        unsafe start.deallocate()
+        unsafe block.deallocate()
+        unsafe vectors.deallocate()
+        unsafe received.deallocate()
     }
+
+    // MARK: Receiving
+
+    /// - Returns: how many datagrams; negative: none, for ``last_error()``.
+    fileprivate func receive(from socket: Int32) -> Int {
+        // Unsafe: every header describes a buffer of ours.
+        unsafe Int(recvmmsg(socket, received, UInt32(Self.batchCapacity), Int32(MSG_DONTWAIT), nil))
+    }
+
+    /// A datagram of those received last.
+    @_lifetime(borrow self)
+    fileprivate func message(_ index: Int) -> RawSpan {
+        // Unsafe: the kernel has written msg_len octets, and writes no more before the next batch.
+        let span = unsafe RawSpan(
+            _unsafeStart: block + index * Self.stride,
+            byteCount: min(Int(received[index].msg_len), Responder.maximumMessage))
+        return unsafe _overrideLifetime(span, borrowing: self)
+    }
+
+    // MARK: Sockets
 
     /// A socket for a query.
     ///
     /// - Returns: `nil` when the system gives none.
     func socket(to address: SocketAddress, _ random: inout SystemRandom) -> UpstreamSocket? {
-        let isShared = open.count >= Self.sharedCount
-        if isShared || open.count + retiredCount >= Self.maximumCount, let socket = drawn(for: address, random.next()) {
+        let isBusy = inFlight >= Self.sharedCount
+        if isBusy, let (socket, left) = run, left > 0, socket.number != nil, socket.address == address {
+            run = (socket, left - 1)
+            return used(socket)
+        }
+        let socket = anySocket(to: address, isBusy: isBusy, &random)
+        run = socket.map { ($0, Self.runLength - 1) }
+        return socket.map(used)
+    }
+
+    /// What was asked for until now is sent: the next query draws anew.
+    func endRun() {
+        run = nil
+    }
+
+    private func anySocket(to address: SocketAddress, isBusy: Bool, _ random: inout SystemRandom) -> UpstreamSocket? {
+        let isFull = open.count + retiredCount >= Self.maximumCount
+        if (isBusy && open.count >= Self.sharedCount) || isFull, let socket = drawn(for: address, random.next()) {
             return socket
         }
-        guard open.count + retiredCount < Self.maximumCount else { return nil }
+        guard !isFull else { return nil }
         let socket = closed.popLast() ?? UpstreamSocket(pool: self, address: address)
         let bits = random.next()
         var shift: UInt64 = 0
@@ -149,15 +217,16 @@ final class UpstreamSocketPool {
     private func drawn(for address: SocketAddress, _ random: UInt64) -> UpstreamSocket? {
         guard !open.isEmpty else { return nil }
         let start = Int(random % UInt64(open.count))
-        guard
-            let socket = open[start...].first(where: { $0.address == address })
-                ?? open[..<start].first(where: { $0.address == address })
-        else { return nil }
+        return open[start...].first { $0.address == address } ?? open[..<start].first { $0.address == address }
+    }
+
+    private func used(_ socket: UpstreamSocket) -> UpstreamSocket {
         socket.uses += 1
         // At the limit there would be none to take its place.
-        if socket.uses >= Self.maximumUses, open.count + retiredCount < Self.maximumCount {
+        if socket.uses >= Self.maximumUses, socket.index != nil, open.count + retiredCount < Self.maximumCount {
             remove(socket)
             retiredCount += 1
+            run = nil
         }
         return socket
     }
@@ -170,9 +239,25 @@ final class UpstreamSocketPool {
         socket.index = nil
     }
 
-    /// Closes a socket that nothing waits at.
-    func release(_ socket: UpstreamSocket) {
-        if socket.index == nil { retiredCount -= 1 } else { remove(socket) }
+    /// A socket that nothing waits at is closed, or stays for the next queries while there are many.
+    fileprivate func release(_ socket: UpstreamSocket) {
+        let isShared = socket.index != nil
+        if isShared, inFlight >= Self.sharedCount { return }
+        if isShared { remove(socket) } else { retiredCount -= 1 }
+        close(socket)
+        guard isShared, inFlight < Self.sharedCount else { return }
+        for idle in open where idle.attempts.isEmpty {
+            remove(idle)
+            close(idle)
+        }
+    }
+
+    /// Gives back a socket that was not used after all.
+    func giveBack(_ socket: UpstreamSocket) {
+        if socket.attempts.isEmpty { release(socket) }
+    }
+
+    private func close(_ socket: UpstreamSocket) {
         socket.close()
         closed.append(socket)
     }

@@ -18,7 +18,7 @@ final class Worker: @unchecked Sendable {
     private var drainEnd: ContinuousClock.Instant?
     private var isAccepting = true
     private let grace: Duration
-    /// For replies that were waited for.
+    /// For replies over TCP that were waited for.
     private let replyBuffer: UnsafeMutableRawBufferPointer
 
     /// How often a worker that drains looks whether its clients have what they asked for.
@@ -71,7 +71,8 @@ final class Worker: @unchecked Sendable {
         let pair = sockets
         let batch = UDPBatch(
             replyBytes: replyBytes, isIPv4: address.isIPv4, hasControls: address.isUnspecified)
-        let listener = UDPListener(socket: pair.udp, batch: batch, worker: self)
+        let replies = ReplyQueue(replyBytes: replyBytes, socket: pair.udp.number, loop: loop, counters: counters)
+        let listener = UDPListener(socket: pair.udp, batch: batch, replies: replies, worker: self)
         udp.append(listener)
         try listener.watch(listener.socketNumber, on: loop)
         try tcp?.listen(on: pair.tcp)
@@ -87,6 +88,7 @@ final class Worker: @unchecked Sendable {
     /// Runs the loop until the worker is told to stop and has finished.
     func run() {
         loop.run()
+        for listener in udp { listener.replies.send() }
         tcp?.closeAll()
         tcp = nil
         forwarder?.closeAll()
@@ -183,15 +185,26 @@ final class Worker: @unchecked Sendable {
         return true
     }
 
+    /// What was found in the cache, or is put there, stays until ``endReading()``.
+    func beginReading() {
+        responder.outside.beginReading()
+    }
+
+    func endReading() {
+        responder.outside.endBatch()
+    }
+
+    @inline(__always)
     private func deliver(to client: WaitingClient, _ write: (inout Responder, inout OutputRawSpan) -> Void) {
-        // Unsafe: the span is the only one on the buffer, and ends with this call.
-        var reply = unsafe OutputRawSpan(buffer: replyBuffer, initializedCount: 0)
-        write(&responder, &reply)
         switch client.route {
         case .udp(let listener, let origin):
-            if !origin.send(reply.bytes, by: listener.socketNumber) { counters.sendErrors.count() }
+            listener.replies.add(to: origin) { write(&responder, &$0) }
         case .tcp(let target):
-            target.connection?.deliver(reply.bytes)
+            guard let connection = target.connection else { return }
+            // Unsafe: the span is the only one on the buffer, and ends with this call.
+            var reply = unsafe OutputRawSpan(buffer: replyBuffer, initializedCount: 0)
+            write(&responder, &reply)
+            connection.deliver(reply.bytes)
         }
     }
 
@@ -253,13 +266,16 @@ final class Worker: @unchecked Sendable {
 /// A UDP socket of a worker.
 final class UDPListener: EventTarget {
     let batch: UDPBatch
+    /// For those that had to wait.
+    let replies: ReplyQueue
     private let socket: Descriptor
     // Unsafe: the worker owns its listeners and outlives them; no reference is counted, for this runs for every batch.
     private unowned(unsafe) let worker: Worker
 
-    init(socket: consuming Descriptor, batch: UDPBatch, worker: Worker) {
+    init(socket: consuming Descriptor, batch: UDPBatch, replies: ReplyQueue, worker: Worker) {
         self.socket = socket
         self.batch = batch
+        self.replies = replies
         unsafe self.worker = worker
     }
 
