@@ -2,6 +2,8 @@
 enum UpstreamQuery {
     /// What our OPT record says of the UDP payload: no fragments (DNS Flag Day 2020).
     static let payload: UInt16 = 1232
+    /// Header, question and OPT record.
+    static let maximumByteCount = MessageHeader.byteCount + DomainName.maximumByteCount + 4 + EDNS.byteCount
 
     /// - Parameters:
     ///   - id: unpredictable.

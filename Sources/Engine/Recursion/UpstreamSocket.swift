@@ -2,7 +2,6 @@ import CEvent
 
 /// A UDP socket connected to one upstream: the kernel lets through what comes from there alone, and tells when nobody
 /// listens there.
-@safe
 final class UpstreamSocket: EventTarget {
     private unowned let pool: UpstreamSocketPool
     private var descriptor: Descriptor?
@@ -67,7 +66,7 @@ final class UpstreamSocket: EventTarget {
 
     override func fire() {
         guard let number = descriptor?.number else { return }
-        let count = pool.receive(from: number)
+        let count = pool.received.receive(from: number)
         guard count >= 0 else {
             let error = last_error()
             if error != EAGAIN, error != EINTR { pool.forwarder.unreachable(attempts) }
@@ -76,8 +75,9 @@ final class UpstreamSocket: EventTarget {
         // Once a round, so that an upstream that sends garbage holds up nobody. An answer may close the socket, and
         // another query open it again: what is left is for neither.
         let openings = openings
+        let received = pool.received
         for index in 0..<count where openings == self.openings {
-            let message = pool.message(index)
+            let message = received.message(index)
             let place = message.uint16(at: 0).flatMap { ids.firstIndex(of: $0) }
             pool.forwarder.received(message, place.map { attempts[$0] })
         }
@@ -90,12 +90,10 @@ final class UpstreamSocket: EventTarget {
 /// (RFC 5452 §9.2). While many are under way, sockets drawn at random are shared, each by some dozen queries: opening
 /// and closing one costs as much as the rest of a query. A forger has to guess port, ID and letters of a query as
 /// before.
-@safe
 final class UpstreamSocketPool {
     /// Sockets open at once.
     static let maximumCount = 512
-    /// Queries under way from which on sockets are shared, and sockets to share: while there are fewer, a query gets one
-    /// of its own.
+    /// Queries under way from which on sockets are shared, and sockets to share: with fewer a query has one of its own.
     static let sharedCount = 32
     /// Queries that a socket is shared by before its port changes.
     static let maximumUses = 32
@@ -107,8 +105,6 @@ final class UpstreamSocketPool {
     private static let lowestPort: UInt16 = 10240
     /// How often another port is drawn when somebody has the first.
     static let portAttempts = 4
-    /// Distance of the buffers, as in UDPBatch.
-    private static let stride = Responder.maximumMessage + 129
 
     fileprivate unowned let forwarder: Forwarder
     private let loop: EventLoop
@@ -121,50 +117,11 @@ final class UpstreamSocketPool {
     /// Queries under way on all sockets.
     fileprivate var inFlight = 0
     private var run: (socket: UpstreamSocket, left: Int)?
-    private let block: UnsafeMutableRawPointer
-    private let vectors: UnsafeMutablePointer<iovec>
-    private let received: UnsafeMutablePointer<mmsghdr>
+    fileprivate let received = DatagramBuffers(capacity: batchCapacity, octets: Responder.maximumMessage)
 
     init(forwarder: Forwarder, loop: EventLoop) {
         self.forwarder = forwarder
         self.loop = loop
-        // Unsafe: three blocks of `batchCapacity` elements each, freed in deinit; all octets have a value.
-        unsafe block = .allocate(byteCount: Self.batchCapacity * Self.stride, alignment: 64)
-        unsafe block.initializeMemory(as: UInt8.self, repeating: 0, count: Self.batchCapacity * Self.stride)
-        unsafe vectors = .allocate(capacity: Self.batchCapacity)
-        unsafe received = .allocate(capacity: Self.batchCapacity)
-        for index in 0..<Self.batchCapacity {
-            unsafe (vectors + index).initialize(
-                to: iovec(iov_base: block + index * Self.stride, iov_len: Responder.maximumMessage))
-            let header = unsafe msghdr(
-                msg_name: nil, msg_namelen: 0, msg_iov: vectors + index, msg_iovlen: 1, msg_control: nil,
-                msg_controllen: 0, msg_flags: 0)
-            unsafe (received + index).initialize(to: mmsghdr(msg_hdr: header, msg_len: 0))
-        }
-    }
-
-    deinit {
-        unsafe block.deallocate()
-        unsafe vectors.deallocate()
-        unsafe received.deallocate()
-    }
-
-    // MARK: Receiving
-
-    /// - Returns: how many datagrams; negative: none, for ``last_error()``.
-    fileprivate func receive(from socket: Int32) -> Int {
-        // Unsafe: every header describes a buffer of ours.
-        unsafe Int(recvmmsg(socket, received, UInt32(Self.batchCapacity), Int32(MSG_DONTWAIT), nil))
-    }
-
-    /// A datagram of those received last.
-    @_lifetime(borrow self)
-    fileprivate func message(_ index: Int) -> RawSpan {
-        // Unsafe: the kernel has written msg_len octets, and writes no more before the next batch.
-        let span = unsafe RawSpan(
-            _unsafeStart: block + index * Self.stride,
-            byteCount: min(Int(received[index].msg_len), Responder.maximumMessage))
-        return unsafe _overrideLifetime(span, borrowing: self)
     }
 
     // MARK: Sockets
@@ -250,11 +207,6 @@ final class UpstreamSocketPool {
             remove(idle)
             close(idle)
         }
-    }
-
-    /// Gives back a socket that was not used after all.
-    func giveBack(_ socket: UpstreamSocket) {
-        if socket.attempts.isEmpty { release(socket) }
     }
 
     private func close(_ socket: UpstreamSocket) {

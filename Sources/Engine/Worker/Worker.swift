@@ -108,12 +108,15 @@ final class Worker: @unchecked Sendable {
             responder.outside.endBatch()
             let failures = batch.send(to: socket)
             if failures > 0 { counters.sendErrors.count(UInt64(failures)) }
-            // Those that wait for nothing have their replies first.
-            if !batch.deferred.isEmpty { forward(batch, by: listener) }
+            // Those that wait for nothing have their replies first. Then upstreams' answers have their turn before more
+            // is asked: forwarding takes twenty times as long as answering.
+            let isForwarding = !batch.deferred.isEmpty
+            if isForwarding { forward(batch, by: listener) }
+            let isOthersTurn = isForwarding && drainEnd == nil
             adoptIfNewer()
             // While this batch was answered the next came in; after a short one, most likely, nothing did, and asking
             // the socket once more would be a system call for nothing.
-            guard count >= Self.busyBatch else { return }
+            guard count >= Self.busyBatch, !isOthersTurn else { return }
         }
     }
 

@@ -17,7 +17,8 @@ struct AnswerCacheTests {
             code: code, answerCount: 1, authorityCount: 0, body: [UInt8](repeating: 7, count: octets), ttlOffsets: [6],
             rotation: nil, ttl: 60, isNegative: false)
         let times = policy.times(lifetime: 60, now: now)
-        cache.insert(try #require(CachedAnswer.make(content, key: key, times: times)))
+        let answer = try #require(CachedAnswer.make(content, key: key, times: times))
+        if !cache.insert(answer) { answer.free() }
     }
 
     private func find(_ key: CacheKey, in cache: AnswerCache) -> CachedAnswer? {

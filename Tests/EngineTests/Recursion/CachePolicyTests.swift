@@ -110,21 +110,6 @@ struct CachePolicyTests {
         #expect(without.times(lifetime: 100, now: start).refresh == start + .seconds(100))
     }
 
-    @Test func `what is due comes in the order of time, and nothing comes early`() {
-        var random = SeededRandom(5)
-        var heap = DeadlineHeap<Int>()
-        let times = (0..<1000).map { _ in Int64.random(in: 0..<500, using: &random) }
-        for time in times { heap.insert(Int(time), at: start + .milliseconds(time)) }
-        var popped: [Int] = []
-        for now in Int64(0)..<500 {
-            while let due = heap.popDue(at: start + .milliseconds(now)) {
-                #expect(due.element == Int(now))
-                popped.append(due.element)
-            }
-        }
-        #expect(popped == times.sorted().map { Int($0) } && heap.count == 0)
-    }
-
     @Test func `failures are remembered for a while, and no more than there may be`() {
         var table = FailureCache.Table()
         func key(_ number: Int) -> CacheKey {

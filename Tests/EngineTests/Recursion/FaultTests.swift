@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import Testing
 
@@ -32,6 +33,80 @@ struct FaultTests {
         #expect(silent.requests.count <= 3)
         #expect(server.engine.statistics().recursion.hedges <= 5, "\(slow) were slow")
         #expect(server.engine.statistics().upstreams.map(\.isHealthy) == [false, true])
+    }
+
+    /// What every name is promised while one of two upstreams is silent.
+    private let promisedMilliseconds: Int64 = 350
+
+    @Test(arguments: UpstreamPolicyName.allCases)
+    func `an upstream falls silent, again and again: no name waits for longer than promised`(
+        policy: UpstreamPolicyName
+    ) throws {
+        let isSilent = Atomic<Bool>(true)
+        let failing = try ScriptedUpstream { isSilent.load(ordering: .relaxed) ? .silence : .messages([$0.address(1)]) }
+        let good = try ScriptedUpstream(address: 2)
+        let server = try TestEngine(upstreams: [failing.address, good.address], policy: policy)
+        var number = 0
+        func askSome(_ count: Int) throws {
+            for _ in 0..<count {
+                number += 1
+                let (reply, milliseconds) = try server.time("name\(number).example.com")
+                #expect(reply.addresses.count == 1 && milliseconds < promisedMilliseconds)
+            }
+        }
+        for _ in 0..<3 {
+            isSilent.store(true, ordering: .relaxed)
+            try askSome(40)
+            isSilent.store(false, ordering: .relaxed)
+            try server.waitForStatistics { $0.upstreams.allSatisfy(\.isHealthy) }
+            try askSome(40)
+        }
+    }
+
+    @Test func `an upstream that has become slow is left for the one that is not`() throws {
+        let isSlow = Atomic<Bool>(false)
+        let slow = try ScriptedUpstream { request in
+            isSlow.load(ordering: .relaxed)
+                ? .late(milliseconds: 400, request.address(1)) : .messages([request.address(1)])
+        }
+        let good = try ScriptedUpstream { .late(milliseconds: 5, $0.address(2)) }
+        let server = try TestEngine(upstreams: [slow.address, good.address])
+        for number in 0..<20 { _ = try server.ask(TestQuery("before\(number).example.com")) }
+        isSlow.store(true, ordering: .relaxed)
+        for number in 0..<60 {
+            let (reply, milliseconds) = try server.time("after\(number).example.com")
+            #expect(reply.addresses == [.v4(0xC000_0202)] && milliseconds < promisedMilliseconds)
+        }
+        #expect(slow.requests.count < 20 + 10)
+    }
+
+    @Test(.enabled(if: Fragments.areAllowed))
+    func `answers in fragments are read once all are there; a lost one costs an attempt`() throws {
+        let asked = Mutex<[UpstreamRequest]>([])
+        let upstream = try ScriptedUpstream { request in
+            if !request.isProbe { asked.withLock { $0.append(request) } }
+            return .silence
+        }
+        let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(5))
+        let client = try TestSocket.udp(server.address)
+        var answered = 0
+        func answerNext(omitting omitted: Set<Int>) throws {
+            while asked.withLock({ $0.count }) == answered { _ = sched_yield() }
+            let request = asked.withLock { $0[answered] }
+            answered += 1
+            let records = (0..<70).map { record(1, [10, 0, 0, UInt8($0)]) }
+            try Fragments.send(
+                request.reply(answers: records), from: upstream.address,
+                to: SocketAddress(.v4(0x7F00_0001), port: request.port), id: UInt16(answered), omitting: omitted)
+        }
+        for lost in [[], [0], [1], [2]] as [Set<Int>] {
+            try client.send(try TestQuery("lost\(lost.first ?? 9).example.com").offering(payload: 1232).octets)
+            try answerNext(omitting: lost)
+            // Own names meanwhile.
+            #expect(try TestSocket.udp(server.address).ask(web).addresses.count == 3)
+            if !lost.isEmpty { try answerNext(omitting: []) }
+            #expect(try TestReply(try client.receive()).addresses.count == 70)
+        }
     }
 
     @Test func `a dead upstream costs one query a retry, and comes back by itself`() throws {

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import Testing
 
@@ -172,6 +173,52 @@ struct ForwardingTests {
             #expect(reply.authority.allSatisfy { (29...30).contains($0.ttl) })
         }
         #expect(upstream.requests.count == 1)
+    }
+
+    @Test func `a name in demand is asked for again before it expires, and nobody waits for that`() throws {
+        let upstream = try ScriptedUpstream(ttl: 2)
+        let server = try TestEngine(upstreams: [upstream.address])
+        #expect(try server.ask(outside).addresses == [.v4(0xC000_0201)])
+        upstream.change { .late(milliseconds: 50, $0.address(2, ttl: 60)) }
+        // Until its last second has begun; one query in demand starts one query to the upstream.
+        var replies = 0
+        while upstream.requests.count < 2 {
+            #expect(try server.ask(outside).addresses == [.v4(0xC000_0201)])
+            replies += 1
+        }
+        #expect(replies > 1)
+        while try server.ask(outside).addresses != [.v4(0xC000_0202)] {}
+        let statistics = server.engine.statistics().recursion
+        #expect(statistics.prefetches == 1 && statistics.cacheMisses == 1)
+    }
+
+    @Test func `a name that nobody asks for again is left to expire`() throws {
+        let upstream = try ScriptedUpstream(ttl: 1)
+        let server = try TestEngine(upstreams: [upstream.address], timeout: .milliseconds(100))
+        for number in 0..<2 {
+            #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1)
+        }
+        usleep(1_200_000)
+        #expect(server.engine.statistics().recursion.prefetches == 0 && upstream.requests.count == 2)
+        #expect(try server.ask(TestQuery("name0.example.com")).addresses.count == 1)
+        #expect(upstream.requests.count == 3)
+    }
+
+    @Test func `many at a time share ports, which change`() throws {
+        let upstream = try ScriptedUpstream { .late(milliseconds: 20, $0.address()) }
+        let server = try TestEngine(upstreams: [upstream.address])
+        let socket = try TestSocket.udp(server.address)
+        for round in 0..<10 {
+            for number in 0..<200 { try socket.send(try TestQuery("name\(number).r\(round).example.com").octets) }
+            for _ in 0..<200 { #expect(try TestReply(try socket.receive()).addresses.count == 1) }
+        }
+        let ports = Dictionary(grouping: upstream.requests, by: \.port)
+        // More, when one is asked for a second time on a busy machine.
+        #expect(upstream.requests.count >= 2000 && ports.count >= 2000 / UpstreamSocketPool.maximumUses)
+        // By chance two sockets, one after the other, may have the same port.
+        #expect(ports.values.allSatisfy { $0.count <= 2 * UpstreamSocketPool.maximumUses })
+        // Of those under way at a port no two have the same ID.
+        #expect(ports.values.allSatisfy { Set($0.map { $0.octets[0...1] }).count == $0.count })
     }
 
     @Test func `a TTL of 0 is answered as 1, and not kept`() throws {

@@ -1,0 +1,109 @@
+import CEvent
+
+/// Buffers for some datagrams that are sent, or received, with one system call. Everything is allocated once.
+@safe
+final class DatagramBuffers {
+    /// How many datagrams there are buffers for.
+    let capacity: Int
+
+    private let octets: Int
+    private let stride: Int
+    private let hasAddresses: Bool
+    private let block: UnsafeMutableRawPointer
+    private let vectors: UnsafeMutablePointer<iovec>
+    private let headers: UnsafeMutablePointer<mmsghdr>
+
+    /// - Parameters:
+    ///   - capacity: 1 or more.
+    ///   - octets: of the longest datagram.
+    ///   - hasAddresses: whether each is sent to an address of its own; else the socket is connected.
+    init(capacity: Int, octets: Int, hasAddresses: Bool = false) {
+        self.capacity = capacity
+        self.octets = octets
+        self.hasAddresses = hasAddresses
+        // Distances as in UDPBatch.
+        stride = (octets + 127) / 64 * 64 | 64
+        let tail = hasAddresses ? DatagramOrigin.addressBytes + DatagramOrigin.controlBytes : 0
+        // Unsafe: one block, divided into parts of `capacity` elements each, and two of headers; freed in deinit. Only
+        // what was written to the block is read, so that the system gives no more memory than datagrams are long.
+        unsafe block = .allocate(byteCount: capacity * (stride + tail), alignment: 64)
+        unsafe vectors = .allocate(capacity: capacity)
+        unsafe headers = .allocate(capacity: capacity)
+        let addresses = unsafe block + capacity * stride
+        let controls = unsafe addresses + capacity * DatagramOrigin.addressBytes
+        for index in 0..<capacity {
+            unsafe (vectors + index).initialize(to: iovec(iov_base: block + index * stride, iov_len: octets))
+            let header = unsafe msghdr(
+                msg_name: hasAddresses ? addresses + index * DatagramOrigin.addressBytes : nil, msg_namelen: 0,
+                msg_iov: vectors + index, msg_iovlen: 1,
+                msg_control: hasAddresses ? controls + index * DatagramOrigin.controlBytes : nil, msg_controllen: 0,
+                msg_flags: 0)
+            unsafe (headers + index).initialize(to: mmsghdr(msg_hdr: header, msg_len: 0))
+        }
+    }
+
+    deinit {
+        unsafe block.deallocate()
+        unsafe vectors.deallocate()
+        unsafe headers.deallocate()
+    }
+
+    // MARK: Sending
+
+    /// Writes the datagram of a place.
+    ///
+    /// - Parameters:
+    ///   - origin: where it is sent to, for those with addresses.
+    ///   - body: gets an empty span with room for the longest.
+    @inline(__always)
+    func write(_ index: Int, to origin: DatagramOrigin? = nil, _ body: (inout OutputRawSpan) -> Void) {
+        guard index >= 0, index < capacity else { return }
+        // Unsafe: the buffer of each place has `octets`, and is written through this one span.
+        let buffer = unsafe UnsafeMutableRawBufferPointer(start: block + index &* stride, count: octets)
+        var datagram = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
+        body(&datagram)
+        unsafe vectors[index].iov_len = datagram.byteCount
+        if let origin, hasAddresses { unsafe origin.write(to: &headers[index].msg_hdr) }
+    }
+
+    /// Sends datagrams that were written.
+    ///
+    /// - Parameter failed: gets the places of those that the system did not take: for a full buffer, or since nobody
+    ///   can be reached there.
+    @inline(__always)
+    func send(_ places: Range<Int>, by socket: Int32, failed: (Int) -> Void) {
+        var next = max(places.lowerBound, 0)
+        let end = min(places.upperBound, capacity)
+        while next < end {
+            // Unsafe: the headers from `next` on describe buffers of ours.
+            let taken = unsafe sendmmsg(socket, headers + next, UInt32(end &- next), Int32(MSG_DONTWAIT))
+            if taken > 0 {
+                next &+= Int(taken)
+            } else {
+                // The first one failed: go on behind it.
+                failed(next)
+                next &+= 1
+            }
+        }
+    }
+
+    // MARK: Receiving
+
+    /// Receives what has arrived at a connected socket.
+    ///
+    /// - Returns: how many datagrams; negative: none, for ``last_error()``.
+    func receive(from socket: Int32) -> Int {
+        // Unsafe: every header describes a buffer of ours.
+        unsafe Int(recvmmsg(socket, headers, UInt32(capacity), Int32(MSG_DONTWAIT), nil))
+    }
+
+    /// A datagram of those received last.
+    @_lifetime(borrow self)
+    func message(_ index: Int) -> RawSpan {
+        guard index >= 0, index < capacity else { return RawSpan() }
+        // Unsafe: the kernel has written msg_len octets, and writes no more before the next batch.
+        let span = unsafe RawSpan(
+            _unsafeStart: block + index &* stride, byteCount: min(Int(headers[index].msg_len), octets))
+        return unsafe _overrideLifetime(span, borrowing: self)
+    }
+}
