@@ -82,9 +82,10 @@ enum AnswerReader {
         let content = AnswerContent(
             code: code, answerCount: header.answerCount, authorityCount: keepsAuthority ? header.authorityCount : 0,
             body: body, ttlOffsets: kept.map { UInt16(truncatingIfNeeded: $0.ttlOffset - question.end) },
-            rotation: chain.rotation(message, kept, key.type),
+            rotation: chain.rotation(kept, key.type),
             ttl: ttl(kept, soa: soa, message, isNegative: isNegative), isNegative: isNegative)
-        return LdnsValidation.reads(packed(content, key), as: kept) ? content : nil
+        let probe = LdnsValidation.probe(absentIn: content.body, key.name)
+        return LdnsValidation.reads(packed(content, key, probe: probe), as: kept, probe: probe) ? content : nil
     }
 
     /// The least TTL of all. Of a negative answer no more than the SOA's MINIMUM, and without a SOA 0, with which it is
@@ -124,18 +125,23 @@ enum AnswerReader {
         }
     }
 
-    /// A message with the content, as a client would get it but for its TTLs.
-    private static func packed(_ content: AnswerContent, _ key: CacheKey) -> [UInt8] {
-        var message: [UInt8] = [0xFF, 0xFF, 0x81, UInt8(0x80 | content.code & 0xF), 0, 1]
+    /// A message with the content, as a client would get it, with `probe` in place of all that changes with each reply.
+    private static func packed(_ content: AnswerContent, _ key: CacheKey, probe: UInt8) -> [UInt8] {
+        var message: [UInt8] = [probe, probe, 0x81, UInt8(0x80 | content.code & 0xF), 0, 1]
         message.append(bigEndian: content.answerCount)
         message.append(bigEndian: content.authorityCount)
         message += [0, 0] + key.name
         message.append(bigEndian: key.type.rawValue)
         message.append(bigEndian: RecordClass.internet)
         var body = content.body
-        for offset in content.ttlOffsets {
-            for place in Int(offset)..<(Int(offset) + 4) where place < body.count {
-                body[place] = UInt8(truncatingIfNeeded: LdnsValidation.probeTTL)
+        func fill(_ places: Range<Int>) {
+            for place in places where place < body.count { body[place] = probe }
+        }
+        for offset in content.ttlOffsets { fill(Int(offset)..<(Int(offset) + 4)) }
+        if let rotation = content.rotation {
+            for offset in content.ttlOffsets.dropFirst(Int(rotation.first)).prefix(Int(rotation.count)) {
+                let data = Int(offset) + 6
+                fill(data..<(data + Int(rotation.dataByteCount)))
             }
         }
         return message + body
@@ -199,29 +205,15 @@ private struct Chain {
         return names.contains { DomainName.isName($0, atOrBelow: owner) }
     }
 
-    /// The addresses whose order may change: those of the last name, if nothing comes behind them, and no name leads
-    /// into them.
-    func rotation(_ message: RawSpan, _ kept: [RecordPlace], _ type: RecordType) -> RotatedRecords? {
+    /// The addresses whose order may change: those of the last name, if nothing comes behind them. That no name reads
+    /// their octets ``LdnsValidation`` sees.
+    func rotation(_ kept: [RecordPlace], _ type: RecordType) -> RotatedRecords? {
         guard type == .a || type == .aaaa, let first = kept.firstIndex(where: { $0.type == type }) else { return nil }
         let length = type == .a ? 4 : 16
         let run = kept[first...]
-        let isPlain = run.allSatisfy { record in
-            record.type == type && record.data.count == length
-                && (Self.pointer(message, from: record.owner) ?? 0) <= kept[first].owner
-        }
-        guard isPlain, run.count > 1 else { return nil }
+        guard run.count > 1, run.allSatisfy({ $0.type == type && $0.data.count == length }) else { return nil }
         return RotatedRecords(
             first: UInt16(truncatingIfNeeded: first), count: UInt16(truncatingIfNeeded: run.count),
             dataByteCount: UInt16(length))
-    }
-
-    /// Where the compression pointer at the end of a name leads; `nil`: it has none.
-    private static func pointer(_ message: RawSpan, from start: Int) -> Int? {
-        var offset = start
-        while let length = message.octet(at: offset), length > 0 {
-            if length >= 0xC0 { return message.uint16(at: offset).map { Int($0 & 0x3FFF) } }
-            offset += 1 + Int(length)
-        }
-        return nil
     }
 }
