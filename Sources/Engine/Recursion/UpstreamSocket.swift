@@ -198,11 +198,11 @@ final class UpstreamSocketPool {
 
     /// A socket that nothing waits at is closed, or stays for the next queries while there are many.
     fileprivate func release(_ socket: UpstreamSocket) {
-        let isShared = socket.index != nil
-        if isShared, inFlight >= Self.sharedCount { return }
-        if isShared { remove(socket) } else { retiredCount -= 1 }
-        close(socket)
-        guard isShared, inFlight < Self.sharedCount else { return }
+        if socket.index == nil {
+            retiredCount -= 1
+            close(socket)
+        }
+        guard inFlight < Self.sharedCount else { return }
         for idle in open where idle.attempts.isEmpty {
             remove(idle)
             close(idle)
