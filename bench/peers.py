@@ -172,9 +172,8 @@ def start_knot(stack, directory, services):
     return Peer("knot", [process], {"A": port, "SRV": port})
 
 
-def start_floor(stack, directory, sizes):
-    """The bare responder; `sizes` are the answers' octets for each type."""
-    count = zone.INSTANCES_PER_SERVICE
+def start_floor(stack, directory, sizes, count=zone.INSTANCES_PER_SERVICE):
+    """The bare responder; `sizes` are the answers' octets for each type, `count` their records."""
     kinds = [f"1:{sizes['A']}:{count}:0", f"33:{sizes['SRV']}:{count}:{count}"]
     port = free_port()
     process = stack.enter_context(

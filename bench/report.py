@@ -168,8 +168,16 @@ def figures(results):
             found[f"forward.{kind}.answers.ours/{name}"] = ratio
         for name, ratio in ratios(medians, "server_cpu_microseconds_per_answer").items():
             found[f"forward.{kind}.cpu.ours/{name}"] = ratio
+        for name, median in medians.items():
+            if name != "ours":
+                ratio = medians["ours"]["p99_microseconds"] / median["p99_microseconds"]
+                found[f"forward.{kind}.p99.ours/{name}"] = ratio
     if "forward" in results:
         found["forward.bytes_per_entry"] = results["forward"]["bytes_per_entry"]
+    floods = results.get("flood", {}).get("figures", {})
+    for kind, median in floods.items():
+        if kind != "idle":
+            found[f"flood.{kind}.p99_loaded/idle"] = median["p99_microseconds"] / floods["idle"]["p99_microseconds"]
     for name, value in results.get("hot_path", {}).get("worst", {}).items():
         found[f"hot_path.{name}_per_answer"] = value
     rest = results.get("rest")

@@ -6,6 +6,7 @@
     run.py rest       the REST API
     run.py storage    SQLite and etcd
     run.py forward    names outside: cached answers and misses against Unbound and dnsdist
+    run.py flood      our own names while names outside are flooded and the upstream does its worst
     run.py hot-path   allocations, reference counting and locks per answer
     run.py peers      the floor, Knot DNS and NSD alone, without our server
     run.py smoke      everything with tiny numbers: fails when something is broken, not when it is slow
@@ -25,6 +26,7 @@ import tempfile
 import time
 
 import dns_bench
+import flood_bench
 import forward_bench
 import hot_path
 import ours
@@ -36,10 +38,11 @@ from processes import BENCH, LOAD_CORE, BenchmarkError
 
 RESULTS = BENCH / "results.json"
 PARTS = {
-    "all": ("dns", "forward", "hot_path", "rest", "storage"),
-    "smoke": ("dns", "forward", "hot_path", "rest", "storage"),
+    "all": ("dns", "forward", "flood", "hot_path", "rest", "storage"),
+    "smoke": ("dns", "forward", "flood", "hot_path", "rest", "storage"),
     "dns": ("dns",),
     "forward": ("forward",),
+    "flood": ("flood",),
     "rest": ("rest",),
     "storage": ("storage",),
     "hot-path": ("hot_path",),
@@ -91,6 +94,8 @@ def measure(arguments, directory):
         results["forward"] = forward_bench.run(
             directory, arguments.binary, arguments.rounds, arguments.seconds, names, log=say
         )
+    if "flood" in parts:
+        results["flood"] = flood_bench.run(directory, arguments.binary, arguments.rounds, arguments.seconds, log=say)
     if "hot_path" in parts:
         results["hot_path"] = hot_path.run(arguments.count, arguments.hot_path_program, log=say)
     if "rest" in parts:
@@ -135,6 +140,8 @@ def run(arguments):
         say("\n" + report.dns_text(results["dns"]))
     if "forward" in results:
         say("\n" + forward_bench.text(results["forward"]))
+    if "flood" in results:
+        say("\n" + flood_bench.text(results["flood"]))
     if "rest" in results:
         say("\n" + report.rest_text(results["rest"]))
     if "storage" in results:
