@@ -106,4 +106,10 @@ final class DatagramBuffers {
             _unsafeStart: block + index &* stride, byteCount: min(Int(headers[index].msg_len), octets))
         return unsafe _overrideLifetime(span, borrowing: self)
     }
+
+    /// Whether a datagram of those received last was longer than its buffer.
+    func isCut(_ index: Int) -> Bool {
+        guard index >= 0, index < capacity else { return false }
+        return unsafe headers[index].msg_hdr.msg_flags & Int32(MSG_TRUNC) != 0
+    }
 }

@@ -15,6 +15,10 @@ final class EventLoop {
         guard let base = unsafe event_base_new_with_config(configuration) else {
             throw .resourceExhausted("file descriptors")
         }
+        guard unsafe event_base_priority_init(base, EventTarget.Priority.count) == 0 else {
+            unsafe event_base_free(base)
+            throw .resourceExhausted("memory")
+        }
         unsafe self.base = base
     }
 
@@ -26,6 +30,11 @@ final class EventLoop {
     func run() {
         // Unsafe: the base lives as long as this object.
         unsafe event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
+    }
+
+    /// Looks for new events after the one that is being handled: what goes first need not wait for all that is to be done.
+    func lookAgain() {
+        unsafe event_base_loopcontinue(base)
     }
 
     /// Ends ``run()`` after the event that is being handled.
@@ -47,6 +56,16 @@ final class EventLoop {
 /// Something that is told about events of one descriptor or of a timer. The event lives as long as the object.
 @safe
 class EventTarget {
+    /// Whose turn it is when several have something to do.
+    enum Priority: Int32 {
+        /// Before all others.
+        case first
+        /// In the order in which it came.
+        case other
+
+        fileprivate static let count: Int32 = 2
+    }
+
     private var event: OpaquePointer?
     /// Held, for an event must go before its loop does.
     private var loop: EventLoop?
@@ -59,6 +78,12 @@ class EventTarget {
 
     /// What is to be done; on the loop's thread.
     func fire() {}
+
+    /// From now on; not while it is to fire already.
+    final func set(_ priority: Priority) {
+        // Unsafe: the event is this object's.
+        if let event = unsafe event { unsafe event_priority_set(event, priority.rawValue) }
+    }
 
     /// Fires whenever `descriptor` can be read.
     final func watch(_ descriptor: Int32, on loop: EventLoop) throws(EngineError) {

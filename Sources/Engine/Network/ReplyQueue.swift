@@ -1,8 +1,8 @@
 /// Replies of one UDP socket that clients had to wait for. They are sent together, with one system call, once the loop
 /// has handled everything that has come in: for upstreams answer many queries at a time.
 final class ReplyQueue: EventTarget {
-    /// Replies sent at once.
-    static let capacity = 64
+    /// Replies sent at once: more save little, and keep the loop from what comes in.
+    static let capacity = 8
 
     private let socket: Int32
     private let loop: EventLoop

@@ -65,12 +65,13 @@ extension Forwarder {
     /// A message has come from an upstream.
     ///
     /// - Parameter attempt: the one that waits for an answer with this ID there; `nil`: none does.
-    func received(_ message: RawSpan, _ attempt: UpstreamAttempt?, isStream: Bool = false) {
-        guard let attempt else { return counters.wrongAnswers.count() }
+    func received(_ message: RawSpan, _ attempt: UpstreamAttempt?, _ form: UpstreamResponse.Form) {
         let now = MonotonicTime.now
+        worker.noteOtherWork(now: now)
+        guard let attempt else { return counters.wrongAnswers.count() }
         let query = attempt.query
         let upstreams = query.upstreams
-        let response = UpstreamResponse.read(message, attempt.expectation, isStream: isStream)
+        let response = UpstreamResponse.read(message, attempt.expectation, form)
         switch response {
         case .unrelated:
             return counters.wrongAnswers.count()

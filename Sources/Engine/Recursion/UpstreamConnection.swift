@@ -93,7 +93,7 @@ final class UpstreamConnection {
                 hasAnswered = true
                 let id = message.rawSpan.uint16(at: 0)
                 forwarder.received(
-                    message.rawSpan, attempts.first { $0.expectation.id == id }, isStream: true)
+                    message.rawSpan, attempts.first { $0.expectation.id == id }, .stream)
             }
         }
     }

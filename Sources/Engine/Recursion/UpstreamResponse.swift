@@ -42,10 +42,17 @@ enum UpstreamResponse {
         }
     }
 
+    /// How a message came.
+    enum Form {
+        case datagram
+        /// Longer than what was offered: the rest is not there, as if it had TC.
+        case cutDatagram
+        /// Over TCP, where nothing is cut off.
+        case stream
+    }
+
     /// Reads a message.
-    ///
-    /// - Parameter isStream: whether it came over TCP, where nothing is cut off.
-    static func read(_ message: RawSpan, _ expected: Expectation, isStream: Bool = false) -> UpstreamResponse {
+    static func read(_ message: RawSpan, _ expected: Expectation, _ form: Form = .datagram) -> UpstreamResponse {
         guard let header = MessageHeader(message), header.isResponse, header.opcode == 0, header.id == expected.id
         else { return .unrelated }
         let code = header.flags & 0xF
@@ -59,16 +66,17 @@ enum UpstreamResponse {
                 question.name(in: message).isName(expected.key.name.rawSpan)
             else { return .unrelated }
             if expected.checksCase { return .otherCase }
-            return verdict(message, header, code, question, expected, mayLackEDNS, isStream)
+            return verdict(message, header, code, question, expected, mayLackEDNS, form)
         }
-        return verdict(message, header, code, question, expected, mayLackEDNS, isStream)
+        return verdict(message, header, code, question, expected, mayLackEDNS, form)
     }
 
     private static func verdict(
         _ message: RawSpan, _ header: MessageHeader, _ code: UInt16, _ question: Question, _ expected: Expectation,
-        _ mayLackEDNS: Bool, _ isStream: Bool
+        _ mayLackEDNS: Bool, _ form: Form
     ) -> UpstreamResponse {
-        if header.flags & HeaderFlags.truncated != 0 { return isStream ? .failure : .truncated }
+        if form == .cutDatagram { return .truncated }
+        if header.flags & HeaderFlags.truncated != 0 { return form == .stream ? .failure : .truncated }
         switch code {
         case ResponseCode.serverFailure, ResponseCode.refused: return .failure
         case _ where mayLackEDNS: return .withoutEDNS

@@ -79,7 +79,8 @@ final class UpstreamSocket: EventTarget {
         for index in 0..<count where openings == self.openings {
             let message = received.message(index)
             let place = message.uint16(at: 0).flatMap { ids.firstIndex(of: $0) }
-            pool.forwarder.received(message, place.map { attempts[$0] })
+            pool.forwarder.received(
+                message, place.map { attempts[$0] }, received.isCut(index) ? .cutDatagram : .datagram)
         }
     }
 }
@@ -93,14 +94,15 @@ final class UpstreamSocket: EventTarget {
 final class UpstreamSocketPool {
     /// Sockets open at once.
     static let maximumCount = 512
-    /// Queries under way from which on sockets are shared, and sockets to share: with fewer a query has one of its own.
+    /// Queries under way, or to be asked, from which on sockets are shared, and sockets to share: with fewer a query has
+    /// one of its own.
     static let sharedCount = 32
     /// Queries that a socket is shared by before its port changes.
     static let maximumUses = 32
     /// Queries that are sent together share a socket, up to this: one system call sends them.
     static let runLength = 16
     /// Datagrams received with one system call.
-    private static let batchCapacity = 8
+    private static let batchCapacity = 4
     /// Ports below belong to services; the rest is drawn from.
     private static let lowestPort: UInt16 = 10240
     /// How often another port is drawn when somebody has the first.
@@ -117,7 +119,8 @@ final class UpstreamSocketPool {
     /// Queries under way on all sockets.
     fileprivate var inFlight = 0
     private var run: (socket: UpstreamSocket, left: Int)?
-    fileprivate let received = DatagramBuffers(capacity: batchCapacity, octets: Responder.maximumMessage)
+    fileprivate let received = DatagramBuffers(
+        capacity: batchCapacity, octets: Int(UpstreamQuery.payload))
 
     init(forwarder: Forwarder, loop: EventLoop) {
         self.forwarder = forwarder
@@ -130,7 +133,7 @@ final class UpstreamSocketPool {
     ///
     /// - Returns: `nil` when the system gives none.
     func socket(to address: SocketAddress, _ random: inout SystemRandom) -> UpstreamSocket? {
-        let isBusy = inFlight >= Self.sharedCount
+        let isBusy = isBusy
         if isBusy, let (socket, left) = run, left > 0, socket.number != nil, socket.address == address {
             run = (socket, left - 1)
             return used(socket)
@@ -139,6 +142,9 @@ final class UpstreamSocketPool {
         run = socket.map { ($0, Self.runLength - 1) }
         return socket.map(used)
     }
+
+    /// Whether sockets are shared.
+    private var isBusy: Bool { inFlight + forwarder.requestCount >= Self.sharedCount }
 
     /// What was asked for until now is sent: the next query draws anew.
     func endRun() {
@@ -202,7 +208,7 @@ final class UpstreamSocketPool {
             retiredCount -= 1
             close(socket)
         }
-        guard inFlight < Self.sharedCount else { return }
+        guard !isBusy else { return }
         for idle in open where idle.attempts.isEmpty {
             remove(idle)
             close(idle)

@@ -17,6 +17,8 @@ final class Worker: @unchecked Sendable {
     private let drainTimer = TimerTarget()
     private var drainEnd: ContinuousClock.Instant?
     private var isAccepting = true
+    private var turnsInARow = 0
+    private var pace = WorkPace()
     private let grace: Duration
     /// For replies over TCP that were waited for.
     private let replyBuffer: UnsafeMutableRawBufferPointer
@@ -25,6 +27,8 @@ final class Worker: @unchecked Sendable {
     private static let drainInterval = Duration.milliseconds(20)
     /// Batches answered on one socket before others have their turn.
     static let batchesAtOnce = 8
+    /// Turns of UDP sockets in a row until other work has its own.
+    private static let turnsAtOnce = 32
     /// Datagrams of a batch from which on more are expected to wait.
     private static let busyBatch = UDPBatch.capacity / 4
     /// Batches that a worker still answers after it was told to stop: more than a socket's buffer holds.
@@ -99,25 +103,44 @@ final class Worker: @unchecked Sendable {
     // MARK: Queries
 
     /// Answers what has arrived on a UDP socket, a few batches at most.
+    ///
+    /// - Returns: whether it may go before others the next time: not when more is expected to wait, so that a flood of
+    ///   queries leaves others their turn.
     @inline(__always)
-    fileprivate func answer(_ batch: UDPBatch, by listener: UDPListener, on socket: Int32, batches: Int) {
+    @discardableResult
+    fileprivate func answer(_ batch: UDPBatch, by listener: UDPListener, on socket: Int32, batches: Int) -> Bool {
         for _ in 0..<batches {
             let count = batch.receive(from: socket)
-            guard count > 0 else { return }
+            guard count > 0 else { return true }
             batch.answer(count, with: &responder)
             responder.outside.endBatch()
             let failures = batch.send(to: socket)
             if failures > 0 { counters.sendErrors.count(UInt64(failures)) }
-            // Those that wait for nothing have their replies first. Then upstreams' answers have their turn before more
-            // is asked: forwarding takes twenty times as long as answering.
-            let isForwarding = !batch.deferred.isEmpty
-            if isForwarding { forward(batch, by: listener) }
-            let isOthersTurn = isForwarding && drainEnd == nil
+            if !batch.deferred.isEmpty { forward(batch, by: listener) }
             adoptIfNewer()
             // While this batch was answered the next came in; after a short one, most likely, nothing did, and asking
             // the socket once more would be a system call for nothing.
-            guard count >= Self.busyBatch, !isOthersTurn else { return }
+            guard count >= Self.busyBatch else { return true }
         }
+        return false
+    }
+
+    /// Something else than UDP queries is worked on: in short pieces, between which those have their turn.
+    func noteOtherWork(now: MonotonicTime) {
+        turnsInARow = 0
+        pace.note(now)
+        if pace.isDue(now) { loop.lookAgain() }
+    }
+
+    /// Answers what has arrived on a UDP socket.
+    ///
+    /// - Returns: how urgent the next query there is. One that finds few others goes before all upstreams' answers and
+    ///   time-outs, which take longer each and come by the thousand when somebody asks for random names.
+    @inline(__always)
+    fileprivate func turn(of listener: UDPListener, on socket: Int32) -> EventTarget.Priority {
+        turnsInARow &+= 1
+        let goesFirst = answer(listener.batch, by: listener, on: socket, batches: Self.batchesAtOnce)
+        return goesFirst && turnsInARow < Self.turnsAtOnce && !pace.isSaturated ? .first : .other
     }
 
     private func forward(_ batch: UDPBatch, by listener: UDPListener) {
@@ -171,13 +194,14 @@ final class Worker: @unchecked Sendable {
         }
     }
 
-    /// Sends an answer that has expired, if there is one that may be used (RFC 8767).
+    /// Sends what the cache has, if it has an answer that may be used.
     ///
+    /// - Parameter stale: whether one that has expired may be (RFC 8767).
     /// - Returns: whether there was one.
-    func replyStale(_ key: CacheKey, to client: WaitingClient, now: MonotonicTime) -> Bool {
+    func replyFromCache(_ key: CacheKey, to client: WaitingClient, now: MonotonicTime, stale: Bool = true) -> Bool {
         defer { responder.outside.endBatch() }
         guard let answer = responder.outside.find(key.name.rawSpan, key.type, key.variant, hash: key.hash),
-            now < answer.times.end
+            now < (stale ? answer.times.end : answer.times.expiry)
         else { return false }
         let isFresh = now < answer.times.expiry
         let isNameError = answer.code == ResponseCode.nameError
@@ -272,6 +296,7 @@ final class UDPListener: EventTarget {
     /// For those that had to wait.
     let replies: ReplyQueue
     private let socket: Descriptor
+    private var priority = EventTarget.Priority.other
     // Unsafe: the worker owns its listeners and outlives them; no reference is counted, for this runs for every batch.
     private unowned(unsafe) let worker: Worker
 
@@ -285,7 +310,10 @@ final class UDPListener: EventTarget {
     var socketNumber: Int32 { socket.number }
 
     override func fire() {
-        unsafe worker.answer(batch, by: self, on: socket.number, batches: Worker.batchesAtOnce)
+        let next = unsafe worker.turn(of: self, on: socket.number)
+        guard next != priority else { return }
+        priority = next
+        set(next)
     }
 }
 
