@@ -5,6 +5,8 @@ import CEvent
 final class EventLoop {
     /// Unsafe to touch from another thread: the base is made without locks.
     let base: OpaquePointer
+    /// Who has a turn.
+    var pace = WorkPace()
 
     /// - Throws: ``EngineError/resourceExhausted(_:)`` when the system gives no epoll descriptor.
     init() throws(EngineError) {
@@ -32,9 +34,11 @@ final class EventLoop {
         unsafe event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
     }
 
-    /// Looks for new events after the one that is being handled: what goes first need not wait for all that is to be done.
-    func lookAgain() {
-        unsafe event_base_loopcontinue(base)
+    /// A piece of other work than UDP queries begins. After some of it the loop looks for events again, so that queries
+    /// have their turn.
+    func noteWork(now: MonotonicTime = .now) {
+        pace.noteBegin(now)
+        if pace.isLookDue(now) { unsafe event_base_loopcontinue(base) }
     }
 
     /// Ends ``run()`` after the event that is being handled.

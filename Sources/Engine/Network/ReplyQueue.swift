@@ -2,7 +2,7 @@
 /// has handled everything that has come in: for upstreams answer many queries at a time.
 final class ReplyQueue: EventTarget {
     /// Replies sent at once: more save little, and keep the loop from what comes in.
-    static let capacity = 8
+    static let capacity = 64
 
     private let socket: Int32
     private let loop: EventLoop
@@ -38,6 +38,8 @@ final class ReplyQueue: EventTarget {
     }
 
     override func fire() {
+        loop.noteWork()
         send()
+        loop.pace.noteEnd(.now)
     }
 }

@@ -67,7 +67,7 @@ extension Forwarder {
     /// - Parameter attempt: the one that waits for an answer with this ID there; `nil`: none does.
     func received(_ message: RawSpan, _ attempt: UpstreamAttempt?, _ form: UpstreamResponse.Form) {
         let now = MonotonicTime.now
-        worker.noteOtherWork(now: now)
+        loop.noteWork(now: now)
         guard let attempt else { return counters.wrongAnswers.count() }
         let query = attempt.query
         let upstreams = query.upstreams

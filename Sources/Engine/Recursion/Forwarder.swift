@@ -17,13 +17,15 @@ final class Forwarder {
     /// Requests that wait at most; more are answered SERVFAIL.
     private static let maximumRequests = 4096
     private static let requestsAtOnce = 8
+    /// Without time to spare: upstreams too do better when queries come in bursts.
+    private static let requestsAtOnceSaturated = 64
 
     enum Call {
         case query(PendingQuery)
         case probe(UpstreamSet, Int, ProbeSchedule)
     }
 
-    unowned let worker: Worker
+    private unowned let worker: Worker
     let loop: EventLoop
     let recursion: Recursion
     let counters: WorkerCounters
@@ -111,10 +113,11 @@ final class Forwarder {
 
     private func takeRequests() {
         let now = MonotonicTime.now
-        worker.noteOtherWork(now: now)
-        for _ in 0..<Self.requestsAtOnce where nextRequest < requests.count {
-            let (key, client) = requests[nextRequest]
-            requests[nextRequest].client = nil
+        loop.noteWork(now: now)
+        let stretch = loop.pace.isSaturated ? Self.requestsAtOnceSaturated : Self.requestsAtOnce
+        for _ in 0..<stretch where nextRequest < requests.count {
+            let key = requests[nextRequest].key
+            let client = requests[nextRequest].client.take()
             nextRequest += 1
             if let client { ask(key, for: client, now: now) } else { refresh(key, now: now) }
         }
@@ -227,7 +230,7 @@ final class Forwarder {
 
     private func callDue() {
         let now = MonotonicTime.now
-        worker.noteOtherWork(now: now)
+        loop.noteWork(now: now)
         var left = Self.callsAtOnce
         while left > 0, let due = calls.popDue(at: now) {
             left -= 1

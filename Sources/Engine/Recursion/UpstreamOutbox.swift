@@ -30,9 +30,11 @@ final class UpstreamOutbox: EventTarget {
     }
 
     override func fire() {
-        forwarder.worker.noteOtherWork(now: .now)
-        for _ in 0..<Self.callsAtOnce where next < attempts.count { sendSome() }
+        loop.noteWork()
+        let stretch = loop.pace.isSaturated ? Self.capacity : Self.callsAtOnce
+        for _ in 0..<stretch where next < attempts.count { sendSome() }
         if next < attempts.count { activate(on: loop) }
+        loop.pace.noteEnd(.now)
     }
 
     /// Sends what the next socket has.

@@ -102,7 +102,7 @@ final class UpstreamSocketPool {
     /// Queries that are sent together share a socket, up to this: one system call sends them.
     static let runLength = 16
     /// Datagrams received with one system call.
-    private static let batchCapacity = 4
+    private static let batchCapacity = 8
     /// Ports below belong to services; the rest is drawn from.
     private static let lowestPort: UInt16 = 10240
     /// How often another port is drawn when somebody has the first.

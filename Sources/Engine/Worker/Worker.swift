@@ -17,8 +17,6 @@ final class Worker: @unchecked Sendable {
     private let drainTimer = TimerTarget()
     private var drainEnd: ContinuousClock.Instant?
     private var isAccepting = true
-    private var turnsInARow = 0
-    private var pace = WorkPace()
     private let grace: Duration
     /// For replies over TCP that were waited for.
     private let replyBuffer: UnsafeMutableRawBufferPointer
@@ -27,8 +25,6 @@ final class Worker: @unchecked Sendable {
     private static let drainInterval = Duration.milliseconds(20)
     /// Batches answered on one socket before others have their turn.
     static let batchesAtOnce = 8
-    /// Turns of UDP sockets in a row until other work has its own.
-    private static let turnsAtOnce = 32
     /// Datagrams of a batch from which on more are expected to wait.
     private static let busyBatch = UDPBatch.capacity / 4
     /// Batches that a worker still answers after it was told to stop: more than a socket's buffer holds.
@@ -125,22 +121,15 @@ final class Worker: @unchecked Sendable {
         return false
     }
 
-    /// Something else than UDP queries is worked on: in short pieces, between which those have their turn.
-    func noteOtherWork(now: MonotonicTime) {
-        turnsInARow = 0
-        pace.note(now)
-        if pace.isDue(now) { loop.lookAgain() }
-    }
-
     /// Answers what has arrived on a UDP socket.
     ///
     /// - Returns: how urgent the next query there is. One that finds few others goes before all upstreams' answers and
     ///   time-outs, which take longer each and come by the thousand when somebody asks for random names.
     @inline(__always)
     fileprivate func turn(of listener: UDPListener, on socket: Int32) -> EventTarget.Priority {
-        turnsInARow &+= 1
+        loop.pace.noteTurn()
         let goesFirst = answer(listener.batch, by: listener, on: socket, batches: Self.batchesAtOnce)
-        return goesFirst && turnsInARow < Self.turnsAtOnce && !pace.isSaturated ? .first : .other
+        return goesFirst && loop.pace.queriesGoFirst ? .first : .other
     }
 
     private func forward(_ batch: UDPBatch, by listener: UDPListener) {
@@ -148,6 +137,7 @@ final class Worker: @unchecked Sendable {
             forwarder?.ask(
                 batch.message(query.place), query, batch.origin(query.place).map { .udp(listener, $0) })
         }
+        loop.pace.noteEnd(.now)
     }
 
     /// Answers a query that came over TCP.
