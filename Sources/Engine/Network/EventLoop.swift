@@ -37,6 +37,7 @@ final class EventLoop {
     /// A piece of other work than UDP queries begins. After some of it the loop looks for events again, so that queries
     /// have their turn.
     func noteWork(now: MonotonicTime = .now) {
+        pace.noteOtherTurn()
         pace.noteBegin(now)
         if pace.isLookDue(now) { unsafe event_base_loopcontinue(base) }
     }

@@ -1,5 +1,5 @@
-/// Who has a turn in a worker's loop: UDP queries, or the other things that upstreams and their time-outs give it to do.
-/// Pure: told what is done, and when.
+/// Who has a turn in a worker's loop: UDP queries, or the other things that upstreams and their time-outs give it to
+/// do. Pure: told what is done, and when.
 ///
 /// A worker with time to spare looks for queries often, so that none waits for other work. One that has had none for a
 /// while looks less often, and takes more at a time: then that is faster for all.
@@ -11,7 +11,7 @@ struct WorkPace {
     /// A pause in other work of so long is time to spare.
     static let pause = Nanoseconds(count: 100_000)
     /// Without a pause for so long there is none.
-    static let saturation = Nanoseconds.milliseconds(1)
+    static let saturation = Nanoseconds.milliseconds(10)
     /// Turns of UDP sockets in a row until other work has its own.
     static let turnsAtOnce = 32
 
@@ -31,14 +31,18 @@ struct WorkPace {
         turnsInARow &+= 1
     }
 
+    /// Other work has a turn.
+    mutating func noteOtherTurn() {
+        turnsInARow = 0
+    }
+
     /// A piece of other work begins.
     mutating func noteBegin(_ now: MonotonicTime) {
-        turnsInARow = 0
         if now - lastWork > Self.pause { busySince = now }
         lastWork = now
     }
 
-    /// A piece of other work, or a turn that has made some, ends.
+    /// A piece of other work ends.
     mutating func noteEnd(_ now: MonotonicTime) {
         lastWork = now
     }

@@ -22,20 +22,30 @@ final class FailureCache: Sendable {
     }
 
     private let table = Mutex(Table())
+    /// Whether there may be any, so that while nothing fails nobody takes the lock.
+    private let isUsed = Atomic<Bool>(false)
 
     /// Notes that a question could not be answered.
     func insert(_ key: CacheKey, now: MonotonicTime) {
-        table.withLock { $0.insert(key, now: now) }
+        table.withLock { table in
+            table.insert(key, now: now)
+            isUsed.store(true, ordering: .relaxed)
+        }
     }
 
     /// What is known of a question.
     func recency(of key: CacheKey, now: MonotonicTime) -> Recency {
-        table.withLock { $0.recency(of: key, now: now) }
+        guard isUsed.load(ordering: .relaxed) else { return .none }
+        return table.withLock { $0.recency(of: key, now: now) }
     }
 
     /// Forgets a question that was answered.
     func remove(_ key: CacheKey) {
-        table.withLock { $0.remove(key) }
+        guard isUsed.load(ordering: .relaxed) else { return }
+        table.withLock { table in
+            table.remove(key)
+            if table.count == 0 { isUsed.store(false, ordering: .relaxed) }
+        }
     }
 
     /// Forgets questions.
@@ -51,25 +61,25 @@ final class FailureCache: Sendable {
     /// The table itself: pure.
     struct Table {
         private var times: [CacheKey: MonotonicTime] = [:]
-        /// In the order of their failures, the oldest first; what was forgotten meanwhile is passed over.
-        private var order: [(key: CacheKey, time: MonotonicTime)] = []
+        /// In the order of their failures, the oldest at `start`; what was forgotten meanwhile is passed over. A ring,
+        /// so that nothing is ever moved.
+        private var order: [(key: CacheKey, time: MonotonicTime)?] = []
         private var start = 0
+        private var orderCount = 0
+        private static let orderCapacity = 2 * FailureCache.maximumCount
 
         var count: Int { times.count }
 
         mutating func insert(_ key: CacheKey, now: MonotonicTime) {
+            if order.isEmpty { order = Array(repeating: nil, count: Self.orderCapacity) }
+            while orderCount == Self.orderCapacity || (orderCount > 0 && times.count >= FailureCache.maximumCount) {
+                if let oldest = order[start].take(), times[oldest.key] == oldest.time { times[oldest.key] = nil }
+                start = (start + 1) % Self.orderCapacity
+                orderCount -= 1
+            }
             times[key] = now
-            order.append((key, now))
-            while times.count > FailureCache.maximumCount || order.count - start > 2 * FailureCache.maximumCount {
-                let oldest = order[start]
-                start += 1
-                if times[oldest.key] == oldest.time { times[oldest.key] = nil }
-            }
-            // Moved once for as many as it holds.
-            if start > FailureCache.maximumCount {
-                order.removeFirst(start)
-                start = 0
-            }
+            order[(start + orderCount) % Self.orderCapacity] = (key, now)
+            orderCount += 1
         }
 
         func recency(of key: CacheKey, now: MonotonicTime) -> Recency {

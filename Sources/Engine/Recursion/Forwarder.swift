@@ -134,7 +134,7 @@ final class Forwarder {
         requestTarget.activate(on: loop)
     }
 
-    private func ask(_ key: CacheKey, for client: WaitingClient, now: MonotonicTime) {
+    private func ask(_ key: CacheKey, for client: consuming WaitingClient, now: MonotonicTime) {
         // It may have come since the client was told to wait.
         if worker.replyFromCache(key, to: client, now: now, stale: false) { return }
         switch recursion.failures.recency(of: key, now: now) {
@@ -298,10 +298,12 @@ final class Forwarder {
         // Into the cache first, so that who has the answer and asks another worker finds it.
         worker.beginReading()
         let isKept = content.isCacheable && lifetime > 0 && recursion.cache.insert(answer)
-        for client in query.clients { worker.reply(answer, ttl: max(lifetime, 1), to: client) }
+        let clients = query.clients
+        query.clients = []
+        let waiting = clients.span
+        for index in waiting.indices { worker.reply(answer, ttl: max(lifetime, 1), to: waiting[index]) }
         worker.endReading()
         if !isKept { answer.free() }
-        query.clients = []
         recursion.failures.remove(query.key)
     }
 

@@ -3,8 +3,8 @@
 final class UpstreamOutbox: EventTarget {
     /// Queries at most that are to be sent.
     static let capacity = 64
-    /// System calls at a stretch: waking an upstream's process on an idle core may take some 30 µs, and nobody else has to
-    /// wait for all of them.
+    /// System calls at a stretch: waking an upstream's process on an idle core may take some 30 µs, and nobody else has
+    /// to wait for all of them.
     private static let callsAtOnce = 2
 
     private unowned let forwarder: Forwarder

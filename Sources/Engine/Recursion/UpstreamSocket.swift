@@ -94,11 +94,11 @@ final class UpstreamSocket: EventTarget {
 final class UpstreamSocketPool {
     /// Sockets open at once.
     static let maximumCount = 512
-    /// Queries under way, or to be asked, from which on sockets are shared, and sockets to share: with fewer a query has
-    /// one of its own.
+    /// Queries under way, or to be asked, from which on sockets are shared, and sockets to share: with fewer a query
+    /// has one of its own.
     static let sharedCount = 32
     /// Queries that a socket is shared by before its port changes.
-    static let maximumUses = 32
+    static let maximumUses = 64
     /// Queries that are sent together share a socket, up to this: one system call sends them.
     static let runLength = 16
     /// Datagrams received with one system call.

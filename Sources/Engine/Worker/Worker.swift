@@ -58,6 +58,8 @@ final class Worker: @unchecked Sendable {
         mailboxTarget.worker = self
         drainTimer.action = { [unowned self] in continueDraining() }
         try mailboxTarget.watch(mailbox.wakeDescriptor, on: loop)
+        // What was published, or configured, before a query was sent holds for it.
+        mailboxTarget.set(.first)
     }
 
     deinit {
@@ -133,6 +135,7 @@ final class Worker: @unchecked Sendable {
     }
 
     private func forward(_ batch: UDPBatch, by listener: UDPListener) {
+        loop.pace.noteBegin(.now)
         for query in batch.deferred {
             forwarder?.ask(
                 batch.message(query.place), query, batch.origin(query.place).map { .udp(listener, $0) })
