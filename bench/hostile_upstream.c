@@ -1,4 +1,4 @@
-// An upstream DNS server that does its worst, on 127.0.0.1 over UDP.
+// An upstream DNS server that does its worst, on 127.0.0.1 over UDP, and over TCP where that is said.
 //
 //     hostile_upstream -p PORT -k KIND
 //
@@ -7,7 +7,8 @@
 //     garbage     four datagrams a query: three of random octets, one with the right ID, QR, and random octets then
 //     lying       a wrong ID; then a wrong question; then the right answer, with an address of a registered name in
 //                 ADDITIONAL, where it does not belong
-//     large       65,000 octets: thousands of addresses and an NS record. The loopback device takes them in one piece
+//     large       65,000 octets: thousands of addresses and a TXT record. The loopback device takes them in one piece.
+//                 Over TCP too
 //     fragments   4,000 octets of the same in IP fragments of 1,500, made by hand on a raw socket, since the loopback
 //                 device's MTU is too large to need any. Only as root (CAP_NET_RAW)
 //
@@ -18,6 +19,8 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -42,7 +45,7 @@ typedef void answer_function(const uint8_t *query, unsigned end, const struct so
 static int descriptor, raw_descriptor;
 static struct sockaddr_in own_address;
 static uint64_t random_state = 0x9e3779b97f4a7c15;
-static uint8_t message[65536];
+static _Thread_local uint8_t message[65536];
 
 static void fail(const char *what) {
     fprintf(stderr, "hostile_upstream: %s: %s\n", what, strerror(errno));
@@ -130,16 +133,17 @@ static void lie(const uint8_t *query, unsigned end, const struct sockaddr_in *cl
     send_message(length + sizeof registered - 1, client);
 }
 
-/// As many addresses as fit, and an NS record in AUTHORITY.
+/// As many addresses as fit, and a TXT record.
 static unsigned make_large(const uint8_t *query, unsigned end, unsigned octets) {
-    unsigned count = (octets - end - 14) / 16;
-    unsigned length = begin(query, end, 0, (unsigned[]){count, 1, 0});
+    unsigned count = (octets - end - 15) / 16;
+    unsigned length = begin(query, end, 0, (unsigned[]){count + 1, 0, 0});
     for (unsigned i = 0; i < count; i++) {
         const uint8_t address[] = {192, 0, i >> 8, i};
         length = append(length, 1, address, sizeof address);
     }
-    const uint8_t server[] = {0xc0, HEADER_OCTETS};
-    return append(length, 2, server, sizeof server);
+    // Another type, so that nobody may take it for a plain answer.
+    const uint8_t text[] = {2, 'a', 'b'};
+    return append(length, 16, text, sizeof text);
 }
 
 static void answer_large(const uint8_t *query, unsigned end, const struct sockaddr_in *client) {
@@ -168,6 +172,49 @@ static void answer_in_fragments(const uint8_t *query, unsigned end, const struct
         memcpy(packet + sizeof head, datagram + offset, count);
         sendto(raw_descriptor, packet, sizeof head + count, 0, (const struct sockaddr *)client, sizeof *client);
     }
+}
+
+static bool read_all(int connection, uint8_t *octets, unsigned count) {
+    return recv(connection, octets, count, MSG_WAITALL) == (ssize_t)count;
+}
+
+static void *answer_stream(void *argument) {
+    int connection = (int)(intptr_t)argument;
+    uint8_t prefix[2], query[QUERY_OCTETS];
+    while (read_all(connection, prefix, sizeof prefix)) {
+        unsigned length = prefix[0] << 8 | prefix[1];
+        if (length > sizeof query || !read_all(connection, query, length)) break;
+        unsigned end = question_end(query, length);
+        if (end == 0) break;
+        uint16_t answer_length = make_large(query, end, LARGE_OCTETS), big_endian = htons(answer_length);
+        if (send(connection, &big_endian, sizeof big_endian, MSG_MORE) < 0) break;
+        if (send(connection, message, answer_length, 0) != answer_length) break;
+    }
+    close(connection);
+    return NULL;
+}
+
+static void *accept_streams(void *argument) {
+    int listener = (int)(intptr_t)argument;
+    for (;;) {
+        int connection = accept(listener, NULL, NULL);
+        pthread_t thread;
+        if (connection < 0) continue;
+        if (pthread_create(&thread, NULL, answer_stream, (void *)(intptr_t)connection) == 0) pthread_detach(thread);
+        else close(connection);
+    }
+    return NULL;
+}
+
+static void listen_for_streams(void) {
+    signal(SIGPIPE, SIG_IGN);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
+    if (listener < 0) fail("socket");
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(listener, (const struct sockaddr *)&own_address, sizeof own_address) < 0) fail("bind");
+    if (listen(listener, 64) < 0) fail("listen");
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, accept_streams, (void *)(intptr_t)listener) != 0) fail("pthread_create");
 }
 
 static answer_function *function_of(const char *kind) {
@@ -211,6 +258,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     open_sockets(port, answer == answer_in_fragments);
+    if (answer == answer_large) listen_for_streams();
     puts("ready");
     fflush(stdout);
 

@@ -22,14 +22,21 @@ enum AnswerReader {
     static func readAddresses(
         _ message: RawSpan, _ header: MessageHeader, _ question: Question, key: CacheKey
     ) -> AnswerContent? {
+        // What stands in AUTHORITY then is not passed on.
+        let dropsAuthority = header.authorityCount == 0 || !key.variant.contains(.dnssecOK)
         guard key.type == .a || key.type == .aaaa, header.flags & 0xF == ResponseCode.noError,
-            header.answerCount > 0, header.authorityCount == 0, header.additionalCount <= 1
+            header.answerCount > 0, dropsAuthority
         else { return nil }
         let dataByteCount = key.type == .a ? 4 : 16
         let stride = recordHeadByteCount + dataByteCount
         let count = Int(header.answerCount)
         let end = question.end + count * stride
-        guard end <= message.byteCount, hasPlainCode(message, count: header.additionalCount, from: end) else {
+        var offset = end
+        for _ in 0..<header.authorityCount {
+            guard let record = RecordPlace(message, at: offset) else { return nil }
+            offset = record.data.upperBound
+        }
+        guard end <= message.byteCount, hasPlainCode(message, count: header.additionalCount, from: offset) else {
             return nil
         }
         var ttlOffsets: [UInt16] = []

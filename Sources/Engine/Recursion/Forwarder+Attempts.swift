@@ -164,7 +164,9 @@ extension Forwarder {
 
     private func connection(to address: SocketAddress, id: UInt16) -> UpstreamConnection? {
         if let open = connections.first(where: { $0.address == address && $0.takes(id) }) { return open }
-        guard let opened = UpstreamConnection(to: address, forwarder: self, loop: loop) else { return nil }
+        guard connections.count < UpstreamConnection.maximumCount,
+            let opened = UpstreamConnection(to: address, forwarder: self, loop: loop)
+        else { return nil }
         connections.append(opened)
         return opened
     }

@@ -42,6 +42,7 @@ final class Forwarder {
     lazy var sockets = UpstreamSocketPool(forwarder: self, loop: loop)
     lazy var outbox = UpstreamOutbox(forwarder: self, loop: loop)
     var connections: [UpstreamConnection] = []
+    var longAnswers = LongAnswerBudget()
 
     init(worker: Worker, loop: EventLoop, recursion: Recursion, settings: RecursionSettings, counters: WorkerCounters) {
         self.worker = worker

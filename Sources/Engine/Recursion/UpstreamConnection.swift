@@ -6,6 +6,8 @@ import CEvent
 final class UpstreamConnection {
     /// How long it stays open without a query under way.
     static let idleTimeout = Duration.seconds(10)
+    /// Connections of a worker at most; queries that have no room on them fail.
+    static let maximumCount = 16
     /// Queries under way on one connection; above, another one is opened.
     static let maximumAttempts = 128
 
@@ -19,6 +21,7 @@ final class UpstreamConnection {
     private(set) var hasAnswered = false
     private var isClosed = false
     private let idleTimer = TimerTarget()
+    private let resumeTimer = TimerTarget()
 
     /// - Returns: `nil` when the system gives no socket.
     init?(to address: SocketAddress, forwarder: Forwarder, loop: EventLoop) {
@@ -45,6 +48,7 @@ final class UpstreamConnection {
             close()
             return nil
         }
+        resumeTimer.action = { [unowned self] in resume() }
         idleTimer.action = { [unowned self] in
             if attempts.isEmpty { self.forwarder.closed(self) }
         }
@@ -84,6 +88,9 @@ final class UpstreamConnection {
             case .incomplete: return
             case .invalid: return ended()
             case .message(let byteCount):
+                let now = MonotonicTime.now
+                if let delay = forwarder.longAnswers.delay(for: byteCount, now: now) { return pause(for: delay) }
+                forwarder.longAnswers.take(byteCount, now: now)
                 let frame = TCPFraming.prefixBytes + byteCount
                 // Unsafe: evbuffer_pullup makes the first `frame` octets, which are there, lie in a row until they are
                 // drained.
@@ -98,6 +105,17 @@ final class UpstreamConnection {
         }
     }
 
+    /// Leaves what comes where it is for a while.
+    private func pause(for delay: Nanoseconds) {
+        unsafe bufferevent_disable(stream, Int16(EV_READ))
+        guard (try? resumeTimer.schedule(after: delay.duration, on: loop)) != nil else { return ended() }
+    }
+
+    private func resume() {
+        unsafe bufferevent_enable(stream, Int16(EV_READ))
+        readable()
+    }
+
     fileprivate func ended() {
         forwarder.closed(self)
     }
@@ -107,6 +125,7 @@ final class UpstreamConnection {
         guard !isClosed else { return }
         isClosed = true
         idleTimer.cancel()
+        resumeTimer.cancel()
         unsafe bufferevent_free(stream)
     }
 }

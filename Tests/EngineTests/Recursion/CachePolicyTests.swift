@@ -125,3 +125,30 @@ struct CachePolicyTests {
         #expect(table.recency(of: key(20_000), now: start + .seconds(20)) == .fresh)
     }
 }
+
+/// How much is read of long answers.
+struct LongAnswerBudgetTests {
+    private let start = MonotonicTime(nanoseconds: 1_000_000_000_000)
+
+    @Test func `usual answers are not counted, long ones wait above the rate`() throws {
+        var budget = LongAnswerBudget()
+        for _ in 0..<1000 { budget.take(LongAnswerBudget.usualByteCount, now: start) }
+        #expect(budget.delay(for: 65_535, now: start) == nil)
+        budget.take(65_535, now: start)
+        #expect(budget.delay(for: LongAnswerBudget.usualByteCount, now: start) == nil)
+        let delay = try #require(budget.delay(for: 65_535, now: start))
+        #expect((Nanoseconds.milliseconds(700)...Nanoseconds.seconds(1)).contains(delay))
+        #expect(budget.delay(for: 65_535, now: start + delay) == nil)
+        // Over ten seconds no more than the rate and one burst.
+        var read = 0
+        var now = start
+        while now < start + .seconds(10) {
+            if budget.delay(for: 20_000, now: now) == nil {
+                budget.take(20_000, now: now)
+                read += 20_000
+            }
+            now = now + .milliseconds(1)
+        }
+        #expect(read <= 10 * Int(LongAnswerBudget.rate) + 40_000)
+    }
+}
