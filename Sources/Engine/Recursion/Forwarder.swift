@@ -57,8 +57,10 @@ final class Forwarder {
     /// How many requests wait to be looked at.
     var requestCount: Int { requests.count - nextRequest }
 
-    /// Goes by other settings for new questions; those under way go on as they began.
+    /// Goes by other settings for new questions; those under way go on as they began, and what has come in before is
+    /// asked as it was meant.
     func adopt(_ settings: RecursionSettings) {
+        while requestCount > 0 { takeRequests() }
         self.settings = settings
     }
 

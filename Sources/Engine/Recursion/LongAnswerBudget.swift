@@ -1,8 +1,8 @@
 /// How much a worker reads of answers that are longer than usual. Pure: told what is read, and when.
 ///
-/// An answer of 64 KB keeps a worker for some milliseconds, most of them in ldns. Few names have such answers, and each is fetched once for
-/// its TTL; an upstream that has them for all names must not take the worker's time from the registered ones. Answers
-/// above the rate wait in the connection (the generic cell rate algorithm, ITU-T I.371).
+/// An answer of 64 KB keeps a worker for some milliseconds, most of them in ldns. Few names have such answers, and each
+/// is fetched once for its TTL; an upstream that has them for all names must not take the worker's time from the
+/// registered ones. Answers above the rate wait in the connection (the generic cell rate algorithm, ITU-T I.371).
 struct LongAnswerBudget {
     /// Answers up to so many octets are as usual.
     static let usualByteCount = 4096
