@@ -55,7 +55,7 @@ final class UpstreamSocket: EventTarget {
 
     /// Waits for an answer no longer.
     func remove(_ attempt: UpstreamAttempt) {
-        guard let place = attempts.firstIndex(where: { $0 === attempt }) else { return }
+        guard let place = ids.firstIndex(of: attempt.expectation.id), attempts[place] === attempt else { return }
         attempts.swapAt(place, attempts.count - 1)
         attempts.removeLast()
         ids.swapAt(place, ids.count - 1)
