@@ -21,24 +21,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "query.h"
+
 enum {
     BATCH = 64,
     MAXIMUM_SOCKETS = 16,
     // A query's ID is its place (low octet) and how often that place was used (high octet), so that a late answer to
     // a query given up is not taken for the answer to the next one.
     MAXIMUM_PLACES = 256,
-    HEADER_OCTETS = 12,
-    QUERY_OCTETS = 5 * 64,   // 12 + 255 + 4 fit; an odd number of cache lines
     ANSWER_OCTETS = 65 * 64,  // likewise; 4,096 and more
     SUB_BUCKETS = 32,
     BUCKETS = 64 * SUB_BUCKETS,
 };
 static const uint64_t SECOND = 1000000000, TIMEOUT_NANOSECONDS = 1000000000, DRAIN_NANOSECONDS = 100000000;
-
-struct query {
-    uint8_t octets[QUERY_OCTETS];
-    unsigned length;
-};
 
 struct place {
     _Alignas(64) uint8_t octets[QUERY_OCTETS];
@@ -94,29 +89,6 @@ static double percentile_microseconds(double share) {
     return 0;
 }
 
-static bool encode(struct query *query, const char *name, unsigned type) {
-    uint8_t *octets = query->octets;
-    memset(octets, 0, HEADER_OCTETS);
-    octets[2] = recursion_desired;
-    octets[5] = 1;  // QDCOUNT
-    unsigned position = HEADER_OCTETS;
-    while (*name != 0) {
-        size_t length = strcspn(name, ".");
-        if (length == 0 || length > 63 || position + length + 7 > HEADER_OCTETS + 255 + 4) return false;
-        octets[position++] = length;
-        memcpy(octets + position, name, length);
-        position += length;
-        name += length + (name[length] == '.');
-    }
-    octets[position++] = 0;
-    octets[position++] = type >> 8;
-    octets[position++] = type;
-    octets[position++] = 0;
-    octets[position++] = 1;
-    query->length = position;
-    return true;
-}
-
 static void load(const char *path) {
     static const struct { const char *name; unsigned number; } types[] = {{"A", 1}, {"AAAA", 28}, {"SRV", 33}};
     FILE *file = fopen(path, "r");
@@ -132,7 +104,7 @@ static void load(const char *path) {
             queries = realloc(queries, capacity * sizeof *queries);
             if (queries == NULL) fail("realloc");
         }
-        if (type == 0 || !encode(&queries[query_count++], name, type)) {
+        if (type == 0 || !encode_query(&queries[query_count++], name, type, recursion_desired)) {
             fprintf(stderr, "closed_loop: %s: can't ask \"%s %s\"\n", path, name, type_name);
             exit(1);
         }

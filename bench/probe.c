@@ -35,9 +35,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "query.h"
+
 enum {
-    HEADER_OCTETS = 12,
-    QUERY_OCTETS = 320,
+    TYPE_A = 1,
     ANSWER_OCTETS = 4096,
     RECORD_HEAD_OCTETS = 12,  // pointer, type, class, TTL, RDLENGTH
     MAXIMUM_PROBES = 60000,   // fewer than IDs, so that each probe has one of its own
@@ -46,11 +47,6 @@ enum {
 };
 static const uint64_t SECOND = 1000000000, DRAIN_NANOSECONDS = 1000000000, LONGEST_LAG = 50000000;
 static const double LOST_MICROSECONDS = 1e6;
-
-struct query {
-    uint8_t octets[QUERY_OCTETS];
-    unsigned length;
-};
 
 struct probe {
     uint64_t sent_nanoseconds;
@@ -88,25 +84,6 @@ static uint64_t next_interval(double rate) {
     return -log(uniform) / rate * SECOND;
 }
 
-static bool encode(struct query *query, const char *name, bool recursion_desired) {
-    uint8_t *octets = query->octets;
-    memset(octets, 0, HEADER_OCTETS);
-    octets[2] = recursion_desired;
-    octets[5] = 1;  // QDCOUNT
-    unsigned position = HEADER_OCTETS;
-    while (*name != 0) {
-        size_t length = strcspn(name, ".");
-        if (length == 0 || length > 63 || position + length + 7 > HEADER_OCTETS + 255 + 4) return false;
-        octets[position++] = length;
-        memcpy(octets + position, name, length);
-        position += length;
-        name += length + (name[length] == '.');
-    }
-    memcpy(octets + position, "\0\0\1\0\1", 5);  // the root, A, IN
-    query->length = position + 5;
-    return true;
-}
-
 static void load(const char *path) {
     FILE *file = fopen(path, "r");
     if (file == NULL) fail(path);
@@ -117,7 +94,7 @@ static void load(const char *path) {
             queries = realloc(queries, capacity * sizeof *queries);
             if (queries == NULL) fail("realloc");
         }
-        if (!encode(&queries[query_count], name, false)) {
+        if (!encode_query(&queries[query_count], name, TYPE_A, false)) {
             fprintf(stderr, "probe: %s: can't ask \"%s A\"\n", path, name);
             exit(1);
         }
@@ -298,7 +275,7 @@ static void send_flood(int descriptor, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         char name[64] = "................" ".flood.example";
         for (int letter = 0; letter < RANDOM_LETTERS; letter++) name[letter] = 'a' + next_random() % 26;
-        encode(&flood[i], name, true);
+        encode_query(&flood[i], name, TYPE_A, true);
         flood[i].octets[0] = next_random();
         flood[i].octets[1] = next_random();
         parts[i] = (struct iovec){flood[i].octets, flood[i].length};

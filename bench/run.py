@@ -79,47 +79,25 @@ def measure(arguments, directory):
     """Runs the parts that were asked for."""
     results = {"machine": {"cores": os.cpu_count(), "kernel": platform.release(), "architecture": platform.machine()}}
     parts = PARTS[arguments.what]
+    common = (directory, arguments.binary, arguments.rounds, arguments.seconds)
     if "dns" in parts:
         results["dns"] = dns_bench.run(
-            directory,
-            arguments.binary,
-            arguments.rounds,
-            arguments.seconds,
-            arguments.services,
-            with_ours=arguments.what != "peers",
-            log=say,
+            *common, arguments.services, with_ours=arguments.what != "peers", log=say
         )
     if "forward" in parts:
         names = 100_000 if arguments.what == "smoke" else forward_bench.NAMES
-        results["forward"] = forward_bench.run(
-            directory, arguments.binary, arguments.rounds, arguments.seconds, names, log=say
-        )
+        results["forward"] = forward_bench.run(*common, names, log=say)
     if "flood" in parts:
-        results["flood"] = flood_bench.run(directory, arguments.binary, arguments.rounds, arguments.seconds, log=say)
+        results["flood"] = flood_bench.run(*common, log=say)
     if "hot_path" in parts:
         results["hot_path"] = hot_path.run(arguments.count, arguments.hot_path_program, log=say)
     if "rest" in parts:
         results["rest"] = rest_bench.run(
-            directory,
-            arguments.binary,
-            arguments.rounds,
-            arguments.seconds,
-            arguments.services,
-            arguments.batch_instances,
-            arguments.instances,
-            arguments.requests,
-            log=say,
+            *common, arguments.services, arguments.batch_instances, arguments.instances, arguments.requests, log=say
         )
     if "storage" in parts:
         results["storage"] = storage_bench.run(
-            directory,
-            arguments.binary,
-            arguments.rounds,
-            arguments.seconds,
-            arguments.services,
-            arguments.batch_instances,
-            arguments.instances,
-            log=say,
+            *common, arguments.services, arguments.batch_instances, arguments.instances, log=say
         )
     return results
 

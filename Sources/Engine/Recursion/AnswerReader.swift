@@ -32,13 +32,9 @@ enum AnswerReader {
         let count = Int(header.answerCount)
         let end = question.end + count * stride
         var offset = end
-        for _ in 0..<header.authorityCount {
-            guard let record = RecordPlace(message, at: offset) else { return nil }
-            offset = record.data.upperBound
-        }
-        guard end <= message.byteCount, hasPlainCode(message, count: header.additionalCount, from: offset) else {
-            return nil
-        }
+        guard end <= message.byteCount, RecordPlace.all(message, count: header.authorityCount, from: &offset),
+            hasPlainCode(message, count: header.additionalCount, from: offset)
+        else { return nil }
         var ttlOffsets: [UInt16] = []
         ttlOffsets.reserveCapacity(count)
         var ttl = UInt32.max
@@ -108,13 +104,7 @@ enum AnswerReader {
     /// conversation with this upstream (BADVERS, BADCOOKIE), or unknown.
     private static func hasPlainCode(_ message: RawSpan, count: UInt16, from start: Int) -> Bool {
         var offset = start
-        for _ in 0..<count {
-            guard let record = RecordPlace(message, at: offset), record.type != .opt || record.ttl >> 24 == 0 else {
-                return false
-            }
-            offset = record.data.upperBound
-        }
-        return true
+        return RecordPlace.all(message, count: count, from: &offset) { $0.type != .opt || $0.ttl >> 24 == 0 }
     }
 
     /// Owners that are written out get small letters: they may repeat the mixed case of our own query.

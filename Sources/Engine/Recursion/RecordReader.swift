@@ -40,11 +40,26 @@ struct RecordPlace {
     /// - Returns: `nil` when one of them is malformed.
     static func section(_ message: RawSpan, count: UInt16, from offset: inout Int) -> [RecordPlace]? {
         var records: [RecordPlace] = []
-        for _ in 0..<count {
-            guard let record = RecordPlace(message, at: offset) else { return nil }
+        let isWhole = all(message, count: count, from: &offset) { record in
             records.append(record)
+            return true
+        }
+        return isWhole ? records : nil
+    }
+
+    /// Whether the records of a section are well-formed, and pass a check.
+    ///
+    /// - Parameters:
+    ///   - count: how many the header promises.
+    ///   - offset: where they begin; afterwards where they end.
+    @inline(__always)
+    static func all(
+        _ message: RawSpan, count: UInt16, from offset: inout Int, _ check: (RecordPlace) -> Bool = { _ in true }
+    ) -> Bool {
+        for _ in 0..<count {
+            guard let record = RecordPlace(message, at: offset), check(record) else { return false }
             offset = record.data.upperBound
         }
-        return records
+        return true
     }
 }

@@ -94,13 +94,7 @@ import Testing
 
     @Test func `a client may be shut down and forgotten by its own callback`() async throws {
         let ended = Signal()
-        let server = try ScriptedServer { connection in
-            guard connection.readRequest() != nil else { return }
-            connection.beginChunks()
-            connection.writeChunk("first")
-            connection.waitForEnd()
-            ended.send()
-        }
+        let server = try ScriptedServer.sendingFirstChunk(then: ended)
         for isShutDown in [true, false] {
             let request = HTTPClientRequest(url: server.url(), timeout: nil)
             let holder = Note<HTTPClient?>(try HTTPClient())

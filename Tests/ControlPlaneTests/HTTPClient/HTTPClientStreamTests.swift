@@ -56,13 +56,7 @@ import Testing
 
     @Test func `the reader can end a stream`() async throws {
         let ended = Signal()
-        let server = try ScriptedServer { connection in
-            guard connection.readRequest() != nil else { return }
-            connection.beginChunks()
-            connection.writeChunk("first")
-            connection.waitForEnd()
-            ended.send()
-        }
+        let server = try ScriptedServer.sendingFirstChunk(then: ended)
         let count = Note(0)
         let response = try await client.stream(HTTPClientRequest(url: server.url(), timeout: nil)) { piece in
             count.change { $0 += 1 }
@@ -90,13 +84,7 @@ import Testing
 
     @Test func `a cancelled task ends its stream and closes the connection`() async throws {
         let (began, ended) = (Signal(), Signal())
-        let server = try ScriptedServer { connection in
-            guard connection.readRequest() != nil else { return }
-            connection.beginChunks()
-            connection.writeChunk("first")
-            connection.waitForEnd()
-            ended.send()
-        }
+        let server = try ScriptedServer.sendingFirstChunk(then: ended)
         let client = client
         let request = HTTPClientRequest(url: server.url(), timeout: nil)
         let task = Task {

@@ -44,6 +44,17 @@ final class ScriptedServer: Sendable {
         close(listener)
     }
 
+    /// One that begins an answer in chunks, sends the first, and tells when its client has gone.
+    static func sendingFirstChunk(then ended: Signal) throws -> ScriptedServer {
+        try ScriptedServer { connection in
+            guard connection.readRequest() != nil else { return }
+            connection.beginChunks()
+            connection.writeChunk("first")
+            connection.waitForEnd()
+            ended.send()
+        }
+    }
+
     /// Where a request goes.
     func url(_ path: String = "/") -> String { "http://127.0.0.1:\(port)\(path)" }
 
