@@ -8,6 +8,7 @@
 #define _GNU_SOURCE 1
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/udp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -25,7 +26,7 @@
 
 enum {
     BATCH = 64,
-    MAXIMUM_SOCKETS = 16,
+    MAXIMUM_SOCKETS = 128,
     // A query's ID is its place (low octet) and how often that place was used (high octet), so that a late answer to
     // a query given up is not taken for the answer to the next one.
     MAXIMUM_PLACES = 256,
@@ -55,7 +56,7 @@ static struct connection *connections;
 static unsigned connection_count = 2, places_per_connection;
 static _Alignas(64) uint8_t answers[BATCH][ANSWER_OCTETS];
 static struct iovec received_parts[BATCH], sent_parts[BATCH];
-static struct mmsghdr received[BATCH], sent[BATCH];
+static struct mmsghdr received[BATCH];
 static uint64_t histogram[BUCKETS];
 static uint64_t answered, lost, wrong, late, receive_calls, total_sent;
 
@@ -131,7 +132,6 @@ static void open_connections(const struct sockaddr_in *server) {
     for (int i = 0; i < BATCH; i++) {
         received_parts[i] = (struct iovec){answers[i], ANSWER_OCTETS};
         received[i].msg_hdr = (struct msghdr){.msg_iov = &received_parts[i], .msg_iovlen = 1};
-        sent[i].msg_hdr = (struct msghdr){.msg_iov = &sent_parts[i], .msg_iovlen = 1};
     }
 }
 
@@ -147,16 +147,28 @@ static void refill(struct place *place, unsigned number, uint64_t time) {
     place->outstanding = true;
 }
 
+/// Sends queries, those of one length as one: the kernel takes them apart (UDP_SEGMENT, udp(7)). Each server receives
+/// them as if they had been sent one by one.
 static void send_places(struct connection *connection, const uint8_t *numbers, unsigned count) {
+    static _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))];
+    struct cmsghdr *segment = (struct cmsghdr *)control;
+    *segment = (struct cmsghdr){CMSG_LEN(sizeof(uint16_t)), IPPROTO_UDP, UDP_SEGMENT};
     for (unsigned i = 0; i < count; i++) {
         struct place *place = &connection->places[numbers[i]];
         sent_parts[i] = (struct iovec){place->octets, place->length};
     }
-    for (unsigned done = 0; done < count;) {
-        int result = sendmmsg(connection->descriptor, sent + done, count - done, 0);
-        if (result > 0) done += result, total_sent += result;
+    for (unsigned done = 0, end; done < count;) {
+        uint16_t octets = sent_parts[done].iov_len;
+        for (end = done + 1; end < count && sent_parts[end].iov_len == octets;) end++;
+        struct msghdr message = {.msg_iov = &sent_parts[done], .msg_iovlen = end - done};
+        if (end - done > 1) {
+            memcpy(CMSG_DATA(segment), &octets, sizeof octets);
+            message.msg_control = control;
+            message.msg_controllen = sizeof control;
+        }
+        if (sendmsg(connection->descriptor, &message, 0) > 0) total_sent += end - done, done = end;
         else if (errno == EAGAIN || errno == ENOBUFS) poll(&(struct pollfd){connection->descriptor, POLLOUT, 0}, 1, 1);
-        else if (errno != EINTR) fail("sendmmsg");
+        else if (errno != EINTR) fail("sendmsg");
     }
 }
 

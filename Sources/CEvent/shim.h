@@ -57,6 +57,25 @@ static inline void answer_from_asked_address(struct msghdr *message) {
     }
 }
 
+// <linux/udp.h>.
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
+// Has the kernel take what a message holds apart into datagrams of `octets` each (udp(7)). The control message that it
+// has is copied to `control`, which has room for it and CMSG_SPACE(sizeof(uint16_t)) more.
+static inline void send_in_segments(struct msghdr *message, void *control, uint16_t octets) {
+    size_t used = CMSG_ALIGN(message->msg_controllen);
+    if (message->msg_controllen > 0) memcpy(control, message->msg_control, message->msg_controllen);
+    struct cmsghdr *segment = (struct cmsghdr *)((char *)control + used);
+    segment->cmsg_level = IPPROTO_UDP;
+    segment->cmsg_type = UDP_SEGMENT;
+    segment->cmsg_len = CMSG_LEN(sizeof octets);
+    memcpy(CMSG_DATA(segment), &octets, sizeof octets);
+    message->msg_control = control;
+    message->msg_controllen = used + CMSG_SPACE(sizeof octets);
+}
+
 // A timer without struct timeval, which both this module and CLdns would say is theirs.
 static inline int event_add_after(struct event *event, int64_t microseconds) {
     struct timeval interval = {microseconds / 1000000, microseconds % 1000000};

@@ -180,7 +180,7 @@ struct EngineTests {
         let idle = try (0..<50).map { _ in try TestSocket.tcp(server.address) }
         for socket in idle { try socket.send([0]) }
         let slow = try TestSocket.tcp(server.address)
-        slow.shrinkReceiveBuffer()
+        try slow.shrinkReceiveBuffer()
         try slow.sendFramed(Array(repeating: big, count: 100))
         try server.waitForStatistics { $0.connectionsOpen == 51 && $0.tcpQueries > 0 }
         let start = ContinuousClock.now

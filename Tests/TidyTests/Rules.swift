@@ -60,6 +60,7 @@ enum Rules {
         "Sources/Engine/Message/NameComparison.swift": "reads eight octets at once, bounds-checked",
         "Sources/Engine/Network/DatagramBuffers.swift": "owns buffers that the kernel reads and fills",
         "Sources/Engine/Network/DatagramOrigin.swift": "copies what the kernel has written",
+        "Sources/Engine/Network/DatagramSender.swift": "owns headers of datagrams that the kernel reads",
         "Sources/Engine/Network/Descriptor.swift": "reads an eventfd",
         "Sources/Engine/Network/EventLoop.swift": "owns libevent's base and events",
         "Sources/Engine/Network/IPAddress.swift": "inet_pton and inet_ntop",

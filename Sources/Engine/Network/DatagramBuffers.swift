@@ -12,6 +12,7 @@ final class DatagramBuffers {
     private let block: UnsafeMutableRawPointer
     private let vectors: UnsafeMutablePointer<iovec>
     private let headers: UnsafeMutablePointer<mmsghdr>
+    private lazy var sender = DatagramSender()
 
     /// - Parameters:
     ///   - capacity: 1 or more.
@@ -72,19 +73,8 @@ final class DatagramBuffers {
     ///   can be reached there.
     @inline(__always)
     func send(_ places: Range<Int>, by socket: Int32, failed: (Int) -> Void) {
-        var next = max(places.lowerBound, 0)
-        let end = min(places.upperBound, capacity)
-        while next < end {
-            // Unsafe: the headers from `next` on describe buffers of ours.
-            let taken = unsafe sendmmsg(socket, headers + next, UInt32(end &- next), Int32(MSG_DONTWAIT))
-            if taken > 0 {
-                next &+= Int(taken)
-            } else {
-                // The first one failed: go on behind it.
-                failed(next)
-                next &+= 1
-            }
-        }
+        // Unsafe: the headers describe buffers of ours.
+        unsafe sender.send(headers, places.clamped(to: 0..<capacity), by: socket, failed: failed)
     }
 
     // MARK: Receiving

@@ -29,6 +29,7 @@ final class UDPBatch {
     private let received: UnsafeMutablePointer<mmsghdr>
     private let outgoing: UnsafeMutablePointer<mmsghdr>
     private let parsed: UnsafeMutablePointer<Query>
+    private let sender = DatagramSender()
     private let hasControls: Bool
     private let isIPv4: Bool
     private var outgoingCount = 0
@@ -183,20 +184,9 @@ final class UDPBatch {
     /// - Returns: how many the system did not take: a full buffer, or a client that can't be reached.
     @inline(__always)
     func send(to socket: Int32) -> Int {
-        var sent = 0
         var failures = 0
-        while sent < outgoingCount {
-            // Unsafe: the headers from `sent` on describe buffers of ours.
-            let taken = unsafe sendmmsg(
-                socket, outgoing + sent, UInt32(outgoingCount &- sent), Int32(MSG_DONTWAIT))
-            if taken > 0 {
-                sent &+= Int(taken)
-            } else {
-                // The first one failed: go on behind it.
-                failures &+= 1
-                sent &+= 1
-            }
-        }
+        // Unsafe: the headers describe buffers of ours.
+        unsafe sender.send(outgoing, 0..<outgoingCount, by: socket) { _ in failures &+= 1 }
         return failures
     }
 

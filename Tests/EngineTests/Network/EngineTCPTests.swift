@@ -110,7 +110,7 @@ struct EngineTCPTests {
     @Test func `a client that never reads is bounded, and others are served`() throws {
         let server = try TestEngine()
         let socket = try TestSocket.tcp(server.address)
-        socket.shrinkReceiveBuffer()
+        try socket.shrinkReceiveBuffer()
         let burst = try (0..<100).flatMap { _ in framed(try big.octets) }
         // Sends until the server stops reading. Each query asks for 64 KB: without a bound it would never stop.
         var sent = 0

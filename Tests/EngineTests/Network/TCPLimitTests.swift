@@ -113,7 +113,7 @@ struct TCPLimitTests {
         limits.idleTimeout = .milliseconds(300)
         let server = try TestEngine(tcp: limits)
         let socket = try TestSocket.tcp(server.address)
-        socket.shrinkReceiveBuffer()
+        try socket.shrinkReceiveBuffer()
         try socket.sendFramed(Array(repeating: big, count: 100))
         // What it is owed goes with it: the server does not keep it for ever.
         try server.waitForStatistics { $0.connectionsOpen == 0 && $0.connectionsAccepted == 1 }

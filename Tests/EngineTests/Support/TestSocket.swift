@@ -10,23 +10,35 @@ final class TestSocket {
 
     private let descriptor: Descriptor
 
-    private init(_ server: SocketAddress, type: __socket_type, from local: SocketAddress?) throws {
+    private init(
+        _ server: SocketAddress, type: __socket_type, from local: SocketAddress?, sharesPort: Bool = false
+    ) throws {
         let family = server.address.isIPv4 ? AF_INET : AF_INET6
         let number = socket(family, Int32(type.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard number >= 0 else { throw TestFailure("no socket") }
         descriptor = Descriptor(owning: number)
+        if sharesPort { try set(SOL_SOCKET, SO_REUSEPORT, to: 1) }
         if let local { try unsafe apply(local) { unsafe bind($0, $1, $2) } }
-        try unsafe apply(server) { unsafe connect($0, $1, $2) }
+        try connect(to: server)
     }
 
     /// A UDP socket that sends to, and hears from, `server` alone.
-    static func udp(_ server: SocketAddress, from local: SocketAddress? = nil) throws -> TestSocket {
-        try TestSocket(server, type: SOCK_DGRAM, from: local)
+    ///
+    /// - Parameter sharesPort: whether others that say so too may have the same local address.
+    static func udp(
+        _ server: SocketAddress, from local: SocketAddress? = nil, sharesPort: Bool = false
+    ) throws -> TestSocket {
+        try TestSocket(server, type: SOCK_DGRAM, from: local, sharesPort: sharesPort)
     }
 
     /// A TCP connection.
     static func tcp(_ server: SocketAddress, from local: SocketAddress? = nil) throws -> TestSocket {
         try TestSocket(server, type: SOCK_STREAM, from: local)
+    }
+
+    /// Sends to, and hears from, another address from now on.
+    func connect(to address: SocketAddress) throws {
+        try unsafe apply(address) { unsafe Glibc.connect($0, $1, $2) }
     }
 
     private func apply(
@@ -42,11 +54,35 @@ final class TestSocket {
         guard result == 0 else { throw TestFailure("\(address): error \(last_error())") }
     }
 
-    /// Asks the kernel for a small receive buffer, so that what is not read soon holds up the server.
-    func shrinkReceiveBuffer() {
-        var octets: Int32 = 4096
+    /// The system's number of it.
+    var number: Int32 { descriptor.number }
+
+    /// Sets an option of the socket.
+    func set(_ level: Int32, _ option: Int32, to value: Int32) throws {
+        var value = value
         // Unsafe: the kernel reads four octets.
-        _ = unsafe setsockopt(descriptor.number, SOL_SOCKET, SO_RCVBUF, &octets, 4)
+        let result = unsafe setsockopt(descriptor.number, level, option, &value, 4)
+        guard result == 0 else { throw TestFailure("option \(option): error \(last_error())") }
+    }
+
+    /// Asks the kernel for a small receive buffer, so that what is not read soon holds up the server.
+    func shrinkReceiveBuffer() throws {
+        try set(SOL_SOCKET, SO_RCVBUF, to: 4096)
+    }
+
+    /// Where replies to it go.
+    var localAddress: SocketAddress {
+        get throws {
+            var storage = sockaddr_storage()
+            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+            // Unsafe: the kernel writes at most `length` octets.
+            let result = unsafe withUnsafeMutableBytes(of: &storage) { bytes in
+                guard let start = bytes.baseAddress else { return Int32(-1) }
+                return unsafe getsockname(descriptor.number, start.assumingMemoryBound(to: sockaddr.self), &length)
+            }
+            guard result == 0, let address = SocketAddress(storage) else { throw TestFailure("no address") }
+            return address
+        }
     }
 
     /// Sends octets: a datagram, or a piece of the stream.
