@@ -42,15 +42,19 @@ extension ServerTests {
                 let before = ContinuousClock.now
                 let id = try rest.register(Registration("orders", "10.0.0.1", ttl: 1)).id
                 let after = ContinuousClock.now
-                let sighting = try watch {
+                let isThere = { (place: Place) in
                     switch place {
                     case .dns: try server.ask("orders.service.kong").code == .noError
                     case .rest: try rest.request("GET", "/api/v1/services/\(id)").status == 200
                     }
                 }
-                #expect(before.duration(to: sighting.goneBy) >= .seconds(1))
-                let slack = Duration.milliseconds(150) + sighting.longestGap * 2
-                #expect(after.duration(to: sighting.lastSeen) <= .milliseconds(1200) + slack)
+                // The one right after the other: which is first is nobody's business.
+                for place in [place, place == .dns ? .rest : .dns] {
+                    let sighting = try watch { try isThere(place) }
+                    #expect(before.duration(to: sighting.goneBy) >= .seconds(1))
+                    let slack = Duration.milliseconds(150) + sighting.longestGap * 2
+                    #expect(after.duration(to: sighting.lastSeen) <= .milliseconds(1200) + slack)
+                }
                 #expect(try server.ask("orders.service.kong").code == .nameError)
                 #expect(try server.ask("orders.service.kong", .srv).code == .nameError)
                 #expect(try rest.request("PUT", "/api/v1/services/\(id)/heartbeat").status == 404)
