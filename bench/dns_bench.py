@@ -8,15 +8,17 @@ import statistics
 
 import zone
 from ours import batch_bodies, register_all, start_ours
-from peers import check_answers, find_program, start_floor, start_knot, start_nsd
+from peers import check_answers, find_program, start_floors, start_knot, start_nsd
 from processes import BenchmarkError, compile_c, run_load
 
-TYPES = ("A", "SRV")
-TOOLS = ("closed_loop", "dnsperf")
+TOOLS = {"A": ("closed_loop", "many_ports", "dnsperf"), "SRV": ("closed_loop", "dnsperf")}
+TYPES = tuple(TOOLS)
 # Enough to keep a server busy all the time; more would overflow the socket buffer that Linux gives by default,
 # which all servers here have.
 OUTSTANDING = 128
 SOCKETS = 4
+# As from clients that ask each query from a port of its own: no two replies go to the same.
+MANY_SOCKETS = OUTSTANDING
 # dnsperf is fastest with one socket and more queries under way; the answers to more than 160 would overflow its buffer.
 DNSPERF_OUTSTANDING = 150
 DNSPERF_CLIENTS = 1
@@ -24,10 +26,15 @@ DNSPERF_CLIENTS = 1
 DISTURBED_SHARE = 0.05
 
 
-def closed_loop(port, queries, seconds):
+def closed_loop(port, queries, seconds, sockets=SOCKETS):
     """One run of bench/closed_loop.c; its JSON."""
     command = [compile_c("closed_loop"), "-s", "127.0.0.1", "-p", port, "-d", queries, "-l", seconds]
-    return json.loads(run_load([*command, "-k", OUTSTANDING, "-n", SOCKETS], seconds + 20))
+    return json.loads(run_load([*command, "-k", OUTSTANDING, "-n", sockets], seconds + 20))
+
+
+def many_ports(port, queries, seconds):
+    """The same with a port for each query under way."""
+    return closed_loop(port, queries, seconds, MANY_SOCKETS)
 
 
 def dnsperf(port, queries, seconds):
@@ -58,7 +65,9 @@ def measure(server, type_name, tool, queries, seconds):
     """One round: load on one server; adds the server's CPU time for each answer."""
     server.check_running()
     before, waited_before = server.cpu_nanoseconds(), server.waited_nanoseconds()
-    run = (dnsperf if tool == "dnsperf" else closed_loop)(server.ports[type_name], queries, seconds)
+    run = {"closed_loop": closed_loop, "many_ports": many_ports, "dnsperf": dnsperf}[tool](
+        server.ports[type_name], queries, seconds
+    )
     cpu_nanoseconds = server.cpu_nanoseconds() - before
     server.check_running()
     if run["wrong"] or run["answers"] == 0:
@@ -106,10 +115,11 @@ def start_servers(stack, directory, services, binary, with_ours=True):
     servers["knot"] = start_knot(stack, directory, services)
     servers["nsd"] = start_nsd(stack, directory, services)
     sizes = {name: check_answers(server, services) for name, server in servers.items()}
-    # The floor answers with as many octets as we do.
-    sizes["floor"] = sizes["ours" if with_ours else "knot"]
-    servers["floor"] = start_floor(stack, directory, sizes["floor"])
-    order = [name for name in ("ours", "floor", "knot", "nsd") if name in servers]
+    # The floors answer with as many octets as we do.
+    floors = start_floors(stack, directory, sizes["ours" if with_ours else "knot"])
+    for name, floor in floors.items():
+        servers[name], sizes[name] = floor, sizes["ours" if with_ours else "knot"]
+    order = [name for name in ("ours", *floors, "knot", "nsd") if name in servers]
     return {name: servers[name] for name in order}, sizes
 
 
@@ -127,7 +137,7 @@ def run(directory, binary, rounds, seconds, services, with_ours=True, log=print)
             log(f"{type_name} answers, octets: " + ", ".join(f"{name} {sizes[name][type_name]}" for name in servers))
         figures = {}
         for type_name in TYPES:
-            for tool in TOOLS:
+            for tool in TOOLS[type_name]:
                 runs = {name: [] for name in servers}
                 for number in range(rounds):
                     # Another server goes first each round, so that none is always the one after a pause.

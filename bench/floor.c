@@ -1,6 +1,6 @@
 // The floor: how fast a single thread can answer over UDP on this machine when it does nothing but receive and send.
 //
-//     floor ADDRESS PORT TYPE:SIZE:ANSWERS:ADDITIONALS...      e.g.  floor 127.0.0.1 5300 1:101:4:0 33:285:4:4
+//     floor [-g] ADDRESS PORT TYPE:SIZE:ANSWERS:ADDITIONALS...      e.g.  floor 127.0.0.1 5300 1:101:4:0 33:285:4:4
 //
 // For a query of TYPE it sends SIZE octets: the query's ID and question, and after them canned records. There is no
 // lookup and no check beyond what keeps it within its buffers. Batches go through recvmmsg and sendmmsg; everything
@@ -8,8 +8,10 @@
 #define _GNU_SOURCE 1
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/udp.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +41,10 @@ static struct iovec received_parts[BATCH], sent_parts[BATCH];
 static struct mmsghdr received[BATCH], sent[BATCH];
 static unsigned long batches_of_size[BATCH + 1];
 static volatile sig_atomic_t stopping;
+static bool sends_groups;
+static struct iovec group_parts[BATCH];
+static struct mmsghdr groups[BATCH];
+static _Alignas(struct cmsghdr) uint8_t controls[BATCH][CMSG_SPACE(sizeof(uint16_t))];
 
 static void stop(int signal) { (void)signal, stopping = 1; }
 
@@ -85,6 +91,45 @@ static unsigned answer(uint8_t *message, unsigned length) {
     return 0;
 }
 
+static void send_all(int descriptor, struct mmsghdr *messages, int count) {
+    for (int done = 0; done < count;) {
+        int result = sendmmsg(descriptor, messages + done, count - done, 0);
+        if (result < 0 && errno == EINTR) continue;
+        done += result > 0 ? result : 1;
+    }
+}
+
+/// Puts answers of one length to one client's port together. Returns how many messages that makes.
+static int make_groups(int count) {
+    int group_count = 0, parts = 0;
+    uint64_t grouped = 0;
+    for (int i = 0; i < count; i++) {
+        if (grouped >> i & 1) continue;
+        const struct sockaddr_in *client = sent[i].msg_hdr.msg_name;
+        uint16_t octets = sent_parts[i].iov_len;
+        struct msghdr *group = &groups[group_count].msg_hdr;
+        *group = (struct msghdr){.msg_name = sent[i].msg_hdr.msg_name, .msg_namelen = sizeof *client};
+        group->msg_iov = &group_parts[parts];
+        for (int j = i; j < count; j++) {
+            const struct sockaddr_in *other = sent[j].msg_hdr.msg_name;
+            if (grouped >> j & 1 || sent_parts[j].iov_len != octets || other->sin_port != client->sin_port ||
+                other->sin_addr.s_addr != client->sin_addr.s_addr) continue;
+            grouped |= UINT64_C(1) << j;
+            group_parts[parts++] = sent_parts[j];
+            group->msg_iovlen++;
+        }
+        if (group->msg_iovlen > 1) {
+            struct cmsghdr *segment = (struct cmsghdr *)controls[group_count];
+            *segment = (struct cmsghdr){CMSG_LEN(sizeof octets), IPPROTO_UDP, UDP_SEGMENT};
+            memcpy(CMSG_DATA(segment), &octets, sizeof octets);
+            group->msg_control = segment;
+            group->msg_controllen = sizeof controls[group_count];
+        }
+        group_count++;
+    }
+    return group_count;
+}
+
 static void serve(int descriptor) {
     while (!stopping) {
         int count = recvmmsg(descriptor, received, BATCH, MSG_WAITFORONE, NULL);
@@ -104,11 +149,8 @@ static void serve(int descriptor) {
             }
             sent_parts[ready++].iov_len = length;
         }
-        for (int done = 0; done < ready;) {
-            int result = sendmmsg(descriptor, sent + done, ready - done, 0);
-            if (result < 0 && errno == EINTR) continue;
-            done += result > 0 ? result : 1;
-        }
+        if (sends_groups) send_all(descriptor, groups, make_groups(ready));
+        else send_all(descriptor, sent, ready);
         if (ready != count) {
             for (int i = 0; i < BATCH; i++) {
                 sent_parts[i].iov_base = buffers[i];
@@ -136,8 +178,9 @@ static void print_batches(void) {
 }
 
 int main(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "-g") == 0) sends_groups = true, argv++, argc--;
     if (argc < 4 || argc - 3 > MAXIMUM_KINDS) {
-        fprintf(stderr, "usage: %s ADDRESS PORT TYPE:SIZE:ANSWERS:ADDITIONALS...\n", argv[0]);
+        fprintf(stderr, "usage: floor [-g] ADDRESS PORT TYPE:SIZE:ANSWERS:ADDITIONALS...\n");
         return 2;
     }
     for (int i = 3; i < argc; i++) {

@@ -6,16 +6,18 @@ import pathlib
 import random
 
 import zone
-from dns_bench import OUTSTANDING, SOCKETS, median_of_runs
+from dns_bench import MANY_SOCKETS, OUTSTANDING, SOCKETS, median_of_runs
 from ours import batch_bodies, register_all, start_ours
-from peers import NSD_CONFIGURATION, Peer, answers, find_program, start_floor
+from peers import NSD_CONFIGURATION, Peer, answers, find_program, start_floors
 from processes import LOAD_CORE, BenchmarkError, Process, compile_c, free_port, run_load
 from report import table
 
 DOMAIN = "forward.bench"
 CACHED = (1_000, 100_000)
+# What a figure's name says of the ports that clients ask from, and how many.
+PORTS = {"": SOCKETS, "-many-ports": MANY_SOCKETS}
 # Each round of misses has names of its own, more than anybody answers in its time, so that none comes twice.
-NAMES = 450_000
+NAMES = 900_000
 MISS_ROUNDS = 3
 MISSES_PER_SECOND_AT_MOST = 200_000
 # Header, question and one A record.
@@ -47,7 +49,7 @@ forward-zone:
 DNSDIST_CONFIGURATION = """\
 setLocal("127.0.0.1:{port}")
 newServer({address="127.0.0.1:{upstream}", checkInterval=60})
-getPool(""):setCache(newPacketCache(500000))
+getPool(""):setCache(newPacketCache(1000000))
 setSecurityPollSuffix("")
 """
 
@@ -87,21 +89,21 @@ def start_peer(stack, directory, peer, configuration, arguments, upstream):
     return Peer(peer, [process], {"A": port})
 
 
-def load(port, queries, seconds, allows_failure=False):
+def load(port, queries, seconds, sockets=SOCKETS, allows_failure=False):
     """One run of closed_loop with RD; its JSON."""
     command = [compile_c("closed_loop"), "-s", "127.0.0.1", "-p", port, "-d", queries, "-l", seconds]
     try:
-        return json.loads(run_load([*command, "-k", OUTSTANDING, "-n", SOCKETS, "-r"], seconds + 20))
+        return json.loads(run_load([*command, "-k", OUTSTANDING, "-n", sockets, "-r"], seconds + 20))
     except BenchmarkError:
         if allows_failure:
             return None
         raise
 
 
-def measure(server, queries, seconds):
+def measure(server, queries, seconds, sockets=SOCKETS):
     server.check_running()
     before = server.cpu_nanoseconds()
-    run = load(server.ports["A"], queries, seconds)
+    run = load(server.ports["A"], queries, seconds, sockets)
     if run["wrong"] or run["answers"] == 0:
         raise BenchmarkError(f"{server.name}: wrong answers: {run}")
     run["server_cpu_microseconds_per_answer"] = (server.cpu_nanoseconds() - before) / 1e3 / run["answers"]
@@ -115,10 +117,10 @@ def run(directory, binary, rounds, seconds, names, log=print):
     cached = [min(count, names) for count in CACHED]
     write_queries(directory / "ready", range(1), 0)
     queries = {count: write_queries(directory / f"cached-{count}", range(count), count) for count in cached}
-    share = names // MISS_ROUNDS
+    share = names // (MISS_ROUNDS * len(PORTS))
     missed = [
         write_queries(directory / f"missed-{part}", range(part * share, (part + 1) * share), part)
-        for part in range(MISS_ROUNDS)
+        for part in range(MISS_ROUNDS * len(PORTS))
     ]
     (directory / "registered").write_text(zone.query_file(1000, "A"))
     with contextlib.ExitStack() as stack:
@@ -135,15 +137,16 @@ def run(directory, binary, rounds, seconds, names, log=print):
             "unbound": start_peer(stack, directory, "unbound", UNBOUND_CONFIGURATION, ["-d", "-c"], upstream),
             "dnsdist": start_peer(stack, directory, "dnsdist", DNSDIST_CONFIGURATION, ["--supervised", "-C"], upstream),
         }
-        floor = start_floor(stack, directory, {"A": CACHED_ANSWER_OCTETS, "SRV": CACHED_ANSWER_OCTETS}, count=1)
-        misses = {key: [] for key in servers}
-        for path in missed:
+        floors = start_floors(stack, directory, {"A": CACHED_ANSWER_OCTETS, "SRV": CACHED_ANSWER_OCTETS}, count=1)
+        figures = {}
+        for number, path in enumerate(missed):
+            kind = f"misses{list(PORTS)[number % len(PORTS)]}"
             for key, server in servers.items():
-                run = measure(server, path, min(seconds, share / MISSES_PER_SECOND_AT_MOST))
+                sockets = list(PORTS.values())[number % len(PORTS)]
+                run = measure(server, path, min(seconds, share / MISSES_PER_SECOND_AT_MOST), sockets)
                 if run["answers"] > share:
                     raise BenchmarkError(f"{key} answered {run['answers']} queries, but there are {share} names")
-                misses[key].append(run)
-        figures = {"misses": {key: median_of_runs(runs) for key, runs in misses.items()}}
+                figures.setdefault(kind, {}).setdefault(key, []).append(run)
         for count, path in queries.items():
             for server in servers.values():
                 load(server.ports["A"], path, max(seconds, count / 20_000))
@@ -153,14 +156,16 @@ def run(directory, binary, rounds, seconds, names, log=print):
                 load(ours.ports["A"], path, max(seconds, count / 20_000))
                 with ours.client() as client:
                     cache = json.loads(client.expect({200}, "GET", "/api/v1/status"))["cache"]
-            runs = {key: [] for key in [*servers, "floor", "registered"]}
             for _ in range(rounds):
-                for key, server in [*servers.items(), ("floor", floor)]:
-                    runs[key].append(measure(server, path, seconds))
-                runs["registered"].append(measure(ours, directory / "registered", seconds))
-            figures[f"cached-{count}"] = {key: median_of_runs(each) for key, each in runs.items()}
-            rates = ", ".join(f"{k} {m['answers_per_second']:,.0f}/s" for k, m in figures[f"cached-{count}"].items())
-            log(f"cached, {count:,} names: {rates}")
+                for ports, sockets in PORTS.items():
+                    runs = figures.setdefault(f"cached-{count}{ports}", {})
+                    for key, server in [*servers.items(), *floors.items()]:
+                        runs.setdefault(key, []).append(measure(server, path, seconds, sockets))
+                    run = measure(ours, directory / "registered", seconds, sockets)
+                    runs.setdefault("registered", []).append(run)
+        figures = {kind: {key: median_of_runs(runs) for key, runs in each.items()} for kind, each in figures.items()}
+        for kind, medians in figures.items():
+            log(f"{kind}: " + ", ".join(f"{key} {m['answers_per_second']:,.0f}/s" for key, m in medians.items()))
     # What the table and the order of eviction take beside: 2 x 8, 8 and 8 octets at most.
     return {"figures": figures, "entries": cache["entries"], "bytes_per_entry": cache["bytes"] / cache["entries"] + 32}
 

@@ -172,15 +172,23 @@ def start_knot(stack, directory, services):
     return Peer("knot", [process], {"A": port, "SRV": port})
 
 
-def start_floor(stack, directory, sizes, count=zone.INSTANCES_PER_SERVICE):
-    """The bare responder; `sizes` are the answers' octets for each type, `count` their records."""
+def start_floors(stack, directory, sizes, count=zone.INSTANCES_PER_SERVICE):
+    """The bare responder, once as it is and once with answers sent in segments; `sizes` are the answers' octets for
+    each type, `count` their records."""
+    return {
+        name: _start_floor(stack, directory, name, options, sizes, count)
+        for name, options in (("floor", []), ("floor-segments", ["-g"]))
+    }
+
+
+def _start_floor(stack, directory, name, options, sizes, count):
     kinds = [f"1:{sizes['A']}:{count}:0", f"33:{sizes['SRV']}:{count}:{count}"]
     port = free_port()
     process = stack.enter_context(
-        Process([compile_c("floor"), "127.0.0.1", str(port), *kinds], directory, "floor")
+        Process([compile_c("floor"), *options, "127.0.0.1", str(port), *kinds], directory, name)
     )
     process.wait_until(lambda: _floor_answers(port))
-    return Peer("floor", [process], {"A": port, "SRV": port})
+    return Peer(name, [process], {"A": port, "SRV": port})
 
 
 def _floor_answers(port):
