@@ -63,11 +63,17 @@ struct CacheReader: ~Copyable {
         epochs.begin(reader)
     }
 
-    /// Fetches what ``find(_:_:_:hash:)`` will read.
+    /// Fetches the first half of what ``find(_:_:_:hash:)`` will read.
     @inline(__always)
-    mutating func prefetch(_ hash: UInt64) {
+    func prefetchLink(_ hash: UInt64) {
+        table.prefetchLink(hash)
+    }
+
+    /// Fetches the second half, once the first is there.
+    @inline(__always)
+    mutating func prefetchEntry(_ hash: UInt64) {
         beginReading()
-        table.prefetch(hash)
+        table.prefetchEntry(hash)
     }
 
     /// The answer to a question, fresh or not; good until ``endBatch()``.

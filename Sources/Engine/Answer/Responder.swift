@@ -81,7 +81,7 @@ struct Responder: ~Copyable {
         negativeSOA = next.negativeSOA.view
     }
 
-    /// Reads a query, and fetches what its answer will be copied from.
+    /// Reads a query, and fetches what its answer will be copied from, or for a name outside what leads there.
     @inline(__always)
     mutating func read(_ message: RawSpan) -> Query {
         var query = Query(message, origin: origin.span)
@@ -89,9 +89,15 @@ struct Responder: ~Copyable {
             root.prefetch(query.hash)
         } else if outside.isOn, query.position == nil, let question = query.question {
             query.hash = NameHash.hash(question.name(in: message), type: question.type)
-            outside.prefetch(query.hash)
+            outside.prefetchLink(query.hash)
         }
         return query
+    }
+
+    /// Fetches what the answer to a query that was read some others ago will be copied from.
+    @inline(__always)
+    mutating func prefetch(for query: Query) {
+        if query.position == nil, query.hash != 0 { outside.prefetchEntry(query.hash) }
     }
 
     /// Writes the reply to a query.

@@ -114,6 +114,7 @@ final class UDPBatch {
             for index in start..<end {
                 unsafe (parsed + (index &- start)).initialize(to: responder.read(message(index)))
             }
+            for index in start..<end { unsafe responder.prefetch(for: parsed[index &- start]) }
             for index in start..<end {
                 unsafe answer(index, parsed[index &- start], with: &responder)
                 unsafe (parsed + (index &- start)).deinitialize(count: 1)

@@ -41,9 +41,15 @@ struct CacheTable: @unchecked Sendable {
 
     // MARK: Reading, between ReadEpochs.begin(_:) and the end
 
+    /// Fetches the link to what ``prefetchEntry(_:)`` will fetch.
+    @inline(__always)
+    func prefetchLink(_ hash: UInt64) {
+        unsafe prefetch_line(buckets + bucket(hash))
+    }
+
     /// Fetches what ``find(_:_:_:hash:)`` will read.
     @inline(__always)
-    func prefetch(_ hash: UInt64) {
+    func prefetchEntry(_ hash: UInt64) {
         first(hash)?.prefetch()
     }
 
