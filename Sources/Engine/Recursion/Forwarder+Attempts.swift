@@ -4,7 +4,7 @@ extension Forwarder {
     func attempt(_ query: PendingQuery, _ upstream: Int, mixesCase: Bool = true, now: MonotonicTime) {
         let features = query.upstreams.asking(upstream)
         let checksCase = mixesCase && features.casePreservation != .no
-        guard let socket = sockets.socket(to: query.upstreams.addresses[upstream], &random) else {
+        guard let socket = sockets.socket(to: query.upstreams.addresses[upstream], now: now, &random) else {
             return giveUp(query, upstream, features, now: now)
         }
         var id = UInt16(truncatingIfNeeded: random.next())
@@ -52,9 +52,9 @@ extension Forwarder {
     }
 
     /// Stops waiting for an attempt's answer.
-    func drop(_ attempt: UpstreamAttempt) {
+    func drop(_ attempt: UpstreamAttempt, now: MonotonicTime) {
         if attempt.state == .waiting { attempt.state = .done }
-        attempt.socket?.remove(attempt)
+        attempt.socket?.remove(attempt, now: now)
         attempt.socket = nil
         attempt.connection?.remove(attempt)
         attempt.connection = nil
@@ -92,7 +92,7 @@ extension Forwarder {
             attempt.upstream, sentAt: attempt.sentAt, now: now, isUseful: isUseful)
         attempt.state = isUseful ? .done : .failed
         withExtendedLifetime(query) {
-            drop(attempt)
+            drop(attempt, now: now)
             settle(query, attempt, response, features, now: now)
             query.attempts.removeAll { query.isFinished && $0 === attempt }
         }
@@ -136,7 +136,7 @@ extension Forwarder {
         for attempt in attempts {
             let query = attempt.query
             attempt.state = .failed
-            drop(attempt)
+            drop(attempt, now: now)
             cannotReach(query, attempt.upstream, now: now)
         }
     }

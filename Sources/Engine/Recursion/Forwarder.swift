@@ -75,7 +75,7 @@ final class Forwarder {
         outbox.cancel()
         // Attempts and the sockets that they wait at hold each other.
         for case .query(let query) in calls.elements {
-            for attempt in query.attempts { drop(attempt) }
+            for attempt in query.attempts { drop(attempt, now: .now) }
             query.attempts = []
         }
         for _ in pending { recursion.release() }
@@ -269,7 +269,7 @@ final class Forwarder {
             counters.timeouts.count()
             fail(query, .noReachableAuthority, now: now)
         }
-        for attempt in query.attempts { drop(attempt) }
+        for attempt in query.attempts { drop(attempt, now: now) }
         query.attempts = []
     }
 

@@ -54,14 +54,14 @@ final class UpstreamSocket: EventTarget {
     }
 
     /// Waits for an answer no longer.
-    func remove(_ attempt: UpstreamAttempt) {
+    func remove(_ attempt: UpstreamAttempt, now: MonotonicTime) {
         guard let place = ids.firstIndex(of: attempt.expectation.id), attempts[place] === attempt else { return }
         attempts.swapAt(place, attempts.count - 1)
         attempts.removeLast()
         ids.swapAt(place, ids.count - 1)
         ids.removeLast()
         pool.inFlight -= 1
-        if attempts.isEmpty { pool.release(self) }
+        if attempts.isEmpty { pool.release(self, now: now) }
     }
 
     override func fire() {
@@ -97,6 +97,9 @@ final class UpstreamSocketPool {
     /// Queries under way, or to be asked, from which on sockets are shared, and sockets to share: with fewer a query
     /// has one of its own.
     static let sharedCount = 32
+    /// How long sockets are shared after there were so many: an upstream that answers many at once is left with few for
+    /// a moment, and closing and opening all of them each time would cost more than it is worth.
+    static let sharedTime = Nanoseconds.milliseconds(100)
     /// Queries that a socket is shared by before its port changes.
     static let maximumUses = 64
     /// Queries that are sent together share a socket, up to this: one system call sends them.
@@ -118,6 +121,7 @@ final class UpstreamSocketPool {
     private var closed: [UpstreamSocket] = []
     /// Queries under way on all sockets.
     fileprivate var inFlight = 0
+    private var sharingEnd = MonotonicTime.distantPast
     private var run: (socket: UpstreamSocket, left: Int)?
     fileprivate let received = DatagramBuffers(
         capacity: batchCapacity, octets: Int(UpstreamQuery.payload))
@@ -132,28 +136,32 @@ final class UpstreamSocketPool {
     /// A socket for a query.
     ///
     /// - Returns: `nil` when the system gives none.
-    func socket(to address: SocketAddress, _ random: inout SystemRandom) -> UpstreamSocket? {
-        let isBusy = isBusy
-        if isBusy, let (socket, left) = run, left > 0, socket.number != nil, socket.address == address {
+    func socket(to address: SocketAddress, now: MonotonicTime, _ random: inout SystemRandom) -> UpstreamSocket? {
+        let isSharing = isSharing(now)
+        if isSharing, let (socket, left) = run, left > 0, socket.number != nil, socket.address == address {
             run = (socket, left - 1)
             return used(socket)
         }
-        let socket = anySocket(to: address, isBusy: isBusy, &random)
+        let socket = anySocket(to: address, isSharing: isSharing, &random)
         run = socket.map { ($0, Self.runLength - 1) }
         return socket.map(used)
     }
 
     /// Whether sockets are shared.
-    private var isBusy: Bool { inFlight + forwarder.requestCount >= Self.sharedCount }
+    private func isSharing(_ now: MonotonicTime) -> Bool {
+        if inFlight + forwarder.requestCount >= Self.sharedCount { sharingEnd = now + Self.sharedTime }
+        return now < sharingEnd
+    }
 
     /// What was asked for until now is sent: the next query draws anew.
     func endRun() {
         run = nil
     }
 
-    private func anySocket(to address: SocketAddress, isBusy: Bool, _ random: inout SystemRandom) -> UpstreamSocket? {
+    private func anySocket(to address: SocketAddress, isSharing: Bool, _ random: inout SystemRandom) -> UpstreamSocket?
+    {
         let isFull = open.count + retiredCount >= Self.maximumCount
-        if (isBusy && open.count >= Self.sharedCount) || isFull, let socket = drawn(for: address, random.next()) {
+        if (isSharing && open.count >= Self.sharedCount) || isFull, let socket = drawn(for: address, random.next()) {
             return socket
         }
         guard !isFull else { return nil }
@@ -203,12 +211,12 @@ final class UpstreamSocketPool {
     }
 
     /// A socket that nothing waits at is closed, or stays for the next queries while there are many.
-    fileprivate func release(_ socket: UpstreamSocket) {
+    fileprivate func release(_ socket: UpstreamSocket, now: MonotonicTime) {
         if socket.index == nil {
             retiredCount -= 1
             close(socket)
         }
-        guard !isBusy else { return }
+        guard !isSharing(now) else { return }
         for idle in open where idle.attempts.isEmpty {
             remove(idle)
             close(idle)
