@@ -1,67 +1,73 @@
 import CEvent
 
-/// Sends many datagrams with one system call, and has the kernel send those of one length to one address as one: it
-/// routes and filters them together, and takes them apart behind that (UDP_SEGMENT, udp(7)). Most of what a datagram
-/// costs is the kernel's, so this is worth more than all else that a server could save; it helps where several replies
-/// of a batch go to one client's port, as to a resolver or a proxy, or several queries to one upstream.
+/// Sends many datagrams with one system call, and has the kernel send those to one address as one where their lengths
+/// allow: it routes and filters them together, and takes them apart behind that (UDP_SEGMENT, udp(7)). Most of what a
+/// datagram costs is the kernel's, so this is worth more than all else that a server could save; it helps where several
+/// replies of a batch go to one client's port, as to a resolver or a proxy, or several queries to one upstream.
 @safe
 final class DatagramSender {
-    /// Datagrams that the kernel sends as one (UDP_MAX_SEGMENTS of Linux's include/linux/udp.h before 6.9).
+    /// Datagrams that the kernel sends as one at most (UDP_MAX_SEGMENTS of Linux's include/linux/udp.h before 6.9).
     static let maximumCount = 64
     /// Octets of a datagram that may be sent with others: what every way to a client takes in one piece, so that the
     /// kernel does not refuse it (RFC 8200 §5, less the headers of IPv6 and UDP).
     static let longestDatagram = 1232
     /// Octets that are sent as one: an IP packet's, less headers.
-    private static let longestGroup = 65_000
+    private static let longestMessage = 65_000
 
     private static let controlBytes = 96
-    /// Places of the hash table: twice as many as there can be groups.
+    /// Places of the hash table: twice as many as there can be ways.
     private static let tableCount = 128
-    private static let noNext = UInt8.max
 
-    private let headers: UnsafeMutablePointer<mmsghdr>
+    private let messages: UnsafeMutablePointer<mmsghdr>
     private let vectors: UnsafeMutablePointer<iovec>
     private let controls: UnsafeMutableRawPointer
-    private let groups: UnsafeMutablePointer<Group>
-    /// Of each datagram, the next one of its group.
-    private let following: UnsafeMutablePointer<UInt8>
-    /// Group numbers, from 1 on.
+    private let order: UnsafeMutablePointer<Place>
+    /// Of each way, a datagram that goes it.
+    private let ways: UnsafeMutablePointer<UInt8>
+    /// Numbers of ways, from 1 on.
     private let table: UnsafeMutablePointer<UInt8>
-    private var groupCount = 0
 
-    private struct Group {
-        var first: UInt8
-        var last: UInt8
-        var count: UInt8
+    /// A datagram's place, in the order in which datagrams are put together: by way, the longest first.
+    private struct Place {
+        private let bits: UInt32
+
+        @inline(__always)
+        init(_ index: Int, way: Int, length: Int) {
+            bits = UInt32(truncatingIfNeeded: way << 24 | (0xFFFF &- min(length, 0xFFFF)) << 8 | index)
+        }
+
+        var index: Int { Int(bits & 0xFF) }
+        @inline(__always) func goesTogether(with other: Place) -> Bool { (bits ^ other.bits) >> 24 == 0 }
+        @inline(__always) static func < (one: Place, other: Place) -> Bool { one.bits < other.bits }
     }
 
     init() {
         let count = Self.maximumCount
         // Unsafe in all that follows: each has as many elements as its index can count; freed in deinit.
-        unsafe headers = .allocate(capacity: count)
-        unsafe headers.initialize(repeating: mmsghdr(), count: count)
+        unsafe messages = .allocate(capacity: count)
+        unsafe messages.initialize(repeating: mmsghdr(), count: count)
         unsafe vectors = .allocate(capacity: count)
         unsafe vectors.initialize(repeating: iovec(), count: count)
         unsafe controls = .allocate(byteCount: count * Self.controlBytes, alignment: 16)
         unsafe controls.initializeMemory(as: UInt8.self, repeating: 0, count: count * Self.controlBytes)
-        unsafe groups = .allocate(capacity: count)
-        unsafe groups.initialize(repeating: Group(first: 0, last: 0, count: 0), count: count)
-        unsafe following = .allocate(capacity: count)
-        unsafe following.initialize(repeating: Self.noNext, count: count)
+        unsafe order = .allocate(capacity: count)
+        unsafe order.initialize(repeating: Place(0, way: 0, length: 0), count: count)
+        unsafe ways = .allocate(capacity: count)
+        unsafe ways.initialize(repeating: 0, count: count)
         unsafe table = .allocate(capacity: Self.tableCount)
         unsafe table.initialize(repeating: 0, count: Self.tableCount)
     }
 
     deinit {
-        unsafe headers.deallocate()
+        unsafe messages.deallocate()
         unsafe vectors.deallocate()
         unsafe controls.deallocate()
-        unsafe groups.deallocate()
-        unsafe following.deallocate()
+        unsafe order.deallocate()
+        unsafe ways.deallocate()
         unsafe table.deallocate()
     }
 
-    /// Sends datagrams.
+    /// Sends datagrams, not always in their order.
     ///
     /// - Parameters:
     ///   - datagrams: each has one vector, an address or none (a connected socket), and a control message of
@@ -77,8 +83,8 @@ final class DatagramSender {
         while start < places.upperBound {
             let count = min(places.upperBound &- start, Self.maximumCount)
             // Unsafe: the caller's headers have these places.
-            if unsafe count > 1 && group(datagrams + start, count) {
-                unsafe sendGroups(datagrams + start, by: socket) { failed($0 &+ start) }
+            if unsafe count > 1 && sort(datagrams + start, count) {
+                unsafe sendTogether(datagrams + start, count, by: socket) { failed($0 &+ start) }
             } else {
                 unsafe sendEach(datagrams + start, count, by: socket) { failed($0 &+ start) }
             }
@@ -92,7 +98,7 @@ final class DatagramSender {
     ) {
         var next = 0
         while next < count {
-            // Unsafe: the headers from `next` on are the caller's.
+            // Unsafe: the headers from `next` on are the caller's, or ours.
             let taken = unsafe sendmmsg(socket, datagrams + next, UInt32(count &- next), Int32(MSG_DONTWAIT))
             if taken > 0 {
                 next &+= Int(taken)
@@ -104,69 +110,66 @@ final class DatagramSender {
         }
     }
 
-    // MARK: Groups
+    // MARK: Which go together
 
-    /// Puts datagrams of one length that go the same way together.
+    /// Finds out which datagrams go the same way, and puts those behind each other.
     ///
     /// - Parameter count: ``maximumCount`` at most.
-    /// - Returns: whether there is a group of several.
-    private func group(_ datagrams: UnsafeMutablePointer<mmsghdr>, _ count: Int) -> Bool {
-        // Unsafe: indices of datagrams and groups are below `count`, those of the table are masked.
+    /// - Returns: whether any two do.
+    private func sort(_ datagrams: UnsafeMutablePointer<mmsghdr>, _ count: Int) -> Bool {
+        // Unsafe: indices of datagrams and ways are below `count`, those of the table are masked.
         unsafe table.update(repeating: 0, count: Self.tableCount)
-        groupCount = 0
+        var wayCount = 0
         for index in 0..<count {
-            let length = unsafe datagrams[index].msg_hdr.msg_iov[0].iov_len
-            unsafe following[index] = Self.noNext
-            var place = unsafe Self.hash(datagrams[index].msg_hdr, length)
-            while true {
-                let number = unsafe table[place]
-                guard number != 0 else { break }
-                let first = unsafe Int(groups[Int(number &- 1)].first)
-                if unsafe Self.goTogether(datagrams[first].msg_hdr, datagrams[index].msg_hdr) { break }
+            var place = unsafe Self.hash(datagrams[index].msg_hdr)
+            var way = unsafe Int(table[place])
+            while way != 0,
+                unsafe !Self.goTogether(datagrams[Int(ways[way &- 1])].msg_hdr, datagrams[index].msg_hdr)
+            {
                 place = (place &+ 1) % Self.tableCount
+                way = unsafe Int(table[place])
             }
-            let number = unsafe table[place]
-            if number != 0 {
-                let group = unsafe groups + Int(number &- 1)
-                if unsafe length <= Self.longestDatagram
-                    && (Int(group.pointee.count) &+ 1) &* length <= Self.longestGroup
-                {
-                    unsafe following[Int(group.pointee.last)] = UInt8(truncatingIfNeeded: index)
-                    unsafe group.pointee.last = UInt8(truncatingIfNeeded: index)
-                    unsafe group.pointee.count &+= 1
-                    continue
-                }
+            if way == 0 {
+                unsafe ways[wayCount] = UInt8(truncatingIfNeeded: index)
+                wayCount &+= 1
+                way = wayCount
+                unsafe table[place] = UInt8(truncatingIfNeeded: way)
             }
-            let own = UInt8(truncatingIfNeeded: index)
-            unsafe groups[groupCount] = Group(first: own, last: own, count: 1)
-            groupCount &+= 1
-            unsafe table[place] = UInt8(truncatingIfNeeded: groupCount)
+            unsafe order[index] = Place(index, way: way, length: datagrams[index].msg_hdr.msg_iov[0].iov_len)
         }
-        return groupCount < count
+        guard wayCount < count else { return false }
+        // Few, and most of them in order.
+        for index in 1..<count {
+            let place = unsafe order[index]
+            var gap = index
+            while gap > 0, unsafe place < order[gap &- 1] {
+                unsafe order[gap] = order[gap &- 1]
+                gap &-= 1
+            }
+            unsafe order[gap] = place
+        }
+        return true
     }
 
-    /// A place in the table, for the address and the length.
+    /// A place in the table, for the address.
     @inline(__always)
-    private static func hash(_ header: msghdr, _ length: Int) -> Int {
-        var bits = UInt64(truncatingIfNeeded: length)
-        if let name = unsafe header.msg_name {
-            // Unsafe: an IPv4 address in the socket API's form has 16 octets, the first 8 of which tell all; one for
-            // IPv6 has 28.
-            unsafe bits ^= name.loadUnaligned(as: UInt64.self)
-            if unsafe header.msg_namelen >= UInt32(MemoryLayout<sockaddr_in6>.size) {
-                unsafe bits ^= name.loadUnaligned(fromByteOffset: 16, as: UInt64.self) &* 0xff51_afd7_ed55_8ccd
-            }
+    private static func hash(_ header: msghdr) -> Int {
+        guard let name = unsafe header.msg_name else { return 0 }
+        // Unsafe: an IPv4 address in the socket API's form has 16 octets, the first 8 of which tell all; one for IPv6
+        // has 28.
+        var bits = unsafe name.loadUnaligned(as: UInt64.self)
+        if unsafe header.msg_namelen >= UInt32(MemoryLayout<sockaddr_in6>.size) {
+            unsafe bits ^= name.loadUnaligned(fromByteOffset: 16, as: UInt64.self) &* 0xff51_afd7_ed55_8ccd
         }
         return Int(truncatingIfNeeded: (bits &* 0x9e37_79b9_7f4a_7c15) >> 57)
     }
 
-    /// Whether two datagrams have the same length, address and control message.
+    /// Whether two datagrams have the same address and control message.
     @inline(__always)
     private static func goTogether(_ one: msghdr, _ other: msghdr) -> Bool {
-        guard
-            unsafe one.msg_iov[0].iov_len == other.msg_iov[0].iov_len && one.msg_namelen == other.msg_namelen
-                && one.msg_controllen == other.msg_controllen
-        else { return false }
+        guard unsafe one.msg_namelen == other.msg_namelen && one.msg_controllen == other.msg_controllen else {
+            return false
+        }
         // Unsafe: as many octets are compared as both headers show.
         if let name = unsafe one.msg_name, let otherName = unsafe other.msg_name, unsafe name != otherName,
             unsafe memcmp(name, otherName, Int(one.msg_namelen)) != 0
@@ -179,50 +182,62 @@ final class DatagramSender {
         return unsafe memcmp(control, otherControl, one.msg_controllen) == 0
     }
 
-    private func sendGroups(_ datagrams: UnsafeMutablePointer<mmsghdr>, by socket: Int32, failed: (Int) -> Void) {
-        var vector = 0
-        for number in 0..<groupCount {
-            // Unsafe: as in `group`; the groups together have as many datagrams as there are vectors.
-            let group = unsafe groups[number]
-            let start = vector
-            var index = group.first
-            while index != Self.noNext {
-                unsafe vectors[vector] = datagrams[Int(index)].msg_hdr.msg_iov[0]
-                vector &+= 1
-                index = unsafe following[Int(index)]
-            }
-            unsafe headers[number].msg_hdr = datagrams[Int(group.first)].msg_hdr
-            guard group.count > 1 else { continue }
-            unsafe headers[number].msg_hdr.msg_iov = vectors + start
-            unsafe headers[number].msg_hdr.msg_iovlen = Int(group.count)
-            unsafe send_in_segments(
-                &headers[number].msg_hdr, controls + number &* Self.controlBytes,
-                UInt16(truncatingIfNeeded: vectors[start].iov_len))
+    // MARK: Messages
+
+    private func sendTogether(
+        _ datagrams: UnsafeMutablePointer<mmsghdr>, _ count: Int, by socket: Int32, failed: (Int) -> Void
+    ) {
+        var messageCount = 0
+        var start = 0
+        while start < count {
+            start = unsafe fill(messageCount, from: datagrams, start, count)
+            messageCount &+= 1
         }
-        var next = 0
-        while next < groupCount {
-            let taken = unsafe sendmmsg(socket, headers + next, UInt32(groupCount &- next), Int32(MSG_DONTWAIT))
-            if taken > 0 {
-                next &+= Int(taken)
-            } else {
-                // A way that knows no segments (a device without checksums: EIO), or a datagram that fails by itself.
-                unsafe sendMembers(of: next, datagrams, by: socket, failed: failed)
-                next &+= 1
+        unsafe sendEach(messages, messageCount, by: socket) { number in
+            // A way without segments (a device without checksums: EIO), or a datagram that fails by itself.
+            let first = unsafe messages[number].msg_hdr.msg_iov - vectors
+            let memberCount = unsafe messages[number].msg_hdr.msg_iovlen
+            for place in first..<(first &+ memberCount) {
+                let index = unsafe order[place].index
+                if unsafe memberCount == 1 || sendmmsg(socket, datagrams + index, 1, Int32(MSG_DONTWAIT)) <= 0 {
+                    failed(index)
+                }
             }
         }
     }
 
-    private func sendMembers(
-        of number: Int, _ datagrams: UnsafeMutablePointer<mmsghdr>, by socket: Int32, failed: (Int) -> Void
-    ) {
-        var index = unsafe groups[number].first
-        while index != Self.noNext {
-            // Unsafe: as in `group`.
-            let place = Int(index)
-            if unsafe groups[number].count == 1 || sendmmsg(socket, datagrams + place, 1, Int32(MSG_DONTWAIT)) <= 0 {
-                failed(place)
+    /// Fills a message with as many datagrams as go into it: those that go the same way and are as long as the first,
+    /// and a shorter one at the end.
+    ///
+    /// - Returns: the first datagram for the next message.
+    @inline(__always)
+    private func fill(
+        _ number: Int, from datagrams: UnsafeMutablePointer<mmsghdr>, _ start: Int, _ count: Int
+    ) -> Int {
+        // Unsafe: places are below `count`, so that `order` and `vectors` have them; there are no more messages.
+        let first = unsafe order[start]
+        let header = unsafe datagrams[first.index].msg_hdr
+        let length = unsafe header.msg_iov[0].iov_len
+        unsafe vectors[start] = header.msg_iov[0]
+        var end = start &+ 1
+        if length <= Self.longestDatagram {
+            var left = Self.longestMessage &- length
+            while end < count, unsafe order[end].goesTogether(with: first) {
+                let next = unsafe datagrams[order[end].index].msg_hdr.msg_iov[0]
+                left &-= unsafe next.iov_len
+                guard left >= 0 else { break }
+                unsafe vectors[end] = next
+                end &+= 1
+                guard unsafe next.iov_len == length else { break }
             }
-            index = unsafe following[place]
         }
+        unsafe messages[number].msg_hdr = header
+        unsafe messages[number].msg_hdr.msg_iov = vectors + start
+        unsafe messages[number].msg_hdr.msg_iovlen = end &- start
+        if end &- start > 1 {
+            unsafe send_in_segments(
+                &messages[number].msg_hdr, controls + number &* Self.controlBytes, UInt16(truncatingIfNeeded: length))
+        }
+        return end
     }
 }

@@ -67,12 +67,12 @@ struct DatagramSenderTests {
         try expectArrival(of: lengths, at: receiving)
     }
 
-    @Test func `those of one length are sent as one`() throws {
+    @Test func `those of one length are sent as one, with a shorter one at the end`() throws {
         let (sending, receiving) = try pair()
         try receiving.set(Int32(IPPROTO_UDP), Self.genericReceiveOffload, to: 1)
         #expect(send([70, 50, 70, 60, 70, 50], by: sending.number).isEmpty)
-        let lengths = [try receiving.receive().count, try receiving.receive().count, try receiving.receive().count]
-        #expect(lengths == [210, 100, 60])
+        #expect(try receiving.receive().count == 70 + 70 + 70 + 60)
+        #expect(try receiving.receive().count == 50 + 50)
     }
 
     @Test func `where the kernel refuses to send them as one, they are sent one by one`() throws {
