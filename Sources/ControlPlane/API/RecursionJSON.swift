@@ -42,7 +42,7 @@ extension JSONWriter {
             member("health")
             string(upstream.isHealthy ? "pass" : "fail")
             member("round_trip_seconds")
-            if let time = upstream.roundTripTime { decimal(time / .seconds(1)) } else { null() }
+            if let time = upstream.roundTripTime { decimal(time / .seconds(1), places: 6) } else { null() }
             for (name, value) in [
                 ("queries", upstream.queries), ("answers", upstream.answers), ("timeouts", upstream.timeouts),
                 ("errors", upstream.errors),

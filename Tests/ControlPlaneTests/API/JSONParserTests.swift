@@ -128,13 +128,15 @@ import Testing
             writer.endArray()
             writer.member(any: "b\"")
             writer.decimal(-1.0625)
+            writer.member("p")
+            writer.decimal(0.000042, places: 6)
             writer.member("t")
             writer.time(WallTime(millisecondsSince1970: 1))
             writer.endObject()
         }
         #expect(
             text == #"{"a":[-1,"ä\"\\\u000a\u0001"# + "\u{7F}"
-                + #"😀",null,false,{},[]],"b\"":-1.063,"t":"1970-01-01T00:00:00.001Z"}"#
+                + #"😀",null,false,{},[]],"b\"":-1.063,"p":0.000042,"t":"1970-01-01T00:00:00.001Z"}"#
         )
         #expect(throws: Never.self) { try JSONParser.parse(Array(text.utf8)) }
     }

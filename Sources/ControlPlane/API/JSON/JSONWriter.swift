@@ -80,13 +80,16 @@ struct JSONWriter {
         needsComma = true
     }
 
-    /// A finite number as a value, with three decimals.
-    mutating func decimal(_ number: Double) {
+    /// A finite number as a value.
+    ///
+    /// - Parameter places: how many decimals, 1 to 9.
+    mutating func decimal(_ number: Double, places: Int = 3) {
         separate()
-        let thousandths = Int(exactly: (number * 1000).rounded()) ?? 0
-        let fraction = String(abs(thousandths) % 1000)
-        octets.append(contentsOf: ("\(thousandths < 0 ? "-" : "")\(abs(thousandths) / 1000).").utf8)
-        octets.append(contentsOf: (String(repeating: "0", count: 3 - fraction.utf8.count) + fraction).utf8)
+        let unit = (0..<places).reduce(1) { unit, _ in unit * 10 }
+        let parts = Int(exactly: (number * Double(unit)).rounded()) ?? 0
+        let fraction = String(abs(parts) % unit)
+        octets.append(contentsOf: ("\(parts < 0 ? "-" : "")\(abs(parts) / unit).").utf8)
+        octets.append(contentsOf: (String(repeating: "0", count: places - fraction.utf8.count) + fraction).utf8)
         needsComma = true
     }
 
