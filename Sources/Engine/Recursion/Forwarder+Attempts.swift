@@ -17,7 +17,7 @@ extension Forwarder {
         outbox.add(attempt)
     }
 
-    /// The system gives no socket: an attempt that has failed, and says nothing of the upstream.
+    /// There is no socket or connection to be had: an attempt that has failed, and says nothing of the upstream.
     private func giveUp(_ query: PendingQuery, _ upstream: Int, _ features: UpstreamFeatures, now: MonotonicTime) {
         let attempt = make(query, upstream, id: 0, checksCase: false, features, now: now)
         attempt.state = .failed
@@ -91,6 +91,9 @@ extension Forwarder {
         let features = upstreams.answered(
             attempt.upstream, sentAt: attempt.sentAt, now: now, isUseful: isUseful)
         attempt.state = isUseful ? .done : .failed
+        if form == .stream, features.failedConnections > 0 {
+            upstreams.learn(attempt.upstream) { $0.connectionAnswered() }
+        }
         withExtendedLifetime(query) {
             drop(attempt, now: now)
             settle(query, attempt, response, features, now: now)
@@ -147,10 +150,11 @@ extension Forwarder {
     private func overTCP(_ query: PendingQuery, _ upstream: Int, isSecond: Bool, now: MonotonicTime) {
         let address = query.upstreams.addresses[upstream]
         let id = UInt16(truncatingIfNeeded: random.next())
-        let features = query.upstreams.asking(upstream)
-        guard let connection = connection(to: address, id: id) else {
+        let features = query.upstreams.features(of: upstream)
+        guard features.takesConnections(at: now), let connection = connection(to: address, id: id) else {
             return giveUp(query, upstream, features, now: now)
         }
+        query.upstreams.asking(upstream)
         // Nobody can forge what comes on a connection: the letters stay small.
         let attempt = make(query, upstream, id: id, checksCase: false, features, now: now)
         attempt.isSecondConnection = isSecond
@@ -177,6 +181,9 @@ extension Forwarder {
         let attempts = connection.attempts
         connection.close()
         let now = MonotonicTime.now
+        if !connection.hasAnswered, let attempt = attempts.first {
+            attempt.query.upstreams.learn(attempt.upstream) { $0.connectionFailed(now: now) }
+        }
         for attempt in attempts {
             let query = attempt.query
             attempt.connection = nil

@@ -88,6 +88,7 @@ final class UpstreamSet: Sendable {
     /// A query is sent.
     ///
     /// - Returns: what the upstream can do, as far as it is known.
+    @discardableResult
     func asking(_ index: Int) -> UpstreamFeatures {
         state.withLock { state in
             state.upstreams[index].queries += 1
@@ -150,7 +151,30 @@ struct UpstreamFeatures: Equatable {
     /// It repeats the letters of a name in their case (draft-vixie-dnsext-dns0x20).
     enum CasePreservation { case unknown, yes, no }
 
+    /// Connections in a row without an answer, after which none is tried for a while.
+    static let maximumFailedConnections = 3
+    /// That while.
+    static let connectionPause = Nanoseconds.seconds(1)
+
     var casePreservation = CasePreservation.unknown
     /// It understands EDNS (RFC 6891).
     var usesEDNS = true
+    /// Connections in a row that ended without an answer.
+    private(set) var failedConnections = 0
+    private var noConnectionUntil = MonotonicTime.distantPast
+
+    /// Whether a connection is worth trying.
+    func takesConnections(at now: MonotonicTime) -> Bool { now >= noConnectionUntil }
+
+    /// A connection has ended without an answer.
+    mutating func connectionFailed(now: MonotonicTime) {
+        failedConnections += 1
+        if failedConnections >= Self.maximumFailedConnections { noConnectionUntil = now + Self.connectionPause }
+    }
+
+    /// An answer has come on a connection.
+    mutating func connectionAnswered() {
+        failedConnections = 0
+        noConnectionUntil = .distantPast
+    }
 }

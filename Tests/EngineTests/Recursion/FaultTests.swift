@@ -244,6 +244,27 @@ struct FaultTests {
         }
     }
 
+    @Test func `an upstream that closes each connection is not connected to for a while, then again`() throws {
+        let upstream = try ScriptedUpstream { $0.isTCP ? .close : .messages([$0.reply(flags: 0x83)]) }
+        let server = try TestEngine(upstreams: [upstream.address])
+        let start = ContinuousClock.now
+        for number in 0..<20 {
+            #expect(try server.ask(TestQuery("name\(number).example.com")).outcome == .serverFailure)
+        }
+        // Three at first, and one more whenever the pause is over, should this take so long.
+        let pauses = Int((ContinuousClock.now - start) / .seconds(1))
+        #expect((3...(3 + pauses)).contains(upstream.requests.count { $0.isTCP }))
+        upstream.change { $0.isTCP ? .messages([$0.address()]) : .messages([$0.reply(flags: 0x83)]) }
+        var number = 20
+        while try server.ask(TestQuery("name\(number).example.com")).outcome == .serverFailure {
+            #expect(ContinuousClock.now - start < .seconds(30))
+            number += 1
+            usleep(10_000)
+        }
+        let other = try TestSocket.tcp(server.address).askFramed(TestQuery("other.example.com"))
+        #expect(other.addresses.count == 1)
+    }
+
     @Test func `an upstream that closes TCP early hands the query to the next one`() throws {
         let closing = try ScriptedUpstream { $0.isTCP ? .close : .messages([$0.reply(flags: 0x83)]) }
         let good = try ScriptedUpstream(address: 2)
