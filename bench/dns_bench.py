@@ -24,6 +24,7 @@ DNSPERF_OUTSTANDING = 150
 DNSPERF_CLIENTS = 1
 # A round counts as disturbed when something else had a core for more than this share of it.
 DISTURBED_SHARE = 0.05
+COMPARED = ("answers_per_second", "server_cpu_microseconds_per_answer", "p99_microseconds")
 
 
 def closed_loop(port, queries, seconds, sockets=SOCKETS):
@@ -104,6 +105,21 @@ def median_of_runs(runs):
     return result
 
 
+def medians_of(runs):
+    """The medians of each server's runs, by name; and of the ratios of ours to each other server's, round by round: the
+    machine is faster in some seconds than in others, and a round takes few."""
+    medians = {name: median_of_runs(each) for name, each in runs.items()}
+    for name in runs if "ours" in runs else ():
+        if name == "ours":
+            continue
+        medians[name]["ours_by_theirs"] = {
+            key: statistics.median(ours[key] / theirs[key] for ours, theirs in zip(runs["ours"], runs[name]))
+            for key in COMPARED
+            if key in runs[name][0]
+        }
+    return medians
+
+
 def start_servers(stack, directory, services, binary, with_ours=True):
     """Starts all servers with the same zone; returns them by name, with their answers' sizes."""
     servers = {}
@@ -146,7 +162,7 @@ def run(directory, binary, rounds, seconds, services, with_ours=True, log=print)
                     for name in names[shift:] + names[:shift]:
                         run = measure_undisturbed(servers[name], type_name, tool, queries[type_name], seconds)
                         runs[name].append(run)
-                figures.setdefault(type_name, {})[tool] = {name: median_of_runs(runs[name]) for name in servers}
+                figures.setdefault(type_name, {})[tool] = medians_of(runs)
                 log_rates(log, type_name, tool, figures[type_name][tool])
     return {"rounds": rounds, "seconds": seconds, "services": services, "sizes": sizes, "figures": figures}
 

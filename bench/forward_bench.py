@@ -6,7 +6,7 @@ import pathlib
 import random
 
 import zone
-from dns_bench import MANY_SOCKETS, OUTSTANDING, SOCKETS, median_of_runs
+from dns_bench import MANY_SOCKETS, OUTSTANDING, SOCKETS, medians_of
 from ours import batch_bodies, register_all, start_ours
 from peers import NSD_CONFIGURATION, Peer, answers, find_program, start_floors
 from processes import LOAD_CORE, BenchmarkError, Process, compile_c, free_port, run_load
@@ -166,7 +166,7 @@ def run(directory, binary, rounds, seconds, names, log=print):
                         runs.setdefault(key, []).append(measure(server, path, seconds, sockets))
                     run = measure(ours, directory / "registered", seconds, sockets)
                     runs.setdefault("registered", []).append(run)
-        figures = {kind: {key: median_of_runs(runs) for key, runs in each.items()} for kind, each in figures.items()}
+        figures = {kind: medians_of(runs) for kind, runs in figures.items()}
         for kind, medians in figures.items():
             log(f"{kind}: " + ", ".join(f"{key} {m['answers_per_second']:,.0f}/s" for key, m in medians.items()))
     # What the table and the order of eviction take beside: 2 x 8, 8 and 8 octets at most.
@@ -186,7 +186,7 @@ def text(results):
                     f"{median['p50_microseconds']:.0f}",
                     f"{median['p99_microseconds']:.0f}",
                     f"{median['lost']:.0f}",
-                    f"{medians['ours']['answers_per_second'] / median['answers_per_second']:.2f}",
+                    f"{median['ours_by_theirs']['answers_per_second']:.2f}" if key != "ours" else "",
                 ]
             )
     return f"{table(rows, '')}\n  {results['entries']:,} cached A answers: {results['bytes_per_entry']:.0f} octets each"

@@ -20,15 +20,9 @@ def table(rows, indent="  "):
 
 def ratios(medians, key):
     """Ours against each other server, so that above 1 is better for us; empty without ours."""
-    if "ours" not in medians:
-        return {}
-    ours = medians["ours"][key]
     more_is_better = key == "answers_per_second"
-    return {
-        name: ours / median[key] if more_is_better else median[key] / ours
-        for name, median in medians.items()
-        if name != "ours"
-    }
+    found = {name: median["ours_by_theirs"].get(key) for name, median in medians.items() if "ours_by_theirs" in median}
+    return {name: ratio if more_is_better else 1 / ratio for name, ratio in found.items() if ratio}
 
 
 def dns_text(results):
@@ -168,10 +162,8 @@ def figures(results):
             found[f"forward.{kind}.answers.ours/{name}"] = ratio
         for name, ratio in ratios(medians, "server_cpu_microseconds_per_answer").items():
             found[f"forward.{kind}.cpu.ours/{name}"] = ratio
-        for name, median in medians.items():
-            if name != "ours":
-                ratio = medians["ours"]["p99_microseconds"] / median["p99_microseconds"]
-                found[f"forward.{kind}.p99.ours/{name}"] = ratio
+        for name, ratio in ratios(medians, "p99_microseconds").items():
+            found[f"forward.{kind}.p99.ours/{name}"] = 1 / ratio
     if "forward" in results:
         found["forward.bytes_per_entry"] = results["forward"]["bytes_per_entry"]
     floods = results.get("flood", {}).get("figures", {})

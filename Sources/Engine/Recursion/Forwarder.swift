@@ -18,7 +18,7 @@ final class Forwarder {
     private static let maximumRequests = 4096
     private static let requestsAtOnce = 8
     /// Without time to spare: upstreams too do better when queries come in bursts.
-    private static let requestsAtOnceSaturated = 64
+    private static let requestsAtOnceSaturated = 32
 
     enum Call {
         case query(PendingQuery)
