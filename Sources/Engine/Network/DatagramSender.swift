@@ -6,8 +6,10 @@ import CEvent
 /// replies of a batch go to one client's port, as to a resolver or a proxy, or several queries to one upstream.
 @safe
 final class DatagramSender {
-    /// Datagrams that the kernel sends as one at most (UDP_MAX_SEGMENTS of Linux's include/linux/udp.h before 6.9).
+    /// Datagrams that are looked at together.
     static let maximumCount = 64
+    /// Datagrams of a message: somewhat fewer than UDP_MAX_SEGMENTS (64), for Linux before 5.17 counts headers in.
+    private static let maximumSegments = 60
     /// Octets of a datagram that may be sent with others: what every way to a client takes in one piece, so that the
     /// kernel does not refuse it (RFC 8200 §5, less the headers of IPv6 and UDP).
     static let longestDatagram = 1232
@@ -19,6 +21,8 @@ final class DatagramSender {
     private static let tableCount = 128
 
     private let messages: UnsafeMutablePointer<mmsghdr>
+    /// For those that have to be sent by themselves.
+    private let singles: UnsafeMutablePointer<mmsghdr>
     private let vectors: UnsafeMutablePointer<iovec>
     private let controls: UnsafeMutableRawPointer
     private let order: UnsafeMutablePointer<Place>
@@ -46,6 +50,8 @@ final class DatagramSender {
         // Unsafe in all that follows: each has as many elements as its index can count; freed in deinit.
         unsafe messages = .allocate(capacity: count)
         unsafe messages.initialize(repeating: mmsghdr(), count: count)
+        unsafe singles = .allocate(capacity: count)
+        unsafe singles.initialize(repeating: mmsghdr(), count: count)
         unsafe vectors = .allocate(capacity: count)
         unsafe vectors.initialize(repeating: iovec(), count: count)
         unsafe controls = .allocate(byteCount: count * Self.controlBytes, alignment: 16)
@@ -60,6 +66,7 @@ final class DatagramSender {
 
     deinit {
         unsafe messages.deallocate()
+        unsafe singles.deallocate()
         unsafe vectors.deallocate()
         unsafe controls.deallocate()
         unsafe order.deallocate()
@@ -194,15 +201,18 @@ final class DatagramSender {
             messageCount &+= 1
         }
         unsafe sendEach(messages, messageCount, by: socket) { number in
-            // A way without segments (a device without checksums: EIO), or a datagram that fails by itself.
             let first = unsafe messages[number].msg_hdr.msg_iov - vectors
-            let memberCount = unsafe messages[number].msg_hdr.msg_iovlen
-            for place in first..<(first &+ memberCount) {
-                let index = unsafe order[place].index
-                if unsafe memberCount == 1 || sendmmsg(socket, datagrams + index, 1, Int32(MSG_DONTWAIT)) <= 0 {
-                    failed(index)
-                }
+            let end = unsafe first &+ messages[number].msg_hdr.msg_iovlen
+            // A way without segments (EIO for IPsec or a device without checksums, EINVAL for a small MTU): each by
+            // itself. An error that waited at a connected socket is told of its first datagram alone.
+            var next = first
+            if end &- first == 1 || last_error() == ECONNREFUSED {
+                failed(unsafe order[first].index)
+                next &+= 1
             }
+            let singleCount = end &- next
+            for place in 0..<singleCount { unsafe singles[place] = datagrams[order[next &+ place].index] }
+            unsafe sendEach(singles, singleCount, by: socket) { failed(unsafe order[next &+ $0].index) }
         }
     }
 
@@ -222,10 +232,10 @@ final class DatagramSender {
         var end = start &+ 1
         if length <= Self.longestDatagram {
             var left = Self.longestMessage &- length
-            while end < count, unsafe order[end].goesTogether(with: first) {
+            while end < min(count, start &+ Self.maximumSegments), unsafe order[end].goesTogether(with: first) {
                 let next = unsafe datagrams[order[end].index].msg_hdr.msg_iov[0]
                 left &-= unsafe next.iov_len
-                guard left >= 0 else { break }
+                guard unsafe left >= 0 && next.iov_len > 0 else { break }
                 unsafe vectors[end] = next
                 end &+= 1
                 guard unsafe next.iov_len == length else { break }

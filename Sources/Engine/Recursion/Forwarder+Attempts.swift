@@ -151,7 +151,7 @@ extension Forwarder {
         let address = query.upstreams.addresses[upstream]
         let id = UInt16(truncatingIfNeeded: random.next())
         let features = query.upstreams.features(of: upstream)
-        guard features.takesConnections(at: now), let connection = connection(to: address, id: id) else {
+        guard let connection = connection(to: address, id: id, mayOpen: features.takesConnections(at: now)) else {
             return giveUp(query, upstream, features, now: now)
         }
         query.upstreams.asking(upstream)
@@ -166,9 +166,9 @@ extension Forwarder {
         wait(for: query, until: min(now + UpstreamHealth.maximumPatience, query.deadline))
     }
 
-    private func connection(to address: SocketAddress, id: UInt16) -> UpstreamConnection? {
+    private func connection(to address: SocketAddress, id: UInt16, mayOpen: Bool) -> UpstreamConnection? {
         if let open = connections.first(where: { $0.address == address && $0.takes(id) }) { return open }
-        guard connections.count < UpstreamConnection.maximumCount,
+        guard mayOpen, connections.count < UpstreamConnection.maximumCount,
             let opened = UpstreamConnection(to: address, forwarder: self, loop: loop)
         else { return nil }
         connections.append(opened)

@@ -94,8 +94,8 @@ final class UpstreamSocket: EventTarget {
 final class UpstreamSocketPool {
     /// Sockets open at once.
     static let maximumCount = 512
-    /// Queries under way, or to be asked, from which on sockets are shared, and sockets to share: with fewer a query
-    /// has one of its own.
+    /// Queries under way, or to be asked, from which on sockets are shared, and how many are for each upstream. With
+    /// fewer queries each has one of its own.
     static let sharedCount = 32
     /// How long sockets are shared after there were so many: an upstream that answers many at once is left with few for
     /// a moment, and closing and opening all of them each time would cost more than it is worth.
@@ -122,6 +122,8 @@ final class UpstreamSocketPool {
     /// Queries under way on all sockets.
     fileprivate var inFlight = 0
     private var sharingEnd = MonotonicTime.distantPast
+    /// For ``closeIdle()``.
+    private let timer = TimerTarget()
     private var run: (socket: UpstreamSocket, left: Int)?
     fileprivate let received = DatagramBuffers(
         capacity: batchCapacity, octets: Int(UpstreamQuery.payload))
@@ -129,6 +131,7 @@ final class UpstreamSocketPool {
     init(forwarder: Forwarder, loop: EventLoop) {
         self.forwarder = forwarder
         self.loop = loop
+        timer.action = { [unowned self] in closeIdle() }
     }
 
     // MARK: Sockets
@@ -149,8 +152,23 @@ final class UpstreamSocketPool {
 
     /// Whether sockets are shared.
     private func isSharing(_ now: MonotonicTime) -> Bool {
-        if inFlight + forwarder.requestCount >= Self.sharedCount { sharingEnd = now + Self.sharedTime }
+        if inFlight + forwarder.requestCount >= Self.sharedCount {
+            if now >= sharingEnd { try? timer.schedule(after: Self.sharedTime.duration, on: loop) }
+            sharingEnd = now + Self.sharedTime
+        }
         return now < sharingEnd
+    }
+
+    /// Closes those that nothing waits at, once they are shared no longer.
+    private func closeIdle() {
+        guard !isSharing(.now) else {
+            try? timer.schedule(after: Self.sharedTime.duration, on: loop)
+            return
+        }
+        for idle in open where idle.attempts.isEmpty {
+            remove(idle)
+            close(idle)
+        }
     }
 
     /// What was asked for until now is sent: the next query draws anew.
@@ -161,7 +179,9 @@ final class UpstreamSocketPool {
     private func anySocket(to address: SocketAddress, isSharing: Bool, _ random: inout SystemRandom) -> UpstreamSocket?
     {
         let isFull = open.count + retiredCount >= Self.maximumCount
-        if (isSharing && open.count >= Self.sharedCount) || isFull, let socket = drawn(for: address, random.next()) {
+        if isFull || (isSharing && open.count { $0.address == address } >= Self.sharedCount),
+            let socket = drawn(for: address, random.next())
+        {
             return socket
         }
         guard !isFull else { return nil }
@@ -215,11 +235,9 @@ final class UpstreamSocketPool {
         if socket.index == nil {
             retiredCount -= 1
             close(socket)
-        }
-        guard !isSharing(now) else { return }
-        for idle in open where idle.attempts.isEmpty {
-            remove(idle)
-            close(idle)
+        } else if !isSharing(now) {
+            remove(socket)
+            close(socket)
         }
     }
 
@@ -230,6 +248,7 @@ final class UpstreamSocketPool {
 
     /// Closes all.
     func closeAll() {
+        timer.cancel()
         for socket in open { socket.close() }
         open = []
     }

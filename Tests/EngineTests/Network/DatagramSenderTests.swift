@@ -92,7 +92,7 @@ struct DatagramSenderTests {
     @Test(arguments: ["127.0.0.1", "::1"])
     func `each client gets its own replies`(_ host: String) throws {
         let server = try TestEngine([host == "::1" ? "[::1]:0" : "127.0.0.1:0"], start: false)
-        try expectReplies(to: 600, of: server, at: (0..<60).map { _ in try TestSocket.udp(server.address) })
+        try expectReplies(to: 400, of: server, at: (0..<60).map { _ in try TestSocket.udp(server.address) })
     }
 
     @Test(arguments: [("0.0.0.0:0", ["127.0.0.1", "127.0.0.2"]), ("[::]:0", ["::1"])])
@@ -124,6 +124,7 @@ struct DatagramSenderTests {
                 #expect(missing.remove(reply.id) != nil)
                 #expect(reply.outcome == (Int(reply.id) % 5 % names.count == 0 ? .records : .nameError))
             }
+            #expect(!socket.isReadable(withinMilliseconds: 0))
         }
     }
 }

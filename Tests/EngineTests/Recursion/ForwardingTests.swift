@@ -222,6 +222,12 @@ struct ForwardingTests {
         #expect(upstream.requests.count >= 2000 && ports.count >= 2000 / UpstreamSocketPool.maximumUses)
         // By chance two sockets, one after the other, may have the same port.
         #expect(ports.values.allSatisfy { $0.count <= 2 * UpstreamSocketPool.maximumUses })
+        // Once the rush is over nobody can send anything to them.
+        let end = ContinuousClock.now + .seconds(30)
+        while try openSockets(to: upstream.address) > 0 {
+            try #require(ContinuousClock.now < end, "sockets stay open")
+            usleep(10_000)
+        }
     }
 
     @Test func `a TTL of 0 is answered as 1, and not kept`() throws {
