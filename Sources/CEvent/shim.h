@@ -62,6 +62,16 @@ static inline void answer_from_asked_address(struct msghdr *message) {
 #define UDP_SEGMENT 103
 #endif
 
+// Whether the kernel knows UDP_SEGMENT (Linux 4.18): an older one would send what a message holds as one datagram.
+static inline int knows_segments(void) {
+    int octets = 0, descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    socklen_t length = sizeof octets;
+    if (descriptor < 0) return 0;
+    int result = getsockopt(descriptor, IPPROTO_UDP, UDP_SEGMENT, &octets, &length);
+    close(descriptor);
+    return result == 0;
+}
+
 // Has the kernel take what a message holds apart into datagrams of `octets` each (udp(7)). The control message that it
 // has is copied to `control`, which has room for it and CMSG_SPACE(sizeof(uint16_t)) more.
 static inline void send_in_segments(struct msghdr *message, void *control, uint16_t octets) {

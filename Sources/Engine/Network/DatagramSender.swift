@@ -16,10 +16,14 @@ final class DatagramSender {
     /// Octets that are sent as one: an IP packet's, less headers.
     private static let longestMessage = 65_000
 
+    private static let isKnownToKernel = knows_segments() != 0
+
     private static let controlBytes = 96
     /// Places of the hash table: twice as many as there can be ways.
     private static let tableCount = 128
 
+    /// Whether any are put together.
+    private let isOn = isKnownToKernel
     private let messages: UnsafeMutablePointer<mmsghdr>
     /// For those that have to be sent by themselves.
     private let singles: UnsafeMutablePointer<mmsghdr>
@@ -90,7 +94,7 @@ final class DatagramSender {
         while start < places.upperBound {
             let count = min(places.upperBound &- start, Self.maximumCount)
             // Unsafe: the caller's headers have these places.
-            if unsafe count > 1 && sort(datagrams + start, count) {
+            if unsafe isOn && count > 1 && sort(datagrams + start, count) {
                 unsafe sendTogether(datagrams + start, count, by: socket) { failed($0 &+ start) }
             } else {
                 unsafe sendEach(datagrams + start, count, by: socket) { failed($0 &+ start) }
