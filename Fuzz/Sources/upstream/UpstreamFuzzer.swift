@@ -1,3 +1,4 @@
+import CFuzzer
 import Engine
 import Synchronization
 
@@ -40,7 +41,7 @@ func readOneInput(_ answer: [UInt8]) {
 }
 
 private func complaint(about reply: [UInt8]?, answer: [UInt8], query: [UInt8]) -> String? {
-    guard let upstream = LdnsMessage(answer) else {
+    guard let upstream = readWhole(answer) else {
         // What ldns does not read behind AUTHORITY is not passed on; the rest it has read once more.
         return reply.flatMap { LdnsMessage($0) } == nil ? "ldns does not read the reply" : nil
     }
@@ -64,6 +65,14 @@ private func complaint(about reply: [UInt8]?, answer: [UInt8], query: [UInt8]) -
     let ttls = Set((message.answers + message.authority).map(\.ttl))
     if ttls.count > 1 || ttls.contains(0) { return "TTLs \(ttls)" }
     return nil
+}
+
+/// What ldns reads in a whole answer. It loses all but one of several TSIG records in ADDITIONAL, which the engine never
+/// lets it see: that leak is the judge's alone.
+private func readWhole(_ answer: [UInt8]) -> LdnsMessage? {
+    __lsan_disable()
+    defer { __lsan_enable() }
+    return LdnsMessage(answer)
 }
 
 /// Records without their TTLs, owners in lower case, in an order of their own.
