@@ -67,8 +67,8 @@ private func complaint(about reply: [UInt8]?, answer: [UInt8], query: [UInt8]) -
     return nil
 }
 
-/// What ldns reads in a whole answer. It loses all but one of several TSIG records in ADDITIONAL, which the engine never
-/// lets it see: that leak is the judge's alone.
+/// What ldns reads in a whole answer. It loses all but one of several TSIG records in ADDITIONAL, which the engine
+/// never lets it see: that leak is the judge's alone.
 private func readWhole(_ answer: [UInt8]) -> LdnsMessage? {
     __lsan_disable()
     defer { __lsan_enable() }
