@@ -8,7 +8,6 @@
 #define _GNU_SOURCE 1
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/udp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -23,6 +22,7 @@
 #include <unistd.h>
 
 #include "query.h"
+#include "segments.h"
 
 enum {
     BATCH = 64,
@@ -150,22 +150,16 @@ static void refill(struct place *place, unsigned number, uint64_t time) {
 /// Sends queries, those of one length as one: the kernel takes them apart (UDP_SEGMENT, udp(7)). Each server receives
 /// them as if they had been sent one by one.
 static void send_places(struct connection *connection, const uint8_t *numbers, unsigned count) {
-    static _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))];
-    struct cmsghdr *segment = (struct cmsghdr *)control;
-    *segment = (struct cmsghdr){CMSG_LEN(sizeof(uint16_t)), IPPROTO_UDP, UDP_SEGMENT};
+    union segment_control control;
     for (unsigned i = 0; i < count; i++) {
         struct place *place = &connection->places[numbers[i]];
         sent_parts[i] = (struct iovec){place->octets, place->length};
     }
     for (unsigned done = 0, end; done < count;) {
-        uint16_t octets = sent_parts[done].iov_len;
+        size_t octets = sent_parts[done].iov_len;
         for (end = done + 1; end < count && sent_parts[end].iov_len == octets;) end++;
         struct msghdr message = {.msg_iov = &sent_parts[done], .msg_iovlen = end - done};
-        if (end - done > 1) {
-            memcpy(CMSG_DATA(segment), &octets, sizeof octets);
-            message.msg_control = control;
-            message.msg_controllen = sizeof control;
-        }
+        if (end - done > 1) send_in_segments(&message, &control, octets);
         if (sendmsg(connection->descriptor, &message, 0) > 0) total_sent += end - done, done = end;
         else if (errno == EAGAIN || errno == ENOBUFS) poll(&(struct pollfd){connection->descriptor, POLLOUT, 0}, 1, 1);
         else if (errno != EINTR) fail("sendmsg");

@@ -132,9 +132,10 @@ def start_servers(stack, directory, services, binary, with_ours=True):
     servers["nsd"] = start_nsd(stack, directory, services)
     sizes = {name: check_answers(server, services) for name, server in servers.items()}
     # The floors answer with as many octets as we do.
-    floors = start_floors(stack, directory, sizes["ours" if with_ours else "knot"])
-    for name, floor in floors.items():
-        servers[name], sizes[name] = floor, sizes["ours" if with_ours else "knot"]
+    floor_sizes = sizes["ours" if with_ours else "knot"]
+    floors = start_floors(stack, directory, floor_sizes)
+    servers |= floors
+    sizes |= dict.fromkeys(floors, floor_sizes)
     order = [name for name in ("ours", *floors, "knot", "nsd") if name in servers]
     return {name: servers[name] for name in order}, sizes
 

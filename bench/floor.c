@@ -8,7 +8,6 @@
 #define _GNU_SOURCE 1
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/udp.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -18,6 +17,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "segments.h"
 
 enum {
     BATCH = 64,
@@ -44,7 +45,7 @@ static volatile sig_atomic_t stopping;
 static bool sends_groups;
 static struct iovec group_parts[BATCH];
 static struct mmsghdr groups[BATCH];
-static _Alignas(struct cmsghdr) uint8_t controls[BATCH][CMSG_SPACE(sizeof(uint16_t))];
+static union segment_control controls[BATCH];
 
 static void stop(int signal) { (void)signal, stopping = 1; }
 
@@ -118,13 +119,7 @@ static int make_groups(int count) {
             group_parts[parts++] = sent_parts[j];
             group->msg_iovlen++;
         }
-        if (group->msg_iovlen > 1) {
-            struct cmsghdr *segment = (struct cmsghdr *)controls[group_count];
-            *segment = (struct cmsghdr){CMSG_LEN(sizeof octets), IPPROTO_UDP, UDP_SEGMENT};
-            memcpy(CMSG_DATA(segment), &octets, sizeof octets);
-            group->msg_control = segment;
-            group->msg_controllen = sizeof controls[group_count];
-        }
+        if (group->msg_iovlen > 1) send_in_segments(group, &controls[group_count], octets);
         group_count++;
     }
     return group_count;

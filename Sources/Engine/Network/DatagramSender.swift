@@ -7,12 +7,12 @@ import CEvent
 @safe
 final class DatagramSender {
     /// Datagrams that are looked at together.
-    static let maximumCount = 64
+    private static let maximumCount = 64
     /// Datagrams of a message: somewhat fewer than UDP_MAX_SEGMENTS (64), for Linux before 5.17 counts headers in.
     private static let maximumSegments = 60
     /// Octets of a datagram that may be sent with others: what every way to a client takes in one piece, so that the
     /// kernel does not refuse it (RFC 8200 §5, less the headers of IPv6 and UDP).
-    static let longestDatagram = 1232
+    private static let longestDatagram = 1232
     /// Octets that are sent as one: an IP packet's, less headers.
     private static let longestMessage = 65_000
 
@@ -22,7 +22,7 @@ final class DatagramSender {
     /// Places of the hash table: twice as many as there can be ways.
     private static let tableCount = 128
 
-    /// Whether any are put together.
+    /// Whether any are put together; a copy, for reading a static each time asks whether it was made.
     private let isOn = isKnownToKernel
     private let messages: UnsafeMutablePointer<mmsghdr>
     /// For those that have to be sent by themselves.

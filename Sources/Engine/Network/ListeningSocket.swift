@@ -130,7 +130,11 @@ enum ListeningSocket {
             == 0
     }
 
-    private static func port(of socket: borrowing Descriptor, like address: SocketAddress)
+    /// The port that a socket is bound to.
+    ///
+    /// - Parameter address: for the error's text.
+    /// - Throws: ``EngineError/cannotListen(_:transport:reason:)`` when the system does not tell.
+    static func port(of socket: borrowing Descriptor, like address: SocketAddress)
         throws(EngineError) -> UInt16
     {
         var storage = sockaddr_storage()

@@ -70,19 +70,9 @@ final class TestSocket {
         try set(SOL_SOCKET, SO_RCVBUF, to: 4096)
     }
 
-    /// Where replies to it go.
-    var localAddress: SocketAddress {
-        get throws {
-            var storage = sockaddr_storage()
-            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-            // Unsafe: the kernel writes at most `length` octets.
-            let result = unsafe withUnsafeMutableBytes(of: &storage) { bytes in
-                guard let start = bytes.baseAddress else { return Int32(-1) }
-                return unsafe getsockname(descriptor.number, start.assumingMemoryBound(to: sockaddr.self), &length)
-            }
-            guard result == 0, let address = SocketAddress(storage) else { throw TestFailure("no address") }
-            return address
-        }
+    /// Its address, on a host that it is known to be bound to.
+    func address(on host: IPAddress) throws -> SocketAddress {
+        SocketAddress(host, port: try ListeningSocket.port(of: descriptor, like: SocketAddress(host, port: 0)))
     }
 
     /// Sends octets: a datagram, or a piece of the stream.
