@@ -62,8 +62,8 @@ public struct TCPLimits: Sendable {
 
     /// Joins the parts.
     public init(
-        maximumConnections: Int = 1024,
-        maximumPerClient: Int = 64,
+        maximumConnections: Int = 4096,
+        maximumPerClient: Int = 256,
         idleTimeout: Duration = .seconds(10),
         maximumQueries: Int = 0
     ) {

@@ -85,9 +85,9 @@ extension Configuration {
     /// `dns.tcp`: limits of the TCP service (RFC 7766 §6).
     public struct TCP: Sendable, Equatable {
         /// Open connections.
-        public var maximumConnections = 1024
+        public var maximumConnections = 4096
         /// Open connections of one client address.
-        public var maximumPerClient = 64
+        public var maximumPerClient = 256
         /// How long a connection may stay open without a complete query.
         public var idleTimeout = Duration.seconds(10)
         /// Queries answered on one connection before it is closed; 0: no limit.

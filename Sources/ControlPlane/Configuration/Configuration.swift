@@ -11,6 +11,8 @@ public struct Configuration: Sendable, Equatable {
     public var dns = DNS()
     /// `storage`: where instances are kept.
     public var storage = Storage()
+    /// `registry`: what may be registered.
+    public var registry = RegistryLimits()
     /// `heartbeat`: when instances expire.
     public var heartbeat = Heartbeat()
     /// `log`: what is logged, and how.
@@ -31,6 +33,12 @@ extension Configuration {
         public var tokensFile = ""
         /// The limit of requests for each client address.
         public var rateLimit = RateLimit()
+        /// Open connections at most.
+        public var maximumConnections = 4096
+        /// Open connections of one client address at most.
+        public var maximumPerClient = 256
+        /// Names that the `Host` field may have besides addresses, `localhost` and the machine's own name; `*`: any.
+        public var hosts: [String] = []
 
         /// All defaults.
         public init() {}
@@ -110,6 +118,21 @@ extension Configuration {
         public var key = ""
         /// The path of a file with the last known state, for a start while etcd is away; empty: none.
         public var snapshot = ""
+
+        /// All defaults.
+        public init() {}
+    }
+
+    /// `registry`: what may be registered.
+    public struct RegistryLimits: Sendable, Equatable {
+        /// Instances at most.
+        public var maximumInstances = 2_000_000
+        /// Names in DNS at most, those of tags and protocols included.
+        public var maximumNames = 8_000_000
+        /// Instances of one service at most.
+        public var maximumPerName = 100_000
+        /// Networks whose addresses may be registered; empty: all, but for addresses that nobody may register.
+        public var networks: [IPNetwork] = []
 
         /// All defaults.
         public init() {}

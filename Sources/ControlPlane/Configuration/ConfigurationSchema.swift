@@ -4,7 +4,7 @@ public enum ConfigurationSchema {
     public static let environmentPrefix = "KONG_DISCOVERY_"
 
     /// Every key, in the order of the documentation; keys of one section stand together.
-    public static let keys: [ConfigurationKey] = server + dns + dnsForwarding + storage + operation
+    public static let keys: [ConfigurationKey] = server + dns + dnsForwarding + storage + registry + operation
 
     /// Every key by its path.
     static let keysByPath = Dictionary(uniqueKeysWithValues: keys.map { ($0.path, $0) })
@@ -58,6 +58,24 @@ public enum ConfigurationSchema {
             .integer(0...1_000_000),
             "requests a second for each client address; 0: no limit",
             available: .defaultOnly
+        ),
+        ConfigurationKey(
+            "server.max_connections",
+            \.server.maximumConnections,
+            .integer(1...1_000_000),
+            "open connections; at the limit the one idle longest gives way"
+        ),
+        ConfigurationKey(
+            "server.max_per_client",
+            \.server.maximumPerClient,
+            .integer(1...1_000_000),
+            "open connections of one client address"
+        ),
+        ConfigurationKey(
+            "server.hosts",
+            list: \.server.hosts,
+            .hostName,
+            "names accepted in Host besides IP addresses, localhost and the machine's name; *: all"
         ),
     ]
 
@@ -129,6 +147,33 @@ public enum ConfigurationSchema {
             \.storage.etcd.snapshot,
             .path(),
             "file with the last known state, for a start while etcd is away; empty: none"
+        ),
+    ]
+
+    private static let registry = [
+        ConfigurationKey(
+            "registry.max_instances",
+            \.registry.maximumInstances,
+            .integer(1...100_000_000),
+            "instances; more are refused"
+        ),
+        ConfigurationKey(
+            "registry.max_names",
+            \.registry.maximumNames,
+            .integer(1...400_000_000),
+            "names in DNS, those of tags and protocols too"
+        ),
+        ConfigurationKey(
+            "registry.max_per_name",
+            \.registry.maximumPerName,
+            .integer(1...10_000_000),
+            "instances of one service"
+        ),
+        ConfigurationKey(
+            "registry.networks",
+            list: \.registry.networks,
+            .network,
+            "networks whose addresses may be registered; empty: all but those that nobody may register"
         ),
     ]
 

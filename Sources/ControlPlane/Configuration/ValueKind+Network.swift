@@ -94,6 +94,25 @@ extension ValueKind where Value == String {
             && octets.allSatisfy { isDigit($0) || (97...122).contains($0) || $0 == 45 }
     }
 
+    /// A name of this server in the `Host` field: a host name, or `*` for any.
+    static var hostName: Self {
+        let allowed = "a host name such as registry.example, or *"
+        return ValueKind(allowed: allowed, acceptsQuotes: true) { text throws(InvalidValue) in
+            if text == "*" { return text }
+            guard text.utf8.allSatisfy({ $0 < 0x80 }) else { throw InvalidValue("is not \(allowed)") }
+            let name = (text.hasSuffix(".") ? text.dropLast() : text[...]).lowercased()
+            let labels = name.split(separator: ".", omittingEmptySubsequences: false)
+            // Names of machines and containers have underscores now and then.
+            let isName = labels.allSatisfy { isHostLabel(Substring($0.replacing("_", with: "x"))) }
+            guard isName, name.utf8.count <= 253 else {
+                throw InvalidValue("is not \(allowed): without scheme, port and path")
+            }
+            return name
+        } format: {
+            $0
+        }
+    }
+
     /// The URL of an etcd member: scheme, host and port, and nothing that could hold a secret.
     static var endpoint: Self {
         let allowed = "a URL such as http://127.0.0.1:2379"

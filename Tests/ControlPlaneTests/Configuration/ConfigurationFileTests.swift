@@ -13,6 +13,9 @@ import Testing
               tls: {certificate: "", key: "", client_ca: ""}    # set: HTTPS (and mTLS)
               tokens_file: ""
               rate_limit: {requests_per_second: 0}
+              max_connections: 4096
+              max_per_client: 256
+              hosts: []
             dns:
               listen: [127.0.0.1:8600]
               workers: 0
@@ -29,7 +32,7 @@ import Testing
               cookies: true
               version: ""
               nsid: ""
-              tcp: {max_connections: 1024, max_per_client: 64, idle_timeout: 10s, max_queries: 0}
+              tcp: {max_connections: 4096, max_per_client: 256, idle_timeout: 10s, max_queries: 0}
               upstream:
                 servers: []
                 policy: fastest
@@ -47,6 +50,11 @@ import Testing
               sqlite: {path: data/kong-discovery.db}
               etcd: {endpoints: [http://127.0.0.1:2379], prefix: /kong-discovery, timeout: 5s, username: "",
                 password: "", ca: "", certificate: "", key: "", snapshot: ""}
+            registry:
+              max_instances: 2000000
+              max_names: 8000000
+              max_per_name: 100000
+              networks: []
             heartbeat:
               timeout: 30s
               cleanup_interval: 1s
