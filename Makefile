@@ -7,7 +7,7 @@ BUILD_PACKAGES := libldns-dev libevent-dev libsqlite3-dev libcurl4-openssl-dev
 TEST_PACKAGES := knot-dnsutils etcd-server openssl curl python3
 BENCH_PACKAGES := python3 gcc libc6-dev
 
-.PHONY: run build test bench fuzz format lint clean
+.PHONY: run build test test-asan test-tsan bench fuzz format lint clean
 .DEFAULT_GOAL := build
 
 run: build ## Starts the server with embedded defaults: DNS on 127.0.0.1:8600, REST on 127.0.0.1:8080.
@@ -20,6 +20,20 @@ build: ## Leaves the release binary at .build/release/kong-discovery.
 test: ## Runs all tests.
 	@$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
 	$(SWIFT) test
+
+# Each sanitizer has a build folder of its own, so that neither build makes the other's anew.
+SANITIZED_TESTS ?= EngineTests ControlPlaneTests
+
+test-asan: ## Runs SANITIZED_TESTS (EngineTests ControlPlaneTests) under AddressSanitizer.
+	@$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+	$(SWIFT) test --sanitize=address --scratch-path .build-asan $(addprefix --filter ,$(SANITIZED_TESTS))
+
+test-tsan: ## The same under ThreadSanitizer, which is taught Swift's Mutex (Tests/ThreadSanitizer).
+	@$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build-tsan
+	clang -shared -fPIC -O1 -Wall -Werror -o .build-tsan/mutex.so Tests/ThreadSanitizer/mutex.c
+	LD_PRELOAD=$(CURDIR)/.build-tsan/mutex.so \
+		$(SWIFT) test --skip-build --sanitize=thread --scratch-path .build-tsan $(addprefix --filter ,$(SANITIZED_TESTS))
 
 bench: build ## Compares with NSD, Knot, Unbound, dnsdist and a bare responder; installs them itself.
 	@$(call install,$(BENCH_PACKAGES))
@@ -37,7 +51,7 @@ lint: ## Checks the format of all sources.
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
 
 clean: ## Removes what was built.
-	rm -rf .build Fuzz/.build bench/.cache
+	rm -rf .build .build-asan .build-tsan Fuzz/.build bench/.cache
 
 SOURCES := Package.swift Sources Tests Fuzz bench
 
