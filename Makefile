@@ -26,14 +26,14 @@ SANITIZED_TESTS ?= EngineTests ControlPlaneTests
 
 test-asan: ## Runs SANITIZED_TESTS (EngineTests ControlPlaneTests) under AddressSanitizer.
 	@$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
-	$(SWIFT) test --sanitize=address --scratch-path .build-asan $(addprefix --filter ,$(SANITIZED_TESTS))
+	$(SWIFT) test --disable-xctest --sanitize=address --scratch-path .build-asan $(addprefix --filter ,$(SANITIZED_TESTS))
 
 test-tsan: ## The same under ThreadSanitizer, which is taught Swift's Mutex (Tests/ThreadSanitizer).
 	@$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
 	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build-tsan
 	clang -shared -fPIC -O1 -Wall -Werror -o .build-tsan/mutex.so Tests/ThreadSanitizer/mutex.c
 	LD_PRELOAD=$(CURDIR)/.build-tsan/mutex.so \
-		$(SWIFT) test --skip-build --sanitize=thread --scratch-path .build-tsan $(addprefix --filter ,$(SANITIZED_TESTS))
+		$(SWIFT) test --disable-xctest --skip-build --sanitize=thread --scratch-path .build-tsan $(addprefix --filter ,$(SANITIZED_TESTS))
 
 bench: build ## Compares with NSD, Knot, Unbound, dnsdist and a bare responder; installs them itself.
 	@$(call install,$(BENCH_PACKAGES))
