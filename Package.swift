@@ -78,6 +78,7 @@ let package = Package(
             dependencies: [
                 "ControlPlane",
                 "Engine",
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -130,6 +130,47 @@ extension ServerTests {
             }
         }
 
+        @Test(arguments: ["memory", "sqlite"])
+        func `a server that was paused for longer than the ttl expires nobody who is alive`(storage: String)
+            async throws
+        {
+            let folder = try TemporaryFolder()
+            let settings = ["storage.type": storage, "storage.sqlite.path": "\(folder.path)/registry.db"]
+            try await withServer(Self.settings.merging(settings) { $1 }) { server in
+                let rest = try HTTPConnection(server.rest)
+                let ids = (0..<50).map { "i\($0)" }
+                let registrations = ids.map { Registration("alive", "10.0.1.\($0.dropFirst())", id: $0, ttl: 3) }
+                #expect(try rest.batch(register: registrations).allSatisfy { $0.status == 201 })
+                try rest.register(Registration("dead", "10.0.0.1", id: "dead", ttl: 3))
+                let body = json(["ids": ids])
+                var unknown: [String] = []
+                /// Heartbeats every half second, whether they are answered or not.
+                func beat(until end: ContinuousClock.Instant) throws {
+                    let sender = try HTTPConnection(server.rest)
+                    var sent = 0
+                    while ContinuousClock.now < end {
+                        try sender.send("POST", "/api/v1/heartbeats", Array(body.utf8))
+                        sent += 1
+                        usleep(500_000)
+                    }
+                    server.process.signal(SIGCONT)
+                    for _ in 0..<sent {
+                        let answer = try sender.receive().text
+                        if answer != #"{"renewed":50,"unknown":[]}"# { unknown.append(answer) }
+                    }
+                }
+                server.process.signal(SIGSTOP)
+                try beat(until: .now + .seconds(6))
+                let resumed = ContinuousClock.now
+                try beat(until: .now + .seconds(2))
+                #expect(unknown.isEmpty)
+                #expect(try server.ask("alive.service.kong", over: .tcp).texts.count == 50)
+                // Who is dead leaves a ttl after the pause at the latest.
+                try eventually("it expires") { try server.ask("dead.service.kong").code == .nameError }
+                #expect(resumed.duration(to: .now) < .milliseconds(3000 + 200 + 1000))
+            }
+        }
+
         @Test func `what comes back after it has expired is in the next answer`() async throws {
             try await withServer(Self.settings) { server in
                 let rest = try HTTPConnection(server.rest)

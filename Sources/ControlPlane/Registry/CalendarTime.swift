@@ -1,5 +1,8 @@
 /// A time of day taken apart in UTC by integer arithmetic: formatting one takes nanoseconds, with no locale involved.
 struct CalendarTime {
+    /// 0000-01-01T00:00:00Z.
+    private static let firstMilliseconds: Int64 = -62_167_219_200_000
+
     let year: Int
     /// 1–12.
     let month: Int
@@ -15,9 +18,11 @@ struct CalendarTime {
     /// Takes `time` apart.
     ///
     /// The days are turned into a date as in Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms"
-    /// (`civil_from_days`): in years that begin in March, with the leap day last.
+    /// (`civil_from_days`): in years that begin in March, with the leap day last. What lies before the year 0 or after
+    /// 9999, which RFC 3339 can't write, is taken for the first or the last moment that it can.
     init(_ time: WallTime) {
-        let milliseconds = Int(time.millisecondsSince1970)
+        let milliseconds = Int(
+            max(Self.firstMilliseconds, min(time.millisecondsSince1970, WallTime.last.millisecondsSince1970)))
         let days = milliseconds.flooredQuotient(by: 86_400_000)
         let inDay = milliseconds - days * 86_400_000
         hour = inDay / 3_600_000

@@ -18,6 +18,8 @@ struct CommitPlan {
     private var steps: [Step] = []
     /// The last change of each id.
     private var lastChange: [String: Int] = [:]
+    /// ``InstanceTable/substitutes(for:)`` as the changes leave it, where they do.
+    private var substitutes: [String: [String]] = [:]
     private var nextSequence: UInt64
     private let isRepeated: Bool
 
@@ -37,22 +39,25 @@ struct CommitPlan {
 
     /// Adds a command.
     ///
-    /// - Parameter lookUp: the instance that the store has under an id.
-    mutating func add(_ command: RegistryCommand, now: Moment, lookUp: (String) -> ServiceInstance?) {
+    /// - Parameter table: what the store has.
+    mutating func add(_ command: RegistryCommand, now: Moment, table: InstanceTable) {
         switch command {
-        case .register(let given):
-            let (registration, known) = identified(given, lookUp)
+        case .register(let registration):
+            let (id, origin, known) = identified(registration, table)
             let instance = ServiceInstance(
                 registration,
+                id: id,
+                idOrigin: origin,
                 isDraining: known?.isDraining ?? false,
                 registeredAt: known?.registeredAt ?? now.wall,
                 sequence: known?.sequence ?? nextSequence
             )
             if known == nil { nextSequence += 1 }
             steps.append(.register(change: changes.count, isNew: known == nil))
+            noteSubstitute(known, instance, table)
             replace(known, by: instance, .register(instance))
         case .patch(let id, let patch):
-            guard let known = instance(id, lookUp) else {
+            guard let known = instance(id, table) else {
                 steps.append(.unknownInstance)
                 return
             }
@@ -60,12 +65,13 @@ struct CommitPlan {
             steps.append(.patch(change: changes.count))
             replace(known, by: instance, .update(instance))
         case .deregister(let id):
-            guard let known = instance(id, lookUp) else {
+            guard let known = instance(id, table) else {
                 // Known at the first attempt: it is gone, as was asked for.
                 steps.append(isRepeated ? .deregister(change: nil) : .unknownInstance)
                 return
             }
             steps.append(.deregister(change: changes.count))
+            noteSubstitute(known, nil, table)
             lastChange[id] = changes.count
             changes.append(.deregister(id: id))
             services.insert(known.name)
@@ -102,32 +108,48 @@ struct CommitPlan {
         }
     }
 
-    /// The registration with the id it gets, and the instance that has it now.
+    /// The id that a registration gets, where that comes from, and the instance that has it now.
     ///
-    /// A client may have moved the instance with a derived id by naming that id in a registration with another
-    /// address. Whoever registers the old address then is another instance, and gets the next derived id.
+    /// One without an id means the instance that was registered without one at the same endpoint, and no other. Who
+    /// has named the id that follows from an endpoint, to register something else or to move it there, is another
+    /// instance: the one without gets a random id then, and is found by its endpoint.
     private func identified(
-        _ registration: Registration, _ lookUp: (String) -> ServiceInstance?
-    ) -> (Registration, ServiceInstance?) {
-        var registration = registration
-        var known = instance(registration.id, lookUp)
-        guard registration.hasDerivedID else { return (registration, known) }
-        var attempt = 0
-        while let other = known, !other.isSameEndpoint(as: registration) {
-            attempt += 1
-            registration.id = InstanceIdentifier.make(
-                name: registration.name, address: registration.address, port: registration.port,
-                transport: registration.transport, attempt: attempt)
-            known = instance(registration.id, lookUp)
+        _ registration: Registration, _ table: InstanceTable
+    ) -> (id: String, origin: IdentifierOrigin, known: ServiceInstance?) {
+        let named = instance(registration.id, table)
+        guard registration.hasDerivedID else {
+            // Whoever registers it as it was shown to him has not given it another id.
+            let isAsShown = named?.isSameEndpoint(as: registration) == true
+            return (registration.id, isAsShown ? named?.idOrigin ?? .given : .given, named)
         }
-        return (registration, known)
+        if let named, named.idOrigin != .given, named.isSameEndpoint(as: registration) {
+            return (named.id, named.idOrigin, named)
+        }
+        let substitutes = substitutes[registration.id] ?? table.substitutes(for: registration.id)
+        if let known = substitutes.first.flatMap({ instance($0, table) }) {
+            return (known.id, known.idOrigin, known)
+        }
+        if named == nil { return (registration.id, .derived, nil) }
+        return (InstanceIdentifier.random(), .substitute, nil)
     }
 
-    private func instance(_ id: String, _ lookUp: (String) -> ServiceInstance?) -> ServiceInstance? {
-        guard let last = lastChange[id] else { return lookUp(id) }
+    private func instance(_ id: String, _ table: InstanceTable) -> ServiceInstance? {
+        guard let last = lastChange[id] else { return table.instance(id: id)?.instance }
         switch changes[last] {
         case .register(let instance), .update(let instance): return instance
         case .deregister: return nil
+        }
+    }
+
+    /// Keeps the substitutes as they are when `new` has taken the place of `old`.
+    private mutating func noteSubstitute(_ old: ServiceInstance?, _ new: ServiceInstance?, _ table: InstanceTable) {
+        if let old, old.idOrigin == .substitute {
+            let derivedID = old.derivedID
+            substitutes[derivedID, default: table.substitutes(for: derivedID)].removeAll { $0 == old.id }
+        }
+        if let new, new.idOrigin == .substitute {
+            let derivedID = new.derivedID
+            substitutes[derivedID, default: table.substitutes(for: derivedID)].insertSubstitute(new.id)
         }
     }
 
@@ -150,9 +172,12 @@ extension ServiceInstance {
     }
 
     /// What was registered, and what the registry knows of it.
-    init(_ registration: Registration, isDraining: Bool, registeredAt: WallTime, sequence: UInt64) {
+    init(
+        _ registration: Registration, id: String, idOrigin: IdentifierOrigin, isDraining: Bool, registeredAt: WallTime,
+        sequence: UInt64
+    ) {
         self.init(
-            id: registration.id,
+            id: id,
             name: registration.name,
             address: registration.address,
             port: registration.port,
@@ -164,6 +189,7 @@ extension ServiceInstance {
             ttlSeconds: registration.ttlSeconds,
             dnsTTL: registration.dnsTTL,
             isDraining: isDraining,
+            idOrigin: idOrigin,
             registeredAt: registeredAt,
             sequence: sequence
         )

@@ -10,8 +10,8 @@ struct PendingCommit: Sendable {
 struct CommitWork: Sendable {
     /// Requests to be committed together.
     var group: [PendingCommit] = []
-    /// Whether to look for expired instances.
-    var isSweepDue = false
+    /// The search for expired instances that is due.
+    var sweep: Sweep?
 }
 
 /// Changes on their way to the committer: any thread puts in, one task takes out.
@@ -26,7 +26,7 @@ final class CommitQueue: Sendable {
         /// The first of `waiting` that was not taken yet.
         var first = 0
         var commandCount = 0
-        var isSweepDue = false
+        var sweep: Sweep?
         var isClosed = false
         var consumer: CheckedContinuation<Void, Never>?
     }
@@ -53,10 +53,10 @@ final class CommitQueue: Sendable {
         if let error { throw error }
     }
 
-    /// Asks for a search for expired instances.
-    func requestSweep() {
+    /// Asks for a search for expired instances; those that wait become one.
+    func requestSweep(_ sweep: Sweep) {
         let consumer = state.withLock { state in
-            state.isSweepDue = true
+            state.sweep = state.sweep?.merged(with: sweep) ?? sweep
             return state.consumer.take()
         }
         consumer?.resume()
@@ -81,7 +81,7 @@ final class CommitQueue: Sendable {
             if isClosed { return nil }
             await withCheckedContinuation { consumer in
                 let isReady = state.withLock { state in
-                    if state.first < state.waiting.count || state.isSweepDue || state.isClosed { return true }
+                    if state.first < state.waiting.count || state.sweep != nil || state.isClosed { return true }
                     state.consumer = consumer
                     return false
                 }
@@ -93,8 +93,7 @@ final class CommitQueue: Sendable {
     private func takeWork() -> (CommitWork?, isClosed: Bool) {
         state.withLock { state in
             var work = CommitWork()
-            work.isSweepDue = state.isSweepDue
-            state.isSweepDue = false
+            work.sweep = state.sweep.take()
             var commandCount = 0
             while state.first < state.waiting.count {
                 let next = state.waiting[state.first]
@@ -108,7 +107,7 @@ final class CommitQueue: Sendable {
                 state.waiting.removeAll(keepingCapacity: true)
                 state.first = 0
             }
-            let isIdle = work.group.isEmpty && !work.isSweepDue
+            let isIdle = work.group.isEmpty && work.sweep == nil
             return (isIdle ? nil : work, state.isClosed)
         }
     }

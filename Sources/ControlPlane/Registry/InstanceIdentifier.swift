@@ -9,12 +9,8 @@ enum InstanceIdentifier {
     ]
 
     /// A name-based UUID (version 5, RFC 9562 §5.5) over what makes an instance: the same four values have the same id
-    /// on every node, so a repeated registration needs no look-up to be known as one.
-    ///
-    /// - Parameter attempt: 0, or a number for each id before that another instance has.
-    static func make(
-        name: String, address: IPAddress, port: UInt16, transport: TransportProtocol, attempt: Int = 0
-    ) -> String {
+    /// on every node, so nodes that register it at once make one instance of it.
+    static func make(name: String, address: IPAddress, port: UInt16, transport: TransportProtocol) -> String {
         var input = namespace
         input.reserveCapacity(namespace.count + name.utf8.count + 32)
         input.append(contentsOf: name.utf8)
@@ -24,15 +20,23 @@ enum InstanceIdentifier {
         input.append(UInt8(port >> 8))
         input.append(UInt8(port & 0xFF))
         input.append(contentsOf: transport.rawValue.utf8)
-        if attempt > 0 { input.append(contentsOf: "|\(attempt)".utf8) }
         // SHA-1 because version 5 is defined with it; nothing here relies on its being hard to collide.
         var octets = Array(Insecure.SHA1.hash(data: input).prefix(16))
         octets[6] = octets[6] & 0x0F | 0x50
-        octets[8] = octets[8] & 0x3F | 0x80
         return text(of: octets)
     }
 
+    /// A random UUID (version 4, RFC 9562 §5.4), for an instance whose name-based one is another's.
+    static func random() -> String {
+        var octets = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
+        octets[6] = octets[6] & 0x0F | 0x40
+        return text(of: octets)
+    }
+
+    /// The UUID of 16 octets, with the variant of RFC 9562 §4.1.
     private static func text(of octets: [UInt8]) -> String {
+        var octets = octets
+        octets[8] = octets[8] & 0x3F | 0x80
         let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
         text.reserveCapacity(36)
@@ -42,5 +46,20 @@ enum InstanceIdentifier {
             text.append(digits[Int(octet & 15)])
         }
         return String(decoding: text, as: UTF8.self)
+    }
+}
+
+extension ServiceInstance {
+    /// The id that follows from its name, address, port and protocol, whatever id it has.
+    var derivedID: String {
+        InstanceIdentifier.make(name: name, address: address, port: port, transport: transport)
+    }
+
+    /// Where its id comes from as far as the instance itself tells: nothing else was kept by earlier versions.
+    var presumedOrigin: IdentifierOrigin { id == derivedID ? .derived : .given }
+
+    /// Whether name, address, port and protocol are those of `other`.
+    func isSameEndpoint(as other: ServiceInstance) -> Bool {
+        name == other.name && address == other.address && port == other.port && transport == other.transport
     }
 }

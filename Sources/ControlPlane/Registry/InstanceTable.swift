@@ -17,6 +17,13 @@ struct InstanceTable: Sendable {
     private var services = ShardedDictionary<Service>()
     private var order = SequenceIndex()
     private var expiry = ExpiryQueue()
+    /// Of each derived id that an endpoint did not get, the instances that were registered there without an id: the
+    /// others are found under it. Two nodes may have registered one each.
+    private var substitutes = ShardedDictionary<[String]>()
+    /// Sequence numbers from here on are given by a table alone. An instance that comes with one gets the next that is
+    /// free: however large a number somebody has stored, those that come after it can be counted on.
+    static let sequenceLimit: UInt64 = 3 << 61
+
     /// The sequence number for the next new instance: above all that were ever here.
     private(set) var nextSequence: UInt64 = 1
     /// Instances by status.
@@ -32,6 +39,14 @@ struct InstanceTable: Sendable {
         slots[id]?.registered
     }
 
+    /// The ids of instances that were registered without one where another instance has the id that follows, in an
+    /// order that is the same on every node.
+    ///
+    /// - Parameter derivedID: the id that follows from what they are.
+    func substitutes(for derivedID: String) -> [String] {
+        substitutes[derivedID] ?? []
+    }
+
     /// Adds an instance, or replaces the one with its id, which keeps its place.
     ///
     /// - Parameter lease: its lease from now on; `nil` leaves a known instance the one it has.
@@ -43,8 +58,8 @@ struct InstanceTable: Sendable {
         var instance = instance
         if let known = before?.registered.instance {
             instance.sequence = known.sequence
-        } else if order.contains(sequence: instance.sequence) {
-            // Two nodes have given the same number at once.
+        } else if instance.sequence >= Self.sequenceLimit || order.contains(sequence: instance.sequence) {
+            // In the second case two nodes have given the same number at once.
             instance.sequence = nextSequence
         }
         let registered = RegisteredInstance(instance: instance, lease: lease)
@@ -83,6 +98,28 @@ struct InstanceTable: Sendable {
             slot.registered.lease = lease
             return lease
         }
+    }
+
+    /// Gives instances a longer life for a pause in which their heartbeats could not be heard: a whole ttl, and who has
+    /// not been heard of since the pause before that only as long as this one was.
+    ///
+    /// - Parameters:
+    ///   - sequence: the place after which they are; `nil`: the beginning.
+    ///   - limit: how many are looked at.
+    /// - Returns: the place of the last one; `nil`: there are no more.
+    mutating func extendLeases(for sweep: Sweep, after sequence: UInt64?, limit: Int) -> UInt64? {
+        var entries: [SequenceIndex.Entry] = []
+        entries.reserveCapacity(limit)
+        order.forEach(after: sequence) { entry in
+            entries.append(entry)
+            return entries.count < limit
+        }
+        for entry in entries {
+            _ = slots.withValue(of: entry.id) { slot in
+                slot.registered.lease.extend(for: sweep, ttlSeconds: slot.registered.instance.ttlSeconds)
+            }
+        }
+        return entries.count < limit ? nil : entries.last?.sequence
     }
 
     /// Takes out instances whose deadline has come, the earliest first.
@@ -157,6 +194,7 @@ struct InstanceTable: Sendable {
 
     private mutating func link(_ instance: ServiceInstance, unlessSharing old: ServiceInstance?) {
         counts[instance.status] += 1
+        linkSubstitute(instance, unlessSharing: old)
         let entry = SequenceIndex.Entry(sequence: instance.sequence, id: instance.id)
         if old == nil { order.insert(entry) }
         services.withValue(of: instance.name, initial: Service()) { service in
@@ -167,6 +205,7 @@ struct InstanceTable: Sendable {
 
     private mutating func unlink(_ instance: ServiceInstance, unlessSharing new: ServiceInstance?) {
         counts[instance.status] -= 1
+        unlinkSubstitute(instance, unlessSharing: new)
         if new == nil { order.remove(sequence: instance.sequence) }
         let isEmpty = services.withValue(of: instance.name) { service in
             service.counts[instance.status] -= 1
@@ -174,6 +213,21 @@ struct InstanceTable: Sendable {
             return service.order.count == 0
         }
         if isEmpty == true { services[instance.name] = nil }
+    }
+
+    private mutating func linkSubstitute(_ instance: ServiceInstance, unlessSharing old: ServiceInstance?) {
+        guard instance.idOrigin == .substitute, old?.isSameSubstitute(as: instance) != true else { return }
+        substitutes.withValue(of: instance.derivedID, initial: []) { $0.insertSubstitute(instance.id) }
+    }
+
+    private mutating func unlinkSubstitute(_ instance: ServiceInstance, unlessSharing new: ServiceInstance?) {
+        guard instance.idOrigin == .substitute, new?.isSameSubstitute(as: instance) != true else { return }
+        let derivedID = instance.derivedID
+        let isEmpty = substitutes.withValue(of: derivedID) { ids in
+            ids.removeAll { $0 == instance.id }
+            return ids.isEmpty
+        }
+        if isEmpty == true { substitutes[derivedID] = nil }
     }
 
     /// Builds the expiry queue anew when most of it is outdated: instances that come and go with long ttls would
@@ -186,5 +240,19 @@ struct InstanceTable: Sendable {
             if let deadline = slot.queuedDeadline { entries.append(ExpiryQueue.Entry(deadline: deadline, id: id)) }
         }
         expiry.replaceAll(with: entries)
+    }
+}
+
+extension ServiceInstance {
+    /// Whether both were registered without an id at one endpoint, and neither got the id that follows from it.
+    fileprivate func isSameSubstitute(as other: ServiceInstance) -> Bool {
+        idOrigin == .substitute && other.idOrigin == .substitute && isSameEndpoint(as: other)
+    }
+}
+
+extension [String] {
+    /// Adds an id to the substitutes for one endpoint.
+    mutating func insertSubstitute(_ id: String) {
+        insert(id, at: firstIndex { $0 > id } ?? endIndex)
     }
 }

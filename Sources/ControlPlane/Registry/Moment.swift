@@ -11,7 +11,7 @@ struct Moment: Sendable, Equatable {
     func advanced(by duration: Duration) -> Moment {
         Moment(
             monotonic: monotonic.advanced(by: duration),
-            wall: WallTime(millisecondsSince1970: wall.millisecondsSince1970 + duration.milliseconds)
+            wall: wall.advanced(byMilliseconds: duration.milliseconds)
         )
     }
 }
@@ -27,13 +27,28 @@ struct TimeSource: Sendable {
     }
 }
 
-/// A time of day in milliseconds since 1970-01-01T00:00:00Z.
+/// A time of day in milliseconds since 1970-01-01T00:00:00Z. Its arithmetic ends at the largest number there is.
 struct WallTime: Sendable, Hashable {
+    /// The last millisecond of the year 9999, the last one that RFC 3339 can write.
+    static let last = WallTime(millisecondsSince1970: 253_402_300_799_999)
+
     var millisecondsSince1970: Int64
+
+    /// A time as told.
+    init(millisecondsSince1970: Int64) {
+        self.millisecondsSince1970 = millisecondsSince1970
+    }
+
+    /// A time from outside: `nil` unless it is in the years 1970 to 9999.
+    init?(checking millisecondsSince1970: Int64) {
+        guard (0...Self.last.millisecondsSince1970).contains(millisecondsSince1970) else { return nil }
+        self.millisecondsSince1970 = millisecondsSince1970
+    }
 
     /// The machine's clock.
     static var now: WallTime {
-        WallTime(millisecondsSince1970: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))
+        let milliseconds = (Date().timeIntervalSince1970 * 1000).rounded(.down)
+        return Int64(exactly: milliseconds).flatMap(WallTime.init(checking:)) ?? last
     }
 
     /// Whole seconds since 1970.
@@ -41,18 +56,34 @@ struct WallTime: Sendable, Hashable {
 
     /// Some seconds later.
     func advanced(bySeconds seconds: Int) -> WallTime {
-        WallTime(millisecondsSince1970: millisecondsSince1970 + Int64(seconds) * 1000)
+        advanced(byMilliseconds: Int64(seconds).multipliedSaturating(by: 1000))
+    }
+
+    /// Some milliseconds later.
+    func advanced(byMilliseconds milliseconds: Int64) -> WallTime {
+        let (sum, overflow) = millisecondsSince1970.addingReportingOverflow(milliseconds)
+        return WallTime(millisecondsSince1970: overflow ? (milliseconds < 0 ? .min : .max) : sum)
     }
 }
 
 extension Duration {
     /// Whole milliseconds, rounded down.
     var milliseconds: Int64 {
-        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+        let (sum, overflow) = components.seconds.multipliedSaturating(by: 1000)
+            .addingReportingOverflow(components.attoseconds / 1_000_000_000_000_000)
+        return overflow ? (components.seconds < 0 ? .min : .max) : sum
     }
 
     /// Whole seconds, rounded up.
     var wholeSeconds: Int64 {
-        components.seconds + (components.attoseconds > 0 ? 1 : 0)
+        components.attoseconds > 0 && components.seconds < .max ? components.seconds + 1 : components.seconds
+    }
+}
+
+extension Int64 {
+    /// The product, or the number nearest to it.
+    fileprivate func multipliedSaturating(by factor: Int64) -> Int64 {
+        let (product, overflow) = multipliedReportingOverflow(by: factor)
+        return overflow ? ((self < 0) == (factor < 0) ? .max : .min) : product
     }
 }

@@ -11,8 +11,10 @@ import Synchronization
 final class Registry: Sendable {
     private let store: any Store
     private let time: TimeSource
-    private let cleanupInterval: Duration
-    private let queue = CommitQueue()
+    /// Twice per cleanup interval, so that an instance that expires right after a search is out within one interval.
+    private let sweepPeriod: Duration
+    private let schedule: Mutex<SweepSchedule>
+    let queue = CommitQueue()
     private let committer: RegistryCommitter
     private let loaded = Atomic(false)
     private let eventLoopGroup: MultiThreadedEventLoopGroup
@@ -29,7 +31,8 @@ final class Registry: Sendable {
     ) {
         self.store = store
         self.time = time
-        self.cleanupInterval = cleanupInterval
+        sweepPeriod = cleanupInterval / 2
+        schedule = Mutex(SweepSchedule(period: sweepPeriod, now: time.now()))
         // Never shut down: it ends with the process.
         eventLoopGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         committer = RegistryCommitter(
@@ -50,11 +53,12 @@ final class Registry: Sendable {
 
     /// Makes changes until ``stop()`` is called and all that was taken is done.
     func run() async {
-        // Twice per interval, so that an instance that expires right after a search is out within one interval.
-        let period = TimeAmount(cleanupInterval / 2)
-        let sweeps = eventLoopGroup.next().scheduleRepeatedTask(initialDelay: period, delay: period) { [queue] _ in
-            queue.requestSweep()
-        }
+        let period = TimeAmount(sweepPeriod)
+        schedule.withLock { $0 = SweepSchedule(period: sweepPeriod, now: time.now()) }
+        // On one of the threads that heartbeats come to: when it is late, so are they. The committer's thread is late
+        // whenever there is much to commit.
+        let sweeps = MultiThreadedEventLoopGroup.singleton.next()
+            .scheduleRepeatedTask(initialDelay: period, delay: period) { [self] _ in sweep() }
         let (notices, notifier) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         await withTaskGroup { group in
             group.addTask { [committer] in await committer.publishOutsideChanges(notices) }
@@ -72,9 +76,9 @@ final class Registry: Sendable {
         store.stop()
     }
 
-    /// Looks for expired instances now, not at the next time they are due.
+    /// The time to look for expired instances has come.
     func sweep() {
-        queue.requestSweep()
+        queue.requestSweep(schedule.withLock { $0.sweep(now: time.now()) })
     }
 
     /// Registers an instance.
@@ -167,9 +171,6 @@ final class Registry: Sendable {
 
     /// Whether everything that is stored is here and in DNS: before, what is not found may exist.
     var isLoaded: Bool { loaded.load(ordering: .acquiring) }
-
-    /// Changes that wait for those before them.
-    var waitingCommands: Int { queue.commandCount }
 
     /// Whether the store keeps changes now.
     var storeState: StoreState { store.state }

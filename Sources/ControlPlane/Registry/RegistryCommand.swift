@@ -2,8 +2,9 @@ import Engine
 
 /// What a client registers: checked, in its stored form, with the defaults filled in.
 struct Registration: Sendable, Equatable {
+    /// The id given, or the one that follows from name, address, port and protocol.
     var id: String
-    /// Whether the id was made from name, address, port and protocol, not given.
+    /// Whether no id was given.
     var hasDerivedID = false
     var name: String
     var address: IPAddress

@@ -49,7 +49,7 @@ actor RegistryCommitter {
     /// Works until the queue is closed and empty.
     func run() async {
         while let work = await queue.next() {
-            if work.isSweepDue { await sweep() }
+            if let sweep = work.sweep { await carryOut(sweep) }
             if !work.group.isEmpty { await commit(work.group) }
         }
     }
@@ -73,7 +73,7 @@ actor RegistryCommitter {
             var plan = CommitPlan(
                 nextSequence: store.nextSequence(now: now), capacity: open.count, isRepeated: attempt > 0)
             for index in open {
-                plan.add(commands[index], now: now) { store.instance(id: $0)?.instance }
+                store.view.withTable { plan.add(commands[index], now: now, table: $0) }
             }
             let results = await store.commit(plan.changes, time: time)
             publish(plan.services)
@@ -102,9 +102,9 @@ actor RegistryCommitter {
         }
     }
 
-    private func sweep() async {
+    private func carryOut(_ sweep: Sweep) async {
         do throws(StoreUnavailable) {
-            let expired = try await store.removeExpired(now: time.now(), limit: Self.sweepLimit)
+            let expired = try await store.removeExpired(sweep, limit: Self.sweepLimit)
             if !expired.instances.isEmpty {
                 publish(Set(expired.instances.map(\.name)))
                 for instance in expired.instances {
@@ -112,7 +112,7 @@ actor RegistryCommitter {
                 }
                 note(nil)
             }
-            if !expired.isComplete { queue.requestSweep() }
+            if !expired.isComplete { queue.requestSweep(Sweep(now: sweep.now)) }
         } catch {
             note(error)
         }

@@ -28,6 +28,8 @@ struct ServiceInstance: Sendable, Equatable {
     var dnsTTL: UInt32
     /// Whether its owner has taken it out of DNS.
     var isDraining = false
+    /// Where its id comes from.
+    var idOrigin = IdentifierOrigin.given
     /// When it was registered first.
     var registeredAt: WallTime
     /// Its place in every order: a number given at the first registration, never used again.
@@ -45,6 +47,16 @@ struct ServiceInstance: Sendable, Equatable {
             && weight == other.weight && priority == other.priority && dnsTTL == other.dnsTTL
             && isDraining == other.isDraining && sequence == other.sequence && tags == other.tags
     }
+}
+
+/// Where the id of an instance comes from.
+enum IdentifierOrigin: String, CaseIterable, Sendable {
+    /// Its owner's registration: nobody who registers the same endpoint without an id is meant.
+    case given
+    /// It was registered without one, and follows from what makes an instance.
+    case derived
+    /// It was registered without one, and the one that follows was another instance's: a random one.
+    case substitute
 }
 
 /// One key of an instance's metadata.
@@ -92,6 +104,19 @@ struct Lease: Sendable, Equatable {
     init(heardElsewhereWithTTLSeconds ttlSeconds: Int, now: Moment) {
         self.init(ttlSeconds: ttlSeconds, now: now)
         deadline = nil
+    }
+
+    /// Makes it longer for a pause: see ``InstanceTable/extendLeases(for:after:limit:)``.
+    mutating func extend(for sweep: Sweep, ttlSeconds: Int) {
+        guard let old = deadline else { return }
+        let whole = Lease(ttlSeconds: ttlSeconds, now: sweep.now)
+        // One that was made longer before does not end a ttl after the last heartbeat.
+        let isHeardOf = expiresAt == lastHeartbeat.advanced(bySeconds: ttlSeconds)
+        let credited = isHeardOf ? whole.deadline ?? old : min(old + sweep.pause, whole.deadline ?? old)
+        guard credited > old else { return }
+        deadline = credited
+        let left = sweep.now.monotonic.duration(to: credited)
+        expiresAt = sweep.now.wall.advanced(byMilliseconds: left.milliseconds)
     }
 }
 

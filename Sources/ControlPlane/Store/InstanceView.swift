@@ -26,6 +26,18 @@ final class InstanceView: Sendable {
         return results
     }
 
+    /// Takes out instances whose deadline has come, after giving those that a pause has kept from being heard of more
+    /// time, in slices.
+    func removeExpired(_ sweep: Sweep, limit: Int) -> ExpiredInstances {
+        if sweep.pause > .zero {
+            var place: UInt64?
+            repeat {
+                place = withTable { $0.extendLeases(for: sweep, after: place, limit: 256) }
+            } while place != nil
+        }
+        return withTable { $0.removeExpired(at: sweep.now.monotonic, limit: limit) }
+    }
+
     private static func apply(_ change: StoreChange, to table: inout InstanceTable, now: Moment) -> RegisteredInstance?
     {
         switch change {

@@ -12,9 +12,9 @@ struct MemoryStore: Store {
         view.apply(changes, now: time.now()).map { .kept($0) }
     }
 
-    nonisolated(nonsending) func removeExpired(now: Moment, limit: Int) async throws(StoreUnavailable)
+    nonisolated(nonsending) func removeExpired(_ sweep: Sweep, limit: Int) async throws(StoreUnavailable)
         -> ExpiredInstances
     {
-        view.withTable { $0.removeExpired(at: now.monotonic, limit: limit) }
+        view.removeExpired(sweep, limit: limit)
     }
 }

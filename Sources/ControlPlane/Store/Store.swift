@@ -23,11 +23,12 @@ protocol Store: Sendable {
     /// - Returns: what became of each change, in order.
     nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async -> [StoreResult]
 
-    /// Takes out instances whose deadline has come, from the ``view`` first: a heartbeat that was answered before is
-    /// seen there, and one that comes after finds no instance.
+    /// Takes out instances whose deadline had come when the search was due, from the ``view`` first: a heartbeat that
+    /// was answered before is seen there, and one that comes after finds no instance. After a pause of this process
+    /// everybody gets time to be heard of again.
     ///
     /// - Parameter limit: how many deadlines may be looked at.
-    nonisolated(nonsending) func removeExpired(now: Moment, limit: Int) async throws(StoreUnavailable)
+    nonisolated(nonsending) func removeExpired(_ sweep: Sweep, limit: Int) async throws(StoreUnavailable)
         -> ExpiredInstances
 
     /// Gives an instance a whole ttl again.

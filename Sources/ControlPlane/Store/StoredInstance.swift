@@ -15,6 +15,8 @@ enum StoredInstance {
         writer.registeredFields(instance)
         writer.member("draining")
         writer.bool(instance.isDraining)
+        writer.member("id_origin")
+        writer.string(instance.idOrigin.rawValue)
         writer.member("registered_at_milliseconds")
         writer.integer(instance.registeredAt.millisecondsSince1970)
         writer.member("sequence")
@@ -38,24 +40,30 @@ enum StoredInstance {
         }
         guard case .object(let members) = json else { throw MalformedInstance(reason: "not an object") }
         var isDraining: Bool?
-        var registeredAt: Int?
+        var idOrigin: IdentifierOrigin?
+        var registeredAt: WallTime?
         var sequence: UInt64?
         for member in members {
             switch (member.name, member.value) {
             case ("draining", .bool(let value)): isDraining = value
-            case ("registered_at_milliseconds", .integer(let value)): registeredAt = value
-            case ("sequence", .integer(let value)) where (0..<1 << 62).contains(value): sequence = UInt64(value)
+            case ("id_origin", .string(let value)): idOrigin = IdentifierOrigin(rawValue: value)
+            case ("registered_at_milliseconds", .integer(let value)):
+                registeredAt = WallTime(checking: Int64(value))
+            case ("sequence", .integer(let value)): sequence = UInt64(exactly: value)
             default: continue
             }
         }
         guard let isDraining, let registeredAt, let sequence else {
-            throw MalformedInstance(reason: "draining, registered_at_milliseconds or sequence is missing")
+            throw MalformedInstance(reason: "draining, registered_at_milliseconds or sequence is missing or no such")
         }
         do throws(InvalidFields) {
             let fields = JSONValue.object(members.filter { registered.contains($0.name) })
             let registration = try RegistrationDecoder().registration(fields)
-            let time = WallTime(millisecondsSince1970: Int64(registeredAt))
-            return ServiceInstance(registration, isDraining: isDraining, registeredAt: time, sequence: sequence)
+            var instance = ServiceInstance(
+                registration, id: registration.id, idOrigin: .given, isDraining: isDraining,
+                registeredAt: registeredAt, sequence: sequence)
+            instance.idOrigin = idOrigin ?? instance.presumedOrigin
+            return instance
         } catch {
             throw MalformedInstance(reason: error.errors.map { "\($0.field) \($0.message)" }.joined(separator: ", "))
         }

@@ -8,9 +8,8 @@ import Testing
 
     private func plan(_ commands: [RegistryCommand], known: [ServiceInstance] = []) -> CommitPlan {
         var plan = CommitPlan(nextSequence: 100)
-        for command in commands {
-            plan.add(command, now: now) { id in known.first { $0.id == id } }
-        }
+        let table = InstanceTable(known, now: now)
+        for command in commands { plan.add(command, now: now, table: table) }
         return plan
     }
 
@@ -71,24 +70,5 @@ import Testing
         #expect(plan([.register(.test("a", name: "users"))], known: [known]).services == ["orders", "users"])
         #expect(plan([.deregister(id: "a")], known: [known]).services == ["orders"])
         #expect(plan([.deregister(id: "x")], known: [known]).services.isEmpty)
-    }
-
-    @Test func `an instance that took a derived id elsewhere is not replaced by who registers its old address`() {
-        let derived = InstanceIdentifier.make(
-            name: "orders", address: .v4(0x0A00_0001), port: 80, transport: .tcp)
-        var registration = Registration.test(derived)
-        registration.hasDerivedID = true
-        var moved = ServiceInstance.test(7, ip: "10.0.0.77")
-        moved.id = derived
-        func ids(_ known: [ServiceInstance]) -> [String] {
-            plan([.register(registration), .register(registration)], known: known).changes.map { change in
-                guard case .register(let instance) = change else { return "" }
-                return instance.id
-            }
-        }
-        #expect(Set(ids([])) == [derived])
-        let others = ids([moved])
-        #expect(Set(others).count == 1)
-        #expect(!others.contains(derived))
     }
 }

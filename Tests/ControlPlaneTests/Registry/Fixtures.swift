@@ -95,7 +95,24 @@ extension ServiceInstance {
     }
 }
 
+extension InstanceTable {
+    /// A table of instances, each with a whole ttl from `now`.
+    init(_ instances: [ServiceInstance], now: Moment) {
+        self.init()
+        for instance in instances { put(instance, lease: Lease(ttlSeconds: instance.ttlSeconds, now: now)) }
+    }
+}
+
 extension Registration {
+    /// A registration for tests without an id.
+    static func anonymous(_ ip: String = "10.0.0.1", name: String = "orders", ttl: Int = 30) -> Registration {
+        var registration = Registration.test(name: name, ip: ip, ttl: ttl)
+        registration.hasDerivedID = true
+        registration.id = InstanceIdentifier.make(
+            name: name, address: registration.address, port: registration.port, transport: registration.transport)
+        return registration
+    }
+
     /// A registration for tests.
     static func test(
         _ id: String = "a",

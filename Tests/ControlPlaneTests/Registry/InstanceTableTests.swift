@@ -10,9 +10,7 @@ import Testing
     }
 
     private func table(_ instances: [ServiceInstance]) -> InstanceTable {
-        var table = InstanceTable()
-        for instance in instances { table.put(instance, lease: lease(instance)) }
-        return table
+        InstanceTable(instances, now: clock.now)
     }
 
     private func walk(_ table: InstanceTable, limit: Int, filter: InstanceFilter = InstanceFilter()) -> [String] {

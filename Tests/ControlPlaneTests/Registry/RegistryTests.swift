@@ -79,10 +79,10 @@ import Testing
         let requests = (0..<100).map { number in
             Task { try await registry.register(.test("i\(number)")) }
         }
-        while registry.waitingCommands < 100 { await Task.yield() }
+        while registry.queue.commandCount < 100 { await Task.yield() }
         let commands = (0..<50).map { RegistryCommand.register(.test("b\($0)", name: "batch")) }
         let batch = Task { try await registry.submit(commands) }
-        while registry.waitingCommands < 150 { await Task.yield() }
+        while registry.queue.commandCount < 150 { await Task.yield() }
         try await test.running {
             for request in requests { _ = try await request.value }
             #expect(try await batch.value.count == 50)
@@ -171,7 +171,7 @@ private struct FailingStore: Store {
         changes.map { _ in .unavailable(StoreUnavailable(reason: "always")) }
     }
 
-    nonisolated(nonsending) func removeExpired(now: Moment, limit: Int) async throws(StoreUnavailable)
+    nonisolated(nonsending) func removeExpired(_ sweep: Sweep, limit: Int) async throws(StoreUnavailable)
         -> ExpiredInstances
     {
         throw StoreUnavailable(reason: "always")
@@ -203,7 +203,7 @@ private final class ContendedStore: Store {
         return await memory.commit(changes, time: time)
     }
 
-    nonisolated(nonsending) func removeExpired(now: Moment, limit: Int) async throws(StoreUnavailable)
+    nonisolated(nonsending) func removeExpired(_ sweep: Sweep, limit: Int) async throws(StoreUnavailable)
         -> ExpiredInstances
     {
         ExpiredInstances(instances: [], isComplete: true)

@@ -33,17 +33,34 @@ final class StoreFixture: Sendable {
         try? FileManager.default.removeItem(at: folder)
     }
 
+    /// The file of SQLite.
+    var databasePath: String { folder.appending(path: "instances.db").path }
+
     /// The store as after a start of the server: with what was kept there before, loaded.
     func open(_ time: TimeSource) async throws -> any Store {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let store: any Store =
             switch kind {
             case .memory: MemoryStore()
-            case .sqlite: try SQLiteStore(path: folder.appending(path: "instances.db").path, logger: logger)
+            case .sqlite: try openSQLite(logger)
             case .etcd: try EtcdStore(etcdConfiguration, logger: logger)
             }
         try await store.load(time: time)
         return store
+    }
+
+    /// A child that another test is about to start has all descriptors of this process, locks with them, until it
+    /// becomes its program.
+    private func openSQLite(_ logger: Logger) throws -> SQLiteStore {
+        for _ in 0..<1000 {
+            do throws(StoreUnavailable) {
+                return try SQLiteStore(path: databasePath, logger: logger)
+            } catch {
+                guard error.reason.contains("another kong-discovery") else { throw error }
+                usleep(1000)
+            }
+        }
+        return try SQLiteStore(path: databasePath, logger: logger)
     }
 
     private var etcdConfiguration: Configuration.Etcd {
@@ -60,4 +77,16 @@ extension Store {
             if case .kept(let instance) = result { .some(instance) } else { nil }
         }
     }
+}
+
+/// A file with a text, which is gone with this value.
+final class TemporaryFile: Sendable {
+    let path: String
+
+    init(_ text: String) throws {
+        path = FileManager.default.temporaryDirectory.appending(path: "kong-discovery-\(UUID())").path
+        try Data(text.utf8).write(to: URL(filePath: path))
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
 }

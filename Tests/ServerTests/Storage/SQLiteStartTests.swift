@@ -75,6 +75,29 @@ extension ServerTests {
             try server.stop()
         }
 
+        @Test func `a database of an earlier version is taken over, with who was registered without an id`() throws {
+            let database = try Database()
+            let first = try ServerProcess(database.settings)
+            let before = try HTTPConnection(first.rest)
+            let id = try before.register(Registration("orders", "10.0.0.1")).id
+            try before.register(Registration("orders", "10.0.0.2", id: "own"))
+            try first.stop()
+            try database.execute(
+                """
+                ALTER TABLE instance DROP COLUMN id_origin;
+                DELETE FROM grdb_migrations WHERE identifier LIKE '2 %';
+                """)
+            for _ in 0..<2 {
+                let server = try ServerProcess(database.settings)
+                let rest = try HTTPConnection(server.rest)
+                #expect(try rest.register(Registration("orders", "10.0.0.1")).id == id)
+                let another = try rest.register(Registration("orders", "10.0.0.2")).id
+                #expect(another != "own")
+                #expect(try rest.list().map(\.id) == [id, "own", another])
+                try server.kill()
+            }
+        }
+
         @Test func `a row that is no instance hides no other`() throws {
             let database = try Database()
             try database.fill(10)

@@ -33,7 +33,7 @@ final class EtcdSnapshot: Sendable {
         head.member("identity")
         head.string(identity)
         head.member("saved_at_milliseconds")
-        head.integer(WallTime.now.millisecondsSince1970 - Int64(ageSeconds * 1000))
+        head.integer(max(0, WallTime.now.millisecondsSince1970 - (Int64(exactly: (ageSeconds * 1000).rounded()) ?? 0)))
         head.endObject()
         var octets = head.octets
         octets.append(UInt8(ascii: "\n"))
@@ -59,12 +59,13 @@ final class EtcdSnapshot: Sendable {
         }
         var version: Int?
         var identity: String?
-        var savedAt: Int?
+        var savedAt: WallTime?
         for member in members {
             switch (member.name, member.value) {
             case ("version", .integer(let value)): version = value
             case ("identity", .string(let value)): identity = value
-            case ("saved_at_milliseconds", .integer(let value)): savedAt = value
+            case ("saved_at_milliseconds", .integer(let value)):
+                savedAt = WallTime(checking: Int64(value))
             default: continue
             }
         }
@@ -73,7 +74,7 @@ final class EtcdSnapshot: Sendable {
         }
         return Contents(
             identity: identity,
-            savedAt: WallTime(millisecondsSince1970: Int64(savedAt)),
+            savedAt: savedAt,
             instances: try lines.map { try StoredInstance.decode(Array($0)) }
         )
     }

@@ -62,7 +62,8 @@ final class EtcdStore: Store {
     /// two of them do not give the same number.
     func nextSequence(now: Moment) -> UInt64 {
         let known = view.withTable { $0.nextSequence }
-        let milliseconds = UInt64(clamping: now.wall.millisecondsSince1970) & (1 << 41 - 1)
+        let milliseconds = min(
+            UInt64(clamping: now.wall.millisecondsSince1970), (InstanceTable.sequenceLimit - 1) >> 21)
         let own = milliseconds << 21 | node << 10
         if own >= known { return own }
         if known >> 10 & 2047 == node { return known }
@@ -87,7 +88,7 @@ final class EtcdStore: Store {
     }
 
     /// Leases decide who has expired, and the watch tells.
-    nonisolated(nonsending) func removeExpired(now: Moment, limit: Int) async throws(StoreUnavailable)
+    nonisolated(nonsending) func removeExpired(_ sweep: Sweep, limit: Int) async throws(StoreUnavailable)
         -> ExpiredInstances
     {
         ExpiredInstances(instances: [], isComplete: true)

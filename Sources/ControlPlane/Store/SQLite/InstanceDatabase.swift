@@ -4,7 +4,7 @@ import GRDB
 /// A change of one row.
 enum RowChange: Sendable {
     case put(ServiceInstance)
-    case delete(sequence: UInt64)
+    case delete(key: Int64)
 }
 
 /// The database file: opening, schema, reading, writing.
@@ -66,19 +66,19 @@ final class InstanceDatabase: Sendable {
     /// Writes all changes in one transaction, on the disk when it returns.
     ///
     /// - Parameters:
-    ///   - deleting: rows to be deleted besides.
+    ///   - deleting: keys of rows to be deleted before.
     ///   - isTrial: whether to write something even if there is nothing, to find out if that is possible.
-    func write(_ changes: [RowChange], deleting: [UInt64], isTrial: Bool) throws(StoreUnavailable) {
+    func write(_ changes: [RowChange], deleting: [Int64], isTrial: Bool) throws(StoreUnavailable) {
         do {
             try queue.write { database in
                 let put = try database.cachedStatement(sql: InstanceRow.replacement)
                 let delete = try database.cachedStatement(sql: InstanceRow.deletion)
                 if isTrial { try database.execute(sql: InstanceSchema.trial) }
-                for sequence in deleting { try InstanceRow.delete(sequence: sequence, with: delete) }
+                for key in deleting { try InstanceRow.delete(key: key, with: delete) }
                 for change in changes {
                     switch change {
                     case .put(let instance): try InstanceRow.put(instance, with: put)
-                    case .delete(let sequence): try InstanceRow.delete(sequence: sequence, with: delete)
+                    case .delete(let key): try InstanceRow.delete(key: key, with: delete)
                     }
                 }
             }

@@ -36,6 +36,10 @@ enum InstanceSchema {
                     CREATE TABLE trial (id INTEGER PRIMARY KEY, time INTEGER) STRICT;
                     """)
         }
+        migrator.registerMigration("2 origins of ids") { database in
+            // NULL in older rows: what it is follows from the row.
+            try database.execute(sql: "ALTER TABLE instance ADD COLUMN id_origin TEXT")
+        }
         if try queue.read({ try migrator.hasBeenSuperseded($0) }) {
             throw DatabaseError(message: "the database was written by a newer version of kong-discovery; use that one")
         }

@@ -8,8 +8,8 @@ final class SQLiteStore: Store {
     private struct State {
         /// Why the last write failed; `nil`: it did not.
         var problem: String?
-        /// Rows of expired instances that could not be deleted yet.
-        var overdue: [UInt64] = []
+        /// Keys of rows of expired instances that could not be deleted yet.
+        var overdue: [Int64] = []
     }
 
     let view = InstanceView()
@@ -33,17 +33,28 @@ final class SQLiteStore: Store {
 
     nonisolated(nonsending) func load(time: TimeSource) async throws(StoreUnavailable) {
         var skipped = 0
+        // Rows whose instances the table has elsewhere: their keys could not be used, or an id was there twice.
+        var misplaced: [(key: Int64, instance: ServiceInstance)] = []
         try database.readAll { rows in
             let now = time.now()
             view.withTable { table in
                 for row in rows {
-                    guard let instance = row.instance else {
+                    guard let instance = row.instance,
+                        let loaded = table.put(instance, lease: Lease(ttlSeconds: instance.ttlSeconds, now: now))
+                    else {
                         skipped += 1
                         continue
                     }
-                    table.put(instance, lease: Lease(ttlSeconds: instance.ttlSeconds, now: now))
+                    if InstanceRow.key(loaded.instance.sequence) != row.key {
+                        misplaced.append((row.key, loaded.instance))
+                    }
                 }
             }
+        }
+        if !misplaced.isEmpty {
+            let rows = misplaced.map { RowChange.put($0.instance) }
+            try database.write(rows, deleting: misplaced.map(\.key), isTrial: false)
+            logger.warning("rows of the database have got another place", metadata: ["count": "\(misplaced.count)"])
         }
         if skipped > 0 {
             logger.error("rows of the database are no instances: skipped", metadata: ["count": "\(skipped)"])
@@ -59,12 +70,12 @@ final class SQLiteStore: Store {
         return view.apply(changes, now: time.now()).map { .kept($0) }
     }
 
-    nonisolated(nonsending) func removeExpired(now: Moment, limit: Int) async throws(StoreUnavailable)
+    nonisolated(nonsending) func removeExpired(_ sweep: Sweep, limit: Int) async throws(StoreUnavailable)
         -> ExpiredInstances
     {
-        let expired = view.withTable { $0.removeExpired(at: now.monotonic, limit: limit) }
+        let expired = view.removeExpired(sweep, limit: limit)
         let (isDue, isFailing) = condition.withLock { state in
-            state.overdue += expired.instances.map(\.sequence)
+            state.overdue += expired.instances.map { InstanceRow.key($0.sequence) }
             return (!state.overdue.isEmpty, state.problem != nil)
         }
         // They are out of the view whatever becomes of their rows, which are deleted with the next write that works.
@@ -93,15 +104,15 @@ final class SQLiteStore: Store {
     /// The rows that changes write and delete, in order.
     private func rows(_ changes: [StoreChange]) -> [RowChange] {
         // Instances that are new in this group, which the view has not got yet.
-        var sequences: [String: UInt64] = [:]
+        var keys: [String: Int64] = [:]
         return changes.compactMap { change in
             switch change {
             case .register(let instance), .update(let instance):
-                sequences[instance.id] = instance.sequence
+                keys[instance.id] = InstanceRow.key(instance.sequence)
                 return .put(instance)
             case .deregister(let id):
-                let sequence = sequences[id] ?? instance(id: id)?.instance.sequence
-                return sequence.map { .delete(sequence: $0) }
+                let key = keys[id] ?? instance(id: id).map { InstanceRow.key($0.instance.sequence) }
+                return key.map { .delete(key: $0) }
             }
         }
     }
