@@ -34,6 +34,8 @@ def response_length(received):
     end = received.find(b"\r\n\r\n")
     if end < 0:
         return 0
+    if received[9:12] == b"204":
+        return end + 4  # RFC 9112 section 6.3: never has a body
     for line in received[:end].split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":

@@ -187,6 +187,10 @@ def figures(results):
             "rest.dns_capacity_while_changing": 1 - changing["share_of_worker"],
             "rest.changes_per_second": changing["changing"]["registrations_per_second"],
         }
+    for name, sizes in results.get("change", {}).items():
+        if {100, 10_000} <= sizes.keys():
+            # The worst kind of change has to do it.
+            found[f"change.{name}.10000/100"] = max(sizes[10_000][kind] / sizes[100][kind] for kind in sizes[100])
     storage = results.get("storage")
     if storage:
         sqlite, etcd = storage["sqlite"], storage["etcd"]

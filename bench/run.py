@@ -4,6 +4,7 @@
     run.py [all]      everything, printed as tables with pass or MISS for each threshold
     run.py dns        DNS against the floor, Knot DNS and NSD
     run.py rest       the REST API
+    run.py change     a change of one instance, by how many its service has
     run.py storage    SQLite and etcd
     run.py forward    names outside: cached answers and misses against Unbound and dnsdist
     run.py flood      our own names while names outside are flooded and the upstream does its worst
@@ -25,6 +26,7 @@ import sys
 import tempfile
 import time
 
+import change_bench
 import dns_bench
 import flood_bench
 import forward_bench
@@ -38,12 +40,13 @@ from processes import BENCH, LOAD_CORE, BenchmarkError
 
 RESULTS = BENCH / "results.json"
 PARTS = {
-    "all": ("dns", "forward", "flood", "hot_path", "rest", "storage"),
-    "smoke": ("dns", "forward", "flood", "hot_path", "rest", "storage"),
+    "all": ("dns", "forward", "flood", "hot_path", "rest", "change", "storage"),
+    "smoke": ("dns", "forward", "flood", "hot_path", "rest", "change", "storage"),
     "dns": ("dns",),
     "forward": ("forward",),
     "flood": ("flood",),
     "rest": ("rest",),
+    "change": ("change",),
     "storage": ("storage",),
     "hot-path": ("hot_path",),
     "peers": ("dns",),
@@ -95,6 +98,10 @@ def measure(arguments, directory):
         results["rest"] = rest_bench.run(
             *common, arguments.services, arguments.batch_instances, arguments.instances, arguments.requests, log=say
         )
+    if "change" in parts:
+        results["change"] = change_bench.run(
+            directory, arguments.binary, 10 * arguments.rounds, log=say, smoke=arguments.what == "smoke"
+        )
     if "storage" in parts:
         results["storage"] = storage_bench.run(
             *common, arguments.services, arguments.batch_instances, arguments.instances, log=say
@@ -122,6 +129,8 @@ def run(arguments):
         say("\n" + flood_bench.text(results["flood"]))
     if "rest" in results:
         say("\n" + report.rest_text(results["rest"]))
+    if "change" in results:
+        say("\n" + change_bench.text(results["change"]))
     if "storage" in results:
         say("\n" + report.storage_text(results["storage"]))
     missed = 0

@@ -77,6 +77,7 @@ enum Rules {
         "Sources/Engine/Worker/Worker.swift": "made by one thread, run by another; no reference counted for a batch",
         "Sources/Engine/Worker/WorkerThread.swift": "pthread_create takes a pointer",
         "Sources/Engine/Zone/RecordPacker.swift": "owns ldns's record and buffer",
+        "Sources/Engine/Zone/RecordListMemory.swift": "owns the records of large RRsets; views count no reference",
         "Sources/Engine/Zone/ZoneMemory.swift": "owns a snapshot's memory; views of it count no reference",
         "Sources/Engine/Zone/ZoneSnapshot.swift": "sendable, for nothing in it is written once it is made",
         "Sources/ControlPlane/API/HTTP/EventLoopExecutor.swift": "an executor's unowned job",

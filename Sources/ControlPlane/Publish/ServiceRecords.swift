@@ -13,7 +13,7 @@ enum ServiceRecords {
     /// All names of a service with what they answer.
     ///
     /// - Parameter instances: its instances, in the order that their records shall have.
-    static func changes(service: String, instances: [ServiceInstance], policy: RecordPolicy) -> [NameChange] {
+    static func changes(service: String, instances: [PublishedInstance], policy: RecordPolicy) -> [NameChange] {
         guard !instances.isEmpty else { return [] }
         var changes = [NameChange(name: service, content: content(of: instances, policy, addresses: true))]
         for transport in TransportProtocol.allCases {
@@ -35,7 +35,7 @@ enum ServiceRecords {
     }
 
     /// What a name with these instances answers: SRV, and with `addresses` also A and AAAA.
-    static func content(of instances: [ServiceInstance], _ policy: RecordPolicy, addresses: Bool) -> NameContent {
+    static func content(of instances: [PublishedInstance], _ policy: RecordPolicy, addresses: Bool) -> NameContent {
         let healthy = instances.filter(\.isHealthy)
         if healthy.isEmpty { return policy.onEmpty }
         var sets: [RRset] = []
@@ -53,13 +53,15 @@ enum ServiceRecords {
     }
 
     /// The instances of the best priority group, or all.
-    private static func served(_ healthy: [ServiceInstance], _ policy: RecordPolicy) -> [ServiceInstance] {
+    private static func served(_ healthy: [PublishedInstance], _ policy: RecordPolicy) -> [PublishedInstance] {
         guard policy.isLowestPriorityOnly, let best = healthy.lazy.map(\.priority).min() else { return healthy }
         return healthy.filter { $0.priority == best }
     }
 
-    private static func groupedByTag(_ instances: [ServiceInstance]) -> [(tag: String, instances: [ServiceInstance])] {
-        var groups: [(tag: String, instances: [ServiceInstance])] = []
+    private static func groupedByTag(_ instances: [PublishedInstance]) -> [(
+        tag: String, instances: [PublishedInstance]
+    )] {
+        var groups: [(tag: String, instances: [PublishedInstance])] = []
         var positions = Positions<String>()
         for instance in instances {
             for tag in instance.tags {
@@ -72,7 +74,7 @@ enum ServiceRecords {
     }
 
     /// Each address once, with the weights of its instances added up.
-    private static func addressSet(_ type: RecordType, _ instances: [ServiceInstance]) -> RRset? {
+    private static func addressSet(_ type: RecordType, _ instances: [PublishedInstance]) -> RRset? {
         guard let ttl = instances.lazy.map(\.dnsTTL).min() else { return nil }
         var addresses: [IPAddress] = []
         var weights: [Int] = []
@@ -94,21 +96,16 @@ enum ServiceRecords {
         return RRset(type: type, ttl: ttl, records: records)
     }
 
-    private struct Endpoint: Hashable {
-        var address: IPAddress
-        var port: UInt16
-    }
-
     /// Each target and port once, with the best priority and the highest weight of its instances; weights in their
     /// lowest terms, because Kong unrolls them into a list.
-    private static func serviceSet(_ instances: [ServiceInstance]) -> RRset? {
+    private static func serviceSet(_ instances: [PublishedInstance]) -> RRset? {
         guard let ttl = instances.lazy.map(\.dnsTTL).min() else { return nil }
         var endpoints: [Endpoint] = []
         var priorities: [UInt16] = []
         var weights: [Int] = []
         var positions = Positions<Endpoint>()
         for instance in instances {
-            let endpoint = Endpoint(address: instance.address, port: instance.port)
+            let endpoint = instance.endpoint
             let position = positions.position(of: endpoint)
             if position == endpoints.count {
                 endpoints.append(endpoint)
@@ -137,13 +134,16 @@ enum ServiceRecords {
 
     /// The greatest common divisor of all that are not 0; 1 when all are.
     static func greatestCommonDivisor(_ numbers: [Int]) -> Int {
-        var divisor = 0
-        for number in numbers {
-            var (a, b) = (divisor, number)
-            while b != 0 { (a, b) = (b, a % b) }
-            divisor = a
-        }
-        return max(divisor, 1)
+        max(numbers.reduce(0) { $0.greatestCommonDivisor(with: $1) }, 1)
+    }
+}
+
+extension BinaryInteger {
+    /// Of two numbers of which neither is negative; 0 when both are 0.
+    func greatestCommonDivisor(with other: Self) -> Self {
+        var (a, b) = (self, other)
+        while b != 0 { (a, b) = (b, a % b) }
+        return a
     }
 }
 

@@ -13,8 +13,6 @@ struct CommitPlan {
 
     /// What the store is asked to keep, in order.
     private(set) var changes: [StoreChange] = []
-    /// The services whose records change.
-    private(set) var services: Set<String> = []
     private var steps: [Step] = []
     /// The last change of each id.
     private var lastChange: [String: Int] = [:]
@@ -55,7 +53,7 @@ struct CommitPlan {
             if known == nil { nextSequence += 1 }
             steps.append(.register(change: changes.count, isNew: known == nil))
             noteSubstitute(known, instance, table)
-            replace(known, by: instance, .register(instance))
+            note(.register(instance))
         case .patch(let id, let patch):
             guard let known = instance(id, table) else {
                 steps.append(.unknownInstance)
@@ -63,7 +61,7 @@ struct CommitPlan {
             }
             let instance = patch.applied(to: known)
             steps.append(.patch(change: changes.count))
-            replace(known, by: instance, .update(instance))
+            note(.update(instance))
         case .deregister(let id):
             guard let known = instance(id, table) else {
                 // Known at the first attempt: it is gone, as was asked for.
@@ -72,9 +70,7 @@ struct CommitPlan {
             }
             steps.append(.deregister(change: changes.count))
             noteSubstitute(known, nil, table)
-            lastChange[id] = changes.count
-            changes.append(.deregister(id: id))
-            services.insert(known.name)
+            note(.deregister(id: id))
         }
     }
 
@@ -153,14 +149,9 @@ struct CommitPlan {
         }
     }
 
-    private mutating func replace(_ old: ServiceInstance?, by new: ServiceInstance, _ change: StoreChange) {
-        lastChange[new.id] = changes.count
+    private mutating func note(_ change: StoreChange) {
+        lastChange[change.id] = changes.count
         changes.append(change)
-        if let old {
-            if old.looksInDNSLike(new) { return }
-            services.insert(old.name)
-        }
-        services.insert(new.name)
     }
 }
 

@@ -17,6 +17,8 @@ struct InstanceTable: Sendable {
     private var services = ShardedDictionary<Service>()
     private var order = SequenceIndex()
     private var expiry = ExpiryQueue()
+    /// What has changed since it was published last.
+    var journal = ChangeJournal()
     /// Of each derived id that an endpoint did not get, the instances that were registered there without an id: the
     /// others are found under it. Two nodes may have registered one each.
     private var substitutes = ShardedDictionary<[String]>()
@@ -67,6 +69,7 @@ struct InstanceTable: Sendable {
             unlink(old, unlessSharing: instance)
         }
         link(instance, unlessSharing: before?.registered.instance)
+        journal.note(from: before?.registered.instance, to: instance)
         var slot = Slot(registered: registered, queuedDeadline: before?.queuedDeadline)
         if let deadline = lease.deadline, slot.queuedDeadline.map({ deadline < $0 }) ?? true {
             expiry.insert(ExpiryQueue.Entry(deadline: deadline, id: instance.id))
@@ -86,6 +89,7 @@ struct InstanceTable: Sendable {
         guard let instance = slots[id]?.registered.instance else { return nil }
         slots[id] = nil
         unlink(instance, unlessSharing: nil)
+        journal.note(from: instance, to: nil)
         return instance
     }
 

@@ -9,6 +9,10 @@ import NIOCore
 actor RegistryCommitter {
     /// Deadlines looked at before others get their turn again.
     private static let sweepLimit = 2048
+    /// Services that are published together when everything is.
+    private static let servicesAtOnce = 1000
+    /// Changes of instances that are published together, of which a request may have as many.
+    private static let changesAtOnce = 20_000
     /// How often a change is tried that others get in the way of.
     private static let maximumAttempts = 10
 
@@ -42,8 +46,16 @@ actor RegistryCommitter {
     /// Fills the store's view and publishes every service, in slices.
     func load() async throws(StoreUnavailable) {
         try await store.load(time: time)
+        let services = store.view.withTable { table in
+            table.journal.open()
+            return table.unsortedServiceSummaries().map(\.name)
+        }
         // Also when there is none: a publication makes the zone known.
-        publishInSlices(store.view.withTable { $0.unsortedServiceSummaries() }.map(\.name))
+        var rest = services[...]
+        repeat {
+            publish(services: Array(rest.prefix(Self.servicesAtOnce)))
+            rest = rest.dropFirst(Self.servicesAtOnce)
+        } while !rest.isEmpty
     }
 
     /// Works until the queue is closed and empty.
@@ -76,7 +88,7 @@ actor RegistryCommitter {
                 store.view.withTable { plan.add(commands[index], now: now, table: $0) }
             }
             let results = await store.commit(plan.changes, time: time)
-            publish(plan.services)
+            publishChanges()
             for (index, outcome) in zip(open, plan.outcomes(results)) { outcomes[index] = outcome }
             open.removeAll { outcomes[$0] != nil }
             if !open.isEmpty { adoptOutsideChanges() }
@@ -106,7 +118,7 @@ actor RegistryCommitter {
         do throws(StoreUnavailable) {
             let expired = try await store.removeExpired(sweep, limit: Self.sweepLimit)
             if !expired.instances.isEmpty {
-                publish(Set(expired.instances.map(\.name)))
+                publishChanges()
                 for instance in expired.instances {
                     logger.debug("instance expired", metadata: ["id": "\(instance.id)", "name": "\(instance.name)"])
                 }
@@ -122,7 +134,7 @@ actor RegistryCommitter {
     @discardableResult
     private func adoptOutsideChanges() -> Bool {
         let changes = store.adoptOutsideChanges(now: time.now())
-        if !changes.services.isEmpty { publishInSlices(Array(changes.services)) }
+        publishChanges()
         return changes.isComplete
     }
 
@@ -137,23 +149,37 @@ actor RegistryCommitter {
         lastFailure = failure
     }
 
-    private func publishInSlices(_ services: [String]) {
-        var rest = services[...]
-        repeat {
-            publish(Array(rest.prefix(1000)))
-            rest = rest.dropFirst(1000)
-        } while !rest.isEmpty
+    /// Publishes what the table of instances has noted.
+    private func publishChanges() {
+        var rest = store.view.withTable { $0.journal.take() }[...]
+        while !rest.isEmpty {
+            let changes = Array(rest.prefix(Self.changesAtOnce))
+            rest = rest.dropFirst(Self.changesAtOnce)
+            do {
+                try publisher.publish(changes, now: time.now().wall) { store.instances(ofService: $0) }
+            } catch {
+                note(error)
+                for service in Set(changes.flatMap { [$0.old?.name, $0.new?.name] }).compactMap(\.self) {
+                    publish(services: [service])
+                }
+            }
+        }
     }
 
-    private func publish(_ services: some Collection<String>) {
+    /// Publishes services as a whole.
+    private func publish(services: [String]) {
         do {
             try publisher.publish(services, now: time.now().wall) { store.instances(ofService: $0) }
         } catch {
-            // Nothing a client sends gets here: names and records were checked when they were registered. One bad
-            // service must not keep the others of its group out of DNS.
-            logger.critical("the zone was not published", metadata: ["error": "\(error)"])
+            note(error)
             guard services.count > 1 else { return }
-            for service in services { publish([service]) }
+            for service in services { publish(services: [service]) }
         }
+    }
+
+    /// Nothing a client sends gets here: names and records were checked when they were registered. One bad service must
+    /// not keep the others of its group out of DNS: then each is published by itself.
+    private func note(_ error: EngineError) {
+        logger.critical("the zone was not published", metadata: ["error": "\(error)"])
     }
 }

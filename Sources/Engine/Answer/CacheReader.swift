@@ -105,6 +105,6 @@ extension PackedRRset {
     init(count: UInt32, firstCell: UInt32) {
         self.init(
             type: .a, stride: 0, count: count, answerOffset: 0, answerByteCount: 0, additionalOffset: 0,
-            additionalByteCount: 0, firstService: 0, firstWeight: 0, firstCell: firstCell, stamp: 0)
+            additionalByteCount: 0, firstService: 0, firstWeight: 0, firstCell: firstCell, stamp: 0, list: 0)
     }
 }

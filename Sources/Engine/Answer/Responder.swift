@@ -238,6 +238,10 @@ struct Responder: ~Copyable {
         _ transport: Transport,
         into reply: inout OutputRawSpan
     ) {
+        if let list = shard.list(of: rrset) {
+            write(list, rrset, frame, query, transport, into: &reply)
+            return
+        }
         let octets = shard.octets
         let services = shard.services
         let weights = shard.weights
@@ -274,18 +278,54 @@ struct Responder: ~Copyable {
             }
         } else {
             // RFC 2181 §9: TC, since a required RRset is cut. The rotation does not move: the client asks again.
-            counters.truncated.count()
             let count = reply.append(
                 some: rrset, octets: octets, services: services, from: 0, limit: limit)
-            reply.replace(at: HeaderOffset.answerCount, bigEndian: count)
-            reply.replace(
-                at: HeaderOffset.flags,
-                bigEndian: HeaderFlags.response | frame.header.echoedFlags | HeaderFlags.authoritative
-                    | HeaderFlags.truncated)
+            truncate(frame, count: count, &reply)
         }
         reply.end(
             frame, additionalCount: additionalCount, payload: offeredPayload,
             code: ResponseCode.noError)
+    }
+
+    /// Answers with an RRset of many records, which are not in the shard.
+    private mutating func write(
+        _ list: RecordListView, _ rrset: PackedRRset, _ frame: ReplyFrame, _ query: RawSpan, _ transport: Transport,
+        into reply: inout OutputRawSpan
+    ) {
+        counters.answered.count()
+        reply.begin(frame, query: query, flags: HeaderFlags.authoritative, code: ResponseCode.noError)
+        let answerStart = reply.byteCount
+        let limit = frame.limit &- frame.reserved
+        let fits =
+            answerStart &+ Int(rrset.answerByteCount) <= limit && rrset.count <= UInt32(UInt16.max)
+        var additionalCount: UInt16 = 0
+        if fits || transport == .tcp {
+            let first = rrset.count > 1 ? strategy.first(of: rrset, weights: list.weights, cells: &cells) : 0
+            if fits {
+                reply.append(all: list, from: first)
+                reply.replace(at: HeaderOffset.answerCount, bigEndian: UInt16(truncatingIfNeeded: rrset.count))
+                if rrset.additionalByteCount > 0 {
+                    additionalCount = reply.append(
+                        additionalOf: list, first: first, answerStart: answerStart, limit: limit)
+                }
+            } else {
+                let count = reply.append(some: list, from: first, limit: limit)
+                reply.replace(at: HeaderOffset.answerCount, bigEndian: count)
+            }
+        } else {
+            truncate(frame, count: reply.append(some: list, from: 0, limit: limit), &reply)
+        }
+        reply.end(frame, additionalCount: additionalCount, payload: offeredPayload, code: ResponseCode.noError)
+    }
+
+    /// Says that the `count` records in ANSWER are not all.
+    private func truncate(_ frame: ReplyFrame, count: UInt16, _ reply: inout OutputRawSpan) {
+        counters.truncated.count()
+        reply.replace(at: HeaderOffset.answerCount, bigEndian: count)
+        reply.replace(
+            at: HeaderOffset.flags,
+            bigEndian: HeaderFlags.response | frame.header.echoedFlags | HeaderFlags.authoritative
+                | HeaderFlags.truncated)
     }
 
     /// Answers a name below `addr.<origin>`, and `addr.<origin>` itself, an empty non-terminal.

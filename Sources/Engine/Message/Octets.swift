@@ -149,6 +149,13 @@ extension [UInt8] {
         append(UInt8(truncatingIfNeeded: value))
     }
 
+    /// Replaces the octets from `offset` on by `value` in network order; they must be there.
+    mutating func replace(at offset: Int, bigEndian value: some FixedWidthInteger & UnsignedInteger) {
+        for index in 0..<(value.bitWidth / 8) {
+            self[offset + index] = UInt8(truncatingIfNeeded: value >> (value.bitWidth - 8 - 8 * index))
+        }
+    }
+
     /// Appends the octets of `source`.
     mutating func append(octets source: RawSpan) {
         // Unsafe: the buffer is copied before it ends.

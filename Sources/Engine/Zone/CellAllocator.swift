@@ -15,11 +15,21 @@ struct CellAllocator {
     private var free: [Int: [UInt32]] = [:]
     private var lastStamp: UInt32 = 0
 
-    /// Whether `size` more cells can be had, however they are divided.
+    /// Whether `size` more cells can be had, divided into runs of ``roundedSize(_:)`` cells.
     func hasRoom(for size: Int) -> Bool { count + size <= RotationCells.maximumCount }
+
+    /// The cells that a run of `size` really has. Large ones have one of few sizes, so that an RRset that grows record
+    /// by record leaves runs behind that others can use.
+    static func roundedSize(_ size: Int) -> Int {
+        guard size > 64 else { return size }
+        // Eight sizes between a power of two and the next.
+        let step = 1 << (Int.bitWidth - 1 - size.leadingZeroBitCount - 3)
+        return (size + step - 1) / step * step
+    }
 
     /// Takes `size` cells in a row. Ask ``hasRoom(for:)`` first.
     mutating func allocate(_ size: Int) -> Cells {
+        let size = Self.roundedSize(size)
         lastStamp &+= 1
         if let first = free[size]?.popLast() { return Cells(first: first, stamp: lastStamp) }
         defer { count += size }
@@ -28,6 +38,6 @@ struct CellAllocator {
 
     /// Gives `size` cells back.
     mutating func release(first: UInt32, size: Int) {
-        free[size, default: []].append(first)
+        free[Self.roundedSize(size), default: []].append(first)
     }
 }

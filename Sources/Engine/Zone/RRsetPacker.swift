@@ -5,25 +5,14 @@ struct RRsetPacker {
 
     private let origin: [UInt8]
     private let usesWeights: Bool
-    private let address4: RecordPacker
-    private let address6: RecordPacker
-    private let service4: RecordPacker
-    private let service6: RecordPacker
+    private let templates: RecordTemplates
     /// The RRsets of each type packed last: a service's names mostly have the same ones.
     private var last: [RecordType: (rrset: RRset, packed: PackingRRset)] = [:]
 
     init(origin: [UInt8], usesWeights: Bool) throws(EngineError) {
         self.origin = origin
         self.usesWeights = usesWeights
-        func service(_ target: IPAddress) throws(EngineError) -> RecordPacker {
-            try RecordPacker(.srv, [.uint16(0), .uint16(0), .uint16(0), .name(target.wireName(in: origin))])
-        }
-        let none4 = IPAddress.v4(0)
-        let none6 = IPAddress.v6(0, 0)
-        address4 = try RecordPacker(.a, [.address(none4.octets)])
-        address6 = try RecordPacker(.aaaa, [.address(none6.octets)])
-        service4 = try service(none4)
-        service6 = try service(none6)
+        templates = try RecordTemplates(origin: origin)
     }
 
     /// Packs `rrset`, which belongs to `name` (for the error alone).
@@ -34,71 +23,52 @@ struct RRsetPacker {
         guard !rrset.records.isEmpty, rrset.records.count <= Self.maximumRecords, rrset.ttl >= 1 else {
             throw .invalidRecords(name: name)
         }
-        var packed = PackingRRset(type: rrset.type, stride: 0, count: rrset.records.count, answer: [])
-        if usesWeights { packed.weights = rrset.records.map(\.weight) }
-        switch rrset.type {
-        case .a, .aaaa: try packAddresses(rrset, name: name, into: &packed)
-        case .srv: try packServices(rrset, name: name, into: &packed)
-        default: throw .invalidRecords(name: name)
+        var packed = PackingRRset(type: rrset.type)
+        packed.reserveCapacity(rrset.records.count, service: PackedRecord.target + 38 + origin.count)
+        var targets: Set<IPAddress> = []
+        for record in rrset.records {
+            // A target that two records share has one RRset in ADDITIONAL.
+            var isFirst = true
+            if case .service(_, _, _, let target) = record.data { isFirst = targets.insert(target).inserted }
+            guard append(record, ttl: rrset.ttl, weightDivisor: 1, hasAdditional: isFirst, to: &packed) else {
+                throw .invalidRecords(name: name)
+            }
         }
         last[rrset.type] = (rrset, packed)
         return packed
     }
 
-    private func packAddresses(_ rrset: RRset, name: String, into packed: inout PackingRRset) throws(EngineError) {
-        packed.answer.reserveCapacity(rrset.records.count * 28)
-        for record in rrset.records {
-            guard case .address(let address) = record.data, address.recordType == rrset.type else {
-                throw .invalidRecords(name: name)
-            }
-            try pack(address, ttl: rrset.ttl, into: &packed.answer)
-        }
-        packed.stride = UInt16(packed.answer.count / rrset.records.count)
-    }
-
-    private func pack(_ address: IPAddress, ttl: UInt32, into output: inout [UInt8]) throws(EngineError) {
-        let record = address.isIPv4 ? address4 : address6
-        switch address {
-        case .v4(let value): record.set(value, inField: 0)
-        case .v6(let high, let low):
-            record.set(high, inField: 0)
-            record.set(low, inField: 0, at: 8)
-        }
-        record.set(ttl: ttl)
-        try record.pack(into: &output)
-    }
-
-    private func packServices(_ rrset: RRset, name: String, into packed: inout PackingRRset) throws(EngineError) {
-        var targets: Set<IPAddress> = []
-        packed.services.reserveCapacity(rrset.records.count)
-        packed.answer.reserveCapacity(rrset.records.count * (48 + origin.count))
-        packed.additional.reserveCapacity(rrset.records.count * 28)
-        for record in rrset.records {
-            guard case .service(let priority, let weight, let port, let target) = record.data else {
-                throw .invalidRecords(name: name)
-            }
+    /// Packs one record more.
+    ///
+    /// - Parameters:
+    ///   - ttl: in seconds.
+    ///   - weightDivisor: what an SRV record's weight is divided by.
+    ///   - hasAdditional: whether an SRV record's target has its address in ADDITIONAL because of it.
+    /// - Returns: `false` when the record does not fit the type.
+    func append(
+        _ record: Record, ttl: UInt32, weightDivisor: UInt16, hasAdditional: Bool, to packed: inout PackingRRset
+    ) -> Bool {
+        switch record.data {
+        case .address(let address):
+            guard address.recordType == packed.type else { return false }
+            templates.append(address, ttl: ttl, to: &packed.answer)
+        case .service(let priority, let weight, let port, let target):
+            guard packed.type == .srv else { return false }
             var slot = ServiceSlot(
                 answer: UInt32(packed.answer.count), additional: UInt32(packed.additional.count),
                 additionalByteCount: 0)
-            let service = target.isIPv4 ? service4 : service6
-            service.set(priority, inField: 0)
-            service.set(weight, inField: 1)
-            service.set(port, inField: 2)
-            // Only the digits of the target's first label differ, see wireName(in:).
-            var offset = 1
-            target.forEachHexDigit { digit in
-                service.set(digit, inField: 3, at: offset)
-                offset += 1
-            }
-            service.set(ttl: rrset.ttl)
-            try service.pack(into: &packed.answer)
-            // A target that two records share has one RRset in ADDITIONAL.
-            if targets.insert(target).inserted {
-                try pack(target, ttl: rrset.ttl, into: &packed.additional)
+            templates.append(
+                priority: priority, weight: weight / max(weightDivisor, 1), port: port, target: target, ttl: ttl,
+                to: &packed.answer)
+            if hasAdditional {
+                templates.append(target, ttl: ttl, to: &packed.additional)
                 slot.additionalByteCount = UInt32(packed.additional.count) - slot.additional
             }
             packed.services.append(slot)
         }
+        packed.count += 1
+        if usesWeights { packed.weights.append(record.weight) }
+        return true
     }
 
     /// The records of the apex and of names that are answered without any state.
@@ -106,11 +76,12 @@ struct RRsetPacker {
     /// - Parameter ttl: in seconds.
     func packConstants(ttl: UInt32) throws(EngineError) -> ZoneConstants {
         let any = try RecordPacker(.hinfo, ttl: ttl, [.text("RFC8482"), .text("")]).packed()
-        address4.set(ttl: ttl)
-        address6.set(ttl: ttl)
+        var address4: [UInt8] = []
+        var address6: [UInt8] = []
+        templates.append(.v4(0), ttl: ttl, to: &address4)
+        templates.append(.v6(0, 0), ttl: ttl, to: &address6)
         return ZoneConstants(
-            origin: origin, address4: try address4.packed().dropLast(4), address6: try address6.packed().dropLast(16),
-            any: any)
+            origin: origin, address4: address4.dropLast(4), address6: address6.dropLast(16), any: any)
     }
 
     /// The zone's NS record.

@@ -4,8 +4,6 @@ import CLdns
 ///
 /// A packed record's owner is the compression pointer to the question (`C0 0C`, RFC 1035 §4.1.4): every record of an
 /// answer belongs to the name that was asked, and that stands behind the header.
-///
-/// The record is made once in ldns's form; for each further one like it only what differs is filled in.
 @safe
 final class RecordPacker {
     /// The compression pointer to the question's name.
@@ -53,48 +51,20 @@ final class RecordPacker {
         unsafe ldns_buffer_free(buffer)
     }
 
-    /// Sets the TTL in seconds.
-    func set(ttl: UInt32) {
-        unsafe ldns_rr_set_ttl(record, ttl)
-    }
-
-    /// Replaces octets of a field; does nothing where they would not be inside it.
-    ///
-    /// - Parameters:
-    ///   - value: a number, stored in network order.
-    ///   - field: the field's place in RDATA.
-    ///   - offset: where in the field.
-    func set(_ value: some FixedWidthInteger & BitwiseCopyable, inField field: Int, at offset: Int = 0) {
-        let count = value.bitWidth / 8
-        guard field >= 0, let rdf = unsafe ldns_rr_rdf(record, field), let start = unsafe ldns_rdf_data(rdf) else {
-            return
-        }
-        let size = unsafe ldns_rdf_size(rdf)
-        guard offset >= 0, offset + count <= size else { return }
-        // Unsafe: `count` octets from `offset` on are inside the field.
-        unsafe UnsafeMutableRawPointer(start + offset).storeBytes(of: value.bigEndian, as: type(of: value))
-    }
-
-    /// Appends the packed record to `output`.
+    /// The packed record.
     ///
     /// - Throws: ``EngineError/resourceExhausted(_:)`` when ldns has no memory.
-    func pack(into output: inout [UInt8]) throws(EngineError) {
+    func packed() throws(EngineError) -> [UInt8] {
         unsafe ldns_buffer_clear(buffer)
         guard
             unsafe ldns_rr2buffer_wire(buffer, record, Int32(LDNS_SECTION_ANSWER.rawValue)) == LDNS_STATUS_OK
         else { throw .resourceExhausted("memory") }
-        output.append(UInt8(Self.questionPointer >> 8))
-        output.append(UInt8(Self.questionPointer & 0xFF))
+        var output: [UInt8] = []
+        output.append(bigEndian: Self.questionPointer)
         // Unsafe: ldns wrote `position` octets to the buffer; the first is the root owner, replaced by the pointer.
         unsafe output.append(
             contentsOf: UnsafeBufferPointer(
                 start: ldns_buffer_begin(buffer) + 1, count: ldns_buffer_position(buffer) - 1))
-    }
-
-    /// The packed record.
-    func packed() throws(EngineError) -> [UInt8] {
-        var output: [UInt8] = []
-        try pack(into: &output)
         return output
     }
 

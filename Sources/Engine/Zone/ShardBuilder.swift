@@ -2,6 +2,7 @@
 struct ShardBuilder {
     private var names: [NameEntry] = []
     private var rrsets: [PackedRRset] = []
+    private var lists: [RecordList] = []
     private var services: [ServiceSlot] = []
     private var weights: [UInt32] = []
     private var octets: [UInt8] = []
@@ -31,6 +32,12 @@ struct ShardBuilder {
         octets.append(octets: name)
         for index in 0..<Int(entry.rrsetCount) {
             var rrset = shard.rrsets[Int(entry.firstRRset) + index]
+            if let list = shard.ownedList(of: rrset) {
+                lists.append(list)
+                rrset.list = UInt32(lists.count)
+                rrsets.append(rrset)
+                continue
+            }
             let answer = Int(rrset.answerOffset)
             let additional = Int(rrset.additionalOffset)
             let count = Int(rrset.count)
@@ -63,37 +70,99 @@ struct ShardBuilder {
                 hash: hash, nameOffset: UInt32(octets.count), firstRRset: UInt32(rrsets.count),
                 nameByteCount: UInt8(name.count), rrsetCount: UInt8(added.count), kind: kind))
         octets += name
-        for rrset in added {
-            rrsets.append(
-                PackedRRset(
-                    type: rrset.type, stride: rrset.stride, count: UInt32(rrset.count),
-                    answerOffset: UInt32(octets.count), answerByteCount: UInt32(rrset.answer.count),
-                    additionalOffset: UInt32(octets.count + rrset.answer.count),
-                    additionalByteCount: UInt32(rrset.additional.count),
-                    firstService: UInt32(services.count), firstWeight: UInt32(weights.count),
-                    firstCell: rrset.cells.first, stamp: rrset.cells.stamp))
-            octets += rrset.answer
-            octets += rrset.additional
-            services += rrset.services
-            weights += rrset.weights
+        for rrset in added { add(rrset) }
+    }
+
+    private mutating func add(_ rrset: PackingRRset) {
+        var packed = PackedRRset(
+            type: rrset.type, stride: rrset.stride, count: UInt32(rrset.count),
+            answerOffset: UInt32(octets.count), answerByteCount: UInt32(rrset.answer.count),
+            additionalOffset: UInt32(octets.count + rrset.answer.count),
+            additionalByteCount: UInt32(rrset.additional.count),
+            firstService: UInt32(services.count), firstWeight: UInt32(weights.count),
+            firstCell: rrset.cells.first, stamp: rrset.cells.stamp, list: 0)
+        if let list = rrset.list {
+            let parts = list.view.parts
+            packed.answerByteCount = parts.answerByteCount
+            packed.additionalByteCount = parts.additionalByteCount
+            lists.append(list)
+            packed.list = UInt32(lists.count)
         }
+        rrsets.append(packed)
+        octets += rrset.answer
+        octets += rrset.additional
+        services += rrset.services
+        weights += rrset.weights
     }
 
     /// The shard.
     consuming func build() -> ZoneShard {
         ZoneShard.make(
-            names: names, rrsets: rrsets, services: services, weights: weights, octets: octets)
+            names: names, lists: lists, rrsets: rrsets, services: services, weights: weights, octets: octets)
     }
 }
 
 /// One RRset, packed but not yet in a shard.
 struct PackingRRset {
     var type: RecordType
-    var stride: UInt16
-    var count: Int
-    var answer: [UInt8]
+    var count = 0
+    var answer: [UInt8] = []
     var additional: [UInt8] = []
     var services: [ServiceSlot] = []
     var weights: [UInt32] = []
+    /// Where its records are when they are many; then all of the above but type and count is empty.
+    var list: RecordList?
     var cells = CellAllocator.Cells(first: 0, stamp: 0)
+
+    /// Nothing yet.
+    init(type: RecordType) {
+        self.type = type
+    }
+
+    /// One record, packed already.
+    init(type: RecordType, record: [UInt8]) {
+        self.type = type
+        count = 1
+        answer = record
+    }
+
+    /// All records of a list.
+    init(type: RecordType, list: RecordList) {
+        self.type = type
+        count = Int(list.view.parts.count)
+        self.list = list
+    }
+
+    /// One that is in a shard.
+    init(_ rrset: PackedRRset, in shard: ShardView) {
+        self.init(type: rrset.type)
+        count = Int(rrset.count)
+        list = shard.ownedList(of: rrset)
+        guard list == nil else { return }
+        let start = Int(rrset.answerOffset)
+        answer = shard.octets.extracting(start..<(start + Int(rrset.answerByteCount))).array
+        let additionalStart = Int(rrset.additionalOffset)
+        additional =
+            shard.octets.extracting(
+                additionalStart..<(additionalStart + Int(rrset.additionalByteCount))
+            ).array
+        if rrset.type == .srv { services = (0..<count).map { shard.services[Int(rrset.firstService) + $0] } }
+        if !shard.weights.isEmpty { weights = (0..<count).map { shard.weights[Int(rrset.firstWeight) + $0] } }
+    }
+
+    /// Octets of each record; 0 when they may differ.
+    var stride: UInt16 {
+        if let list { return list.view.entry(0).view.parts.stride }
+        return type == .srv || count == 0 ? 0 : UInt16(answer.count / count)
+    }
+
+    /// Makes room for `count` records.
+    ///
+    /// - Parameter service: octets of an SRV record.
+    mutating func reserveCapacity(_ count: Int, service: Int) {
+        guard type == .srv else { return answer.reserveCapacity(count * 28) }
+        answer.reserveCapacity(count * service)
+        additional.reserveCapacity(count * 28)
+        services.reserveCapacity(count)
+    }
 }

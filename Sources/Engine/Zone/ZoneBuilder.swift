@@ -59,9 +59,18 @@ struct ZoneBuilder {
         // First all that can fail, then all that changes.
         var packed: [(name: [UInt8], entry: Edit.Entry?)] = []
         packed.reserveCapacity(changes.count)
-        for change in changes { packed.append((try wireName(change.name), try pack(change))) }
+        // What names have by now, for those that are changed in part.
+        var current: [[UInt8]: Edit.Entry?] = [:]
+        let hasPartialChanges = changes.contains { $0.content.isPartial }
+        for change in changes {
+            let name = try wireName(change.name)
+            let before = change.content.isPartial ? current[name] ?? entry(of: name) : nil
+            let entry = try pack(change, before: before)
+            packed.append((name, entry))
+            if hasPartialChanges { current[name] = .some(entry) }
+        }
         let neededCells = packed.reduce(0) { sum, change in
-            sum + (change.entry?.rrsets.reduce(0) { $0 + strategy.cellCount(records: $1.count) } ?? 0)
+            sum + (change.entry?.rrsets.reduce(0) { $0 + cellCount(records: $1.count) } ?? 0)
         }
         guard cells.hasRoom(for: neededCells) else {
             throw .resourceExhausted(
@@ -93,8 +102,7 @@ struct ZoneBuilder {
         apex.add(
             [], hash: 0, kind: .records,
             rrsets: [
-                PackingRRset(type: .soa, stride: UInt16(soa.count), count: 1, answer: soa),
-                PackingRRset(type: .ns, stride: UInt16(nameServer.count), count: 1, answer: nameServer),
+                PackingRRset(type: .soa, record: soa), PackingRRset(type: .ns, record: nameServer),
             ])
         // RFC 2308 §3: the TTL of a negative answer is the lower of the SOA's own and its MINIMUM.
         let negativeSOA = try packer.packNegativeSOA(
@@ -113,7 +121,9 @@ struct ZoneBuilder {
     }
 
     /// What a change makes of its name; `nil`: nothing of its own.
-    private mutating func pack(_ change: NameChange) throws(EngineError) -> Edit.Entry? {
+    ///
+    /// - Parameter before: what the name has had, where it is changed in part.
+    private mutating func pack(_ change: NameChange, before: Edit.Entry?) throws(EngineError) -> Edit.Entry? {
         switch change.content {
         case .absent: return nil
         case .failure: return Edit.Entry(kind: .failure, rrsets: [])
@@ -124,7 +134,39 @@ struct ZoneBuilder {
             var packed: [PackingRRset] = []
             for rrset in rrsets { packed.append(try packer.pack(rrset, name: change.name)) }
             return Edit.Entry(kind: .records, rrsets: packed)
+        case .changed(let changes):
+            guard Set(changes.map(\.type)).count == changes.count else {
+                throw .invalidRecords(name: change.name)
+            }
+            var rrsets = before?.rrsets ?? []
+            for each in changes {
+                let index = rrsets.firstIndex { $0.type == each.type }
+                let list = try RecordListBuilder.list(
+                    after: each, of: index.flatMap { rrsets[$0].list }, packer: packer, name: change.name)
+                let changed = list.map { PackingRRset(type: each.type, list: $0) }
+                if let index {
+                    rrsets.replaceSubrange(index...index, with: changed.map { [$0] } ?? [])
+                } else if let changed {
+                    rrsets.append(changed)
+                }
+            }
+            return Edit.Entry(kind: .records, rrsets: rrsets)
         }
+    }
+
+    /// What a name of the snapshot has; `nil`: nothing of its own.
+    private func entry(of name: [UInt8]) -> Edit.Entry? {
+        let hash = NameHash.hash(name.rawSpan)
+        let shard = snapshot.root.shard(for: hash).view
+        guard let index = shard.index(of: name.rawSpan, hash: hash) else { return nil }
+        let entry = shard.names[index]
+        guard entry.kind != .emptyNonTerminal else { return nil }
+        return Edit.Entry(kind: entry.kind, rrsets: shard.rrsets(of: entry).map { PackingRRset($0, in: shard) })
+    }
+
+    /// The cells that an RRset takes.
+    private func cellCount(records count: Int) -> Int {
+        CellAllocator.roundedSize(strategy.cellCount(records: count))
     }
 
     // MARK: Names
@@ -228,14 +270,22 @@ struct ZoneBuilder {
     private func keepsCells(_ old: PackedRRset, _ new: PackingRRset, in shard: ShardView) -> Bool {
         guard old.type == new.type else { return false }
         guard strategy.usesWeights else { return true }
+        if let oldList = shard.ownedList(of: old), let newList = new.list { return newList.hasSameRecords(as: oldList) }
         let start = Int(old.answerOffset)
-        guard Int(old.count) == new.count,
+        guard Int(old.count) == new.count, old.list == 0, new.list == nil,
             shard.octets.extracting(start..<(start + Int(old.answerByteCount))).hasSameOctets(
                 as: new.answer.rawSpan)
         else { return false }
         return new.weights.indices.allSatisfy {
             shard.weights[Int(old.firstWeight) + $0] == new.weights[$0]
         }
+    }
+}
+
+extension NameContent {
+    /// Whether it says what changes, not what there is.
+    fileprivate var isPartial: Bool {
+        if case .changed = self { true } else { false }
     }
 }
 

@@ -51,35 +51,41 @@ struct OctetsView: @unchecked Sendable {
 final class ZoneShard: ManagedBuffer<ShardParts, UInt64> {
     /// Copies the parts into a new shard.
     static func make(
-        names: [NameEntry] = [], rrsets: [PackedRRset] = [], services: [ServiceSlot] = [],
+        names: [NameEntry] = [], lists: [RecordList] = [], rrsets: [PackedRRset] = [], services: [ServiceSlot] = [],
         weights: [UInt32] = [],
         octets: [UInt8] = []
     ) -> ZoneShard {
         let parts = ShardParts(
-            nameCount: UInt32(names.count), rrsetCount: UInt32(rrsets.count),
+            nameCount: UInt32(names.count), listCount: UInt32(lists.count), rrsetCount: UInt32(rrsets.count),
             serviceCount: UInt32(services.count),
             weightCount: UInt32(weights.count), octetCount: UInt32(octets.count))
         let words = (parts.byteCount + 7) / 8
         let buffer = create(minimumCapacity: words) { _ in parts }
-        // Unsafe: the elements have room for all parts, one behind the other. All parts are trivial types, so that
-        // nothing needs to be destroyed.
+        // Unsafe: the elements have room for all parts, one behind the other. All parts but the lists are trivial types,
+        // so that nothing else needs to be destroyed.
         unsafe buffer.withUnsafeMutablePointerToElements { elements in
             var next = UnsafeMutableRawPointer(elements)
-            func place<Part: BitwiseCopyable>(_ part: [Part]) {
-                unsafe part.withUnsafeBytes { bytes in
-                    if let source = bytes.baseAddress {
-                        unsafe next.copyMemory(from: source, byteCount: bytes.count)
-                    }
-                    unsafe next += bytes.count
-                }
+            unsafe next.place(names)
+            // Each of these owns a reference, given back in deinit.
+            for list in lists {
+                unsafe next.initializeMemory(as: Unmanaged<RecordList>.self, to: Unmanaged.passRetained(list))
+                unsafe next += MemoryLayout<UInt>.stride
             }
-            place(names)
-            place(rrsets)
-            place(services)
-            place(weights)
-            place(octets)
+            unsafe next.place(rrsets)
+            unsafe next.place(services)
+            unsafe next.place(weights)
+            unsafe next.place(octets)
         }
         return unsafe unsafeDowncast(buffer, to: ZoneShard.self)
+    }
+
+    deinit {
+        // Unsafe: each of the lists owns a reference.
+        unsafe withUnsafeMutablePointers { parts, elements in
+            let start = unsafe UnsafeRawPointer(elements) + parts.pointee.listOffset
+            let lists = unsafe start.assumingMemoryBound(to: Unmanaged<RecordList>.self)
+            for index in unsafe 0..<Int(parts.pointee.listCount) { unsafe lists[index].release() }
+        }
     }
 
     /// What it holds.
@@ -96,16 +102,28 @@ final class ZoneShard: ManagedBuffer<ShardParts, UInt64> {
     static var empty: ZoneShard { make() }
 }
 
+extension UnsafeMutableRawPointer {
+    /// Copies `part` here and moves behind it. Unsafe: there must be room for it.
+    mutating func place<Part: BitwiseCopyable>(_ part: [Part]) {
+        unsafe part.withUnsafeBytes { bytes in
+            if let source = bytes.baseAddress { unsafe copyMemory(from: source, byteCount: bytes.count) }
+            unsafe self += bytes.count
+        }
+    }
+}
+
 /// How many of each part a shard has; the parts follow each other in this order.
 struct ShardParts {
     var nameCount: UInt32
+    var listCount: UInt32
     var rrsetCount: UInt32
     var serviceCount: UInt32
     var weightCount: UInt32
     var octetCount: UInt32
 
     // Every part's stride is a multiple of the alignment of the part behind it.
-    var rrsetOffset: Int { Int(nameCount) &* MemoryLayout<NameEntry>.stride }
+    var listOffset: Int { Int(nameCount) &* MemoryLayout<NameEntry>.stride }
+    var rrsetOffset: Int { listOffset &+ Int(listCount) &* MemoryLayout<UInt>.stride }
     var serviceOffset: Int { rrsetOffset &+ Int(rrsetCount) &* MemoryLayout<PackedRRset>.stride }
     var weightOffset: Int { serviceOffset &+ Int(serviceCount) &* MemoryLayout<ServiceSlot>.stride }
     var octetOffset: Int { weightOffset &+ Int(weightCount) &* MemoryLayout<UInt32>.stride }
@@ -181,6 +199,26 @@ struct ShardView: @unchecked Sendable {
             let count = unsafe Int(parts.pointee.weightCount)
             return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: count), borrowing: self)
         }
+    }
+
+    /// The records of an RRset that has many; `nil` when they are in the shard itself.
+    @inline(__always)
+    func list(of rrset: PackedRRset) -> RecordListView? {
+        unsafe owner(of: rrset)?._withUnsafeGuaranteedRef { $0.view }
+    }
+
+    /// The same as an owner. Counts a reference.
+    func ownedList(of rrset: PackedRRset) -> RecordList? {
+        unsafe owner(of: rrset)?.takeUnretainedValue()
+    }
+
+    @inline(__always)
+    private func owner(of rrset: PackedRRset) -> Unmanaged<RecordList>? {
+        guard rrset.list > 0 else { return nil }
+        let count = unsafe parts.pointee.listCount
+        precondition(rrset.list <= count)
+        let lists = unsafe (elements + parts.pointee.listOffset).assumingMemoryBound(to: Unmanaged<RecordList>.self)
+        return unsafe lists[Int(rrset.list) - 1]
     }
 
     /// Names and packed records.

@@ -4,7 +4,7 @@
 public struct ZoneUpdate: Sendable {
     /// The SOA serial from now on, e.g. the Unix time in seconds; must not go back (RFC 1982).
     public var serial: UInt32
-    /// The names that change, each whole. A name listed twice has what it is given last.
+    /// The names that change. A name listed twice changes twice, in that order.
     public var changes: [NameChange]
 
     /// Joins the parts.
@@ -36,6 +36,54 @@ public enum NameContent: Hashable, Sendable {
     case records([RRset])
     /// Nobody can tell now: SERVFAIL.
     case failure
+    /// The name exists, and some of its RRsets change; others stay as they are. For RRsets of many records, of which few
+    /// change at a time.
+    case changed([RRsetChange])
+}
+
+/// What changes in an RRset whose records have sequence numbers: it is in their order, and costs what changes.
+public struct RRsetChange: Hashable, Sendable {
+    /// The type of all its records.
+    public var type: RecordType
+    /// The TTL in seconds from now on; 1 or more.
+    public var ttl: UInt32
+    /// What the weights of SRV records are divided by in answers; 1 or more.
+    public var weightDivisor: UInt16
+    /// Whether all records that there are go before those below come. An RRset that was given as
+    /// ``NameContent/records(_:)``, or that is not there, can change in no other way.
+    public var isWhole: Bool
+    /// The records that change, in ascending order of their sequence numbers, each once. An RRset that none is left of is
+    /// gone.
+    public var records: [RecordChange]
+
+    /// Joins the parts.
+    public init(
+        type: RecordType, ttl: UInt32, weightDivisor: UInt16 = 1, isWhole: Bool = false, records: [RecordChange]
+    ) {
+        self.type = type
+        self.ttl = ttl
+        self.weightDivisor = weightDivisor
+        self.isWhole = isWhole
+        self.records = records
+    }
+}
+
+/// What becomes of one record.
+public struct RecordChange: Hashable, Sendable {
+    /// The record's place: any number, one for each record of its RRset.
+    public var sequence: UInt64
+    /// The record that is in this place from now on; `nil`: none any longer.
+    public var record: Record?
+    /// Of an SRV record: whether ADDITIONAL has its target's address because of it. Of records that share a target the
+    /// first one has it.
+    public var hasAdditional: Bool
+
+    /// Joins the parts.
+    public init(sequence: UInt64, record: Record?, hasAdditional: Bool = true) {
+        self.sequence = sequence
+        self.record = record
+        self.hasAdditional = hasAdditional
+    }
 }
 
 /// The records of one name and type (RFC 2181 §5), in the order of rotation.

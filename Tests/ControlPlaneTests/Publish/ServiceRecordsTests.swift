@@ -9,8 +9,14 @@ import Testing
         _ policy: RecordPolicy = RecordPolicy(),
         name: String = "orders"
     ) -> NameContent? {
-        ServiceRecords.changes(service: "orders", instances: instances, policy: policy).last { $0.name == name }?
-            .content
+        changes("orders", instances, policy).last { $0.name == name }?.content
+    }
+
+    private func changes(
+        _ service: String, _ instances: [ServiceInstance], _ policy: RecordPolicy = RecordPolicy()
+    ) -> [NameChange] {
+        let instances = instances.map { PublishedInstance($0) }
+        return ServiceRecords.changes(service: service, instances: instances, policy: policy)
     }
 
     private func set(_ type: RecordType, _ content: NameContent?) -> RRset? {
@@ -31,7 +37,7 @@ import Testing
         let instances: [ServiceInstance] = [
             .test(1, tags: ["v1", "eu"]), .test(2, ip: "10.0.0.2", transport: .udp, tags: ["v1"]),
         ]
-        let names = ServiceRecords.changes(service: "orders", instances: instances, policy: RecordPolicy()).map(\.name)
+        let names = changes("orders", instances).map(\.name)
         #expect(Set(names) == ["orders", "_orders._tcp", "_orders._udp", "v1.orders", "eu.orders"])
         #expect(set(.a, content(instances, name: "eu.orders"))?.records.count == 1)
         #expect(set(.a, content(instances, name: "v1.orders"))?.records.count == 2)
@@ -143,16 +149,23 @@ import Testing
         #expect(set(.a, found)?.records == [try address("10.0.0.1", 1)])
         #expect(set(.aaaa, found)?.records == [try address("2001:db8::1", 1)])
         #expect(set(.srv, found)?.records.count == 1)
+        // And the other way round.
+        let other = content([
+            .test(1, ip: "10.0.0.1", priority: 1), .test(2, ip: "10.0.0.2", priority: 2),
+            .test(3, ip: "2001:db8::1", priority: 0), .test(4, ip: "2001:db8::2", priority: 2),
+        ])
+        #expect(set(.a, other)?.records == [try address("10.0.0.1", 1)])
+        #expect(set(.aaaa, other)?.records == [try address("2001:db8::1", 1)])
+        #expect(set(.srv, other)?.records.count == 1)
     }
 
     @Test func `a service of 63 octets has all names but that of its protocol`() {
         let instances: [ServiceInstance] = [.test(1, tags: ["v1"])]
         for (length, count) in [(62, 3), (63, 2)] {
             let service = String(repeating: "n", count: length)
-            let names = ServiceRecords.changes(service: service, instances: instances, policy: RecordPolicy()).map(
-                \.name)
+            let names = changes(service, instances).map(\.name)
             #expect(names.count == count)
-            #expect(Set(names) == Set(ServiceNames(instances).relativeNames(of: service)))
+            #expect(Set(names) == Set(ServiceNames(instances.map { PublishedInstance($0) }).relativeNames(of: service)))
         }
     }
 }

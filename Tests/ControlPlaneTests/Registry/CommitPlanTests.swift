@@ -60,15 +60,4 @@ import Testing
         #expect(instance.registeredAt == known.registeredAt)
         #expect(instance.weight == 9)
     }
-
-    @Test func `services whose records stay the same are not published`() {
-        var known = ServiceInstance.test(7)
-        known.id = "a"
-        let metadata = InstancePatch(metadata: [MetadataEntry(key: "k", value: "v")])
-        #expect(plan([.register(.test("a")), .patch(id: "a", metadata)], known: [known]).services.isEmpty)
-        #expect(plan([.patch(id: "a", InstancePatch(weight: 1))], known: [known]).services == ["orders"])
-        #expect(plan([.register(.test("a", name: "users"))], known: [known]).services == ["orders", "users"])
-        #expect(plan([.deregister(id: "a")], known: [known]).services == ["orders"])
-        #expect(plan([.deregister(id: "x")], known: [known]).services.isEmpty)
-    }
 }

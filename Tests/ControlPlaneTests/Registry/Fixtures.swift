@@ -22,7 +22,7 @@ final class TestClock: Sendable {
 /// A zone as the data plane would have it after all publications.
 final class TestZone: ZoneSink {
     private struct State {
-        var names: [String: NameContent] = [:]
+        var names: [String: ZoneName] = [:]
         var updates: [ZoneUpdate] = []
         var rejectedName: String?
     }
@@ -34,7 +34,8 @@ final class TestZone: ZoneSink {
             if let name = state.rejectedName, update.changes.contains(where: { $0.name == name }) { return (0, name) }
             state.updates.append(update)
             for change in update.changes {
-                state.names[change.name] = change.content == .absent ? nil : change.content
+                state.names[change.name, default: ZoneName()].apply(change.content)
+                if state.names[change.name]?.content == .absent { state.names[change.name] = nil }
             }
             return (state.updates.count, nil)
         }
@@ -50,7 +51,7 @@ final class TestZone: ZoneSink {
 
     var updates: [ZoneUpdate] { state.withLock { $0.updates } }
 
-    func content(_ name: String) -> NameContent? { state.withLock { $0.names[name] } }
+    func content(_ name: String) -> NameContent? { state.withLock { $0.names[name]?.content } }
 
     /// The addresses of a name's A and AAAA records.
     func addresses(_ name: String) -> [String] {
@@ -58,6 +59,59 @@ final class TestZone: ZoneSink {
         return sets.flatMap(\.records).compactMap { record in
             if case .address(let address) = record.data { "\(address)" } else { nil }
         }
+    }
+}
+
+/// What a name has after all changes.
+private struct ZoneName {
+    private var whole = NameContent.absent
+    /// RRsets that are changed record by record.
+    private var lists: [RecordType: RRsetChange] = [:]
+
+    mutating func apply(_ content: NameContent) {
+        guard case .changed(let changes) = content else {
+            (whole, lists) = (content, [:])
+            return
+        }
+        if case .records = whole {} else { whole = .records([]) }
+        for change in changes { apply(change) }
+    }
+
+    private mutating func apply(_ change: RRsetChange) {
+        if case .records(let sets) = whole { whole = .records(sets.filter { $0.type != change.type }) }
+        var list = change
+        var records = change.isWhole ? [] : lists[change.type]?.records ?? []
+        for each in change.records {
+            records.removeAll { $0.sequence == each.sequence }
+            if each.record != nil { records.append(each) }
+        }
+        list.records = records.sorted { $0.sequence < $1.sequence }
+        lists[change.type] = records.isEmpty ? nil : list
+    }
+
+    /// All that it has, as if it had been given whole.
+    var content: NameContent {
+        guard case .records(let sets) = whole else { return whole }
+        return .records((sets + lists.values.map(\.rrset)).sorted { $0.type.rawValue < $1.type.rawValue })
+    }
+}
+
+extension RRsetChange {
+    /// Its records with weights in their lowest terms.
+    fileprivate var rrset: RRset {
+        let records = records.compactMap(\.record)
+        let divisor = UInt32(ServiceRecords.greatestCommonDivisor(records.map { Int($0.weight) }))
+        return RRset(
+            type: type, ttl: ttl,
+            records: records.map { record in
+                guard case .service(let priority, let weight, let port, let target) = record.data else {
+                    return Record(record.data, weight: record.weight / divisor)
+                }
+                let weightInAnswers = weight / weightDivisor
+                return Record(
+                    .service(priority: priority, weight: weightInAnswers, port: port, target: target),
+                    weight: UInt32(weightInAnswers))
+            })
     }
 }
 

@@ -78,6 +78,21 @@ struct AnswerTests {
         #expect(soa.data.suffix(4) == [0, 0, 0, 3])
     }
 
+    @Test(arguments: [(60, 3, 3), (2, 9, 2), (7, 7, 7)] as [(UInt32, UInt32, UInt32)])
+    func `a negative answer lives for the lower of the zone's TTL and its MINIMUM`(
+        ttl: UInt32, minimum: UInt32, expected: UInt32
+    ) throws {
+        var configuration = EngineConfiguration.test()
+        configuration.zone.ttl = ttl
+        configuration.zone.negativeTTL = minimum
+        let server = try TestServer(["web": .records([.a(1)])], configuration)
+        for reply in try [server.ask("none"), server.ask("web", .aaaa)] {
+            let soa = try #require(reply.authority.first)
+            #expect(soa.ttl == expected)
+            #expect(soa.data.suffix(4) == [0, 0, 0, UInt8(minimum)])
+        }
+    }
+
     @Test func `the apex has SOA and NS`() throws {
         let server = try makeServer()
         let soa = try server.ask("", .soa)

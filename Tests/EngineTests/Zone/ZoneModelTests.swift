@@ -21,7 +21,7 @@ struct ZoneModelTests {
                     if case .address(let address) = $0.data { address } else { nil }
                 }
                 return (.records, Set(addresses))
-            case .absent, nil:
+            case .absent, .changed, nil:
                 return (contents.keys.contains { $0.hasSuffix("." + name) } ? .noData : .nameError, [])
             }
         }

@@ -1,0 +1,130 @@
+/// Instances that share an address, or an address and a port, in the order of their registration.
+struct InstanceTally: Sendable {
+    private struct Member: Sendable {
+        var sequence: UInt64
+        var weight: UInt16
+        var priority: UInt16
+    }
+
+    private var members: [Member] = []
+    /// The sum of their weights.
+    private(set) var weightSum = 0
+    /// The highest of their weights.
+    private(set) var highestWeight: UInt16 = 0
+    /// The best of their priorities.
+    private(set) var bestPriority: UInt16 = 0
+
+    /// Whether there is none.
+    var isEmpty: Bool { members.isEmpty }
+
+    /// The sequence numbers of the first two.
+    var firstTwo: [UInt64] { members.prefix(2).map(\.sequence) }
+
+    /// The sequence number of the first.
+    var first: UInt64? { members.first?.sequence }
+
+    /// Adds one that is not there.
+    mutating func insert(_ instance: PublishedInstance) {
+        highestWeight = isEmpty ? instance.weight : max(highestWeight, instance.weight)
+        bestPriority = isEmpty ? instance.priority : min(bestPriority, instance.priority)
+        weightSum += Int(instance.weight)
+        let position = members.position { $0.sequence < instance.sequence }
+        members.insert(
+            Member(sequence: instance.sequence, weight: instance.weight, priority: instance.priority), at: position)
+    }
+
+    /// Takes one out.
+    mutating func remove(_ instance: PublishedInstance) {
+        let position = members.position { $0.sequence < instance.sequence }
+        guard position < members.count, members[position].sequence == instance.sequence else { return }
+        members.remove(at: position)
+        weightSum -= Int(instance.weight)
+        // Looked for only when it may be another one.
+        if instance.weight == highestWeight { highestWeight = members.lazy.map(\.weight).max() ?? 0 }
+        if instance.priority == bestPriority { bestPriority = members.lazy.map(\.priority).min() ?? 0 }
+    }
+}
+
+/// How often each value occurs, and the lowest of them.
+struct TTLTally: Sendable {
+    private var counts: [UInt32: Int] = [:]
+    /// The lowest; 0 when there is none.
+    private(set) var lowest: UInt32 = 0
+
+    /// Whether there is none.
+    var isEmpty: Bool { counts.isEmpty }
+
+    mutating func insert(_ ttl: UInt32) {
+        lowest = isEmpty ? ttl : min(lowest, ttl)
+        counts[ttl, default: 0] += 1
+    }
+
+    mutating func remove(_ ttl: UInt32) {
+        guard counts.decrement(ttl), ttl == lowest else { return }
+        lowest = counts.keys.min() ?? 0
+    }
+}
+
+/// How often each weight occurs, and what all of them can be divided by.
+struct WeightTally: Sendable {
+    private var counts: [UInt16: Int] = [:]
+    private var greatestCommonDivisor: UInt16 = 0
+
+    /// Their greatest common divisor; 1 when all are 0.
+    var divisor: UInt16 { max(greatestCommonDivisor, 1) }
+
+    mutating func insert(_ weight: UInt16) {
+        counts[weight, default: 0] += 1
+        greatestCommonDivisor = greatestCommonDivisor.greatestCommonDivisor(with: weight)
+    }
+
+    mutating func remove(_ weight: UInt16) {
+        guard counts.decrement(weight) else { return }
+        // What divides all divides those that are left: no lower divisor has to be looked for.
+        let lowest = greatestCommonDivisor
+        greatestCommonDivisor = 0
+        for weight in counts.keys {
+            greatestCommonDivisor = greatestCommonDivisor.greatestCommonDivisor(with: weight)
+            if greatestCommonDivisor == lowest { break }
+        }
+    }
+}
+
+extension Dictionary where Value == Int {
+    /// Takes one from the count of `key`.
+    ///
+    /// - Returns: whether it was the last one, and the key is gone.
+    fileprivate mutating func decrement(_ key: Key) -> Bool {
+        guard let index = index(forKey: key) else { return false }
+        values[index] -= 1
+        guard values[index] <= 0 else { return false }
+        remove(at: index)
+        return true
+    }
+}
+
+extension Array {
+    /// How many elements at the beginning are such; those that are come before all others.
+    func position(where isBefore: (Element) -> Bool) -> Int {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if isBefore(self[middle]) { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}
+
+extension [UInt64] {
+    /// Puts a number where it belongs in ascending order; it must not be there.
+    mutating func insert(sorted number: UInt64) {
+        insert(number, at: position { $0 < number })
+    }
+
+    /// Takes a number out of ascending order.
+    mutating func remove(sorted number: UInt64) {
+        let position = position { $0 < number }
+        if position < count, self[position] == number { remove(at: position) }
+    }
+}

@@ -1,0 +1,136 @@
+import Engine
+
+/// A service with many instances and what its names answer, kept so that a change of one instance costs what changes:
+/// in names with many instances single records, and names with few are made anew.
+struct LargeService: Sendable {
+    /// With more instances a name's records are kept. Its answers are too long then for UDP without EDNS.
+    static let manyInstances = 32
+    /// With fewer they are no longer.
+    static let fewInstances = 16
+
+    /// Who has an address.
+    private struct AddressUse {
+        var count = 0
+        /// The one instance that has it, unless it is or was shared.
+        var sole: UInt64?
+    }
+
+    private let service: String
+    private let policy: RecordPolicy
+    private var instances: [UInt64: PublishedInstance] = [:]
+    private var addresses: [IPAddress: AddressUse] = [:]
+    /// The instances of names that have few, by their sequence numbers.
+    private var few: [PublishedName: [UInt64]] = [:]
+    private var many: [PublishedName: NameRecords] = [:]
+    private var touched: Set<PublishedName> = []
+
+    /// - Parameter instances: all that it has.
+    init(_ service: String, _ instances: [PublishedInstance], policy: RecordPolicy) {
+        self.service = service
+        self.policy = policy
+        self.instances.reserveCapacity(instances.count)
+        for instance in instances { change(instance.sequence, to: instance) }
+    }
+
+    /// The number of instances.
+    var count: Int { instances.count }
+
+    /// All names that it has, or has had since ``takeChanges()``.
+    var names: Set<String> { Set((touched.union(few.keys).union(many.keys)).map(\.text)) }
+
+    /// An instance comes, changes or goes. What is known already changes nothing.
+    ///
+    /// - Parameter new: the instance with that number; `nil`: there is none any longer.
+    mutating func change(_ sequence: UInt64, to new: PublishedInstance?) {
+        let old = instances[sequence]
+        guard old != new else { return }
+        var left = old?.names(of: service) ?? []
+        var joined = new?.names(of: service) ?? []
+        if let old, let new, old.hasSameRecords(as: new) {
+            let both = Set(left).intersection(joined)
+            left.removeAll { both.contains($0) }
+            joined.removeAll { both.contains($0) }
+        }
+        if let old {
+            for name in left { remove(old, from: name) }
+            if old.address != new?.address { release(old.address) }
+        }
+        if let new, new.address != old?.address { use(new) }
+        instances[sequence] = new
+        if let new {
+            for name in joined { insert(new, in: name) }
+        }
+    }
+
+    /// What the names answer from now on that have changed since it was called last.
+    mutating func takeChanges() -> [NameChange] {
+        var changes: [NameChange] = []
+        changes.reserveCapacity(touched.count)
+        for name in touched {
+            if let content = takeContent(of: name) { changes.append(NameChange(name: name.text, content: content)) }
+        }
+        touched.removeAll(keepingCapacity: true)
+        return changes
+    }
+
+    private mutating func takeContent(of name: PublishedName) -> NameContent? {
+        let instances = instances
+        if let sequences = few[name] {
+            let members = sequences.compactMap { instances[$0] }
+            return ServiceRecords.content(of: members, policy, addresses: name.hasAddresses)
+        }
+        guard many[name] != nil else { return .absent }
+        return many[name]?.takeContent(instances: instances)
+    }
+
+    // MARK: Addresses
+
+    private func isShared(_ address: IPAddress) -> Bool { addresses[address].map { $0.sole == nil } ?? false }
+
+    private mutating func use(_ instance: PublishedInstance) {
+        let before = addresses[instance.address] ?? AddressUse()
+        addresses[instance.address] = AddressUse(
+            count: before.count + 1, sole: before.count == 0 ? instance.sequence : nil)
+        guard let sole = before.sole, let first = instances[sole] else { return }
+        for name in first.names(of: service) { many[name]?.share(first) }
+    }
+
+    private mutating func release(_ address: IPAddress) {
+        addresses[address]?.count -= 1
+        if addresses[address]?.count == 0 { addresses[address] = nil }
+    }
+
+    // MARK: Names
+
+    private mutating func insert(_ instance: PublishedInstance, in name: PublishedName) {
+        touched.insert(name)
+        let isAddressShared = isShared(instance.address)
+        let instances = instances
+        guard many[name] == nil else {
+            many[name]?.insert(instance, isAddressShared: isAddressShared, instances: instances)
+            return
+        }
+        few[name, default: []].insert(sorted: instance.sequence)
+        guard let members = few[name], members.count > Self.manyInstances else { return }
+        few[name] = nil
+        var records = NameRecords(name, policy: policy)
+        for member in members.compactMap({ instances[$0] }) {
+            records.insert(member, isAddressShared: isShared(member.address), instances: instances)
+        }
+        many[name] = records
+    }
+
+    private mutating func remove(_ instance: PublishedInstance, from name: PublishedName) {
+        touched.insert(name)
+        guard many[name] != nil else {
+            few[name]?.remove(sorted: instance.sequence)
+            if few[name]?.isEmpty == true { few[name] = nil }
+            return
+        }
+        let isAddressShared = isShared(instance.address)
+        let instances = instances
+        many[name]?.remove(instance, isAddressShared: isAddressShared, instances: instances)
+        guard let count = many[name]?.count, count < Self.fewInstances else { return }
+        few[name] = many.removeValue(forKey: name)?.members
+    }
+}

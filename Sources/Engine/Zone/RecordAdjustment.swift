@@ -1,0 +1,57 @@
+/// What packed records lack when their RRset has another TTL, or another divisor of weights, than they were packed with.
+///
+/// Each of many thousand records has both in it, and one record that comes or goes may change both: so blocks stay as
+/// they are, and what is copied out of them is adjusted.
+struct RecordAdjustment {
+    private let ttl: UInt32
+    private let oldDivisor: UInt16
+    private let newDivisor: UInt16
+    private let isService: Bool
+    /// Whether there is anything to do.
+    let isNeeded: Bool
+
+    /// - Parameters:
+    ///   - parts: those of the block that the records are in.
+    ///   - ttl: the one to have, in seconds.
+    ///   - weightDivisor: the one to have.
+    @inline(__always)
+    init(of parts: RecordBlockParts, ttl: UInt32, weightDivisor: UInt16) {
+        self.ttl = ttl
+        oldDivisor = parts.weightDivisor
+        newDivisor = max(weightDivisor, 1)
+        isService = parts.serviceCount > 0
+        isNeeded = parts.ttl != ttl || isService && oldDivisor != newDivisor
+    }
+
+    /// The weight to have instead of `weight`.
+    @inline(__always)
+    private func adjusted(_ weight: UInt16) -> UInt16 {
+        UInt16(truncatingIfNeeded: UInt32(weight) &* UInt32(oldDivisor) / UInt32(newDivisor))
+    }
+
+    /// Adjusts the record at `start`.
+    func adjust(_ octets: inout [UInt8], at start: Int) {
+        adjustTTL(&octets, at: start)
+        guard isService else { return }
+        let weight = octets.rawSpan.uint16(at: start + PackedRecord.weight) ?? 0
+        octets.replace(at: start + PackedRecord.weight, bigEndian: adjusted(weight))
+    }
+
+    /// Adjusts the TTL of the record at `start`.
+    func adjustTTL(_ octets: inout [UInt8], at start: Int) {
+        octets.replace(at: start + PackedRecord.ttl, bigEndian: ttl)
+    }
+
+    /// Adjusts a record that was copied to a reply.
+    ///
+    /// - Parameters:
+    ///   - start: where it is in the reply.
+    ///   - source: the octets that it was copied from.
+    ///   - offset: where it is there.
+    @inline(__always)
+    func adjust(_ reply: inout OutputRawSpan, at start: Int, copiedFrom source: RawSpan, at offset: Int) {
+        reply.replace(at: start &+ PackedRecord.ttl, bigEndian32: ttl)
+        guard isService, let weight = source.uint16(at: offset &+ PackedRecord.weight) else { return }
+        reply.replace(at: start &+ PackedRecord.weight, bigEndian: adjusted(weight))
+    }
+}

@@ -1,0 +1,269 @@
+/// Makes the next list of an RRset's records from the one before and what changes: only blocks that change are made anew.
+struct RecordListBuilder {
+    /// Records of a block at most: some kilobytes to copy for a change, and some hundred references to copy for a
+    /// hundred thousand records.
+    static let blockLimit = 128
+    /// Neighbours that have as few records together become one block.
+    private static let mergeLimit = 64
+
+    private let packer: RRsetPacker
+    private let change: RRsetChange
+    private let old: RecordList?
+    private var parts: [RecordListPart] = []
+
+    /// The list after `change`; `nil` when no record is left.
+    ///
+    /// - Parameter old: the list before; `nil`: there is none that can be changed.
+    /// - Throws: ``EngineError/invalidRecords(name:)`` for `name` when the change does not fit what is there.
+    static func list(
+        after change: RRsetChange, of old: RecordList?, packer: RRsetPacker, name: String
+    ) throws(EngineError) -> RecordList? {
+        let isAscending = zip(change.records, change.records.dropFirst()).allSatisfy { $0.sequence < $1.sequence }
+        guard isAscending, change.ttl >= 1, change.weightDivisor >= 1, change.isWhole || old != nil else {
+            throw .invalidRecords(name: name)
+        }
+        var builder = RecordListBuilder(packer: packer, change: change, old: change.isWhole ? nil : old)
+        let isDone = change.isWhole ? builder.pack(change.records[...]) : builder.changeBlocks()
+        guard isDone else { throw .invalidRecords(name: name) }
+        builder.mergeSmallBlocks()
+        let list = RecordList.make(
+            builder.parts, of: builder.old, ttl: change.ttl, weightDivisor: change.weightDivisor)
+        guard list.view.parts.count <= RRsetPacker.maximumRecords else { throw .invalidRecords(name: name) }
+        return list.view.parts.count == 0 ? nil : list
+    }
+
+    private init(packer: RRsetPacker, change: RRsetChange, old: RecordList?) {
+        self.packer = packer
+        self.change = change
+        self.old = old
+    }
+
+    /// Adds blocks of new records.
+    ///
+    /// - Returns: `false` when a record is missing, or does not fit the type.
+    private mutating func pack(_ records: ArraySlice<RecordChange>) -> Bool {
+        var rest = records
+        while !rest.isEmpty {
+            var block = newBlock()
+            for record in rest.prefix(Self.blockLimit) {
+                guard block.append(record, packer) else { return false }
+            }
+            add(block)
+            rest = rest.dropFirst(Self.blockLimit)
+        }
+        return true
+    }
+
+    /// Adds the blocks that were there, changed.
+    ///
+    /// - Returns: `false` when a record that goes is not there, or one that comes does not fit the type.
+    private mutating func changeBlocks() -> Bool {
+        guard let old else { return false }
+        let view = old.view
+        let count = Int(view.parts.blockCount)
+        var rest = change.records[...]
+        var next = 0
+        while let first = rest.first {
+            let number = view.block(forSequence: first.sequence)
+            if next < number { parts.append(.kept(next..<number)) }
+            let isLast = number == count - 1
+            let limit = isLast ? nil : view.entry(number + 1).view.sequences[0]
+            let own = rest.prefix { change in limit.map { change.sequence < $0 } ?? true }
+            rest = rest.dropFirst(own.count)
+            guard change(view.entry(number).view, own, isLast: isLast) else { return false }
+            next = number + 1
+        }
+        if next < count { parts.append(.kept(next..<count)) }
+        return true
+    }
+
+    private mutating func change(_ old: RecordBlockView, _ changes: ArraySlice<RecordChange>, isLast: Bool) -> Bool {
+        // How many records there will be: as many more as come to new places.
+        var count = old.count
+        var position = 0
+        for each in changes {
+            while position < old.count, old.sequences[position] < each.sequence { position += 1 }
+            let isThere = position < old.count && old.sequences[position] == each.sequence
+            guard isThere || each.record != nil else { return false }
+            count += isThere ? (each.record == nil ? -1 : 0) : 1
+        }
+        var size = Self.blockLimit
+        // In equal parts, unless all are new last ones: full blocks stay full then.
+        let isAppending = isLast && (changes.first?.sequence ?? 0) > old.sequences[old.count - 1]
+        if count > size, !isAppending {
+            let parts = (count + size - 1) / size
+            size = (count + parts - 1) / parts
+        }
+        var block = newBlock()
+        func finishIfFull(_ builder: inout RecordListBuilder) {
+            guard block.count >= size else { return }
+            builder.add(block)
+            block = builder.newBlock()
+        }
+        position = 0
+        for each in changes {
+            while position < old.count, old.sequences[position] < each.sequence {
+                var end = position
+                while end < old.count, old.sequences[end] < each.sequence, block.count + end - position < size {
+                    end += 1
+                }
+                block.append(position..<end, of: old)
+                position = end
+                finishIfFull(&self)
+            }
+            if position < old.count, old.sequences[position] == each.sequence { position += 1 }
+            guard each.record != nil else { continue }
+            guard block.append(each, packer) else { return false }
+            finishIfFull(&self)
+        }
+        while position < old.count {
+            let end = min(old.count, position + size - block.count)
+            block.append(position..<end, of: old)
+            position = end
+            finishIfFull(&self)
+        }
+        if block.count > 0 { add(block) }
+        return true
+    }
+
+    private func newBlock() -> RecordBlockBuilder {
+        RecordBlockBuilder(type: change.type, ttl: change.ttl, weightDivisor: change.weightDivisor)
+    }
+
+    private mutating func add(_ block: RecordBlockBuilder) {
+        parts.append(.made(block.build()))
+    }
+
+    /// Joins blocks that were made anew and have become small with a small neighbour, so that a list has no more blocks
+    /// than its records call for.
+    private mutating func mergeSmallBlocks() {
+        var index = 0
+        while index < parts.count {
+            if case .made(let block) = parts[index], block.view.count <= Self.mergeLimit {
+                if merge(block, at: index, with: index + 1, isAfter: true) { continue }
+                if merge(block, at: index, with: index - 1, isAfter: false) {
+                    index = max(index - 1, 0)
+                    continue
+                }
+            }
+            index += 1
+        }
+    }
+
+    /// Joins a block with the end of another part that is next to it, if both are small.
+    ///
+    /// - Returns: whether they were.
+    private mutating func merge(_ block: RecordBlock, at index: Int, with neighbour: Int, isAfter: Bool) -> Bool {
+        guard parts.indices.contains(neighbour) else { return false }
+        let other: RecordBlockView
+        let rest: Range<Int>
+        switch parts[neighbour] {
+        case .made(let made): (other, rest) = (made.view, 0..<0)
+        case .kept(let range):
+            guard let old else { return false }
+            other = old.view.entry(isAfter ? range.lowerBound : range.upperBound - 1).view
+            rest = isAfter ? range.dropFirst() : range.dropLast()
+        }
+        guard block.view.count + other.count <= Self.mergeLimit else { return false }
+        var merged = newBlock()
+        for each in isAfter ? [block.view, other] : [other, block.view] { merged.append(0..<each.count, of: each) }
+        parts[index] = .made(merged.build())
+        if rest.isEmpty { parts.remove(at: neighbour) } else { parts[neighbour] = .kept(rest) }
+        return true
+    }
+}
+
+/// A part of a list that is being made.
+enum RecordListPart {
+    /// Blocks of the list before, by their numbers.
+    case kept(Range<Int>)
+    /// A new block.
+    case made(RecordBlock)
+}
+
+/// A block of records, growing.
+struct RecordBlockBuilder {
+    private var packed: PackingRRset
+    private var sequences: [UInt64] = []
+    private let ttl: UInt32
+    private let weightDivisor: UInt16
+
+    /// Nothing yet.
+    init(type: RecordType, ttl: UInt32, weightDivisor: UInt16) {
+        packed = PackingRRset(type: type)
+        self.ttl = ttl
+        self.weightDivisor = weightDivisor
+        packed.reserveCapacity(RecordListBuilder.blockLimit, service: PackedRecord.target + 32)
+        sequences.reserveCapacity(RecordListBuilder.blockLimit)
+    }
+
+    /// How many records it has.
+    var count: Int { packed.count }
+
+    /// Adds a new record.
+    ///
+    /// - Returns: `false` when there is none, or it does not fit the type.
+    mutating func append(_ change: RecordChange, _ packer: RRsetPacker) -> Bool {
+        guard let record = change.record,
+            packer.append(
+                record, ttl: ttl, weightDivisor: weightDivisor, hasAdditional: change.hasAdditional, to: &packed)
+        else { return false }
+        sequences.append(change.sequence)
+        return true
+    }
+
+    /// Adds records of a block as they are, but for the TTL and the divisor of their weights.
+    mutating func append(_ range: Range<Int>, of old: RecordBlockView) {
+        guard !range.isEmpty else { return }
+        let parts = old.parts
+        let start = old.offset(ofRecord: range.lowerBound)
+        let end = old.offset(ofRecord: range.upperBound)
+        let base = packed.answer.count
+        packed.answer.append(octets: old.answer.extracting(start..<end))
+        let adjustment = RecordAdjustment(of: parts, ttl: ttl, weightDivisor: weightDivisor)
+        let old4 = old.sequences
+        for index in range {
+            sequences.append(old4[index])
+            if adjustment.isNeeded {
+                adjustment.adjust(&packed.answer, at: base + old.offset(ofRecord: index) - start)
+            }
+        }
+        if parts.serviceCount > 0 { appendAdditional(range, of: old, answer: base - start, adjustment) }
+        if parts.weightCount > 0 {
+            let weights = old.weights
+            for index in range { packed.weights.append(weights[index]) }
+        }
+        packed.count += range.count
+    }
+
+    private mutating func appendAdditional(
+        _ range: Range<Int>, of old: RecordBlockView, answer: Int, _ adjustment: RecordAdjustment
+    ) {
+        let services = old.services
+        let start = Int(services[range.lowerBound].additional)
+        let last = services[range.upperBound - 1]
+        let end = Int(last.additional) + Int(last.additionalByteCount)
+        let difference = packed.additional.count - start
+        packed.additional.append(octets: old.additional.extracting(start..<end))
+        for index in range {
+            var slot = services[index]
+            slot.answer = UInt32(Int(slot.answer) + answer)
+            slot.additional = UInt32(Int(slot.additional) + difference)
+            packed.services.append(slot)
+            if adjustment.isNeeded, slot.additionalByteCount > 0 {
+                adjustment.adjustTTL(&packed.additional, at: Int(slot.additional))
+            }
+        }
+    }
+
+    /// The block.
+    func build() -> RecordBlock {
+        RecordBlock.make(
+            RecordBlockParts(
+                count: UInt32(packed.count), serviceCount: UInt32(packed.services.count),
+                weightCount: UInt32(packed.weights.count), answerByteCount: UInt32(packed.answer.count),
+                additionalByteCount: UInt32(packed.additional.count), ttl: ttl, stride: packed.stride,
+                weightDivisor: weightDivisor),
+            sequences: sequences, packed: packed)
+    }
+}

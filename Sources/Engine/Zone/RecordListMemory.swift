@@ -1,0 +1,328 @@
+// The memory of RRsets of many records: blocks of some hundred records, and lists of blocks. A change makes the blocks
+// anew that it touches, and a list that refers to them and to all others. As in ZoneMemory.swift, owners are classes,
+// and what a worker reads are views.
+
+/// Records that follow each other in a large RRset, packed. Immutable.
+@safe
+final class RecordBlock: ManagedBuffer<RecordBlockParts, UInt64> {
+    /// Copies the parts into a new block.
+    static func make(_ parts: RecordBlockParts, sequences: [UInt64], packed: PackingRRset) -> RecordBlock {
+        let buffer = create(minimumCapacity: (parts.byteCount + 7) / 8) { _ in parts }
+        // Unsafe: the elements have room for all parts, one behind the other. All parts are trivial types, so that
+        // nothing needs to be destroyed.
+        unsafe buffer.withUnsafeMutablePointerToElements { elements in
+            var next = UnsafeMutableRawPointer(elements)
+            unsafe next.place(sequences)
+            unsafe next.place(packed.services)
+            unsafe next.place(packed.weights)
+            unsafe next.place(packed.answer)
+            unsafe next.place(packed.additional)
+        }
+        return unsafe unsafeDowncast(buffer, to: RecordBlock.self)
+    }
+
+    /// What it holds.
+    var view: RecordBlockView {
+        @inline(__always)
+        get {
+            unsafe withUnsafeMutablePointers {
+                unsafe RecordBlockView(parts: $0, elements: UnsafeRawPointer($1))
+            }
+        }
+    }
+}
+
+/// How many of each part a block has; the parts follow each other in this order.
+struct RecordBlockParts {
+    /// How many records.
+    var count: UInt32
+    /// Of SRV records: as many; else 0.
+    var serviceCount: UInt32
+    /// Where answers are weighted: as many; else 0.
+    var weightCount: UInt32
+    /// Octets of the records for the ANSWER section.
+    var answerByteCount: UInt32
+    /// Octets of the records for the ADDITIONAL section.
+    var additionalByteCount: UInt32
+    /// The TTL that they are packed with: the RRset's may be another by now.
+    var ttl: UInt32
+    /// Octets of each record; 0 when they differ, and the services tell where each is.
+    var stride: UInt16
+    /// What SRV records' weights were divided by: the RRset may want another divisor by now.
+    var weightDivisor: UInt16
+
+    // Every part's stride is a multiple of the alignment of the part behind it.
+    var serviceOffset: Int { Int(count) &* MemoryLayout<UInt64>.stride }
+    var weightOffset: Int { serviceOffset &+ Int(serviceCount) &* MemoryLayout<ServiceSlot>.stride }
+    var answerOffset: Int { weightOffset &+ Int(weightCount) &* MemoryLayout<UInt32>.stride }
+    var additionalOffset: Int { answerOffset &+ Int(answerByteCount) }
+    var byteCount: Int { additionalOffset &+ Int(additionalByteCount) }
+}
+
+/// What a block holds.
+@safe
+struct RecordBlockView: @unchecked Sendable {
+    // Sendable: the memory is never written while a view of it exists.
+    private let counts: UnsafePointer<RecordBlockParts>
+    private let elements: UnsafeRawPointer
+
+    fileprivate init(parts: UnsafePointer<RecordBlockParts>, elements: UnsafeRawPointer) {
+        unsafe counts = parts
+        unsafe self.elements = elements
+    }
+
+    var parts: RecordBlockParts { unsafe counts.pointee }
+    /// How many records.
+    var count: Int { unsafe Int(counts.pointee.count) }
+
+    // Unsafe in all of these: the memory was filled with as many values of that type, and lives longer than the view.
+
+    /// The records' sequence numbers, ascending.
+    var sequences: Span<UInt64> {
+        @_lifetime(borrow self)
+        get {
+            let typed = unsafe elements.assumingMemoryBound(to: UInt64.self)
+            return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: count), borrowing: self)
+        }
+    }
+
+    /// Where SRV records are.
+    var services: Span<ServiceSlot> {
+        @_lifetime(borrow self)
+        get {
+            let typed = unsafe (elements + parts.serviceOffset).assumingMemoryBound(to: ServiceSlot.self)
+            return unsafe _overrideLifetime(
+                Span(_unsafeStart: typed, count: Int(parts.serviceCount)), borrowing: self)
+        }
+    }
+
+    /// The rotation weights; empty unless answers are weighted.
+    var weights: Span<UInt32> {
+        @_lifetime(borrow self)
+        get {
+            let typed = unsafe (elements + parts.weightOffset).assumingMemoryBound(to: UInt32.self)
+            return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: Int(parts.weightCount)), borrowing: self)
+        }
+    }
+
+    /// The records for the ANSWER section.
+    var answer: RawSpan {
+        @_lifetime(borrow self)
+        get {
+            let start = unsafe elements + parts.answerOffset
+            return unsafe _overrideLifetime(
+                RawSpan(_unsafeStart: start, byteCount: Int(parts.answerByteCount)), borrowing: self)
+        }
+    }
+
+    /// The records for the ADDITIONAL section.
+    var additional: RawSpan {
+        @_lifetime(borrow self)
+        get {
+            let start = unsafe elements + parts.additionalOffset
+            return unsafe _overrideLifetime(
+                RawSpan(_unsafeStart: start, byteCount: Int(parts.additionalByteCount)), borrowing: self)
+        }
+    }
+
+    /// Whether all records and their rotation weights are those of `other`.
+    func hasSameRecords(as other: RecordBlockView) -> Bool {
+        guard answer.hasSameOctets(as: other.answer), weights.count == other.weights.count else { return false }
+        return weights.indices.allSatisfy { weights[$0] == other.weights[$0] }
+    }
+
+    /// Where a record begins in ``answer``; for the one behind the last: where that ends.
+    func offset(ofRecord index: Int) -> Int {
+        if index >= count { return Int(parts.answerByteCount) }
+        return parts.stride > 0 ? index &* Int(parts.stride) : Int(services[index].answer)
+    }
+}
+
+/// All records of a large RRset. Immutable: a change makes another one, that shares the blocks that stay.
+@safe
+final class RecordList: ManagedBuffer<RecordListParts, UInt64> {
+    /// A list of these parts, in ascending order of their records.
+    ///
+    /// - Parameters:
+    ///   - old: the list that blocks are taken over from.
+    ///   - ttl: the RRset's in seconds.
+    ///   - weightDivisor: what SRV records' weights are divided by.
+    static func make(
+        _ parts: [RecordListPart], of old: RecordList?, ttl: UInt32, weightDivisor: UInt16
+    ) -> RecordList {
+        var counts = RecordListParts(
+            blockCount: 0, count: 0, weightCount: 0, answerByteCount: 0, additionalByteCount: 0,
+            ttl: ttl, weightDivisor: weightDivisor)
+        forEachBlock(of: parts, old) { block in
+            let added = block.view.parts
+            counts.blockCount += 1
+            counts.count += added.count
+            counts.weightCount += added.weightCount
+            counts.answerByteCount += added.answerByteCount
+            counts.additionalByteCount += added.additionalByteCount
+        }
+        let buffer = create(minimumCapacity: (counts.byteCount + 7) / 8) { _ in counts }
+        // Unsafe: the elements have room for an entry for each block and all weights behind them. Each entry owns a
+        // reference, given back in deinit.
+        unsafe buffer.withUnsafeMutablePointerToElements { elements in
+            var next = UnsafeMutableRawPointer(elements)
+            var start: (record: UInt32, answer: UInt32) = (0, 0)
+            forEachBlock(of: parts, old) { block in
+                let entry = unsafe RecordListEntry(
+                    block: Unmanaged.passRetained(block), firstRecord: start.record, answerOffset: start.answer)
+                unsafe next.initializeMemory(as: RecordListEntry.self, to: entry)
+                unsafe next += MemoryLayout<RecordListEntry>.stride
+                start.record += block.view.parts.count
+                start.answer += block.view.parts.answerByteCount
+            }
+            guard counts.weightCount > 0 else { return }
+            forEachBlock(of: parts, old) { block in
+                unsafe block.view.weights.withUnsafeBytes { bytes in
+                    if let source = bytes.baseAddress { unsafe next.copyMemory(from: source, byteCount: bytes.count) }
+                    unsafe next += bytes.count
+                }
+            }
+        }
+        return unsafe unsafeDowncast(buffer, to: RecordList.self)
+    }
+
+    /// Calls `body` with each block; counts no reference of those that are taken over.
+    @inline(__always)
+    private static func forEachBlock(of parts: [RecordListPart], _ old: RecordList?, _ body: (RecordBlock) -> Void) {
+        for part in parts {
+            switch part {
+            case .made(let block): body(block)
+            case .kept(let range):
+                guard let old else { continue }
+                for number in range { unsafe old.view.entry(number).block._withUnsafeGuaranteedRef { body($0) } }
+            }
+        }
+    }
+
+    deinit {
+        // Unsafe: each entry owns a reference.
+        unsafe withUnsafeMutablePointers { parts, elements in
+            let entries = unsafe UnsafeRawPointer(elements).assumingMemoryBound(to: RecordListEntry.self)
+            for index in unsafe 0..<Int(parts.pointee.blockCount) { unsafe entries[index].block.release() }
+        }
+    }
+
+    /// What it holds.
+    var view: RecordListView {
+        @inline(__always)
+        get {
+            unsafe withUnsafeMutablePointers {
+                unsafe RecordListView(parts: $0, elements: UnsafeRawPointer($1))
+            }
+        }
+    }
+
+    /// Whether all records and their rotation weights are those of `other`. Blocks that both have are not looked into.
+    func hasSameRecords(as other: RecordList) -> Bool {
+        let (mine, theirs) = (blocks, other.blocks)
+        return mine.count == theirs.count
+            && zip(mine, theirs).allSatisfy { $0 === $1 || $0.view.hasSameRecords(as: $1.view) }
+    }
+
+    /// Its blocks.
+    var blocks: [RecordBlock] {
+        (0..<Int(view.parts.blockCount)).map { unsafe view.entry($0).block.takeUnretainedValue() }
+    }
+}
+
+/// What a list's memory holds: an entry for each block, then all weights.
+struct RecordListParts {
+    var blockCount: UInt32
+    /// How many records; 1 or more.
+    var count: UInt32
+    /// Where answers are weighted: as many; else 0.
+    var weightCount: UInt32
+    /// Octets of the records for the ANSWER section.
+    var answerByteCount: UInt32
+    /// Octets of the records for the ADDITIONAL section.
+    var additionalByteCount: UInt32
+    /// The TTL of all records.
+    var ttl: UInt32
+    /// What SRV records' weights are divided by.
+    var weightDivisor: UInt16
+
+    var weightOffset: Int { Int(blockCount) &* MemoryLayout<RecordListEntry>.stride }
+    var byteCount: Int { weightOffset &+ Int(weightCount) &* MemoryLayout<UInt32>.stride }
+}
+
+/// One block of a list.
+@safe
+struct RecordListEntry {
+    // Unmanaged, but owned by the list. Reading a class reference for a query would count it twice.
+    fileprivate let block: Unmanaged<RecordBlock>
+    /// How many records are in the blocks before it.
+    let firstRecord: UInt32
+    /// How many octets their records have.
+    let answerOffset: UInt32
+
+    fileprivate init(block: Unmanaged<RecordBlock>, firstRecord: UInt32, answerOffset: UInt32) {
+        unsafe self.block = unsafe block
+        self.firstRecord = firstRecord
+        self.answerOffset = answerOffset
+    }
+
+    /// What its block holds.
+    var view: RecordBlockView {
+        @inline(__always)
+        get { unsafe block._withUnsafeGuaranteedRef { $0.view } }
+    }
+}
+
+/// What a list holds.
+@safe
+struct RecordListView: @unchecked Sendable {
+    // Sendable: the memory is never written while a view of it exists.
+    private let counts: UnsafePointer<RecordListParts>
+    private let elements: UnsafeRawPointer
+
+    fileprivate init(parts: UnsafePointer<RecordListParts>, elements: UnsafeRawPointer) {
+        unsafe counts = parts
+        unsafe self.elements = elements
+    }
+
+    var parts: RecordListParts { unsafe counts.pointee }
+
+    /// One block, 0..<`parts.blockCount`.
+    func entry(_ index: Int) -> RecordListEntry {
+        precondition(index >= 0 && index < Int(parts.blockCount))
+        // Unsafe: there are as many entries.
+        return unsafe elements.assumingMemoryBound(to: RecordListEntry.self)[index]
+    }
+
+    /// The rotation weights of all records; empty unless answers are weighted.
+    var weights: Span<UInt32> {
+        @_lifetime(borrow self)
+        get {
+            // Unsafe: the memory was filled with as many weights, and lives longer than the view.
+            let typed = unsafe (elements + parts.weightOffset).assumingMemoryBound(to: UInt32.self)
+            return unsafe _overrideLifetime(Span(_unsafeStart: typed, count: Int(parts.weightCount)), borrowing: self)
+        }
+    }
+
+    /// The block that has the record with that sequence number, or would have it.
+    func block(forSequence sequence: UInt64) -> Int {
+        lastBlock { $0.view.sequences[0] <= sequence }
+    }
+
+    /// The block that has the record of that number.
+    func block(ofRecord index: Int) -> Int {
+        lastBlock { Int($0.firstRecord) <= index }
+    }
+
+    /// The last block that is such, or the first one; those that are come before all others.
+    @inline(__always)
+    private func lastBlock(where isSuch: (RecordListEntry) -> Bool) -> Int {
+        var low = 0
+        var high = Int(parts.blockCount)
+        while low &+ 1 < high {
+            let middle = (low &+ high) / 2
+            if isSuch(entry(middle)) { low = middle } else { high = middle }
+        }
+        return low
+    }
+}

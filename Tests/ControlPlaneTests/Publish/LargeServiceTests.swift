@@ -1,0 +1,254 @@
+import Engine
+import Testing
+
+@testable import ControlPlane
+
+/// What is kept of services with many instances gives the same answers as records made anew from all instances.
+@Suite struct LargeServiceTests {
+    /// A registry's table, its publisher and the zone.
+    private struct Registry {
+        var table = InstanceTable()
+        var publisher: ZonePublisher
+        let zone = TestZone()
+        let policy: RecordPolicy
+
+        init(_ policy: RecordPolicy) {
+            self.policy = policy
+            publisher = ZonePublisher(sink: zone, policy: policy)
+            table.journal.open()
+        }
+
+        mutating func put(_ instance: ServiceInstance) {
+            table.put(instance, lease: Lease(ttlSeconds: 0, now: Moment(monotonic: .now, wall: wall)))
+        }
+
+        var wall: WallTime { WallTime(millisecondsSince1970: 1000) }
+
+        mutating func publish() throws {
+            let changes = table.journal.take()
+            let table = table
+            try publisher.publish(changes, now: wall) { table.instances(ofService: $0) }
+        }
+
+        /// Every name with what it should answer.
+        func expected(_ services: [String]) -> [String: NameContent] {
+            var contents: [String: NameContent] = [:]
+            for service in services {
+                let instances = table.instances(ofService: service).map { PublishedInstance($0) }
+                for change in ServiceRecords.changes(service: service, instances: instances, policy: policy)
+                where change.content != .absent {
+                    contents[change.name] = change.content
+                }
+            }
+            return contents
+        }
+
+        /// Whether the zone is what it should be.
+        func expectZone(_ services: [String], _ comment: Comment) {
+            let expected = expected(services)
+            #expect(zone.names == Set(expected.keys), comment)
+            for (name, content) in expected { #expect(zone.content(name) == content, "\(name) \(comment)") }
+        }
+    }
+
+    private static let services = ["orders", "users"]
+
+    /// An instance with anything that makes a difference; many have an address, or an address and a port, in common.
+    private static func randomInstance(_ number: UInt64, using random: inout Numbers) -> ServiceInstance {
+        var instance = ServiceInstance.test(number, name: random.pick(services.dropLast(random.next(4) == 0 ? 0 : 1)))
+        let host = random.next(random.next(3) == 0 ? 4 : 200)
+        instance.address = random.next(4) == 0 ? .v6(0xFD00 << 48, UInt64(host)) : .v4(0x0A00_0000 + UInt32(host))
+        instance.port = UInt16(80 + random.next(3))
+        instance.transport = random.next(4) == 0 ? .udp : .tcp
+        instance.weight = random.pick([100, 100, 100, 50, 0, 7])
+        instance.priority = random.pick([0, 0, 0, 0, 0, 0, 3, 1])
+        instance.dnsTTL = random.pick([5, 5, 5, 5, 9, 3])
+        instance.isDraining = random.next(6) == 0
+        instance.tags = ["eu", "v1", "v2", "rare"].filter { _ in random.next(3) > 0 }
+        if random.next(10) > 0 { instance.tags.removeAll { $0 == "rare" } }
+        return instance
+    }
+
+    @Test(arguments: [NameContent.absent, .records([]), .failure], [true, false])
+    func `any sequence of changes gives the records that all instances give`(
+        onEmpty: NameContent, isLowestPriorityOnly: Bool
+    ) throws {
+        var random = Numbers(isLowestPriorityOnly ? 1 : 2)
+        var registry = Registry(RecordPolicy(onEmpty: onEmpty, isLowestPriorityOnly: isLowestPriorityOnly))
+        var ids: [UInt64] = []
+        var next: UInt64 = 0
+        for step in 0..<300 {
+            // Up to 200 instances, then few, then none, then many again.
+            let goal = [200, 200, 40, 100, 0, 150][step / 50]
+            for _ in 0...random.next(8) {
+                switch random.next(4) {
+                case 0 where !ids.isEmpty:
+                    // The same instance with other values, or at another service.
+                    registry.put(Self.randomInstance(random.pick(ids), using: &random))
+                case 1 where !ids.isEmpty:
+                    let id = random.pick(ids)
+                    guard var known = registry.table.instance(id: "i\(id)")?.instance else { continue }
+                    switch random.next(5) {
+                    case 0: known.weight = UInt16(random.next(4) * 50)
+                    case 1: known.priority = UInt16(random.next(3))
+                    case 2: known.isDraining.toggle()
+                    case 3: known.tags = known.tags.isEmpty ? ["eu"] : []
+                    default: known.metadata = [MetadataEntry(key: "k", value: "\(step)")]
+                    }
+                    registry.put(known)
+                default:
+                    if ids.count < goal {
+                        next += 1
+                        ids.append(next)
+                        registry.put(Self.randomInstance(next, using: &random))
+                    } else if !ids.isEmpty {
+                        registry.table.remove(id: "i\(ids.remove(at: random.next(ids.count)))")
+                    }
+                }
+            }
+            // Now and then the zone takes nothing: what it has been given since comes with the next change.
+            if random.next(20) == 0 {
+                registry.zone.reject("orders")
+                try? registry.publish()
+                registry.zone.reject("")
+                for service in Self.services {
+                    registry.put(.test(1_000_000, name: service))
+                    registry.table.remove(id: "i1000000")
+                }
+            }
+            try registry.publish()
+            registry.expectZone(Self.services, "at step \(step)")
+        }
+    }
+
+    @Test(arguments: [RotationStrategyName.roundRobin, .random, .weighted])
+    func `the engine answers octet by octet as if all had been published at once`(
+        _ strategy: RotationStrategyName
+    ) throws {
+        var random = Numbers(UInt64(strategy.rawValue.utf8.count))
+        var registry = Registry(RecordPolicy())
+        var zone = try Self.responder(strategy)
+        for number in 1...150 as ClosedRange<UInt64> { registry.put(Self.randomInstance(number, using: &random)) }
+        var published = 0
+        for step in 0..<30 {
+            try registry.publish()
+            for update in registry.zone.updates[published...] { try zone.publish(update) }
+            published = registry.zone.updates.count
+            let instances = registry.table
+            let sink = TestZone()
+            var other = ZonePublisher(sink: sink, policy: RecordPolicy())
+            try other.publish(Self.services, now: registry.wall) { instances.instances(ofService: $0) }
+            var anew = try Self.responder(.roundRobin)
+            for update in sink.updates { try anew.publish(update) }
+            for name in ["orders", "users", "_orders._tcp", "_users._udp", "v1.orders", "rare.orders", "none.orders"] {
+                for type in [RecordType.a, .aaaa, .srv] {
+                    for isTCP in [true, false] {
+                        let query = Self.query("\(name).service.kong", type)
+                        let answer = Self.answer(&zone, query, isTCP)
+                        // Both go round, and have begun at different places.
+                        var isSame = false
+                        for _ in 0..<300 where !isSame { isSame = Self.answer(&anew, query, isTCP) == answer }
+                        #expect(isSame, "\(name) \(type) at step \(step)")
+                    }
+                }
+            }
+            for _ in 0...random.next(4) {
+                registry.put(Self.randomInstance(UInt64(1 + random.next(170)), using: &random))
+                registry.table.remove(id: "i\(1 + random.next(170))")
+            }
+        }
+    }
+
+    private static func responder(_ strategy: RotationStrategyName) throws -> InProcessResponder {
+        try InProcessResponder(
+            EngineConfiguration(
+                listen: [], workers: 1, udpPayload: 1232, strategy: strategy,
+                zone: ZoneConfiguration(
+                    origin: "service.kong", ttl: 60, negativeTTL: 3, nameServerAddresses: [.v4(0x7F00_0001)]),
+                version: ""))
+    }
+
+    private static func query(_ name: String, _ type: RecordType) -> [UInt8] {
+        var octets: [UInt8] = [0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]
+        for label in name.split(separator: ".") { octets += [UInt8(label.utf8.count)] + label.utf8 }
+        return octets + [0, 0, UInt8(type.rawValue), 0, 1]
+    }
+
+    private static func answer(_ responder: inout InProcessResponder, _ query: [UInt8], _ isTCP: Bool) -> [UInt8]? {
+        // Unsafe only for types with padding; octets have none.
+        responder.respond(to: unsafe query.span.bytes, overTCP: isTCP) { reply in
+            (0..<reply.byteCount).map { unsafe reply.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
+        }
+    }
+
+    // MARK: Work in proportion to the change
+
+    /// Records in the updates since `start`.
+    private func recordCount(_ zone: TestZone, from start: Int) -> Int {
+        zone.updates[start...].flatMap(\.changes).reduce(0) { sum, change in
+            switch change.content {
+            case .changed(let sets): sum + sets.reduce(0) { $0 + $1.records.count }
+            case .records(let sets): sum + sets.reduce(0) { $0 + $1.records.count }
+            case .absent, .failure: sum
+            }
+        }
+    }
+
+    @Test func `a change of one of many instances tells of its own records alone`() throws {
+        var registry = Registry(RecordPolicy())
+        let tags = (0..<64).map { "tag\($0)" }
+        for number in 1...1000 {
+            registry.put(.test(UInt64(number), ip: "10.0.\(number / 250).\(number % 250)", tags: tags))
+        }
+        try registry.publish()
+        func records(_ change: (inout ServiceInstance) -> Void) throws -> Int {
+            var instance = try #require(registry.table.instance(id: "i500")?.instance)
+            change(&instance)
+            let start = registry.zone.updates.count
+            registry.put(instance)
+            try registry.publish()
+            registry.expectZone(["orders"], "after a change")
+            return recordCount(registry.zone, from: start)
+        }
+        // A and SRV of 65 names, SRV of one.
+        #expect(try records { $0.weight = 50 } == 131)
+        #expect(try records { $0.isDraining = true } == 131)
+        #expect(try records { $0.isDraining = false } == 131)
+        #expect(try records { $0.dnsTTL = 1 } == 0)
+        #expect(try records { $0.priority = 1 } == 131)
+        #expect(try records { $0.priority = 0 } == 131)
+        #expect(try records { $0.address = .v4(1) } == 131)
+        #expect(try records { $0.port = 81 } == 66)
+        #expect(try records { $0.tags.removeFirst() } == 2)
+        #expect(try records { $0.tags.append("other") } == 2)
+        #expect(try records { $0.metadata = [] } == 0)
+        let start = registry.zone.updates.count
+        registry.table.remove(id: "i500")
+        try registry.publish()
+        // Of the tag that nobody else has there is no name any longer.
+        #expect(recordCount(registry.zone, from: start) == 129)
+        registry.expectZone(["orders"], "after the end")
+    }
+}
+
+/// SplitMix64: random numbers that are the same in every run.
+private struct Numbers {
+    private var state: UInt64
+
+    init(_ seed: UInt64) {
+        state = seed
+    }
+
+    /// 0..<`limit`.
+    mutating func next(_ limit: Int) -> Int {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return Int((mixed ^ (mixed >> 31)) >> 33) % limit
+    }
+
+    mutating func pick<Element>(_ elements: some RandomAccessCollection<Element>) -> Element {
+        elements[elements.index(elements.startIndex, offsetBy: next(elements.count))]
+    }
+}
