@@ -92,8 +92,8 @@ public final class Engine: Sendable {
     /// Puts changes into the zone.
     ///
     /// Blocks, usually some 50 µs, until every worker answers from the changed zone: when it returns, no answer
-    /// comes from the old one. Costs what changes, not what exists: for ``NameContent/changed(_:)`` the records that do,
-    /// for ``NameContent/records(_:)`` all of its name.
+    /// comes from the old one. Costs what changes, not what exists: with ``NameContent/changed(_:)`` the records
+    /// that do, with ``NameContent/records(_:)`` all of a name.
     ///
     /// - Returns: the zone's generation, one higher with each call.
     /// - Throws: ``EngineError/invalidName(_:)`` or ``EngineError/invalidRecords(name:)``; nothing has changed then.

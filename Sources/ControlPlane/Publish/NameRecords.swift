@@ -18,7 +18,7 @@ struct NameRecords: Sendable {
     private var groups: [UInt16: PriorityGroup] = [:]
     /// For each type the priorities of groups that have a record of it, ascending.
     private var priorities: [RecordType: [UInt16]] = [:]
-    private var unhealthy: [UInt64] = []
+    private var unhealthy = SequenceSet()
     private var sent: [RecordType: Sent] = [:]
     /// Whether the zone has what is told here at all, and not what the name had as one of few instances.
     private var isPublished = false
@@ -32,14 +32,14 @@ struct NameRecords: Sendable {
     }
 
     /// The sequence numbers of all instances, ascending.
-    var members: [UInt64] { (unhealthy + groups.values.flatMap(\.members)).sorted() }
+    var members: [UInt64] { (Array(unhealthy.numbers) + groups.values.flatMap(\.members)).sorted() }
 
     /// Adds an instance, which is in `instances`; see ``PriorityGroup/insert(_:isAddressShared:instances:)``.
     mutating func insert(
         _ instance: PublishedInstance, isAddressShared: Bool, instances: [UInt64: PublishedInstance]
     ) {
         count += 1
-        guard instance.isHealthy else { return unhealthy.insert(sorted: instance.sequence) }
+        guard instance.isHealthy else { return unhealthy.insert(instance.sequence) }
         change(instance) {
             $0.insert(instance, isAddressShared: isAddressShared, instances: instances)
         }
@@ -50,7 +50,7 @@ struct NameRecords: Sendable {
         _ instance: PublishedInstance, isAddressShared: Bool, instances: [UInt64: PublishedInstance]
     ) {
         count -= 1
-        guard instance.isHealthy else { return unhealthy.remove(sorted: instance.sequence) }
+        guard instance.isHealthy else { return unhealthy.remove(instance.sequence) }
         change(instance) {
             $0.remove(instance, isAddressShared: isAddressShared, instances: instances)
         }

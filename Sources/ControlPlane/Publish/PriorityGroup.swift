@@ -3,7 +3,7 @@ import Engine
 /// The healthy instances of one priority that a name has, and the records that they make.
 struct PriorityGroup: Sendable {
     /// In the order of their registration.
-    private var sequences: [UInt64] = []
+    private var sequences = SequenceSet()
     private var ttls: [RecordType: TTLTally] = [:]
     /// The weights of the SRV records.
     private var weights = WeightTally()
@@ -24,7 +24,7 @@ struct PriorityGroup: Sendable {
     var count: Int { sequences.count }
 
     /// All sequence numbers, ascending.
-    var members: [UInt64] { sequences }
+    var members: FlattenSequence<[[UInt64]]> { sequences.numbers }
 
     /// A record that an instance's coming or going has changed.
     struct Edit {
@@ -43,7 +43,7 @@ struct PriorityGroup: Sendable {
         _ instance: PublishedInstance, isAddressShared: Bool, instances: [UInt64: PublishedInstance]
     ) -> [Edit] {
         count(instance)
-        sequences.insert(sorted: instance.sequence)
+        sequences.insert(instance.sequence)
         guard isAddressShared else {
             weights.insert(instance.weight)
             return Self.ownRecords(of: instance).map {
@@ -63,7 +63,7 @@ struct PriorityGroup: Sendable {
         _ instance: PublishedInstance, isAddressShared: Bool, instances: [UInt64: PublishedInstance]
     ) -> [Edit] {
         uncount(instance)
-        sequences.remove(sorted: instance.sequence)
+        sequences.remove(instance.sequence)
         guard isAddressShared else {
             weights.remove(instance.weight)
             return Self.ownRecords(of: instance).map {
@@ -90,7 +90,7 @@ struct PriorityGroup: Sendable {
     func records(of type: RecordType, instances: [UInt64: PublishedInstance]) -> [RecordChange] {
         var records: [RecordChange] = []
         records.reserveCapacity(sequences.count)
-        for sequence in sequences {
+        for sequence in sequences.numbers {
             guard let instance = instances[sequence] else { continue }
             if addresses[instance.address] != nil {
                 if let record = sharedRecord(of: type, at: sequence, instances: instances) { records.append(record) }

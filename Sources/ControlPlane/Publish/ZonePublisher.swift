@@ -9,7 +9,7 @@ struct ZonePublisher: Sendable {
     /// The names that services of few instances have in the zone, for those that they have no longer.
     private var published = ShardedDictionary<ServiceNames>()
     private var large: [String: LargeService] = [:]
-    /// The names that services may have in the zone of which that is not known for sure, after a publication that failed.
+    /// The names that services may have in the zone, where that is not certain after a publication that failed.
     private var uncertain: [String: Set<String>] = [:]
     private var serial: UInt32 = 0
     /// The zone's generation after the last publication.

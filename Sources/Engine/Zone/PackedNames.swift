@@ -48,8 +48,8 @@ struct PackedRRset {
     var firstCell: UInt32
     /// Tells this RRset from one that had the same cells before.
     var stamp: UInt32
-    /// Where its records are when they are many: one more than the number of its ``RecordList`` in the shard. All offsets
-    /// are without meaning then. 0: they are in the shard itself.
+    /// Where its records are when they are many: one more than the number of its ``RecordList`` in the shard, and all
+    /// offsets are without meaning. 0: they are in the shard itself.
     var list: UInt32
 }
 

@@ -1,7 +1,8 @@
-/// What packed records lack when their RRset has another TTL, or another divisor of weights, than they were packed with.
+/// What has to change in packed records when their RRset has another TTL or weight divisor by now than they were packed
+/// with.
 ///
-/// Each of many thousand records has both in it, and one record that comes or goes may change both: so blocks stay as
-/// they are, and what is copied out of them is adjusted.
+/// Each of many thousand records contains both, and a single record that comes or goes may change both. So blocks stay
+/// as they are, and what is copied out of them is adjusted.
 struct RecordAdjustment {
     private let ttl: UInt32
     private let oldDivisor: UInt16

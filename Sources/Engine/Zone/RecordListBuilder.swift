@@ -1,10 +1,11 @@
-/// Makes the next list of an RRset's records from the one before and what changes: only blocks that change are made anew.
+/// Makes the next list of an RRset's records from the one before and from what changes: only blocks that change are
+/// made anew.
 struct RecordListBuilder {
-    /// Records of a block at most: some kilobytes to copy for a change, and some hundred references to copy for a
+    /// Records of a block at most: some kilobytes to copy for a change, and some hundred references for a list of a
     /// hundred thousand records.
-    static let blockLimit = 128
+    static let blockLimit = 256
     /// Neighbours that have as few records together become one block.
-    private static let mergeLimit = 64
+    private static let mergeLimit = 128
 
     private let packer: RRsetPacker
     private let change: RRsetChange

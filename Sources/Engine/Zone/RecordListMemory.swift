@@ -153,50 +153,47 @@ final class RecordList: ManagedBuffer<RecordListParts, UInt64> {
         var counts = RecordListParts(
             blockCount: 0, count: 0, weightCount: 0, answerByteCount: 0, additionalByteCount: 0,
             ttl: ttl, weightDivisor: weightDivisor)
-        forEachBlock(of: parts, old) { block in
-            let added = block.view.parts
-            counts.blockCount += 1
-            counts.count += added.count
-            counts.weightCount += added.weightCount
-            counts.answerByteCount += added.answerByteCount
-            counts.additionalByteCount += added.additionalByteCount
+        // Where each part's entries begin.
+        var starts: [RecordListParts] = []
+        for part in parts {
+            starts.append(counts)
+            switch part {
+            case .made(let block): counts.add(block.view.parts)
+            case .kept(let range):
+                if let old = old?.view {
+                    counts.add(from: old.counts(before: range.lowerBound), to: old.counts(before: range.upperBound))
+                }
+            }
         }
         let buffer = create(minimumCapacity: (counts.byteCount + 7) / 8) { _ in counts }
         // Unsafe: the elements have room for an entry for each block and all weights behind them. Each entry owns a
         // reference, given back in deinit.
         unsafe buffer.withUnsafeMutablePointerToElements { elements in
-            var next = UnsafeMutableRawPointer(elements)
-            var start: (record: UInt32, answer: UInt32) = (0, 0)
-            forEachBlock(of: parts, old) { block in
-                let entry = unsafe RecordListEntry(
-                    block: Unmanaged.passRetained(block), firstRecord: start.record, answerOffset: start.answer)
-                unsafe next.initializeMemory(as: RecordListEntry.self, to: entry)
-                unsafe next += MemoryLayout<RecordListEntry>.stride
-                start.record += block.view.parts.count
-                start.answer += block.view.parts.answerByteCount
-            }
-            guard counts.weightCount > 0 else { return }
-            forEachBlock(of: parts, old) { block in
-                unsafe block.view.weights.withUnsafeBytes { bytes in
-                    if let source = bytes.baseAddress { unsafe next.copyMemory(from: source, byteCount: bytes.count) }
-                    unsafe next += bytes.count
+            let base = UnsafeMutableRawPointer(elements)
+            for (part, start) in zip(parts, starts) {
+                var next = unsafe base + Int(start.blockCount) * MemoryLayout<RecordListEntry>.stride
+                let weights = unsafe base + counts.weightOffset + Int(start.weightCount) * MemoryLayout<UInt32>.stride
+                switch part {
+                case .made(let block):
+                    let entry = unsafe RecordListEntry(block: Unmanaged.passRetained(block), start)
+                    unsafe next.initializeMemory(as: RecordListEntry.self, to: entry)
+                    unsafe weights.copy(block.view.weights)
+                case .kept(let range):
+                    guard let old = old?.view else { continue }
+                    let before = old.counts(before: range.lowerBound)
+                    for number in range {
+                        let entry = RecordListEntry(old.entry(number), movedFrom: before, to: start)
+                        unsafe next.initializeMemory(as: RecordListEntry.self, to: entry)
+                        unsafe next += MemoryLayout<RecordListEntry>.stride
+                    }
+                    if counts.weightCount > 0 {
+                        let end = old.counts(before: range.upperBound).count
+                        unsafe weights.copy(old.weights.extracting(Int(before.count)..<Int(end)))
+                    }
                 }
             }
         }
         return unsafe unsafeDowncast(buffer, to: RecordList.self)
-    }
-
-    /// Calls `body` with each block; counts no reference of those that are taken over.
-    @inline(__always)
-    private static func forEachBlock(of parts: [RecordListPart], _ old: RecordList?, _ body: (RecordBlock) -> Void) {
-        for part in parts {
-            switch part {
-            case .made(let block): body(block)
-            case .kept(let range):
-                guard let old else { continue }
-                for number in range { unsafe old.view.entry(number).block._withUnsafeGuaranteedRef { body($0) } }
-            }
-        }
     }
 
     deinit {
@@ -248,6 +245,24 @@ struct RecordListParts {
 
     var weightOffset: Int { Int(blockCount) &* MemoryLayout<RecordListEntry>.stride }
     var byteCount: Int { weightOffset &+ Int(weightCount) &* MemoryLayout<UInt32>.stride }
+
+    /// Counts a block.
+    mutating func add(_ block: RecordBlockParts) {
+        blockCount += 1
+        count += block.count
+        weightCount += block.weightCount
+        answerByteCount += block.answerByteCount
+        additionalByteCount += block.additionalByteCount
+    }
+
+    /// Counts the blocks between two places of another list.
+    mutating func add(from start: RecordListParts, to end: RecordListParts) {
+        blockCount += end.blockCount - start.blockCount
+        count += end.count - start.count
+        weightCount += end.weightCount - start.weightCount
+        answerByteCount += end.answerByteCount - start.answerByteCount
+        additionalByteCount += end.additionalByteCount - start.additionalByteCount
+    }
 }
 
 /// One block of a list.
@@ -257,13 +272,25 @@ struct RecordListEntry {
     fileprivate let block: Unmanaged<RecordBlock>
     /// How many records are in the blocks before it.
     let firstRecord: UInt32
-    /// How many octets their records have.
+    /// How many octets these have.
     let answerOffset: UInt32
+    /// How many octets their records in ADDITIONAL have.
+    let additionalOffset: UInt32
 
-    fileprivate init(block: Unmanaged<RecordBlock>, firstRecord: UInt32, answerOffset: UInt32) {
+    /// Takes over a reference.
+    fileprivate init(block: Unmanaged<RecordBlock>, _ before: RecordListParts) {
         unsafe self.block = unsafe block
-        self.firstRecord = firstRecord
-        self.answerOffset = answerOffset
+        firstRecord = before.count
+        answerOffset = before.answerByteCount
+        additionalOffset = before.additionalByteCount
+    }
+
+    /// The entry of another list in its new place, with a reference of its own.
+    fileprivate init(_ other: RecordListEntry, movedFrom old: RecordListParts, to new: RecordListParts) {
+        unsafe block = other.block.retain()
+        firstRecord = other.firstRecord - old.count + new.count
+        answerOffset = other.answerOffset - old.answerByteCount + new.answerByteCount
+        additionalOffset = other.additionalOffset - old.additionalByteCount + new.additionalByteCount
     }
 
     /// What its block holds.
@@ -292,6 +319,19 @@ struct RecordListView: @unchecked Sendable {
         precondition(index >= 0 && index < Int(parts.blockCount))
         // Unsafe: there are as many entries.
         return unsafe elements.assumingMemoryBound(to: RecordListEntry.self)[index]
+    }
+
+    /// What the blocks before one have; for the one behind the last: what all have.
+    func counts(before number: Int) -> RecordListParts {
+        var counts = parts
+        guard number < Int(counts.blockCount) else { return counts }
+        let entry = entry(number)
+        counts.blockCount = UInt32(number)
+        counts.count = entry.firstRecord
+        counts.weightCount = min(counts.weightCount, entry.firstRecord)
+        counts.answerByteCount = entry.answerOffset
+        counts.additionalByteCount = entry.additionalOffset
+        return counts
     }
 
     /// The rotation weights of all records; empty unless answers are weighted.
@@ -324,5 +364,14 @@ struct RecordListView: @unchecked Sendable {
             if isSuch(entry(middle)) { low = middle } else { high = middle }
         }
         return low
+    }
+}
+
+extension UnsafeMutableRawPointer {
+    /// Copies weights here. Unsafe: there must be room for them.
+    fileprivate func copy(_ weights: Span<UInt32>) {
+        unsafe weights.withUnsafeBytes { bytes in
+            if let source = bytes.baseAddress { unsafe copyMemory(from: source, byteCount: bytes.count) }
+        }
     }
 }

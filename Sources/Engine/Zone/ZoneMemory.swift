@@ -61,8 +61,8 @@ final class ZoneShard: ManagedBuffer<ShardParts, UInt64> {
             weightCount: UInt32(weights.count), octetCount: UInt32(octets.count))
         let words = (parts.byteCount + 7) / 8
         let buffer = create(minimumCapacity: words) { _ in parts }
-        // Unsafe: the elements have room for all parts, one behind the other. All parts but the lists are trivial types,
-        // so that nothing else needs to be destroyed.
+        // Unsafe: the elements have room for all parts, one behind the other. All but the lists are trivial types, so
+        // that nothing else needs to be destroyed.
         unsafe buffer.withUnsafeMutablePointerToElements { elements in
             var next = UnsafeMutableRawPointer(elements)
             unsafe next.place(names)

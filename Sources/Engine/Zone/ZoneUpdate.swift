@@ -36,8 +36,8 @@ public enum NameContent: Hashable, Sendable {
     case records([RRset])
     /// Nobody can tell now: SERVFAIL.
     case failure
-    /// The name exists, and some of its RRsets change; others stay as they are. For RRsets of many records, of which few
-    /// change at a time.
+    /// The name exists, and some of its RRsets change; others stay as they are. For RRsets of many records of which
+    /// few change at a time.
     case changed([RRsetChange])
 }
 
@@ -52,8 +52,8 @@ public struct RRsetChange: Hashable, Sendable {
     /// Whether all records that there are go before those below come. An RRset that was given as
     /// ``NameContent/records(_:)``, or that is not there, can change in no other way.
     public var isWhole: Bool
-    /// The records that change, in ascending order of their sequence numbers, each once. An RRset that none is left of is
-    /// gone.
+    /// The records that change, in ascending order of their sequence numbers, each once. An RRset without any record
+    /// left is gone.
     public var records: [RecordChange]
 
     /// Joins the parts.

@@ -1,0 +1,46 @@
+/// Sequence numbers in ascending order, in chunks: one that comes or goes moves few others, however many there are.
+struct SequenceSet: Sendable {
+    private static let chunkLimit = 512
+
+    /// None is empty.
+    private var chunks: [[UInt64]] = []
+    /// How many numbers.
+    private(set) var count = 0
+
+    /// All numbers, ascending.
+    var numbers: FlattenSequence<[[UInt64]]> { chunks.joined() }
+
+    /// Adds a number that is not there.
+    mutating func insert(_ number: UInt64) {
+        count += 1
+        guard !chunks.isEmpty else { return chunks.append([number]) }
+        let chunk = chunk(of: number)
+        let position = chunks[chunk].position { $0 < number }
+        guard chunks[chunk].count >= Self.chunkLimit else { return chunks[chunk].insert(number, at: position) }
+        if chunk == chunks.count - 1, position == chunks[chunk].count {
+            // The usual case, a new last one: full chunks stay full.
+            return chunks.append([number])
+        }
+        let upper = Array(chunks[chunk][(Self.chunkLimit / 2)...])
+        chunks[chunk].removeSubrange((Self.chunkLimit / 2)...)
+        chunks.insert(upper, at: chunk + 1)
+        let half = number < upper[0] ? chunk : chunk + 1
+        chunks[half].insert(number, at: chunks[half].position { $0 < number })
+    }
+
+    /// Takes a number out, if it is there.
+    mutating func remove(_ number: UInt64) {
+        guard !chunks.isEmpty else { return }
+        let chunk = chunk(of: number)
+        let position = chunks[chunk].position { $0 < number }
+        guard position < chunks[chunk].count, chunks[chunk][position] == number else { return }
+        count -= 1
+        chunks[chunk].remove(at: position)
+        if chunks[chunk].isEmpty { chunks.remove(at: chunk) }
+    }
+
+    /// The chunk that has a number, or would have it.
+    private func chunk(of number: UInt64) -> Int {
+        max(chunks.position { $0[0] <= number } - 1, 0)
+    }
+}
