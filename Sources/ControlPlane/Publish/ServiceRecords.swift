@@ -17,7 +17,7 @@ enum ServiceRecords {
         guard !instances.isEmpty else { return [] }
         var changes = [NameChange(name: service, content: content(of: instances, policy, addresses: true))]
         for transport in TransportProtocol.allCases {
-            let some = instances.filter { $0.transport == transport }
+            let some = instances.those { $0.transport == transport }
             guard !some.isEmpty, let name = transport.relativeName(of: service) else { continue }
             changes.append(
                 NameChange(
@@ -36,12 +36,12 @@ enum ServiceRecords {
 
     /// What a name with these instances answers: SRV, and with `addresses` also A and AAAA.
     static func content(of instances: [PublishedInstance], _ policy: RecordPolicy, addresses: Bool) -> NameContent {
-        let healthy = instances.filter(\.isHealthy)
+        let healthy = instances.those(where: \.isHealthy)
         if healthy.isEmpty { return policy.onEmpty }
         var sets: [RRset] = []
         if addresses {
             // Each family for itself: a client that asks for AAAA alone must not go without for an IPv4 instance.
-            let v4 = healthy.filter(\.address.isIPv4)
+            let v4 = healthy.those(where: \.address.isIPv4)
             if let set = addressSet(.a, served(v4, policy)) { sets.append(set) }
             if v4.count < healthy.count {
                 let v6 = healthy.filter { !$0.address.isIPv4 }
@@ -55,7 +55,7 @@ enum ServiceRecords {
     /// The instances of the best priority group, or all.
     private static func served(_ healthy: [PublishedInstance], _ policy: RecordPolicy) -> [PublishedInstance] {
         guard policy.isLowestPriorityOnly, let best = healthy.lazy.map(\.priority).min() else { return healthy }
-        return healthy.filter { $0.priority == best }
+        return healthy.those { $0.priority == best }
     }
 
     private static func groupedByTag(_ instances: [PublishedInstance]) -> [(
@@ -144,6 +144,13 @@ extension BinaryInteger {
         var (a, b) = (self, other)
         while b != 0 { (a, b) = (b, a % b) }
         return a
+    }
+}
+
+extension Array {
+    /// The elements that are such; not copied when all are, as is usual.
+    fileprivate func those(where isSuch: (Element) -> Bool) -> [Element] {
+        allSatisfy(isSuch) ? self : filter(isSuch)
     }
 }
 
