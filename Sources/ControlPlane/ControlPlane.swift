@@ -33,6 +33,7 @@ private func run(
     let registry = Registry(
         store: try makeStore(configuration, logger),
         publisher: ZonePublisher(sink: engine, policy: RecordPolicy(configuration.dns)),
+        limits: configuration.registry,
         cleanupInterval: configuration.heartbeat.cleanupInterval,
         logger: logger
     )

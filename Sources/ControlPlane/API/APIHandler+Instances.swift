@@ -6,7 +6,9 @@ extension APIHandler {
     func register(_ body: ByteBuffer) async -> APIResponse {
         do {
             let registration = try decoder.registration(Self.json(body))
-            guard case .registered(let registered, let isNew) = try await registry.register(registration) else {
+            let outcome = try await registry.register(registration)
+            if case .refused(let limit) = outcome { return .refused(limit) }
+            guard case .registered(let registered, let isNew) = outcome else {
                 return .unknownInstance(registration.id)
             }
             var response = APIResponse.json(isNew ? .created : .ok) { $0.instance(registered) }
@@ -51,9 +53,9 @@ extension APIHandler {
     func patch(_ id: String, _ body: ByteBuffer) async -> APIResponse {
         do {
             let patch = try decoder.patch(Self.json(body))
-            guard case .patched(let registered) = try await registry.patch(id: id, patch) else {
-                return .unknownInstance(id)
-            }
+            let outcome = try await registry.patch(id: id, patch)
+            if case .refused(let limit) = outcome { return .refused(limit) }
+            guard case .patched(let registered) = outcome else { return .unknownInstance(id) }
             return .json { $0.instance(registered) }
         } catch {
             return Self.response(to: error)
@@ -123,12 +125,14 @@ extension APIHandler {
 extension JSONWriter {
     /// What became of one item of a batch.
     fileprivate mutating func batchResult(_ command: RegistryCommand, _ outcome: CommandOutcome) {
+        if case .refused(let limit) = outcome { return batchResult(InvalidFields(errors: [limit.error])) }
         let status =
             switch outcome {
             case .registered(_, let isNew): isNew ? 201 : 200
             case .patched: 200
             case .deregistered: 204
             case .unknownInstance: 404
+            case .refused: 422
             }
         beginObject()
         member("status")

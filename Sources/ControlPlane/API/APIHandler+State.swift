@@ -3,8 +3,16 @@ import HTTPTypes
 
 extension APIHandler {
     /// `GET /api/v1/names`
-    func names() -> APIResponse {
-        let summaries = registry.serviceSummaries()
+    func names(_ target: RequestTarget) -> APIResponse {
+        let query: NamesQuery
+        do throws(InvalidFields) {
+            query = try NamesQuery(target)
+        } catch {
+            return .invalid(error)
+        }
+        // One more than is shown: whether there is one.
+        let found = registry.serviceSummaries(after: query.after, limit: query.limit + 1)
+        let summaries = found.prefix(query.limit)
         return .json(capacity: 32 + summaries.count * 96) { writer in
             writer.beginObject()
             writer.member("names")
@@ -17,13 +25,19 @@ extension APIHandler {
                 writer.endObject()
             }
             writer.endArray()
+            writer.member("next_cursor")
+            if found.count > query.limit, let last = summaries.last {
+                writer.string(last.name)
+            } else {
+                writer.null()
+            }
             writer.endObject()
         }
     }
 
     /// `GET /api/v1/status`
-    func status() async -> APIResponse {
-        let summary = await registry.summary()
+    func status() -> APIResponse {
+        let summary = registry.summary()
         return .json(capacity: 1024) { writer in
             writer.beginObject()
             writer.member("version")

@@ -64,8 +64,8 @@ struct APIHandler: Sendable {
         case (.service(let id), _): show(id)
         case (.heartbeat(let id), _): heartbeat(id)
         case (.heartbeats, _): heartbeats(body)
-        case (.names, _): names()
-        case (.status, _): await status()
+        case (.names, _): names(request.target)
+        case (.status, _): status()
         case (.health, _): health()
         case (.cache, _): removeFromCache(request.target)
         case (.alive, _): .json { writer in writer.statusObject("alive") }

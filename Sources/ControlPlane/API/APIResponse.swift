@@ -77,6 +77,11 @@ struct APIResponse: Sendable {
         )
     }
 
+    /// 422 for a registration beyond a limit.
+    static func refused(_ limit: RegistryLimit) -> APIResponse {
+        problem(.unprocessableContent, limit.error.message, errors: [limit.error])
+    }
+
     /// What a change that the registry can't take is answered with.
     static func unavailable(_ error: RegistryError) -> APIResponse {
         let detail =

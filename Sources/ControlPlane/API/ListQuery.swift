@@ -29,15 +29,11 @@ struct ListQuery: Sendable, Equatable {
                 errors.append(FieldError(field: name, message: "must be one of \(all)"))
             }
         case "limit":
-            if value.utf8.allSatisfy({ (48...57).contains($0) }), let limit = Int(value), (1...1000).contains(limit) {
-                self.limit = limit
-            } else {
-                errors.append(FieldError(field: name, message: "must be from 1 to 1000"))
-            }
+            limit = PageParameters.limit(value, &errors) ?? limit
         default:
             after = Self.place(cursor: value)
             if after == nil {
-                errors.append(FieldError(field: name, message: "must be the 'next_cursor' of an earlier answer"))
+                errors.append(PageParameters.badCursor)
             }
         }
     }
@@ -53,5 +49,51 @@ struct ListQuery: Sendable, Equatable {
             cursor.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) })
         else { return nil }
         return UInt64(cursor, radix: 16)
+    }
+}
+
+/// The parameters of `GET /api/v1/names`. An empty one counts as not given.
+struct NamesQuery: Sendable, Equatable {
+    /// Services on a page; 1–1000.
+    var limit = 100
+    /// The name after which the page begins.
+    var after: String?
+
+    /// Reads the parameters of a request.
+    init(_ target: RequestTarget) throws(InvalidFields) {
+        try target.readParameters { name, value, errors in
+            switch name {
+            case "limit", "cursor":
+                if !value.isEmpty { read(name, value, &errors) }
+            default:
+                errors.append(FieldError(field: name, message: "unknown parameter"))
+            }
+        }
+    }
+
+    private mutating func read(_ name: String, _ value: String, _ errors: inout [FieldError]) {
+        switch name {
+        case "limit":
+            limit = PageParameters.limit(value, &errors) ?? limit
+        default:
+            // The last name of the page before, which need not exist any more.
+            after = InstanceFields.label(value)
+            if after != value { errors.append(PageParameters.badCursor) }
+        }
+    }
+}
+
+/// The parameters of all lists that have pages.
+private enum PageParameters {
+    /// What is wrong with a cursor.
+    static let badCursor = FieldError(field: "cursor", message: "must be the 'next_cursor' of an earlier answer")
+
+    /// The value of `limit`; `nil`, and an error, when it is not from 1 to 1000.
+    static func limit(_ value: String, _ errors: inout [FieldError]) -> Int? {
+        if value.utf8.allSatisfy({ (48...57).contains($0) }), let limit = Int(value), (1...1000).contains(limit) {
+            return limit
+        }
+        errors.append(FieldError(field: "limit", message: "must be from 1 to 1000"))
+        return nil
     }
 }

@@ -18,7 +18,9 @@ enum OpenAPIDocument {
             get:
               operationId: listServices
               summary: List instances in the order of their registration.
-              description: An instance that exists throughout a walk over the pages is listed exactly once.
+              description: |
+                An instance that exists throughout a walk over the pages is listed exactly once. A page may end before
+                its limit, or have nothing, where much had to be looked through: next_cursor tells whether there is more.
               parameters:
                 - {name: name, in: query, schema: {type: string}, description: Instances of this service only.}
                 - {name: tag, in: query, schema: {type: string}, description: Instances with this tag only.}
@@ -174,6 +176,10 @@ enum OpenAPIDocument {
             get:
               operationId: listNames
               summary: List the services and the number of their instances.
+              description: A name that exists throughout a walk over the pages is listed exactly once.
+              parameters:
+                - {name: limit, in: query, schema: {type: integer, minimum: 1, maximum: 1000, default: 100}}
+                - {name: cursor, in: query, schema: {type: string}, description: The next_cursor of the page before.}
               responses:
                 '200':
                   description: In order of their names.
@@ -181,9 +187,11 @@ enum OpenAPIDocument {
                     application/json:
                       schema:
                         type: object
-                        required: [names]
+                        required: [names, next_cursor]
                         properties:
                           names: {type: array, items: {$ref: '#/components/schemas/Name'}}
+                          next_cursor: {type: [string, 'null']}
+                '422': {$ref: '#/components/responses/Invalid'}
           /api/v1/status:
             get:
               operationId: status

@@ -65,8 +65,8 @@ enum Route: Sendable, Equatable {
     /// Whether it has query parameters, or leaves them alone; elsewhere any is an error.
     var allowsParameters: Bool {
         switch self {
-        case .services, .cache, .alive, .ready, .description: true
-        case .service, .heartbeat, .heartbeats, .names, .status, .health: false
+        case .services, .names, .cache, .alive, .ready, .description: true
+        case .service, .heartbeat, .heartbeats, .status, .health: false
         }
     }
 

@@ -9,6 +9,7 @@ struct CommitPlan {
         /// `change` is `nil` for an instance that somebody else took out meanwhile.
         case deregister(change: Int?)
         case unknownInstance
+        case refused(RegistryLimit)
     }
 
     /// What the store is asked to keep, in order.
@@ -18,6 +19,7 @@ struct CommitPlan {
     private var lastChange: [String: Int] = [:]
     /// ``InstanceTable/substitutes(for:)`` as the changes leave it, where they do.
     private var substitutes: [String: [String]] = [:]
+    private var usage: RegistryUsage
     private var nextSequence: UInt64
     private let isRepeated: Bool
 
@@ -25,9 +27,14 @@ struct CommitPlan {
     ///
     /// - Parameters:
     ///   - nextSequence: the number for the first new instance.
+    ///   - limits: what the registry may hold.
     ///   - capacity: how many commands are going to be added.
     ///   - isRepeated: whether the commands were planned before, and met with a ``StoreResult/conflict``.
-    init(nextSequence: UInt64, capacity: Int = 1, isRepeated: Bool = false) {
+    init(
+        nextSequence: UInt64, limits: Configuration.RegistryLimits = .init(), capacity: Int = 1,
+        isRepeated: Bool = false
+    ) {
+        usage = RegistryUsage(limits: limits)
         self.nextSequence = nextSequence
         self.isRepeated = isRepeated
         changes.reserveCapacity(capacity)
@@ -50,6 +57,10 @@ struct CommitPlan {
                 registeredAt: known?.registeredAt ?? now.wall,
                 sequence: known?.sequence ?? nextSequence
             )
+            if let limit = usage.replace(known, by: instance, table) {
+                steps.append(.refused(limit))
+                return
+            }
             if known == nil { nextSequence += 1 }
             steps.append(.register(change: changes.count, isNew: known == nil))
             noteSubstitute(known, instance, table)
@@ -60,6 +71,10 @@ struct CommitPlan {
                 return
             }
             let instance = patch.applied(to: known)
+            if let limit = usage.replace(known, by: instance, table) {
+                steps.append(.refused(limit))
+                return
+            }
             steps.append(.patch(change: changes.count))
             note(.update(instance))
         case .deregister(let id):
@@ -70,6 +85,7 @@ struct CommitPlan {
             }
             steps.append(.deregister(change: changes.count))
             noteSubstitute(known, nil, table)
+            _ = usage.replace(known, by: nil, table)
             note(.deregister(id: id))
         }
     }
@@ -90,6 +106,8 @@ struct CommitPlan {
                 .success(.deregistered)
             case .unknownInstance:
                 .success(.unknownInstance)
+            case .refused(let limit):
+                .success(.refused(limit))
             }
         }
     }

@@ -11,10 +11,12 @@ struct InstanceTable: Sendable {
     private struct Service: Sendable {
         var order = SequenceIndex()
         var counts = StatusCounts()
+        var members = ServiceMembers()
     }
 
     private var slots = ShardedDictionary<Slot>()
     private var services = ShardedDictionary<Service>()
+    private var names = NameIndex()
     private var order = SequenceIndex()
     private var expiry = ExpiryQueue()
     /// What has changed since it was published last.
@@ -33,6 +35,8 @@ struct InstanceTable: Sendable {
 
     /// The number of instances.
     var count: Int { slots.count }
+    /// The number of names that the instances have in DNS, those of protocols and tags included.
+    private(set) var nameCount = 0
     /// The number of services with at least one instance.
     var serviceCount: Int { services.count }
 
@@ -60,7 +64,7 @@ struct InstanceTable: Sendable {
         var instance = instance
         if let known = before?.registered.instance {
             instance.sequence = known.sequence
-        } else if instance.sequence >= Self.sequenceLimit || order.contains(sequence: instance.sequence) {
+        } else if instance.sequence >= Self.sequenceLimit || order.contains(instance.sequence) {
             // In the second case two nodes have given the same number at once.
             instance.sequence = nextSequence
         }
@@ -112,7 +116,7 @@ struct InstanceTable: Sendable {
     ///   - limit: how many are looked at.
     /// - Returns: the place of the last one; `nil`: there are no more.
     mutating func extendLeases(for sweep: Sweep, after sequence: UInt64?, limit: Int) -> UInt64? {
-        var entries: [SequenceIndex.Entry] = []
+        var entries: [SequenceEntry] = []
         entries.reserveCapacity(limit)
         order.forEach(after: sequence) { entry in
             entries.append(entry)
@@ -149,24 +153,41 @@ struct InstanceTable: Sendable {
         return expired
     }
 
-    /// The instances of a service in the order of their registration.
-    func instances(ofService name: String) -> [ServiceInstance] {
+    /// How many instances a part of a service has.
+    func count(of part: ServicePart, inService name: String) -> Int {
+        services[name]?.members[part] ?? 0
+    }
+
+    /// Some of the instances of a service, in the order of their registration.
+    ///
+    /// - Parameters:
+    ///   - sequence: the place after which they are; `nil`: the beginning.
+    ///   - limit: how many they are, unless the list ends.
+    func instances(ofService name: String, after sequence: UInt64?, limit: Int) -> [ServiceInstance] {
         guard let service = services[name] else { return [] }
         var found: [ServiceInstance] = []
-        found.reserveCapacity(service.order.count)
-        service.order.forEach(after: nil) { entry in
+        found.reserveCapacity(min(limit, service.order.count))
+        service.order.forEach(after: sequence) { entry in
             if let slot = slots[entry.id] { found.append(slot.registered.instance) }
-            return true
+            return found.count < limit
         }
         return found
     }
 
-    /// The services and the number of their instances, in no order.
-    func unsortedServiceSummaries() -> [ServiceSummary] {
+    /// Some of the services and the number of their instances, in the order of their names.
+    ///
+    /// - Parameters:
+    ///   - name: the one after which they are; `nil`: the beginning.
+    ///   - limit: how many they are, unless the list ends.
+    func serviceSummaries(after name: String?, limit: Int) -> [ServiceSummary] {
         var summaries: [ServiceSummary] = []
-        summaries.reserveCapacity(services.count)
-        services.forEach { name, service in
-            summaries.append(ServiceSummary(name: name, counts: service.counts))
+        summaries.reserveCapacity(min(limit, services.count))
+        names.forEach(after: name) { entry in
+            guard summaries.count < limit else { return false }
+            if let service = services[entry.name] {
+                summaries.append(ServiceSummary(name: entry.name, counts: service.counts))
+            }
+            return true
         }
         return summaries
     }
@@ -199,24 +220,38 @@ struct InstanceTable: Sendable {
     private mutating func link(_ instance: ServiceInstance, unlessSharing old: ServiceInstance?) {
         counts[instance.status] += 1
         linkSubstitute(instance, unlessSharing: old)
-        let entry = SequenceIndex.Entry(sequence: instance.sequence, id: instance.id)
+        let entry = SequenceEntry(sequence: instance.sequence, id: instance.id)
         if old == nil { order.insert(entry) }
+        var isNew = false
+        let hasNewParts = old?.hasSameParts(as: instance) != true
+        var newNames = 0
         services.withValue(of: instance.name, initial: Service()) { service in
+            isNew = service.order.count == 0
             service.counts[instance.status] += 1
             if old?.name != instance.name { service.order.insert(entry) }
+            if hasNewParts { newNames = service.members.count(instance, 1) }
         }
+        nameCount += newNames
+        if isNew { names.insert(NameEntry(name: instance.name)) }
     }
 
     private mutating func unlink(_ instance: ServiceInstance, unlessSharing new: ServiceInstance?) {
         counts[instance.status] -= 1
         unlinkSubstitute(instance, unlessSharing: new)
-        if new == nil { order.remove(sequence: instance.sequence) }
+        if new == nil { order.remove(instance.sequence) }
+        let losesParts = new?.hasSameParts(as: instance) != true
+        var newNames = 0
         let isEmpty = services.withValue(of: instance.name) { service in
             service.counts[instance.status] -= 1
-            if new?.name != instance.name { service.order.remove(sequence: instance.sequence) }
+            if losesParts { newNames = service.members.count(instance, -1) }
+            if new?.name != instance.name { service.order.remove(instance.sequence) }
             return service.order.count == 0
         }
-        if isEmpty == true { services[instance.name] = nil }
+        nameCount += newNames
+        if isEmpty == true {
+            services[instance.name] = nil
+            names.remove(instance.name)
+        }
     }
 
     private mutating func linkSubstitute(_ instance: ServiceInstance, unlessSharing old: ServiceInstance?) {

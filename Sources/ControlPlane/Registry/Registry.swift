@@ -9,7 +9,7 @@ import Synchronization
 /// Reads and heartbeats are answered on the caller's thread. Changes go to the ``RegistryCommitter`` and return when
 /// they are stored and every DNS worker answers with them.
 final class Registry: Sendable {
-    private let store: any Store
+    let store: any Store
     private let time: TimeSource
     /// Twice per cleanup interval, so that an instance that expires right after a search is out within one interval.
     private let sweepPeriod: Duration
@@ -21,10 +21,13 @@ final class Registry: Sendable {
 
     /// Prepares a registry; ``load()`` fills it.
     ///
-    /// - Parameter cleanupInterval: how long an expired instance may stay.
+    /// - Parameters:
+    ///   - limits: what it may hold.
+    ///   - cleanupInterval: how long an expired instance may stay.
     init(
         store: any Store,
         publisher: ZonePublisher,
+        limits: Configuration.RegistryLimits,
         cleanupInterval: Duration,
         time: TimeSource = .system,
         logger: Logger
@@ -40,6 +43,7 @@ final class Registry: Sendable {
             queue: queue,
             store: store,
             publisher: publisher,
+            limits: limits,
             time: time,
             logger: logger
         )
@@ -151,21 +155,20 @@ final class Registry: Sendable {
         store.list(after: sequence, limit: limit, filter: filter)
     }
 
-    /// The services and the number of their instances, in order of their names.
-    func serviceSummaries() -> [ServiceSummary] {
-        // Sorted outside the lock.
-        store.view.withTable { $0.unsortedServiceSummaries() }.sorted { $0.name < $1.name }
+    /// A page of the services and the number of their instances; see ``Store/serviceSummaries(after:limit:)``.
+    func serviceSummaries(after name: String?, limit: Int) -> [ServiceSummary] {
+        store.serviceSummaries(after: name, limit: limit)
     }
 
-    /// Numbers at a glance.
-    func summary() async -> RegistrySummary {
+    /// Numbers at a glance. Waits for no change that is being made.
+    func summary() -> RegistrySummary {
         let (counts, services) = store.view.withTable { ($0.counts, $0.serviceCount) }
         return RegistrySummary(
             counts: counts,
             serviceCount: services,
             storeType: store.type,
             storeState: store.state,
-            zoneGeneration: await committer.zoneGeneration
+            zoneGeneration: committer.zoneGeneration
         )
     }
 

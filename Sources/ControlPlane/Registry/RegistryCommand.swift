@@ -53,6 +53,8 @@ enum CommandOutcome: Sendable, Equatable {
     case deregistered
     /// There is no instance with that id.
     case unknownInstance
+    /// The registry would hold more than it may.
+    case refused(RegistryLimit)
 }
 
 /// Why the registry can't take a change now. The client may try again.

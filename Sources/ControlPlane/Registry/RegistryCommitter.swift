@@ -1,6 +1,7 @@
 import Engine
 import Logging
 import NIOCore
+import Synchronization
 
 /// The one task that changes the registry: storage first, then DNS, then the answer to who asked.
 ///
@@ -22,16 +23,22 @@ actor RegistryCommitter {
     private let eventLoop: any EventLoop
     private let queue: CommitQueue
     private let store: any Store
+    private let limits: Configuration.RegistryLimits
     private let time: TimeSource
     private let logger: Logger
     private var publisher: ZonePublisher
     private var lastFailure: StoreUnavailable?
+    private let generation = Atomic<UInt64>(0)
+
+    /// The generation of the zone that was published last. Waits for nobody.
+    nonisolated var zoneGeneration: UInt64 { generation.load(ordering: .relaxed) }
 
     init(
         eventLoop: any EventLoop,
         queue: CommitQueue,
         store: any Store,
         publisher: ZonePublisher,
+        limits: Configuration.RegistryLimits,
         time: TimeSource,
         logger: Logger
     ) {
@@ -39,6 +46,7 @@ actor RegistryCommitter {
         self.queue = queue
         self.store = store
         self.publisher = publisher
+        self.limits = limits
         self.time = time
         self.logger = logger
     }
@@ -46,10 +54,8 @@ actor RegistryCommitter {
     /// Fills the store's view and publishes every service, in slices.
     func load() async throws(StoreUnavailable) {
         try await store.load(time: time)
-        let services = store.view.withTable { table in
-            table.journal.open()
-            return table.unsortedServiceSummaries().map(\.name)
-        }
+        store.view.withTable { $0.journal.open() }
+        let services = store.serviceSummaries(after: nil, limit: .max).map(\.name)
         // Also when there is none: a publication makes the zone known.
         var rest = services[...]
         repeat {
@@ -73,9 +79,6 @@ actor RegistryCommitter {
         }
     }
 
-    /// The generation of the zone that was published last.
-    var zoneGeneration: UInt64 { publisher.generation }
-
     private func commit(_ group: [PendingCommit]) async {
         let commands = group.flatMap(\.commands)
         var outcomes = [Result<CommandOutcome, StoreUnavailable>?](repeating: nil, count: commands.count)
@@ -83,7 +86,8 @@ actor RegistryCommitter {
         for attempt in 0..<Self.maximumAttempts where !open.isEmpty {
             let now = time.now()
             var plan = CommitPlan(
-                nextSequence: store.nextSequence(now: now), capacity: open.count, isRepeated: attempt > 0)
+                nextSequence: store.nextSequence(now: now), limits: limits, capacity: open.count,
+                isRepeated: attempt > 0)
             for index in open {
                 store.view.withTable { plan.add(commands[index], now: now, table: $0) }
             }
@@ -157,6 +161,7 @@ actor RegistryCommitter {
             rest = rest.dropFirst(Self.changesAtOnce)
             do {
                 try publisher.publish(changes, now: time.now().wall) { store.instances(ofService: $0) }
+                generation.store(publisher.generation, ordering: .relaxed)
             } catch {
                 note(error)
                 for service in Set(changes.flatMap { [$0.old?.name, $0.new?.name] }).compactMap(\.self) {
@@ -170,6 +175,7 @@ actor RegistryCommitter {
     private func publish(services: [String]) {
         do {
             try publisher.publish(services, now: time.now().wall) { store.instances(ofService: $0) }
+            generation.store(publisher.generation, ordering: .relaxed)
         } catch {
             note(error)
             guard services.count > 1 else { return }

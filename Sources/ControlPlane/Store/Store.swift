@@ -69,32 +69,73 @@ extension Store {
         view.withTable { $0.instance(id: id) }
     }
 
+    /// Instances that are looked at for one page: with a filter that few match, it ends with fewer than it may have.
+    static var maximumScan: Int { 10_240 }
+
     /// The instances of a service in the order of their registration.
     func instances(ofService name: String) -> [ServiceInstance] {
-        view.withTable { $0.instances(ofService: name) }
+        var all: [ServiceInstance] = []
+        var part: [ServiceInstance]
+        repeat {
+            part = view.withTable {
+                $0.instances(ofService: name, after: all.last?.sequence, limit: InstanceView.sliceLength)
+            }
+            all += part
+        } while part.count == InstanceView.sliceLength
+        return all
     }
 
-    /// A page of the list of instances in the order of their registration.
+    /// All instances in the order of their registration.
+    func allInstances() -> [ServiceInstance] {
+        var all: [ServiceInstance] = []
+        var place: UInt64?
+        while true {
+            let page = list(after: place, limit: Self.maximumScan, filter: InstanceFilter())
+            all += page.instances.map(\.instance)
+            place = page.lastSequence
+            if page.isLast { return all }
+        }
+    }
+
+    /// The services and the number of their instances, in the order of their names.
+    ///
+    /// - Parameters:
+    ///   - name: the one after which the list begins; `nil`: the beginning.
+    ///   - limit: how many it has, unless it ends.
+    func serviceSummaries(after name: String?, limit: Int) -> [ServiceSummary] {
+        var all: [ServiceSummary] = []
+        var part: [ServiceSummary]
+        var wanted: Int
+        repeat {
+            wanted = min(limit - all.count, InstanceView.sliceLength)
+            part = view.withTable { $0.serviceSummaries(after: all.last?.name ?? name, limit: wanted) }
+            all += part
+        } while all.count < limit && part.count == wanted
+        return all
+    }
+
+    /// A page of the list of instances in the order of their registration. Where few match it ends early.
     ///
     /// - Parameters:
     ///   - sequence: the place after which it begins; `nil`: the beginning.
-    ///   - limit: how many instances it has, unless the list ends.
+    ///   - limit: how many instances it has at most.
     func list(after sequence: UInt64?, limit: Int, filter: InstanceFilter) -> InstancePage {
         var page = InstancePage(instances: [], lastSequence: sequence, isLast: false)
-        // In slices, so that a filter that few match does not lock others out.
+        var scanned = 0
         repeat {
             let part = view.withTable {
                 $0.page(
                     after: page.lastSequence,
                     limit: limit - page.instances.count,
-                    scanLimit: 2000,
+                    scanLimit: InstanceView.sliceLength,
                     filter: filter
                 )
             }
             page.instances += part.instances
             page.lastSequence = part.lastSequence
             page.isLast = part.isLast
-        } while !page.isLast && page.instances.count < limit
+            scanned += InstanceView.sliceLength
+        } while !page.isLast && page.instances.count < limit && scanned < Self.maximumScan
         return page
     }
 

@@ -181,6 +181,48 @@ import Testing
         }
     }
 
+    @Test func `names have pages, each name once, whatever comes and goes meanwhile`() async throws {
+        try await running {
+            for number in 10..<35 {
+                let body = #"{"id":"i\#(number)","name":"s\#(number)","ip":"10.0.0.1","port":80}"#
+                #expect(try await api.send(.post, "/api/v1/services", body).status == 201)
+            }
+            var names: [String] = []
+            var path = "/api/v1/names?limit=10"
+            while true {
+                let page = try await api.send(.get, path)
+                names += try #require(page["names"]).elements.compactMap { $0.value(at: ["name"])?.text }
+                guard let cursor = page["next_cursor"]?.text else { break }
+                // The one that the cursor is made of.
+                _ = try await api.send(.delete, "/api/v1/services/i\(names.last?.dropFirst() ?? "")")
+                path = "/api/v1/names?limit=10&cursor=\(cursor)"
+            }
+            #expect(names == (10..<35).map { "s\($0)" })
+            #expect(try await api.send(.get, "/api/v1/names?limit=23")["next_cursor"] == .null)
+            #expect(try await api.send(.get, "/api/v1/names?limit=22")["next_cursor"]?.text == "s33")
+            let bad = try await api.send(.get, "/api/v1/names?limit=1001&cursor=S1&tag=x")
+            #expect(bad.status == 422 && bad.badFields == ["limit", "cursor", "tag"])
+            for query in ["limit=0", "cursor=-", "cursor=a.b", "limit=1&limit=2"] {
+                #expect(try await api.send(.get, "/api/v1/names?\(query)").status == 422)
+            }
+        }
+    }
+
+    @Test func `status waits for no change that is being made`() async throws {
+        let stuck = StuckStore()
+        let api = TestAPI(store: stuck)
+        try await api.test.running {
+            async let registered = api.send(.post, "/api/v1/services", orders)
+            await stuck.waitUntilStuck()
+            let status = try await api.send(.get, "/api/v1/status")
+            #expect(status["zone", "generation"] == .integer(1))
+            #expect(status["instances", "total"] == .integer(0))
+            stuck.release()
+            #expect(try await registered.status == 201)
+            #expect(try await api.send(.get, "/api/v1/status")["zone", "generation"] == .integer(2))
+        }
+    }
+
     @Test func `names, status and health tell what is there`() async throws {
         try await running {
             _ = try await api.send(.post, "/api/v1/services", #"{"id":"a","name":"users","ip":"10.0.0.1","port":80}"#)
@@ -204,10 +246,63 @@ import Testing
         }
     }
 
+    @Test func `a registration beyond a limit is refused, and hurts no other`() async throws {
+        var limits = Configuration.RegistryLimits()
+        limits.maximumPerName = 1
+        let api = TestAPI(limits: limits)
+        try await api.test.running {
+            #expect(try await api.send(.post, "/api/v1/services", orders).status == 201)
+            #expect(try await api.send(.post, "/api/v1/services", orders).status == 200)
+            let second = #"{"id":"b","name":"orders","ip":"10.0.0.2","port":80}"#
+            let refused = try await api.send(.post, "/api/v1/services", second)
+            #expect(refused.status == 422 && refused.badFields == ["name"])
+            let message = "the service has too many instances: registry.max_per_name is 1"
+            #expect(refused["detail"]?.text == message)
+            #expect(try await api.send(.get, "/api/v1/services/b").status == 404)
+            let body = #"{"register":[\#(second),{"id":"c","name":"users","ip":"10.0.0.3","port":80}]}"#
+            let batch = try await api.send(.post, "/api/v1/services/batch", body)
+            #expect(batch["results", "0", "status"] == .integer(422))
+            #expect(batch["results", "0", "errors", "0", "message"]?.text == message)
+            #expect(batch["results", "1", "status"] == .integer(201))
+            #expect(api.test.zone.addresses("orders") == ["10.0.0.1"])
+        }
+    }
+
     @Test func `a registry that is about to stop tells clients to come back`() async throws {
         api.test.registry.stop()
         let answer = try await api.send(.post, "/api/v1/services", orders)
         #expect(answer.status == 503)
         #expect(answer.fields[.retryAfter] == "1")
+    }
+}
+
+/// A store that lets a commit wait.
+private final class StuckStore: Store {
+    private let memory = MemoryStore()
+    private let (stuck, isStuck) = AsyncStream.makeStream(of: Void.self)
+    private let (released, releases) = AsyncStream.makeStream(of: Void.self)
+
+    var view: InstanceView { memory.view }
+    var type: String { memory.type }
+    var state: StoreState { memory.state }
+
+    /// Returns when a commit waits.
+    func waitUntilStuck() async { for await _ in stuck { return } }
+
+    /// Lets all commits go on.
+    func release() { releases.finish() }
+
+    nonisolated(nonsending) func load(time: TimeSource) async throws(StoreUnavailable) {}
+
+    nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async -> [StoreResult] {
+        isStuck.yield()
+        for await _ in released {}
+        return await memory.commit(changes, time: time)
+    }
+
+    nonisolated(nonsending) func removeExpired(_ sweep: Sweep, limit: Int) async throws(StoreUnavailable)
+        -> ExpiredInstances
+    {
+        ExpiredInstances(instances: [], isComplete: true)
     }
 }

@@ -6,11 +6,12 @@ import NIOCore
 
 /// The API over a registry of its own, without sockets.
 struct TestAPI {
-    let test = TestRegistry()
+    let test: TestRegistry
     let state: ServerState
     let handler: APIHandler
 
-    init() {
+    init(store: any Store = MemoryStore(), limits: Configuration.RegistryLimits = .init()) {
+        test = TestRegistry(store: store, limits: limits)
         state = ServerState(version: "1.2.3", startedAt: test.clock.now.monotonic) { EngineStatistics() }
         handler = APIHandler(
             registry: test.registry,

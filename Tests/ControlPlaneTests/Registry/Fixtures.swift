@@ -198,10 +198,14 @@ struct TestRegistry {
     let zone = TestZone()
     let registry: Registry
 
-    init(store: any Store = MemoryStore(), policy: RecordPolicy = RecordPolicy()) {
+    init(
+        store: any Store = MemoryStore(), policy: RecordPolicy = RecordPolicy(),
+        limits: Configuration.RegistryLimits = .init()
+    ) {
         registry = Registry(
             store: store,
             publisher: ZonePublisher(sink: zone, policy: policy),
+            limits: limits,
             // Searches that nobody asks for would come between: none within a test's life.
             cleanupInterval: .seconds(3600),
             time: clock.source,

@@ -35,14 +35,15 @@ import Testing
         table.remove(id: "i2")
         #expect(table.counts == StatusCounts(passing: 2))
         table.remove(id: "i3")
-        #expect(table.unsortedServiceSummaries() == [ServiceSummary(name: "orders", counts: StatusCounts(passing: 1))])
+        let summaries = table.serviceSummaries(after: nil, limit: 10)
+        #expect(summaries == [ServiceSummary(name: "orders", counts: StatusCounts(passing: 1))])
     }
 
     @Test func `an instance that changes its service leaves the old one and keeps its place`() {
         var table = table([.test(1), .test(2), .test(3, name: "users")])
         table.put(.test(1, name: "users"), lease: nil)
-        #expect(table.instances(ofService: "orders").map(\.id) == ["i2"])
-        #expect(table.instances(ofService: "users").map(\.id) == ["i1", "i3"])
+        #expect(table.instances(ofService: "orders", after: nil, limit: 10).map(\.id) == ["i2"])
+        #expect(table.instances(ofService: "users", after: nil, limit: 10).map(\.id) == ["i1", "i3"])
         #expect(walk(table, limit: 10) == ["i1", "i2", "i3"])
     }
 
@@ -163,5 +164,29 @@ import Testing
         #expect(walk(table, limit: 10, filter: InstanceFilter(tag: "v1")) == ["i1", "i2"])
         #expect(walk(table, limit: 10, filter: InstanceFilter(tag: "v1", status: .draining)) == ["i2"])
         #expect(walk(table, limit: 10, filter: InstanceFilter(name: "nobody")) == [])
+    }
+
+    @Test func `two instances that come with one number are both listed`() {
+        var second = ServiceInstance.test(1)
+        second.id = "second"
+        var table = table([.test(1), second, .test(2)])
+        #expect(walk(table, limit: 1) == ["i1", "second", "i2"])
+        table.remove(id: "second")
+        table.remove(id: "i1")
+        #expect(walk(table, limit: 1) == ["i2"])
+    }
+
+    @Test func `services are listed in the order of their names while there are any instances`() {
+        var table = table([.test(1, name: "b"), .test(2, name: "a"), .test(3, name: "b"), .test(4, name: "c")])
+        func names(after name: String? = nil, limit: Int = 10) -> [String] {
+            table.serviceSummaries(after: name, limit: limit).map(\.name)
+        }
+        #expect(names() == ["a", "b", "c"])
+        #expect(names(after: "a", limit: 1) == ["b"])
+        #expect(names(after: "aa") == ["b", "c"])
+        table.remove(id: "i1")
+        #expect(names() == ["a", "b", "c"])
+        table.put(.test(3, name: "d"), lease: nil)
+        #expect(names() == ["a", "c", "d"])
     }
 }

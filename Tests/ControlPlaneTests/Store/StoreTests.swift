@@ -44,7 +44,7 @@ import Testing
         #expect(results.first??.instance == .test(1, weight: 7))
         // Here nobody has heard of it.
         #expect(results.first??.lease.deadline == nil)
-        #expect(view.withTable { $0.instances(ofService: "orders").map(\.weight) } == [7])
+        #expect(view.withTable { $0.instances(ofService: "orders", after: nil, limit: 9).map(\.weight) } == [7])
     }
 
     @Test(arguments: StoreKind.allCases) func `a group is kept in its order`(kind: StoreKind) async throws {
@@ -64,9 +64,41 @@ import Testing
         #expect(store.instances(ofService: "orders").count == 10_000)
         let page = store.list(after: nil, limit: 9000, filter: InstanceFilter(status: .passing))
         #expect(page.instances.count == 9000)
-        let none = store.list(after: nil, limit: 10, filter: InstanceFilter(status: .draining))
-        #expect(none.instances.isEmpty)
-        #expect(none.isLast)
+        #expect(store.allInstances().map(\.sequence) == Array(1...10_000))
+    }
+
+    @Test func `a page for which much has to be looked through ends early, and a walk finds all`() async throws {
+        let store = MemoryStore()
+        let instances = (1...25_000 as ClosedRange<UInt64>).map { ServiceInstance.test($0, draining: $0 % 12_000 == 0) }
+        _ = await store.keeps(instances.map { .register($0) }, clock.source)
+        var page = store.list(after: nil, limit: 10, filter: InstanceFilter(status: .draining))
+        #expect(page.instances.isEmpty && !page.isLast && page.lastSequence == 10_240)
+        var found: [UInt64] = []
+        var pages = 1
+        while !page.isLast {
+            page = store.list(after: page.lastSequence, limit: 10, filter: InstanceFilter(status: .draining))
+            found += page.instances.map(\.instance.sequence)
+            pages += 1
+        }
+        #expect(found == [12_000, 24_000])
+        #expect(pages == 3)
+    }
+
+    @Test func `services have pages in any size`() async throws {
+        let store = MemoryStore()
+        let instances = (1...1000 as ClosedRange<UInt64>).map { ServiceInstance.test($0, name: "s\($0)") }
+        _ = await store.keeps(instances.map { .register($0) }, clock.source)
+        let names = instances.map(\.name).sorted()
+        for limit in [1, 255, 256, 257, 999, 1000, 5000] {
+            var found: [String] = []
+            while found.count < 1000 {
+                let page = store.serviceSummaries(after: found.last, limit: limit)
+                #expect(page.count == min(limit, 1000 - found.count))
+                found += page.map(\.name)
+                if limit == 1, found.count == 10 { break }
+            }
+            #expect(found.elementsEqual(names.prefix(found.count)))
+        }
     }
 
     @Test(arguments: StoreKind.allCases.filter(\.expiresByItself))

@@ -142,7 +142,7 @@ extension EtcdStore {
         let age = health.withLock { $0.lagSeconds(now: .now) }
         do {
             try snapshot.save(identity: identity, revision: position.revision, ageSeconds: age) {
-                list(after: nil, limit: .max, filter: InstanceFilter()).instances.map(\.instance)
+                allInstances()
             }
         } catch {
             logger.error("the snapshot is not written", metadata: ["path": "\(snapshot.path)", "error": "\(error)"])

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ControlPlane
 
-@Suite struct SequenceIndexTests {
+@Suite struct OrderedIndexTests {
     private func all(_ index: SequenceIndex, after: UInt64? = nil) -> [UInt64] {
         var found: [UInt64] = []
         index.forEach(after: after) { entry in
@@ -18,7 +18,7 @@ import Testing
         var expected: Set<UInt64> = []
         for step in 0..<20_000 {
             if step % 3 == 2, let victim = expected.randomElement(using: &generator) {
-                index.remove(sequence: victim)
+                index.remove(victim)
                 expected.remove(victim)
             } else {
                 let number = UInt64.random(in: 0..<1_000_000, using: &generator)
@@ -32,12 +32,35 @@ import Testing
         }
     }
 
+    @Test func `names come in their order, also after one that is gone`() {
+        var generator = SplitMix64(seed: 11)
+        var index = NameIndex()
+        var expected: Set<String> = []
+        for _ in 0..<5000 {
+            let name = String(Int.random(in: 0..<3000, using: &generator), radix: 36)
+            if expected.insert(name).inserted {
+                index.insert(NameEntry(name: name))
+            } else {
+                index.remove(name)
+                expected.remove(name)
+            }
+        }
+        for start in [nil, "", "a", "1zz", "zzzz"] as [String?] {
+            var found: [String] = []
+            index.forEach(after: start) { entry in
+                found.append(entry.name)
+                return true
+            }
+            #expect(found == expected.sorted().filter { name in start.map { $0 < name } ?? true })
+        }
+    }
+
     @Test func `removing what is not there changes nothing`() {
         var index = SequenceIndex()
-        index.remove(sequence: 1)
+        index.remove(1)
         index.insert(.init(sequence: 5, id: "five"))
-        index.remove(sequence: 4)
-        index.remove(sequence: 6)
+        index.remove(4)
+        index.remove(6)
         #expect(all(index) == [5])
         #expect(all(index, after: .max) == [])
     }
@@ -45,7 +68,7 @@ import Testing
     @Test func `an index that was emptied can be filled again`() {
         var index = SequenceIndex()
         for number in 1...2000 as ClosedRange<UInt64> { index.insert(.init(sequence: number, id: "")) }
-        for number in 1...2000 as ClosedRange<UInt64> { index.remove(sequence: number) }
+        for number in 1...2000 as ClosedRange<UInt64> { index.remove(number) }
         #expect(index.count == 0)
         index.insert(.init(sequence: 1, id: "again"))
         #expect(all(index) == [1])

@@ -1,0 +1,70 @@
+/// A part of a service that has a name in DNS.
+enum ServicePart: Sendable, Hashable {
+    /// All instances: `orders`.
+    case whole
+    /// Those of a transport: `_orders._tcp`.
+    case transport(TransportProtocol)
+    /// Those with a tag: `v1.orders`.
+    case tag(String)
+
+    /// Whether a service has a name for it: an underscore before one of 63 octets leaves no room in a label.
+    func hasName(in service: String) -> Bool {
+        if case .transport = self { service.utf8.count < 63 } else { true }
+    }
+}
+
+extension ServiceInstance {
+    /// The parts of its service that it belongs to.
+    var parts: [ServicePart] {
+        [.whole, .transport(transport)] + tags.map { .tag($0) }
+    }
+
+    /// Whether it belongs to the same parts of the same service as `other`.
+    func hasSameParts(as other: ServiceInstance) -> Bool {
+        name == other.name && transport == other.transport && tags == other.tags
+    }
+}
+
+/// How many instances each part of a service has.
+struct ServiceMembers: Sendable {
+    private var whole = 0
+    private var tcp = 0
+    private var udp = 0
+    /// None is 0.
+    private var tags: [String: Int] = [:]
+
+    /// The instances of a part.
+    subscript(part: ServicePart) -> Int {
+        get {
+            switch part {
+            case .whole: whole
+            case .transport(.tcp): tcp
+            case .transport(.udp): udp
+            case .tag(let tag): tags[tag] ?? 0
+            }
+        }
+        set {
+            switch part {
+            case .whole: whole = newValue
+            case .transport(.tcp): tcp = newValue
+            case .transport(.udp): udp = newValue
+            case .tag(let tag): tags[tag] = newValue == 0 ? nil : newValue
+            }
+        }
+    }
+
+    /// Counts an instance of `service` in or, with -1, out.
+    ///
+    /// - Returns: how many names more, or fewer, the service has in DNS.
+    mutating func count(_ instance: ServiceInstance, _ difference: Int) -> Int {
+        var names = 0
+        for part in instance.parts {
+            let before = self[part]
+            self[part] = before + difference
+            guard part.hasName(in: instance.name) else { continue }
+            if before == 0 { names += 1 }
+            if before + difference == 0 { names -= 1 }
+        }
+        return names
+    }
+}
