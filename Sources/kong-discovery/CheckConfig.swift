@@ -15,10 +15,11 @@ struct CheckConfig: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
+        defer { LogOutput.standardError.flush() }
         do throws(ConfigurationError) {
             print(try options.load().yaml, terminator: "")
         } catch {
-            for problem in error.problems { printError("\(problem)") }
+            for problem in error.problems { LogOutput.standardError.print("\(problem)") }
             throw ExitCode.failure
         }
     }

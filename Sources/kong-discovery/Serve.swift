@@ -25,6 +25,8 @@ struct Serve: AsyncParsableCommand {
         signal(SIGHUP, SIG_IGN)
         signal(SIGTERM) { _ in _exit(0) }
         signal(SIGINT) { _ in _exit(0) }
+        // Whatever ends it, what was logged is written first, unless nobody reads it.
+        defer { LogOutput.standardError.flush() }
         do {
             let loaded = try options.load()
             LogOutput.standardError.apply(loaded.configuration.log)
@@ -32,10 +34,10 @@ struct Serve: AsyncParsableCommand {
             let logger = Logger(label: "kong-discovery")
             try await serve(loaded, logger: logger)
         } catch let error as ConfigurationError {
-            for problem in error.problems { printError("kong-discovery: error: \(problem)") }
+            for problem in error.problems { LogOutput.standardError.print("kong-discovery: error: \(problem)") }
             throw ExitCode.failure
         } catch {
-            printError("kong-discovery: error: \(error)")
+            LogOutput.standardError.print("kong-discovery: error: \(error)")
             throw ExitCode.failure
         }
     }

@@ -1,40 +1,55 @@
-import Foundation
 public import Logging
 import Synchronization
 
 /// Where log lines go, and what all loggers on it share: the lowest level and the form of a line.
 ///
-/// Both can be changed at any time from any thread.
+/// Both can be changed at any time from any thread. A reader that stalls holds up nobody: see ``LogWriter``.
 public final class LogOutput: Sendable {
     /// The process's standard error.
-    public static let standardError = LogOutput { line in
-        // A log that can't be written has nowhere to be reported.
-        try? FileHandle.standardError.write(contentsOf: Data(line.utf8))
-    }
+    public static let standardError = LogOutput(write: StandardError.write)
 
-    private let settings: Mutex<Configuration.Log>
+    private let form: Form
     /// The level's place in ``levels``: it is read for each log statement, so without the lock.
     private let levelIndex: Atomic<Int>
-    private let write: Mutex<@Sendable (String) -> Void>
-    private let now: @Sendable () -> WallTime
+    private let writer: LogWriter
 
     private static let levels = Logger.Level.allCases
+
+    /// How a line looks.
+    private final class Form: Sendable {
+        let settings = Mutex(Configuration.Log())
+        let now: @Sendable () -> WallTime
+
+        init(now: @escaping @Sendable () -> WallTime) { self.now = now }
+
+        func line(_ level: Logger.Level, _ message: String, metadata: Logger.Metadata) -> String {
+            let time = String(decoding: CalendarTime(now()).rfc3339, as: UTF8.self)
+            return switch settings.withLock({ $0.format }) {
+            case .text: LogLine.text(time: time, level: level, message: message, metadata: metadata)
+            case .json: LogLine.json(time: time, level: level, message: message, metadata: metadata)
+            }
+        }
+    }
 
     /// Joins the parts.
     ///
     /// - Parameters:
-    ///   - write: takes one line with its line feed; never called twice at once.
+    ///   - write: takes lines, each with its line feed; may block. Returns whether they were written.
     ///   - now: the time of day.
-    init(write: @escaping @Sendable (String) -> Void, now: @escaping @Sendable () -> WallTime = { .now }) {
-        settings = Mutex(Configuration.Log())
+    init(write: @escaping @Sendable (String) -> Bool, now: @escaping @Sendable () -> WallTime = { .now }) {
+        let form = Form(now: now)
+        self.form = form
         levelIndex = Atomic(Self.levels.firstIndex(of: Configuration.Log().level) ?? 0)
-        self.write = Mutex(write)
-        self.now = now
+        writer = LogWriter(write: write) { droppedCount in
+            form.line(
+                .warning, "log lines were lost: they came faster than they were read",
+                metadata: ["count": .stringConvertible(droppedCount)])
+        }
     }
 
     /// Takes over the level and form, for all loggers and from now on.
     public func apply(_ log: Configuration.Log) {
-        settings.withLock { $0 = log }
+        form.settings.withLock { $0 = log }
         levelIndex.store(Self.levels.firstIndex(of: log.level) ?? 0, ordering: .relaxed)
     }
 
@@ -48,13 +63,19 @@ public final class LogOutput: Sendable {
 
     /// Writes one line.
     func log(_ level: Logger.Level, _ message: String, metadata: Logger.Metadata) {
-        let format = settings.withLock { $0.format }
-        let time = String(decoding: CalendarTime(now()).rfc3339, as: UTF8.self)
-        let line =
-            switch format {
-            case .text: LogLine.text(time: time, level: level, message: message, metadata: metadata)
-            case .json: LogLine.json(time: time, level: level, message: message, metadata: metadata)
-            }
-        write.withLock { $0(line) }
+        writer.append(form.line(level, message, metadata: metadata))
+    }
+
+    /// Writes a line for the person who started the program, as it is.
+    public func print(_ line: String) {
+        writer.append(line + "\n")
+    }
+
+    /// Waits until all lines are written, or the time is over.
+    ///
+    /// - Returns: whether they are.
+    @discardableResult
+    public func flush(within time: Duration = .seconds(1)) -> Bool {
+        writer.flush(within: time)
     }
 }

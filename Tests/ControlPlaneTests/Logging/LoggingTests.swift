@@ -10,16 +10,24 @@ import Testing
     /// Keeps what is written.
     final class Lines: Sendable {
         private let lines = Mutex<[String]>([])
+        private let outputs = Mutex<[LogOutput]>([])
 
-        var all: [String] { lines.withLock { $0 } }
+        var all: [String] {
+            for output in outputs.withLock({ $0 }) { output.flush(within: .seconds(30)) }
+            return lines.withLock { $0 }
+        }
 
         /// An output that writes here, at one second and a half after 2026-01-31T23:59:58Z.
         func output(level: Logger.Level = .info, format: LogFormat = .text) -> LogOutput {
-            let output = LogOutput { line in
-                self.lines.withLock { $0.append(line) }
+            let output = LogOutput { text in
+                // Several lines may come at once.
+                let lines = text.split(separator: "\n").map { "\($0)\n" }
+                self.lines.withLock { $0 += lines }
+                return true
             } now: {
                 WallTime(millisecondsSince1970: 1_769_903_999_507)
             }
+            outputs.withLock { $0.append(output) }
             var log = Configuration.Log()
             (log.level, log.format) = (level, format)
             output.apply(log)
@@ -72,6 +80,20 @@ import Testing
             #expect(object?["message"] == hostile)
             #expect(object?[hostile] == hostile)
         }
+    }
+
+    @Test(arguments: [
+        ("\u{202E}", "\\u202e"), ("\u{2066}", "\\u2066"), ("\u{200F}", "\\u200f"), ("\u{61C}", "\\u061c"),
+        ("\u{FEFF}", "\\ufeff"),
+        ("\u{2028}", "\\u2028"), ("\u{2029}", "\\u2029"), ("\u{85}", "\\u0085"), ("\u{9B}", "\\u009b"),
+        ("\u{7F}", "\\u007f"),
+        ("\u{1B}", "\\u001b"), ("\u{E0001}", "\\udb40\\udc01"), ("\n", "\\n"), ("é", "é"),
+    ])
+    func `what turns the direction of writing, or ends a line, is escaped`(character: String, shown: String) {
+        let lines = Lines()
+        lines.output().logger(label: "test").info("a\(character)b", metadata: ["k": "\(character)"])
+        #expect(lines.all.first?.contains("a\(shown)b ") == true)
+        #expect("a\(character)".escapingControls == "a\(shown)")
     }
 
     @Test func `a changed level is in force at once for loggers that exist`() {
