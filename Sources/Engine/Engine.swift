@@ -71,7 +71,8 @@ public final class Engine: Sendable {
         guard configuration.tcp.maximumConnections >= 1, configuration.tcp.maximumPerClient >= 1,
             configuration.tcp.idleTimeout > .zero, configuration.tcp.maximumQueries >= 0
         else { throw .invalidConfiguration("TCP limits must be 1 or more") }
-        guard configuration.recursion.maximumInFlight >= 1, configuration.recursion.cache.maximumEntries >= 0,
+        guard configuration.recursion.maximumInFlight >= 1, configuration.recursion.maximumSocketsPerWorker >= 1,
+            configuration.recursion.cache.maximumEntries >= 0,
             configuration.recursion.upstreams.timeout > .zero
         else { throw .invalidConfiguration("limits of forwarding must be 1 or more, those of the cache 0 or more") }
     }

@@ -14,6 +14,9 @@ public struct EngineConfiguration: Sendable {
     public var zone: ZoneConfiguration
     /// The text of `version.bind` and `version.server` (class CH); empty: REFUSED. At most 255 octets.
     public var version: String
+    /// Networks whose addresses have names below `addr.<origin>`; empty: all, but for those that have an
+    /// ``AddressRestriction``.
+    public var registrableNetworks: [IPNetwork]
     /// Names outside the zone.
     public var recursion: RecursionConfiguration
 
@@ -26,6 +29,7 @@ public struct EngineConfiguration: Sendable {
         tcp: TCPLimits = TCPLimits(),
         zone: ZoneConfiguration,
         version: String = "",
+        registrableNetworks: [IPNetwork] = [],
         recursion: RecursionConfiguration = RecursionConfiguration()
     ) {
         self.listen = listen
@@ -35,6 +39,7 @@ public struct EngineConfiguration: Sendable {
         self.tcp = tcp
         self.zone = zone
         self.version = version
+        self.registrableNetworks = registrableNetworks
         self.recursion = recursion
     }
 }

@@ -21,7 +21,8 @@ public struct InProcessResponder: ~Copyable {
         responder = Responder(
             snapshot: builder.snapshot, strategy: configuration.strategy,
             udpPayload: configuration.udpPayload,
-            chaos: chaos, counters: WorkerCounters(),
+            chaos: chaos, addresses: RegistrableAddresses(within: configuration.registrableNetworks),
+            counters: WorkerCounters(),
             outside: CacheReader(
                 cache: recursion.cache, reader: 0, settings: settings, strategy: configuration.strategy))
         // Unsafe: freed in deinit.

@@ -39,14 +39,12 @@ enum InstanceFields {
     }
 
     /// `ip`: an address that an instance can be reached at.
-    static func address(_ value: JSONValue, _ errors: inout [FieldError]) -> IPAddress? {
+    static func address(_ value: JSONValue, _ rule: AddressRule, _ errors: inout [FieldError]) -> IPAddress? {
         guard let text = string(value, "ip", &errors) else { return nil }
         guard let address = IPAddress(text) else {
             return fail("ip", "must be an IPv4 or IPv6 address without a zone id", &errors)
         }
-        if address.isUnspecified { return fail("ip", "must not be the unspecified address", &errors) }
-        if address.isMulticast { return fail("ip", "must not be a multicast address", &errors) }
-        if address.isIPv4Mapped { return fail("ip", "must not be an IPv4-mapped IPv6 address", &errors) }
+        if let problem = rule.problem(with: address) { return fail("ip", problem, &errors) }
         return address
     }
 
@@ -89,7 +87,7 @@ enum InstanceFields {
         let before = errors.count
         for member in members {
             guard case .string(let text) = member.value else {
-                errors.append(
+                errors.note(
                     FieldError(field: "metadata.\(member.name)", message: "must be a string, not \(member.value.kind)")
                 )
                 continue
@@ -176,7 +174,7 @@ enum InstanceFields {
     }
 
     private static func fail<Value>(_ field: String, _ message: String, _ errors: inout [FieldError]) -> Value? {
-        errors.append(FieldError(field: field, message: message))
+        errors.note(FieldError(field: field, message: message))
         return nil
     }
 }

@@ -16,8 +16,19 @@ struct RegistrationDecoder: Sendable {
     /// The largest `ttl`, in seconds.
     private static let maximumTTL = Int(Int32.max)
 
+    /// Which addresses clients may register.
+    var addresses = RegistrableAddresses()
+
+    /// Who has sent what is decoded.
+    enum Source: Sendable {
+        /// This server, some time ago: what it accepted then stays.
+        case store
+        /// A client, with its address.
+        case from(IPAddress?)
+    }
+
     /// The body of a registration.
-    func registration(_ value: JSONValue) throws(InvalidFields) -> Registration {
+    func registration(_ value: JSONValue, _ source: Source = .store) throws(InvalidFields) -> Registration {
         guard case .object(let members) = value else {
             throw InvalidFields(errors: [FieldError(field: "", message: "must be an object, not \(value.kind)")])
         }
@@ -38,7 +49,7 @@ struct RegistrationDecoder: Sendable {
             switch member.name {
             case "id": id = InstanceFields.id(value, &errors)
             case "name": name = InstanceFields.name(value, &errors)
-            case "ip": address = InstanceFields.address(value, &errors)
+            case "ip": address = InstanceFields.address(value, AddressRule(source, addresses), &errors)
             case "port": port = InstanceFields.integer(value, "port", 1...65535, &errors)
             case "protocol": transport = InstanceFields.transport(value, &errors)
             case "tags": tags = InstanceFields.tags(value, &errors)
@@ -47,14 +58,14 @@ struct RegistrationDecoder: Sendable {
             case "priority": priority = InstanceFields.integer(value, "priority", 0...65535, &errors)
             case "ttl": ttl = InstanceFields.integer(value, "ttl", 0...Self.maximumTTL, &errors)
             case "dns_ttl": dnsTTL = InstanceFields.integer(value, "dns_ttl", 1...86_400, &errors)
-            case "check": errors.append(FieldError(field: "check", message: "not yet available"))
+            case "check": errors.note(FieldError(field: "check", message: "not yet available"))
             default:
                 if InstanceFields.readOnly.contains(member.name) { continue }
-                errors.append(FieldError(field: member.name, message: "unknown field"))
+                errors.note(FieldError(field: member.name, message: "unknown field"))
             }
         }
         for field in ["name", "ip", "port"] where !members.contains(where: { $0.name == field }) {
-            errors.append(FieldError(field: field, message: "is required"))
+            errors.note(FieldError(field: field, message: "is required"))
         }
         guard errors.isEmpty, let name, let address, let port else { throw InvalidFields(errors: errors) }
         let effectiveTransport = transport ?? .tcp
@@ -90,7 +101,7 @@ struct RegistrationDecoder: Sendable {
             case "tags": patch.tags = InstanceFields.tags(value, &errors)
             case "metadata": patch.metadata = InstanceFields.metadata(value, &errors)
             case "draining": patch.isDraining = InstanceFields.draining(value, &errors)
-            default: errors.append(FieldError(field: member.name, message: "can't be changed"))
+            default: errors.note(FieldError(field: member.name, message: "can't be changed"))
             }
         }
         if !errors.isEmpty { throw InvalidFields(errors: errors) }

@@ -36,6 +36,7 @@ struct Responder: ~Copyable {
     private var cells = RotationCells()
     private let udpPayload: Int
     private let chaos: ChaosAnswer
+    private let addresses: RegistrableAddresses
     let counters: WorkerCounters
     /// What names outside the zone are answered from.
     var outside: CacheReader
@@ -44,10 +45,11 @@ struct Responder: ~Copyable {
 
     /// - Parameters:
     ///   - udpPayload: the largest UDP reply in octets; 512–4096.
+    ///   - addresses: those that synthesized names have.
     ///   - outside: what names outside the zone are answered from.
     init(
         snapshot: ZoneSnapshot, strategy: RotationStrategyName, udpPayload: Int, chaos: ChaosAnswer,
-        counters: WorkerCounters, outside: consuming CacheReader
+        addresses: RegistrableAddresses, counters: WorkerCounters, outside: consuming CacheReader
     ) {
         self.snapshot = snapshot
         root = snapshot.root
@@ -61,6 +63,7 @@ struct Responder: ~Copyable {
         self.strategy = strategy.makeStrategy()
         self.udpPayload = udpPayload
         self.chaos = chaos
+        self.addresses = addresses
         self.counters = counters
         self.outside = outside
         cells.grow(to: snapshot.cellCount)
@@ -105,7 +108,7 @@ struct Responder: ~Copyable {
     /// - Parameters:
     ///   - query: the message.
     ///   - parsed: what ``read(_:)`` made of it.
-    ///   - client: who has asked; called for names outside the zone alone.
+    ///   - client: who has asked; called for names outside the zone and for loopback addresses' names alone.
     ///   - reply: empty, with room for 65,535 octets over TCP, and for the UDP payload else.
     @inline(__always)
     mutating func respond(
@@ -169,7 +172,7 @@ struct Responder: ~Copyable {
             if parsed.position == nil {
                 return answerOutside(question, parsed.hash, frame, query, client, into: &reply)
             }
-            answer(question, parsed, frame, query, transport, into: &reply)
+            answer(question, parsed, frame, query, transport, client, into: &reply)
         case RecordClass.chaos:
             if let record = chaos.record(for: question, in: query) {
                 write(oneRecord: record.span, frame, query, into: &reply)
@@ -186,7 +189,7 @@ struct Responder: ~Copyable {
     @inline(__always)
     private mutating func answer(
         _ question: Question, _ parsed: Query, _ frame: ReplyFrame, _ query: RawSpan, _ transport: Transport,
-        into reply: inout OutputRawSpan
+        _ client: () -> IPAddress?, into reply: inout OutputRawSpan
     ) {
         guard let position = parsed.position else {
             writeError(ResponseCode.refused, frame, query, into: &reply)
@@ -205,7 +208,7 @@ struct Responder: ~Copyable {
         guard let found else {
             if SynthesizedAddress.isBelow(relative, lastLabelOffset: position.lastLabelOffset) {
                 answerSynthesized(
-                    relative, labelCount: position.labelCount, question.type, frame, query, into: &reply)
+                    relative, labelCount: position.labelCount, question.type, frame, query, client, into: &reply)
             } else {
                 writeNegative(ResponseCode.nameError, position, frame, query, into: &reply)
             }
@@ -331,7 +334,7 @@ struct Responder: ~Copyable {
     /// Answers a name below `addr.<origin>`, and `addr.<origin>` itself, an empty non-terminal.
     private func answerSynthesized(
         _ relative: RawSpan, labelCount: Int, _ type: RecordType, _ frame: ReplyFrame, _ query: RawSpan,
-        into reply: inout OutputRawSpan
+        _ client: () -> IPAddress?, into reply: inout OutputRawSpan
     ) {
         let position = DomainName.Position(
             relativeByteCount: relative.byteCount, labelCount: labelCount, lastLabelOffset: 0)
@@ -339,7 +342,10 @@ struct Responder: ~Copyable {
             writeNegative(ResponseCode.noError, position, frame, query, into: &reply)
             return
         }
-        guard labelCount == 2, let address = SynthesizedAddress.read(relative) else {
+        // What nobody may register has no name: a filter that forbids the address could be passed with it otherwise.
+        guard labelCount == 2, let address = SynthesizedAddress.read(relative),
+            addresses.contains(address, client: client)
+        else {
             writeNegative(ResponseCode.nameError, position, frame, query, into: &reply)
             return
         }

@@ -39,7 +39,8 @@ final class Forwarder {
     private let timer = TimerTarget()
     private var timerTime: MonotonicTime?
     var random = SystemRandom()
-    lazy var sockets = UpstreamSocketPool(forwarder: self, loop: loop)
+    lazy var sockets = UpstreamSocketPool(
+        forwarder: self, loop: loop, maximumCount: recursion.maximumSocketsPerWorker)
     lazy var outbox = UpstreamOutbox(forwarder: self, loop: loop)
     var connections: [UpstreamConnection] = []
     var longAnswers = LongAnswerBudget()

@@ -6,6 +6,7 @@ final class Recursion: Sendable {
     let failures = FailureCache()
     let ttlPolicy: TTLPolicy
     let maximumInFlight: Int
+    let maximumSocketsPerWorker: Int
     /// Queries under way over all workers.
     let inFlight = Atomic<Int>(0)
 
@@ -16,6 +17,7 @@ final class Recursion: Sendable {
             minimum: cache.minimumTTL, maximum: cache.maximumTTL, negativeMaximum: cache.negativeTTL,
             stale: Nanoseconds(cache.serveStale), prefetches: cache.prefetch)
         maximumInFlight = configuration.maximumInFlight
+        maximumSocketsPerWorker = configuration.maximumSocketsPerWorker
     }
 
     /// Counts one more query under way, if there may be one.

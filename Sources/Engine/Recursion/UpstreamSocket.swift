@@ -92,8 +92,6 @@ final class UpstreamSocket: EventTarget {
 /// and closing one costs as much as the rest of a query. A forger has to guess port, ID and letters of a query as
 /// before.
 final class UpstreamSocketPool {
-    /// Sockets open at once.
-    static let maximumCount = 512
     /// Queries under way, or to be asked, from which on sockets are shared, and how many are for each upstream. With
     /// fewer queries each has one of its own.
     static let sharedCount = 32
@@ -113,6 +111,8 @@ final class UpstreamSocketPool {
 
     fileprivate unowned let forwarder: Forwarder
     private let loop: EventLoop
+    /// Sockets open at once.
+    private let maximumCount: Int
     /// Those that may be shared.
     private var open: [UpstreamSocket] = []
     /// Those that have been used often enough, and wait for their last answers.
@@ -128,9 +128,11 @@ final class UpstreamSocketPool {
     fileprivate let received = DatagramBuffers(
         capacity: batchCapacity, octets: Int(UpstreamQuery.payload))
 
-    init(forwarder: Forwarder, loop: EventLoop) {
+    /// - Parameter maximumCount: sockets open at once.
+    init(forwarder: Forwarder, loop: EventLoop, maximumCount: Int) {
         self.forwarder = forwarder
         self.loop = loop
+        self.maximumCount = maximumCount
         timer.action = { [unowned self] in closeIdle() }
     }
 
@@ -178,7 +180,7 @@ final class UpstreamSocketPool {
 
     private func anySocket(to address: SocketAddress, isSharing: Bool, _ random: inout SystemRandom) -> UpstreamSocket?
     {
-        let isFull = open.count + retiredCount >= Self.maximumCount
+        let isFull = open.count + retiredCount >= maximumCount
         if isFull || (isSharing && open.count { $0.address == address } >= Self.sharedCount),
             let socket = drawn(for: address, random.next())
         {
@@ -214,7 +216,7 @@ final class UpstreamSocketPool {
     private func used(_ socket: UpstreamSocket) -> UpstreamSocket {
         socket.uses += 1
         // At the limit there would be none to take its place.
-        if socket.uses >= Self.maximumUses, socket.index != nil, open.count + retiredCount < Self.maximumCount {
+        if socket.uses >= Self.maximumUses, socket.index != nil, open.count + retiredCount < maximumCount {
             remove(socket)
             retiredCount += 1
             run = nil

@@ -47,7 +47,8 @@ final class Worker: @unchecked Sendable {
         loop = try EventLoop()
         responder = Responder(
             snapshot: snapshot, strategy: configuration.strategy, udpPayload: configuration.udpPayload,
-            chaos: chaos, counters: counters,
+            chaos: chaos, addresses: RegistrableAddresses(within: configuration.registrableNetworks),
+            counters: counters,
             outside: CacheReader(
                 cache: recursion.cache, reader: reader, settings: settings, strategy: configuration.strategy))
         tcp = TCPService(

@@ -5,9 +5,10 @@ import Testing
 /// `<hex>.addr.<domain>`: answered without any state.
 struct SynthesizedAddressTests {
     @Test(arguments: [
-        ("0a000001", IPAddress.v4(0x0A00_0001)), ("FFFFFFFF", .v4(0xFFFF_FFFF)), ("00000000", .v4(0)),
+        ("0a000001", IPAddress.v4(0x0A00_0001)), ("DFFFFFFF", .v4(0xDFFF_FFFF)), ("01000000", .v4(0x0100_0000)),
+        ("7f000001", .v4(0x7F00_0001)), ("00000000000000000000000000000001", .v6(0, 1)),
         ("fd000000000000000000000000000102", .v6(0xFD00 << 48, 0x102)),
-        ("0123456789abcdefFEDCBA9876543210", .v6(0x0123_4567_89AB_CDEF, 0xFEDC_BA98_7654_3210)),
+        ("2123456789abcdefFEDCBA9876543210", .v6(0x2123_4567_89AB_CDEF, 0xFEDC_BA98_7654_3210)),
     ])
     func `the name has the address that it spells`(_ digits: String, _ address: IPAddress) throws {
         let server = try TestServer()
@@ -18,6 +19,37 @@ struct SynthesizedAddressTests {
         #expect(try server.ask("\(digits).ADDR", type).addresses == [address])
         #expect(try server.ask("\(digits).addr", other).outcome == .noData)
         #expect(try server.ask("\(digits).addr", .srv).outcome == .noData)
+    }
+
+    @Test(arguments: [
+        "00000000", "00010203", "a9fea9fe", "e0000001", "f0000001", "ffffffff", "00000000000000000000000000000000",
+        "000000000000000000000000c0000201", "00000000000000000000ffff0a000001", "fe800000000000000000000000000001",
+        "ff020000000000000000000000000001", "20027f00000100000000000000000001", "0064ff9b0000000000000000a9fea9fe",
+    ])
+    func `an address that nobody may register has no name`(_ digits: String) throws {
+        for type: RecordType in [.a, .aaaa, .srv, .any] {
+            #expect(try TestServer().ask("\(digits).addr", type).outcome == .nameError)
+        }
+    }
+
+    @Test func `within networks others have no name`() throws {
+        var configuration = EngineConfiguration.test()
+        configuration.registrableNetworks = [IPNetwork(.v4(0x0A00_0000), prefixLength: 8)]
+        let server = try TestServer(configuration)
+        #expect(try server.ask("0a010203.addr", .a).addresses == [.v4(0x0A01_0203)])
+        for digits in ["c0a80001", "7f000001"] { #expect(try server.ask("\(digits).addr", .a).outcome == .nameError) }
+        #expect(try server.ask("fd000000000000000000000000000001.addr", .aaaa).outcome == .nameError)
+    }
+
+    @Test func `loopback addresses are for clients on loopback`() {
+        let addresses = RegistrableAddresses()
+        for address in [IPAddress.v4(0x7F00_0001), .v6(0, 1)] {
+            #expect(addresses.contains(address) { .v4(0x7F01_0203) })
+            #expect(addresses.contains(address) { .v6(0, 1) })
+            #expect(addresses.contains(address) { .v6(0, 0xFFFF_7F00_0001) })
+            #expect(!addresses.contains(address) { .v4(0x0A00_0001) })
+            #expect(!addresses.contains(address) { nil })
+        }
     }
 
     @Test(arguments: [
@@ -36,7 +68,8 @@ struct SynthesizedAddressTests {
         for _ in 0..<200 {
             let addresses = [
                 IPAddress.v4(UInt32.random(in: 0...UInt32.max, using: &random)), .v6(random.next(), random.next()),
-            ]
+            ].filter { $0.restriction == nil }
+            if addresses.isEmpty { continue }
             try server.publish(["web": .records([.srv(addresses)])])
             let reply = try server.ask("web", .srv)
             for (service, address) in zip(reply.services.sorted { $0.port < $1.port }, addresses) {

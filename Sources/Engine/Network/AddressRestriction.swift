@@ -1,0 +1,68 @@
+/// Why an address is none of a service that others can reach.
+public enum AddressRestriction: Sendable {
+    /// `0.0.0.0/8` (RFC 6890 §2.2.2) or `::`.
+    case thisNetwork
+    /// `169.254.0.0/16` or `fe80::/10`: means another machine on every link, a cloud's metadata service among them.
+    case linkLocal
+    /// `224.0.0.0/4` or `ff00::/8`.
+    case multicast
+    /// `240.0.0.0/4`, with `255.255.255.255`.
+    case reserved
+    /// `::ffff:0:0/96` or `::/96` (RFC 4291 §2.5.5): an IPv4 address in other clothes.
+    case embedded
+    /// `2002::/16` (RFC 3056), `64:ff9b::/96` (RFC 6052) or `64:ff9b:1::/48` (RFC 8215) of an address that is
+    /// restricted itself, or is one of a loopback interface.
+    case translated
+}
+
+extension IPAddress {
+    /// Why the address is none of a service; `nil` when it may be one. Loopback addresses have no restriction of this
+    /// kind: they are good for clients on the same machine.
+    public var restriction: AddressRestriction? {
+        switch self {
+        case .v4(let bits):
+            return Self.restriction(ofIPv4: bits)
+        case .v6(let high, let low):
+            if high == 0 {
+                if low == 1 { return nil }
+                if low == 0 { return .thisNetwork }
+                return low >> 32 == 0xFFFF || low >> 32 == 0 ? .embedded : nil
+            }
+            if high >> 54 == 0x3FA { return .linkLocal }
+            if high >> 56 == 0xFF { return .multicast }
+            if high >> 48 == 0x2002 {
+                return Self.isUsable(UInt32(truncatingIfNeeded: high >> 16)) ? nil : .translated
+            }
+            if high == 0x0064_FF9B_0000_0000, low >> 32 == 0 {
+                return Self.isUsable(UInt32(truncatingIfNeeded: low)) ? nil : .translated
+            }
+            if high >> 16 == 0x0064_FF9B_0001 {
+                // With a prefix of 96 bits the IPv4 address is at the end. Shorter ones (RFC 6052 §2.2) end in zeros;
+                // only their network knows where the IPv4 address is in them, so they may hide any.
+                let embedded = UInt32(truncatingIfNeeded: low)
+                return embedded & 0x00FF_FFFF != 0 && Self.isUsable(embedded) ? nil : .translated
+            }
+            return nil
+        }
+    }
+
+    /// The same address, of IPv4 when it is an IPv4-mapped one.
+    public var unmapped: IPAddress {
+        if case .v6(0, let low) = self, low >> 32 == 0xFFFF { return .v4(UInt32(truncatingIfNeeded: low)) }
+        return self
+    }
+
+    private static func isUsable(_ bits: UInt32) -> Bool {
+        bits >> 24 != 127 && restriction(ofIPv4: bits) == nil
+    }
+
+    private static func restriction(ofIPv4 bits: UInt32) -> AddressRestriction? {
+        switch bits >> 24 {
+        case 0: .thisNetwork
+        case 169 where bits >> 16 & 0xFF == 254: .linkLocal
+        case 224...239: .multicast
+        case 240...255: .reserved
+        default: nil
+        }
+    }
+}
