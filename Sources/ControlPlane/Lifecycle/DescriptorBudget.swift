@@ -1,0 +1,94 @@
+import Engine
+import Logging
+
+/// How the file descriptors that the process may have are shared out, so that no part takes those of another.
+struct DescriptorBudget: Sendable, Equatable {
+    /// A key, or what else asks for descriptors, that gets less than it asks for.
+    struct Shortage: Sendable, Equatable {
+        var key: String
+        var wanted: Int
+        var granted: Int
+    }
+
+    /// What files, the event loops and the libraries have open: the database, connections to etcd, the log.
+    private static let common = 128
+    /// REST connections that are accepted beyond the limit, those that end among them.
+    private static let restReserve = 64
+    /// What a worker has open for itself, and its TCP connections to upstreams.
+    private static let worker = 24
+    /// What each thread with an event loop has open: epoll, eventfd and timerfd.
+    private static let eventLoop = 3
+    /// Sockets to upstreams of a worker, if there are enough.
+    private static let upstreamSockets = 512
+    /// The least that is worth starting with.
+    private static let minimum = 16
+
+    /// The process's limit.
+    let limit: Int
+    /// Connections of the REST API.
+    let restConnections: Int
+    /// TCP connections of the DNS service.
+    let tcpConnections: Int
+    /// Sockets to upstreams that each worker has.
+    let upstreamSocketsPerWorker: Int
+    /// What does not fit.
+    let shortages: [Shortage]
+
+    /// Shares `limit` out: as configured if that fits, else each part gets less in proportion.
+    ///
+    /// - Throws: when the server could not work with so few.
+    init(_ configuration: Configuration, limit: Int, coreCount: Int) throws(StartError) {
+        let workers = configuration.dns.workerCount(coreCount: coreCount)
+        let sockets = 2 * configuration.dns.listen.count
+        let fixed =
+            Self.common + Self.restReserve + (coreCount + 16) * Self.eventLoop + workers * (Self.worker + sockets)
+        let rest = configuration.server.maximumConnections
+        let tcp = configuration.dns.tcp.maximumConnections
+        let upstream = workers * Self.upstreamSockets
+        let available = limit - fixed
+        let least = Self.minimum * (2 + workers)
+        guard available >= least else {
+            throw StartError(
+                "\(limit) file descriptors are too few, at least \(fixed + least) are needed: raise the limit "
+                    + "(ulimit -n, LimitNOFILE=)")
+        }
+        self.limit = limit
+        guard rest + tcp + upstream > available else {
+            (restConnections, tcpConnections, upstreamSocketsPerWorker) = (rest, tcp, Self.upstreamSockets)
+            shortages = []
+            return
+        }
+        let share = Double(available - least) / Double(rest + tcp + upstream)
+        func granted(_ wanted: Int) -> Int { min(wanted, Self.minimum + Int(Double(wanted) * share)) }
+        restConnections = granted(rest)
+        tcpConnections = granted(tcp)
+        upstreamSocketsPerWorker = granted(Self.upstreamSockets)
+        shortages = [
+            Shortage(key: "server.max_connections", wanted: rest, granted: restConnections),
+            Shortage(key: "dns.tcp.max_connections", wanted: tcp, granted: tcpConnections),
+            Shortage(
+                key: "sockets to upstreams of a worker", wanted: Self.upstreamSockets,
+                granted: upstreamSocketsPerWorker),
+        ].filter { $0.granted < $0.wanted }
+    }
+
+    /// Tells once what there is, and what does not fit.
+    func log(_ logger: Logger) {
+        logger.info(
+            "file descriptors",
+            metadata: [
+                "limit": "\(limit)", "rest": "\(restConnections)", "dns_tcp": "\(tcpConnections)",
+                "upstream_sockets_per_worker": "\(upstreamSocketsPerWorker)",
+            ]
+        )
+        for shortage in shortages {
+            logger.warning(
+                "lowered: the limit of file descriptors is too low for it",
+                metadata: [
+                    "key": "\(shortage.key)", "configured": "\(shortage.wanted)", "effective": "\(shortage.granted)",
+                    "limit": "\(limit)",
+                ]
+            )
+        }
+    }
+}

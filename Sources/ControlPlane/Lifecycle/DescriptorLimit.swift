@@ -1,0 +1,20 @@
+import Glibc
+
+/// How many files and sockets this process may have open.
+enum DescriptorLimit {
+    /// Raises the soft limit to the hard one. A shell's and a service manager's soft limit is meant for programs that
+    /// can't have more than 1,024 (select(2)).
+    ///
+    /// - Returns: the limit from now on.
+    static func raise() -> Int {
+        var limit = rlimit()
+        // Unsafe: the kernel writes, and reads, one value each.
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+        if limit.rlim_cur < limit.rlim_max {
+            var raised = limit
+            raised.rlim_cur = limit.rlim_max
+            if unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &raised) == 0 { limit = raised }
+        }
+        return Int(clamping: limit.rlim_cur)
+    }
+}

@@ -1,0 +1,57 @@
+import Testing
+
+@testable import ControlPlane
+
+/// How file descriptors are shared out.
+@Suite struct DescriptorBudgetTests {
+    private func make(
+        _ limit: Int, cores: Int = 2, _ change: (inout Configuration) -> Void = { _ in }
+    ) throws -> DescriptorBudget {
+        var configuration = Configuration()
+        change(&configuration)
+        return try DescriptorBudget(configuration, limit: limit, coreCount: cores)
+    }
+
+    @Test func `what fits is as it was configured`() throws {
+        let budget = try make(20_000)
+        #expect(budget.restConnections == 4096 && budget.tcpConnections == 4096)
+        #expect(budget.upstreamSocketsPerWorker == 512)
+        #expect(budget.shortages.isEmpty)
+    }
+
+    @Test func `what does not fit is lowered, each in proportion, and named`() throws {
+        let budget = try make(1024)
+        #expect((200...400).contains(budget.restConnections) && budget.restConnections == budget.tcpConnections)
+        #expect(
+            budget.restConnections + budget.tcpConnections + 2 * budget.upstreamSocketsPerWorker < 1024 - 128)
+        #expect(
+            budget.shortages.map(\.key) == [
+                "server.max_connections", "dns.tcp.max_connections", "sockets to upstreams of a worker",
+            ])
+        #expect(budget.shortages.first?.wanted == 4096)
+        #expect(budget.shortages.first?.granted == budget.restConnections)
+    }
+
+    @Test(arguments: [600, 700, 1000, 1024, 2048, 4096, 8192, 9000, 10_000, 65_536], [1, 2, 4])
+    func `the shares never exceed the limit, and a larger limit is no worse`(limit: Int, workers: Int) throws {
+        let smaller = try make(limit, cores: workers)
+        let larger = try make(limit + 100, cores: workers)
+        let sum = smaller.restConnections + smaller.tcpConnections + workers * smaller.upstreamSocketsPerWorker
+        #expect(sum + 128 < limit)
+        #expect(smaller.restConnections >= 16 && smaller.tcpConnections >= 16 && smaller.upstreamSocketsPerWorker >= 16)
+        #expect(larger.restConnections >= smaller.restConnections)
+    }
+
+    @Test func `a small configuration is left alone by a small limit`() throws {
+        let budget = try make(2000) {
+            $0.server.maximumConnections = 10
+            $0.dns.tcp.maximumConnections = 10
+        }
+        #expect(budget.restConnections == 10 && budget.tcpConnections == 10 && budget.shortages.isEmpty)
+    }
+
+    @Test func `too few to work with are said to be`() {
+        let error = #expect(throws: StartError.self) { try make(64) }
+        #expect(error?.description.contains("64 file descriptors are too few, at least ") == true)
+    }
+}
