@@ -4,12 +4,18 @@ struct RequestTarget: Sendable, Equatable {
     let segments: [String]?
     /// The text after the question mark.
     let query: Substring
+    /// The host and port of a whole URI; `nil`: it is a path.
+    let authority: Substring?
 
     /// Takes origin-form (`/a/b?c=d`) or absolute-form (`http://host/a/b?c=d`) apart.
     init(_ target: String) {
         var rest = target[...]
         if !rest.hasPrefix("/"), let scheme = rest.firstRange(of: "://") {
-            rest = rest[scheme.upperBound...].drop { $0 != "/" && $0 != "?" }
+            let behind = rest[scheme.upperBound...]
+            rest = behind.drop { $0 != "/" && $0 != "?" }
+            authority = behind[..<rest.startIndex]
+        } else {
+            authority = nil
         }
         let end = rest.utf8.firstIndex(of: UInt8(ascii: "?")) ?? rest.endIndex
         let path = rest[..<end]
@@ -81,10 +87,13 @@ extension RequestTarget {
         var errors: [FieldError] = []
         var seen: Set<String> = []
         for (name, value) in parameters {
-            if seen.insert(name).inserted {
-                read(name, value, &errors)
+            if !seen.insert(name).inserted {
+                errors.note(FieldError(field: name, message: "is given twice"))
+            } else if value.isEmpty {
+                // A script's variable that is not set must not mean "all".
+                errors.note(FieldError(field: name, message: "must not be empty"))
             } else {
-                errors.append(FieldError(field: name, message: "is given twice"))
+                read(name, value, &errors)
             }
         }
         if !errors.isEmpty { throw InvalidFields(errors: errors) }
