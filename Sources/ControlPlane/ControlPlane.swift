@@ -16,9 +16,12 @@ import UnixSignals
 public func serve(_ loaded: LoadedConfiguration, logger: Logger) async throws {
     let configuration = loaded.configuration
     let startedAt = ContinuousClock.now
-    let engine = try makeEngine(configuration)
+    let budget = try DescriptorBudget(
+        configuration, limit: DescriptorLimit.raise(), coreCount: System.coreCount)
+    budget.log(logger)
+    let engine = try makeEngine(configuration, budget)
     do {
-        try await run(loaded, engine, startedAt: startedAt, logger)
+        try await run(loaded, engine, budget, startedAt: startedAt, logger)
     } catch {
         engine.stop()
         throw error
@@ -27,7 +30,8 @@ public func serve(_ loaded: LoadedConfiguration, logger: Logger) async throws {
 }
 
 private func run(
-    _ loaded: LoadedConfiguration, _ engine: Engine, startedAt: ContinuousClock.Instant, _ logger: Logger
+    _ loaded: LoadedConfiguration, _ engine: Engine, _ budget: DescriptorBudget, startedAt: ContinuousClock.Instant,
+    _ logger: Logger
 ) async throws {
     let configuration = loaded.configuration
     let registry = Registry(
@@ -48,15 +52,20 @@ private func run(
     let state = ServerState(version: Version.current, startedAt: startedAt) { engine.statistics() }
     let handler = APIHandler(
         registry: registry,
-        decoder: RegistrationDecoder(defaults: InstanceDefaults(configuration)),
+        decoder: RegistrationDecoder(
+            defaults: InstanceDefaults(configuration),
+            addresses: RegistrableAddresses(within: configuration.registry.networks)),
         state: state,
         cache: engine,
-        time: .system
+        time: .system,
+        origin: RequestOrigin(configuration.server, machineName: MachineName.current)
     )
     let (listening, listens) = AsyncStream.makeStream(of: Never.self)
     let http = try HTTPService(
         address: configuration.server.listen.address,
         port: configuration.server.listen.port,
+        maximumConnections: budget.restConnections,
+        maximumPerClient: configuration.server.maximumPerClient,
         responder: HTTPResponder(handler: handler, date: HTTPDate()),
         logger: logger
     ) { port in
@@ -115,11 +124,12 @@ private func makeStore(_ configuration: Configuration, _ logger: Logger) throws(
     }
 }
 
-private func makeEngine(_ configuration: Configuration) throws -> Engine {
+private func makeEngine(_ configuration: Configuration, _ budget: DescriptorBudget) throws -> Engine {
     let engineConfiguration = EngineConfiguration(
-        configuration.dns,
+        configuration,
         coreCount: System.coreCount,
-        interfaces: try NameServerAddresses.interfaces()
+        interfaces: try NameServerAddresses.interfaces(),
+        budget: budget
     )
     do throws(EngineError) {
         return try Engine(engineConfiguration)

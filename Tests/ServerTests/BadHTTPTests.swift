@@ -35,7 +35,7 @@ extension ServerTests {
                     #expect(problem.status == status && !problem.title.isEmpty && !problem.detail.isEmpty)
                     #expect((problem.errors != nil) == (status == 422), "\(response.text)")
                 }
-                try rest.send(raw: "POST \(Self.path) HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}")
+                try rest.send(raw: "POST \(Self.path) HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
                 #expect(try rest.receive().status == 415)
                 // 0xff is in no UTF-8 text.
                 try rest.send("POST", Self.path, Array(#"{"name":""#.utf8) + [0xff] + Array(#""}"#.utf8))
@@ -141,7 +141,7 @@ extension ServerTests {
         }
 
         private static let chunkedHead =
-            "POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+            "POST \(path) HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 
         @Test func `a batch may have 10,000 items and 16 MiB, and not more`() async throws {
             try await withServer { server in
@@ -181,7 +181,7 @@ extension ServerTests {
                 // An octet at a time, while others are served.
                 let slow = try HTTPConnection(server.rest)
                 let request =
-                    "POST \(Self.path) HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                    "POST \(Self.path) HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                     + "Content-Length: \(Self.good.utf8.count)\r\n\r\n\(Self.good)"
                 for octet in request {
                     try slow.send(raw: String(octet))
@@ -213,12 +213,12 @@ extension ServerTests {
         @Test func `what is no HTTP is refused and closes the connection`() async throws {
             let texts = [
                 "GET\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
-                "GET / HTTP/1.1\r\nHost: a\r\nbroken\r\n\r\n",
-                "POST \(Self.path) HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
-                "POST \(Self.path) HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
-                "POST \(Self.path) HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-                "POST \(Self.path) HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-                "GET / HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "x", count: 100_000))\r\n\r\n",
+                "GET / HTTP/1.1\r\nHost: localhost\r\nbroken\r\n\r\n",
+                "POST \(Self.path) HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+                "POST \(Self.path) HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n",
+                "POST \(Self.path) HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+                "POST \(Self.path) HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+                "GET / HTTP/1.1\r\nHost: localhost\r\nX: \(String(repeating: "x", count: 100_000))\r\n\r\n",
                 "GET /\(String(repeating: "x", count: 200_000)) HTTP/1.1\r\n\r\n",
             ]
             try await withServer { server in

@@ -103,8 +103,8 @@ extension ServerTests {
             let json = "Content-Type: application/json\r\nContent-Length: 2"
             let chunked = "Connection: keep-alive\r\nTransfer-Encoding: chunked"
             let seeds = [
-                "GET \(Self.path)?limit=10&name=orders HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n\r\n",
-                "POST \(Self.path) HTTP/1.1\r\nHost: a\r\n\(json)\r\n\r\n{}",
+                "GET \(Self.path)?limit=10&name=orders HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n",
+                "POST \(Self.path) HTTP/1.1\r\nHost: localhost\r\n\(json)\r\n\r\n{}",
                 "DELETE \(Self.path)/a%20b HTTP/1.0\r\n\(chunked)\r\n\r\n0\r\n\r\n",
             ]
             try await withServer { server in

@@ -6,7 +6,7 @@ enum Rules {
         "Engine": ["CEvent", "CLdns", "Synchronization"],
         // The control plane: touches no socket that carries DNS.
         "ControlPlane": [
-            "Crypto", "Engine", "HTTPTypes", "HeapModule", "Hummingbird", "HummingbirdCore", "Logging", "NIOCore",
+            "Crypto", "Engine", "HTTPTypes", "HeapModule", "HummingbirdCore", "Logging", "NIOCore", "NIOHTTP1",
             "ServiceLifecycle", "Synchronization", "UnixSignals", "Yams",
         ],
         // Arguments and wiring only.
@@ -19,6 +19,9 @@ enum Rules {
             "NIOPosix": "the listening socket of the REST API",
             "Glibc": "strerror: why an address can't be listened on",
         ],
+        "Sources/ControlPlane/API/HTTP/SideThreads.swift": ["NIOPosix": "the threads"],
+        "Sources/ControlPlane/Lifecycle/DescriptorLimit.swift": ["Glibc": "setrlimit"],
+        "Sources/ControlPlane/Lifecycle/MachineName.swift": ["Glibc": "gethostname"],
         "Sources/ControlPlane/Registry/Registry.swift": ["NIOPosix": "the thread that the registry runs on"],
         "Sources/ControlPlane/Registry/Moment.swift": ["FoundationEssentials": "the wall clock"],
         "Sources/ControlPlane/Configuration/ConfigurationFile.swift": ["Foundation": "reads a file"],
@@ -37,8 +40,10 @@ enum Rules {
         "Sources/ControlPlane/Store/SQLite/InstanceRow.swift": ["GRDB": "rows and statements"],
         "Sources/ControlPlane/Store/SQLite/InstanceSchema.swift": ["GRDB": "migrations"],
         "Sources/ControlPlane/Store/SQLite/FileLock.swift": ["Foundation": "opens a file", "Glibc": "flock"],
-        "Sources/ControlPlane/Logging/LogOutput.swift": ["Foundation": "writes to standard error"],
-        "Sources/kong-discovery/StandardError.swift": ["Foundation": "writes to standard error"],
+        "Sources/ControlPlane/Logging/LogWriter.swift": [
+            "NIOPosix": "the thread that writes", "Dispatch": "waits for it",
+        ],
+        "Sources/ControlPlane/Logging/StandardError.swift": ["Glibc": "writes to standard error"],
         "Sources/kong-discovery/ConfigurationOptions.swift": ["Foundation": "reads the environment"],
         "Sources/kong-discovery/Serve.swift": ["Glibc": "ignores SIGPIPE"],
     ]
@@ -85,6 +90,9 @@ enum Rules {
         "Sources/ControlPlane/HTTPClient/CurlMulti.swift": "owns libcurl's multi handle, woken by other threads",
         "Sources/ControlPlane/HTTPClient/HTTPClientThread.swift": "pthread_create takes a pointer",
         "Sources/ControlPlane/API/HTTP/HTTPService.swift": "copies strerror's text",
+        "Sources/ControlPlane/Lifecycle/DescriptorLimit.swift": "getrlimit writes to memory",
+        "Sources/ControlPlane/Lifecycle/MachineName.swift": "gethostname writes to memory",
+        "Sources/ControlPlane/Logging/StandardError.swift": "the kernel reads what is written",
         "Sources/ControlPlane/Registry/RegistryCommitter.swift": "an executor's unowned reference",
     ]
 

@@ -22,7 +22,7 @@ extension APIHandler {
     }
 }
 
-/// The parameters of `DELETE /api/v1/cache`. An empty one counts as not given.
+/// The parameters of `DELETE /api/v1/cache`.
 struct CacheSelection: Sendable, Equatable {
     /// The name; `nil`: all names.
     var name: String?
@@ -33,12 +33,15 @@ struct CacheSelection: Sendable, Equatable {
     init(_ target: RequestTarget) throws(InvalidFields) {
         try target.readParameters { name, value, errors in
             switch (name, value) {
-            case ("name", _): self.name = value.isEmpty ? nil : value
+            case ("name", _): self.name = value
             case ("subtree", "true"): subtree = true
-            case ("subtree", "false"), ("subtree", ""): subtree = false
+            case ("subtree", "false"): subtree = false
             case ("subtree", _): errors.append(FieldError(field: name, message: "must be true or false"))
             default: errors.append(FieldError(field: name, message: "unknown parameter"))
             }
+        }
+        if subtree, name == nil {
+            throw InvalidFields(errors: [FieldError(field: "name", message: "is required with subtree=true")])
         }
     }
 }

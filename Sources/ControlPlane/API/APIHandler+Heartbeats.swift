@@ -2,8 +2,10 @@ import NIOCore
 
 extension APIHandler {
     /// `PUT /api/v1/services/{id}/heartbeat`
-    func heartbeat(_ id: String) -> APIResponse {
-        guard let lease = registry.renew(id: id) else { return .unknownInstance(id) }
+    ///
+    /// - Parameter arrival: when it was read from its connection: the ttl counts from then, however long it waited.
+    func heartbeat(_ id: String, arrival: Moment) -> APIResponse {
+        guard let lease = registry.renew(id: id, heardAt: arrival) else { return .unknownInstance(id) }
         return .json(capacity: 128) { writer in
             writer.beginObject()
             writer.member("id")
@@ -15,10 +17,12 @@ extension APIHandler {
     }
 
     /// `POST /api/v1/heartbeats`
-    func heartbeats(_ body: ByteBuffer) -> APIResponse {
+    ///
+    /// - Parameter arrival: when its head was read from its connection.
+    func heartbeats(_ body: ByteBuffer, arrival: Moment) -> APIResponse {
         do {
             let request = try decoder.heartbeats(Self.json(body))
-            let (renewed, unknown) = registry.renew(ids: request.ids)
+            let (renewed, unknown) = registry.renew(ids: request.ids, heardAt: arrival)
             return .json { writer in
                 writer.beginObject()
                 writer.member("renewed")

@@ -1,11 +1,12 @@
+import Engine
 import HTTPTypes
 import NIOCore
 
 extension APIHandler {
     /// `POST /api/v1/services`
-    func register(_ body: ByteBuffer) async -> APIResponse {
+    func register(_ body: ByteBuffer, from client: IPAddress?) async -> APIResponse {
         do {
-            let registration = try decoder.registration(Self.json(body))
+            let registration = try decoder.registration(Self.json(body), .from(client))
             let outcome = try await registry.register(registration)
             if case .refused(let limit) = outcome { return .refused(limit) }
             guard case .registered(let registered, let isNew) = outcome else {
@@ -20,24 +21,21 @@ extension APIHandler {
     }
 
     /// `GET /api/v1/services`
-    func list(_ target: RequestTarget) -> APIResponse {
+    func list(_ target: RequestTarget) async -> APIResponse {
         do {
             let query = try ListQuery(target)
-            let page = registry.list(after: query.after, limit: query.limit, filter: query.filter)
-            return .json(capacity: 64 + page.instances.count * 384) { writer in
-                writer.beginObject()
-                writer.member("services")
-                writer.beginArray()
-                for registered in page.instances { writer.instance(registered) }
-                writer.endArray()
-                writer.member("next_cursor")
-                if let place = page.lastSequence, !page.isLast {
-                    writer.string(ListQuery.cursor(after: place))
-                } else {
-                    writer.null()
-                }
-                writer.endObject()
+            var page = InstancePageWriter(
+                registry.list(after: query.after, limit: query.limit, filter: query.filter))
+            page.write(upTo: HTTPResponder.largeBodyOctets)
+            if page.isComplete { return page.response }
+            // It goes on elsewhere: who sends a heartbeat must not wait for who reads.
+            let begun = page
+            let response = await largeAnswers.run {
+                var page = begun
+                page.write(upTo: InstancePageWriter.maximumOctets)
+                return page.response
             }
+            return response ?? .busy("too many long lists are asked for at once")
         } catch {
             return .invalid(error)
         }
@@ -73,9 +71,9 @@ extension APIHandler {
     }
 
     /// `POST /api/v1/services/batch`
-    func batch(_ body: ByteBuffer) async -> APIResponse {
+    func batch(_ body: ByteBuffer, from client: IPAddress?) async -> APIResponse {
         do {
-            let request = try decoder.batch(Self.json(body))
+            let request = try decoder.batch(Self.json(body), .from(client))
             var commands: [RegistryCommand] = []
             commands.reserveCapacity(request.items.count)
             for case .success(let command) in request.items { commands.append(command) }

@@ -1,5 +1,7 @@
+import Engine
 import HTTPTypes
 import NIOCore
+import NIOHTTP1
 
 /// Answers requests of the API: no sockets, no HTTP framing.
 struct APIHandler: Sendable {
@@ -8,6 +10,9 @@ struct APIHandler: Sendable {
     let state: ServerState
     let cache: any AnswerCacheControl
     let time: TimeSource
+    var origin = RequestOrigin(hosts: [])
+    /// Where long answers are made, a few at a time.
+    let largeAnswers = SideThreads(count: 2, capacity: 128)
 
     /// The largest body of a request.
     static let maximumBodyOctets = 1024 * 1024
@@ -21,11 +26,24 @@ struct APIHandler: Sendable {
         let target: RequestTarget
         /// The largest body that is read, in octets; `nil`: the body does not matter.
         let bodyLimit: Int?
+        /// When it came.
+        let arrival: Moment
+        /// Who sends it.
+        let client: IPAddress?
     }
 
     /// Finds where a request leads to, by its head alone.
-    func resolve(_ head: HTTPRequest) -> Result<Resolved, ResponseError> {
-        let target = RequestTarget(head.path ?? "")
+    func resolve(_ head: RequestHead) -> Result<Resolved, ResponseError> {
+        if head.method == .connect {
+            let allow = HTTPField(name: .allow, value: "GET, HEAD, POST, PUT, PATCH, DELETE")
+            return .failure(ResponseError(.closing(.methodNotAllowed, "this is no proxy", fields: [allow])))
+        }
+        if head.isVersion10, head.fields.contains(name: "transfer-encoding") {
+            // Whoever passed it on may have seen another end of it (RFC 9112 §6.1).
+            return .failure(ResponseError(.closing(.badRequest, "HTTP/1.0 has no Transfer-Encoding")))
+        }
+        let target = RequestTarget(head.target)
+        if let refusal = origin.refusal(of: head, target) { return .failure(ResponseError(refusal)) }
         guard let route = target.segments.flatMap(Route.init(segments:)) else {
             return .failure(ResponseError(.problem(.notFound, "there is nothing at this path")))
         }
@@ -37,16 +55,17 @@ struct APIHandler: Sendable {
             )
         }
         let bodyLimit = Self.bodyLimit(route, head.method)
-        if bodyLimit != nil, !Self.isJSON(head.headerFields[.contentType]) {
-            let detail = "the Content-Type must be application/json"
-            return .failure(ResponseError(.problem(.unsupportedMediaType, detail)))
-        }
-        if !route.allowsParameters, !target.query.isEmpty {
+        if bodyLimit != nil, let response = Self.mediaTypeProblem(head) { return .failure(ResponseError(response)) }
+        if !route.allowsParameters || head.method == .post, !target.query.isEmpty {
             let error = FieldError(
                 field: String(target.query.prefix { $0 != "=" && $0 != "&" }), message: "unknown parameter")
             return .failure(ResponseError(.invalid(InvalidFields(errors: [error]))))
         }
-        return .success(Resolved(route: route, method: head.method, target: target, bodyLimit: bodyLimit))
+        return .success(
+            Resolved(
+                route: route, method: head.method, target: target, bodyLimit: bodyLimit, arrival: head.arrival,
+                client: head.client)
+        )
     }
 
     /// Answers a request.
@@ -56,14 +75,14 @@ struct APIHandler: Sendable {
         // What is not loaded yet must not be said to be unknown, or be registered a second time.
         if request.route.needsRegistry, !registry.isLoaded { return .unavailable(.loading) }
         return switch (request.route, request.method) {
-        case (.services, .post): await register(body)
-        case (.services, _): list(request.target)
-        case (.service, .post): await batch(body)
+        case (.services, .post): await register(body, from: request.client)
+        case (.services, _): await list(request.target)
+        case (.service, .post): await batch(body, from: request.client)
         case (.service(let id), .patch): await patch(id, body)
         case (.service(let id), .delete): await deregister(id)
         case (.service(let id), _): show(id)
-        case (.heartbeat(let id), _): heartbeat(id)
-        case (.heartbeats, _): heartbeats(body)
+        case (.heartbeat(let id), _): heartbeat(id, arrival: request.arrival)
+        case (.heartbeats, _): heartbeats(body, arrival: request.arrival)
         case (.names, _): names(request.target)
         case (.status, _): status()
         case (.health, _): health()
@@ -80,6 +99,20 @@ struct APIHandler: Sendable {
         case (.service, .post), (.heartbeats, .post): maximumBatchOctets
         default: nil
         }
+    }
+
+    /// Why a body can't be read by what its head says of it.
+    private static func mediaTypeProblem(_ head: RequestHead) -> APIResponse? {
+        guard isJSON(head.fields.first(name: "content-type")) else {
+            return .problem(.unsupportedMediaType, "the Content-Type must be application/json")
+        }
+        let coding = head.fields.first(name: "content-encoding") ?? "identity"
+        guard coding.isEmpty || coding.lowercased() == "identity" else {
+            return .problem(
+                .unsupportedMediaType, "the body must not have a Content-Encoding",
+                fields: [HTTPField(name: .acceptEncoding, value: "identity")])
+        }
+        return nil
     }
 
     /// Whether a Content-Type is `application/json`, with or without parameters (RFC 9110 §8.3).

@@ -66,10 +66,29 @@ struct APIResponse: Sendable {
         )
     }
 
+    /// An error after which nothing more is answered on the connection.
+    static func closing(
+        _ status: HTTPResponse.Status, _ detail: String, fields: [HTTPField] = []
+    ) -> APIResponse {
+        var response = problem(status, detail, fields: fields)
+        response.closesConnection = true
+        return response
+    }
+
+    /// 413 for a body.
+    static func tooLong(limit: Int) -> APIResponse {
+        closing(.contentTooLarge, "the body has more than \(limit) octets")
+    }
+
+    /// 503 for what the server has too much of at the moment.
+    static func busy(_ detail: String) -> APIResponse {
+        problem(.serviceUnavailable, detail, fields: [HTTPField(name: .retryAfter, value: "1")])
+    }
+
     /// 422 with all that is wrong.
     static func invalid(_ invalid: InvalidFields) -> APIResponse {
         let names = invalid.errors.prefix(5).map { $0.field.isEmpty ? "the body" : $0.field }
-        let rest = invalid.errors.count > names.count ? " and \(invalid.errors.count - names.count) more" : ""
+        let rest = invalid.errors.count > names.count ? " and others" : ""
         return problem(
             .unprocessableContent,
             "not valid: \(names.joined(separator: ", "))\(rest)",
@@ -91,7 +110,7 @@ struct APIResponse: Sendable {
             case .loading: "the registry is not loaded yet"
             case .stopping: "the server is about to stop"
             }
-        return problem(.serviceUnavailable, detail, fields: [HTTPField(name: .retryAfter, value: "1")])
+        return busy(detail)
     }
 
     /// 404 for an instance.

@@ -2,6 +2,8 @@
 struct BatchRequest: Sendable {
     /// Items that an answer has at most.
     static let maximumItems = 10_000
+    /// Errors of all items together, above which each item tells its first alone.
+    static let maximumErrors = 1000
 
     /// One item: what to do, or why it can't be done. It hurts no other.
     typealias Item = Result<RegistryCommand, InvalidFields>
@@ -20,22 +22,25 @@ struct HeartbeatsRequest: Sendable {
 
 extension RegistrationDecoder {
     /// The body of a batch.
-    func batch(_ value: JSONValue) throws(InvalidFields) -> BatchRequest {
+    func batch(_ value: JSONValue, _ source: Source = .store) throws(InvalidFields) -> BatchRequest {
         var errors: [FieldError] = []
         let arrays = arrays(of: ["register", "deregister"], in: value, &errors)
         let registrations = arrays["register"] ?? []
         let deregistrations = arrays["deregister"] ?? []
         if registrations.count + deregistrations.count > BatchRequest.maximumItems {
-            errors.append(FieldError(field: "", message: "must not have more than \(BatchRequest.maximumItems) items"))
+            errors.note(FieldError(field: "", message: "must not have more than \(BatchRequest.maximumItems) items"))
         }
         if !errors.isEmpty { throw InvalidFields(errors: errors) }
         var items: [BatchRequest.Item] = []
         items.reserveCapacity(registrations.count + deregistrations.count)
+        var errorCount = 0
         for value in registrations {
             do throws(InvalidFields) {
-                items.append(.success(.register(try registration(value))))
+                items.append(.success(.register(try registration(value, source))))
             } catch {
-                items.append(.failure(error))
+                errorCount += error.errors.count
+                let isTooMuch = errorCount > BatchRequest.maximumErrors
+                items.append(.failure(InvalidFields(errors: isTooMuch ? Array(error.errors.prefix(1)) : error.errors)))
             }
         }
         for value in deregistrations {
@@ -53,11 +58,11 @@ extension RegistrationDecoder {
     func heartbeats(_ value: JSONValue) throws(InvalidFields) -> HeartbeatsRequest {
         var errors: [FieldError] = []
         let arrays = arrays(of: ["ids"], in: value, &errors)
-        if errors.isEmpty, arrays["ids"] == nil { errors.append(FieldError(field: "ids", message: "is required")) }
+        if errors.isEmpty, arrays["ids"] == nil { errors.note(FieldError(field: "ids", message: "is required")) }
         let values = arrays["ids"] ?? []
         if values.count > HeartbeatsRequest.maximumIDs {
             let message = "must not have more than \(HeartbeatsRequest.maximumIDs) elements"
-            errors.append(FieldError(field: "ids", message: message))
+            errors.note(FieldError(field: "ids", message: message))
         }
         if !errors.isEmpty { throw InvalidFields(errors: errors) }
         var ids: [String] = []
@@ -66,7 +71,7 @@ extension RegistrationDecoder {
             if case .string(let id) = value {
                 ids.append(id)
             } else {
-                errors.append(FieldError(field: "ids[\(index)]", message: "must be a string, not \(value.kind)"))
+                errors.note(FieldError(field: "ids[\(index)]", message: "must be a string, not \(value.kind)"))
             }
         }
         if !errors.isEmpty { throw InvalidFields(errors: errors) }
@@ -80,17 +85,17 @@ extension RegistrationDecoder {
         _ errors: inout [FieldError]
     ) -> [String: [JSONValue]] {
         guard case .object(let members) = value else {
-            errors.append(FieldError(field: "", message: "must be an object, not \(value.kind)"))
+            errors.note(FieldError(field: "", message: "must be an object, not \(value.kind)"))
             return [:]
         }
         var arrays: [String: [JSONValue]] = [:]
         for member in members {
             if !names.contains(member.name) {
-                errors.append(FieldError(field: member.name, message: "unknown field"))
+                errors.note(FieldError(field: member.name, message: "unknown field"))
             } else if case .array(let elements) = member.value {
                 arrays[member.name] = elements
             } else {
-                errors.append(FieldError(field: member.name, message: "must be an array, not \(member.value.kind)"))
+                errors.note(FieldError(field: member.name, message: "must be an array, not \(member.value.kind)"))
             }
         }
         return arrays

@@ -12,7 +12,11 @@ enum OpenAPIDocument {
           description: |
             A 200, 201 or 204 to a change is sent when the change is stored and every DNS worker answers with it.
             Errors are problem documents (RFC 9457). Names and tags compare without regard to case and are stored in
-            lower case.
+            lower case. A query parameter that is empty or unknown is a 422 everywhere.
+
+            Host must be an IP address, localhost, the machine's name or one of server.hosts: else any request is
+            answered 421. A change that a browser sends for a page of another origin is answered 403. A request that is
+            not HTTP/1.1 is answered 400, one whose target or fields are too long 431.
         paths:
           /api/v1/services:
             get:
@@ -20,10 +24,17 @@ enum OpenAPIDocument {
               summary: List instances in the order of their registration.
               description: |
                 An instance that exists throughout a walk over the pages is listed exactly once. A page may end before
-                its limit, or have nothing, where much had to be looked through: next_cursor tells whether there is more.
+                its limit, at 1 MiB or where much had to be looked through, or have nothing: there is more as long as
+                next_cursor is not null.
               parameters:
-                - {name: name, in: query, schema: {type: string}, description: Instances of this service only.}
-                - {name: tag, in: query, schema: {type: string}, description: Instances with this tag only.}
+                - name: name
+                  in: query
+                  description: Instances of this service only.
+                  schema: {type: string, minLength: 1}
+                - name: tag
+                  in: query
+                  description: Instances with this tag only.
+                  schema: {type: string, minLength: 1}
                 - {name: status, in: query, schema: {$ref: '#/components/schemas/Status'}}
                 - {name: limit, in: query, schema: {type: integer, minimum: 1, maximum: 1000, default: 100}}
                 - {name: cursor, in: query, schema: {type: string}, description: The next_cursor of the page before.}
@@ -39,6 +50,7 @@ enum OpenAPIDocument {
                           services: {type: array, items: {$ref: '#/components/schemas/Instance'}}
                           next_cursor: {type: [string, 'null'], description: null on the last page.}
                 '422': {$ref: '#/components/responses/Invalid'}
+                '503': {$ref: '#/components/responses/Unavailable'}
             post:
               operationId: registerService
               summary: Register an instance, or replace the one with its id.
@@ -219,10 +231,10 @@ enum OpenAPIDocument {
                 - name: name
                   in: query
                   description: The name whose answers go; all without it.
-                  schema: {type: string}
+                  schema: {type: string, minLength: 1}
                 - name: subtree
                   in: query
-                  description: Whether names below go too.
+                  description: Whether names below go too; true needs a name.
                   schema: {type: boolean, default: false}
               responses:
                 '200':
@@ -302,7 +314,10 @@ enum OpenAPIDocument {
                   pattern: '^[A-Za-z0-9._-]{1,128}$'
                 name: {$ref: '#/components/schemas/Label', description: The service; not "addr" or "ns".}
                 ip:
-                  description: IPv4 or IPv6; not unspecified, multicast, IPv4-mapped or with a zone id.
+                  description: |
+                    IPv4 or IPv6, within registry.networks; not unspecified, multicast, link-local, in 0.0.0.0/8 or
+                    240.0.0.0/4, IPv4-mapped or -compatible, 6to4 or NAT64 of these, or with a zone id. A loopback
+                    address only from a client on loopback.
                   type: string
                 port: {type: integer, minimum: 1, maximum: 65535}
                 protocol: {type: string, enum: [tcp, udp], default: tcp}
@@ -354,7 +369,7 @@ enum OpenAPIDocument {
               properties:
                 status: {type: integer, enum: [200, 201, 204, 404, 422]}
                 id: {type: string}
-                errors: {type: array, items: {$ref: '#/components/schemas/FieldError'}}
+                errors: {type: array, maxItems: 20, items: {$ref: '#/components/schemas/FieldError'}}
             FieldError:
               type: object
               required: [field, message]

@@ -62,11 +62,11 @@ enum Route: Sendable, Equatable {
         }
     }
 
-    /// Whether it has query parameters, or leaves them alone; elsewhere any is an error.
+    /// Whether it has query parameters, other than for POST; elsewhere any is an error.
     var allowsParameters: Bool {
         switch self {
-        case .services, .names, .cache, .alive, .ready, .description: true
-        case .service, .heartbeat, .heartbeats, .status, .health: false
+        case .services, .names, .cache: true
+        case .service, .heartbeat, .heartbeats, .status, .health, .alive, .ready, .description: false
         }
     }
 

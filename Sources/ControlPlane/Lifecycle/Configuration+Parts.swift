@@ -6,14 +6,16 @@ extension EngineConfiguration {
     /// - Parameters:
     ///   - coreCount: workers when the configuration leaves their number open.
     ///   - interfaces: the machine's addresses, for `ns.<domain>`.
-    init(_ dns: Configuration.DNS, coreCount: Int, interfaces: [IPAddress]) {
+    ///   - budget: how many connections and sockets there may be.
+    init(_ configuration: Configuration, coreCount: Int, interfaces: [IPAddress], budget: DescriptorBudget) {
+        let dns = configuration.dns
         self.init(
             listen: dns.listen,
-            workers: dns.workers == 0 ? min(coreCount, 256) : dns.workers,
+            workers: dns.workerCount(coreCount: coreCount),
             udpPayload: dns.udpPayload,
             strategy: dns.strategy,
             tcp: TCPLimits(
-                maximumConnections: dns.tcp.maximumConnections,
+                maximumConnections: budget.tcpConnections,
                 maximumPerClient: dns.tcp.maximumPerClient,
                 idleTimeout: dns.tcp.idleTimeout,
                 maximumQueries: dns.tcp.maximumQueries
@@ -28,9 +30,11 @@ extension EngineConfiguration {
                 )
             ),
             version: dns.version,
+            registrableNetworks: configuration.registry.networks,
             recursion: RecursionConfiguration(
                 upstreams: UpstreamConfiguration(dns),
                 maximumInFlight: dns.upstream.maximumInFlight,
+                maximumSocketsPerWorker: budget.upstreamSocketsPerWorker,
                 cache: CacheConfiguration(
                     maximumEntries: dns.cache.maximumEntries,
                     minimumTTL: UInt32(clamping: dns.cache.minimumTTL.wholeSeconds),
@@ -41,6 +45,13 @@ extension EngineConfiguration {
                 )
             )
         )
+    }
+}
+
+extension Configuration.DNS {
+    /// How many threads answer.
+    func workerCount(coreCount: Int) -> Int {
+        workers == 0 ? min(coreCount, Engine.maximumWorkers) : workers
     }
 }
 
@@ -74,5 +85,12 @@ extension InstanceDefaults {
     init(_ configuration: Configuration) {
         ttlSeconds = Int(configuration.heartbeat.timeout.wholeSeconds)
         dnsTTL = UInt32(clamping: configuration.dns.ttl.wholeSeconds)
+    }
+}
+
+extension RequestOrigin {
+    /// Which names `Host` may have: any once tokens say who may do what, for a web page has none.
+    init(_ server: Configuration.Server, machineName: String) {
+        self.init(hosts: server.tokensFile.isEmpty ? server.hosts : ["*"], machineName: machineName)
     }
 }

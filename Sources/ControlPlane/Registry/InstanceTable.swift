@@ -99,10 +99,13 @@ struct InstanceTable: Sendable {
 
     /// Gives an instance a whole ttl again.
     ///
+    /// - Parameter now: when it was heard from; heartbeats may come here in another order than they arrived in.
     /// - Returns: its lease, or `nil` when there is no such instance.
     mutating func renew(id: String, now: Moment) -> Lease? {
         slots.withValue(of: id) { slot in
             let lease = Lease(ttlSeconds: slot.registered.instance.ttlSeconds, now: now)
+            let known = slot.registered.lease
+            if let deadline = lease.deadline, let later = known.deadline, deadline < later { return known }
             slot.registered.lease = lease
             return lease
         }

@@ -121,16 +121,18 @@ final class Registry: Sendable {
 
     /// Gives an instance a whole ttl again.
     ///
+    /// - Parameter moment: when it was heard from; `nil`: now.
     /// - Returns: its lease, or `nil` when there is no such instance.
-    func renew(id: String) -> Lease? {
-        store.renew(id: id, now: time.now())
+    func renew(id: String, heardAt moment: Moment? = nil) -> Lease? {
+        store.renew(id: id, now: moment ?? time.now())
     }
 
     /// Gives instances a whole ttl again, each once however often it is named.
     ///
+    /// - Parameter moment: when they were heard from; `nil`: now.
     /// - Returns: how many there were, and the ids that are not known.
-    func renew(ids: [String]) -> (renewed: Int, unknown: [String]) {
-        let now = time.now()
+    func renew(ids: [String], heardAt moment: Moment? = nil) -> (renewed: Int, unknown: [String]) {
+        let now = moment ?? time.now()
         var seen: Set<String> = []
         seen.reserveCapacity(ids.count)
         var renewed = 0

@@ -1,4 +1,5 @@
 import HTTPTypes
+import NIOCore
 import Testing
 
 @testable import ControlPlane
@@ -273,6 +274,76 @@ import Testing
         let answer = try await api.send(.post, "/api/v1/services", orders)
         #expect(answer.status == 503)
         #expect(answer.fields[.retryAfter] == "1")
+    }
+
+    @Test func `a ttl counts from the heartbeat's arrival`() async throws {
+        try await running {
+            for id in ["a", "b"] {
+                let body = #"{"id":"\#(id)","name":"orders","ip":"10.0.0.1","port":80,"ttl":10}"#
+                #expect(try await api.send(.post, "/api/v1/services", body).status == 201)
+            }
+            api.test.clock.advance(by: .seconds(5))
+            let arrival = api.test.clock.now
+            api.test.clock.advance(by: .seconds(4))
+            #expect(api.handler.heartbeat("a", arrival: arrival).status == .ok)
+            let beats = ByteBuffer(string: #"{"ids":["b"]}"#)
+            #expect(api.handler.heartbeats(beats, arrival: arrival).status == .ok)
+            for id in ["a", "b"] {
+                let shown = try await api.send(.get, "/api/v1/services/\(id)")
+                #expect(shown["last_heartbeat"]?.text == "2027-01-15T08:00:05.000Z")
+                #expect(shown["expires_at"]?.text == "2027-01-15T08:00:15.000Z")
+            }
+        }
+    }
+
+    @Test func `a page ends at 1 MiB, and all pages together have everything once`() async throws {
+        // Six octets in JSON for each.
+        let value = String(repeating: "\\u0001", count: 16 * 1024 - 1)
+        try await running {
+            for number in 0..<30 {
+                let body =
+                    #"{"id":"i\#(number)","name":"orders","ip":"10.0.0.\#(number)","port":80,"metadata":{"k":"\#(value)"}}"#
+                #expect(try await api.send(.post, "/api/v1/services", body).status == 201)
+            }
+            var ids: [String] = []
+            var pages = 0
+            var cursor: String?
+            repeat {
+                let target = RequestTarget("/api/v1/services?limit=1000" + (cursor.map { "&cursor=\($0)" } ?? ""))
+                let response = await api.handler.list(target)
+                #expect(response.status == .ok && response.body.readableBytes <= 1 << 20)
+                let json = try JSONParser.parse(Array(response.body.readableBytesView))
+                let page = json.value(at: ["services"])?.elements ?? []
+                #expect(!page.isEmpty)
+                ids += page.compactMap { $0.value(at: ["id"])?.text }
+                cursor = json.value(at: ["next_cursor"])?.text
+                pages += 1
+            } while cursor != nil && pages < 30
+            #expect(ids == (0..<30).map { "i\($0)" })
+            #expect(pages == 3)
+        }
+    }
+
+    @Test func `a parameter that is empty or unknown is an error everywhere`() async throws {
+        let requests: [(HTTPRequest.Method, String)] = [
+            (.get, "/api/v1/services?name="), (.get, "/api/v1/services?tag"), (.get, "/api/v1/services?colour=red"),
+            (.post, "/api/v1/services?limit=1"), (.get, "/api/v1/services/a?x=1"),
+            (.post, "/api/v1/services/batch?x=1"),
+            (.put, "/api/v1/services/a/heartbeat?x"), (.post, "/api/v1/heartbeats?x=1"),
+            (.get, "/api/v1/names?colour=red"),
+            (.get, "/api/v1/status?x=1"), (.get, "/api/v1/health?x=1"), (.delete, "/api/v1/cache?name="),
+            (.delete, "/api/v1/cache?subtree="), (.delete, "/api/v1/cache?subtree=true"),
+            (.delete, "/api/v1/cache?x=1"),
+            (.get, "/healthz?x=1"), (.get, "/ready?x=1"), (.get, "/openapi.yaml?x=1"),
+        ]
+        try await running {
+            for (method, path) in requests {
+                let answer = try await api.send(method, path, method == .post ? "{}" : nil)
+                #expect(answer.status == 422 && answer.badFields.count == 1, "\(method) \(path): \(answer.status)")
+            }
+            #expect(try await api.send(.delete, "/api/v1/cache").status == 200)
+            #expect(try await api.send(.delete, "/api/v1/cache?subtree=false").status == 200)
+        }
     }
 }
 

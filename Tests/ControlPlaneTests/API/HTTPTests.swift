@@ -12,14 +12,19 @@ import Testing
     private let api = TestAPI()
 
     /// Runs a server on a free port, lets `body` talk to it, and stops it.
-    private func serving(_ body: @Sendable @escaping (_ port: Int) async throws -> Void) async throws {
+    private func serving(
+        bodyLimits: RequestBodyReader.Limits = RequestBodyReader.Limits(),
+        _ body: @Sendable @escaping (_ port: Int) async throws -> Void
+    ) async throws {
         try await api.test.registry.load()
+        var responder = HTTPResponder(handler: api.handler, date: HTTPDate())
+        responder.bodyLimits = bodyLimits
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let http = try HTTPService(
             address: .v4(0x7F00_0001),
             port: 0,
-            responder: HTTPResponder(handler: api.handler, date: HTTPDate()),
+            responder: responder,
             logger: logger
         ) {
             port.yield($0)
@@ -57,9 +62,9 @@ import Testing
     @Test func `requests on one connection are answered in their order`() async throws {
         let requests =
             post("/api/v1/services", orders) + post("/api/v1/services", orders)
-            + "PUT /api/v1/services/a/heartbeat HTTP/1.1\r\nHost: x\r\n\r\n"
-            + "DELETE /api/v1/services/a HTTP/1.1\r\nHost: x\r\n\r\n"
-            + "GET /api/v1/services/a HTTP/1.1\r\nHost: x\r\n\r\n"
+            + "PUT /api/v1/services/a/heartbeat HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            + "DELETE /api/v1/services/a HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            + "GET /api/v1/services/a HTTP/1.1\r\nHost: localhost\r\n\r\n"
         try await serving { port in
             try await TestHTTPClient.connected(to: port) { client in
                 try await client.send(requests)
@@ -77,7 +82,7 @@ import Testing
         try await serving { port in
             try await TestHTTPClient.connected(to: port) { client in
                 try await client.send(
-                    "HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                    "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 let head = try #require(try await client.receive(hasBody: false))
                 let get = try #require(try await client.receive())
                 #expect(head.status == 200)
@@ -105,7 +110,7 @@ import Testing
 
     @Test func `a body in chunks is counted too`() async throws {
         let head =
-            "POST /api/v1/services HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+            "POST /api/v1/services HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
         let orders = orders
         try await serving { port in
             try await TestHTTPClient.connected(to: port) { client in
@@ -159,14 +164,14 @@ import Testing
                 if let response = try await client.receive() { #expect(response.status == 400) }
             }
             try await TestHTTPClient.connected(to: port) { client in
-                try await client.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                try await client.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 #expect(try await client.receive()?.status == 200)
             }
         }
     }
 
     @Test func `the server stops though clients are idle or in the middle of a request`() async throws {
-        let get = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        let get = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
         let texts = [get, get + post("/api/v1/services", orders).dropLast(5)]
         let clients = Mutex<[Task<Bool, any Error>]>([])
         let started = ContinuousClock.now
@@ -190,6 +195,134 @@ import Testing
         for client in clients.withLock({ $0 }) { #expect(try await client.value) }
         // Far below the minute after which idle clients are closed anyway, far above what other tests take meanwhile.
         #expect(started.duration(to: ended) < .seconds(30))
+    }
+
+    @Test func `an offer of another protocol is ignored, and the connection goes on`() async throws {
+        let health = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+        let offers = [
+            "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\n",
+            "Connection: Upgrade\r\nUpgrade: TLS/1.2\r\n", "Connection: keep-alive, upgrade\r\nUpgrade: websocket\r\n",
+        ]
+        let first = offers.flatMap { [health + $0 + "\r\n", post("/api/v1/services", orders, fields: $0)] }
+        let (health2, post2) = (health + "\r\n", post("/api/v1/services", orders))
+        try await serving { port in
+            for request in first {
+                for isPipelined in [true, false] {
+                    try await TestHTTPClient.connected(to: port) { client in
+                        let requests = [request, post2, health2]
+                        if isPipelined { try await client.send(requests.joined()) }
+                        for request in requests {
+                            if !isPipelined { try await client.send(request) }
+                            let status = try await client.receive()?.status
+                            #expect(status == 200 || status == 201)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `a tunnel is refused, and ends the connection`() async throws {
+        let get = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        try await serving { port in
+            for target in ["example.com:443", "/"] {
+                let text = "CONNECT \(target) HTTP/1.1\r\nHost: example.com:443\r\n\r\n"
+                try await TestHTTPClient.connected(to: port) { client in
+                    try await client.send(text + get)
+                    let response = try #require(try await client.receive())
+                    #expect(response.status == 405 && response.head.contains("Connection: close"))
+                    #expect(response.head.contains("application/problem+json"))
+                    #expect(try await client.receive() == nil)
+                }
+            }
+        }
+    }
+
+    @Test func `HTTP of version 1.0 has one answer, and needs no Host`() async throws {
+        let json = "POST /api/v1/services HTTP/1.0\r\nContent-Type: application/json\r\n"
+        let cases: [(String, Int)] = [
+            ("GET /healthz HTTP/1.0\r\n\r\n", 200),
+            ("GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200),
+            ("GET /healthz HTTP/1.0\r\nHost: evil.example\r\n\r\n", 421),
+            ("\(json)Content-Length: \(orders.utf8.count)\r\n\r\n\(orders)", 201),
+            ("\(json)Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        ]
+        try await serving { port in
+            for (text, status) in cases {
+                try await TestHTTPClient.connected(to: port) { client in
+                    try await client.send(text + "GET /healthz HTTP/1.0\r\n\r\n")
+                    let response = try #require(try await client.receive())
+                    #expect(response.status == status && response.head.contains("Connection: close"), "\(text)")
+                    #expect(try await client.receive() == nil)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [
+        "Connection: close", "Connection: Close", "connection: keep-alive, CLOSE", "Connection: te,close",
+    ])
+    func `a client that wants no more gets no more`(field: String) async throws {
+        try await serving { port in
+            try await TestHTTPClient.connected(to: port) { client in
+                try await client.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\(field)\r\n\r\n")
+                #expect(try await client.receive()?.head.contains("Connection: close") == true)
+                #expect(try await client.receive() == nil)
+            }
+        }
+    }
+
+    @Test func `every answer says that it is what it is, and every error is a problem document`() async throws {
+        let requests: [(String, Int)] = [
+            ("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+            ("GET /openapi.yaml HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+            ("GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+            ("GET /healthz HTTP/1.1\r\nHost: a.example\r\n\r\n", 421),
+            ("GET /healthz HTTP/1.1\r\n\r\n", 400),
+            ("GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400),
+            ("DELETE /api/v1/services/a HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+            ("DELETE /api/v1/services/a HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\r\n", 403),
+            ("GET / HTTP/1.1\r\nHost: localhost\r\nbroken\r\n\r\n", 400),
+            ("G=T / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+            ("GET / HTTP/2.0\r\nHost: localhost\r\n\r\n", 400),
+            ("GET /\(String(repeating: "a", count: 100_000)) HTTP/1.1\r\nHost: localhost\r\n\r\n", 431),
+            ("GET / HTTP/1.1\r\nHost: localhost\r\nX: \(String(repeating: "a", count: 20_000))\r\n\r\n", 431),
+            (post("/api/v1/services", orders, fields: "Content-Encoding: gzip\r\n"), 415),
+            (post("/api/v1/services", orders, fields: "Content-Encoding: identity\r\n"), 201),
+        ]
+        try await serving { port in
+            for (request, status) in requests {
+                try await TestHTTPClient.connected(to: port) { client in
+                    try await client.send(request)
+                    let response = try #require(try await client.receive())
+                    #expect(response.status == status, "\(request.prefix(100)): \(response.body)")
+                    #expect(response.head.contains("X-Content-Type-Options: nosniff"))
+                    #expect(response.head.contains("application/problem+json") == (status >= 400))
+                }
+            }
+        }
+    }
+
+    @Test func `a body that does not come within its time ends the connection`() async throws {
+        var limits = RequestBodyReader.Limits()
+        limits.time = .milliseconds(100)
+        let texts = [post("/api/v1/services", orders), post("/nowhere", orders)].map { String($0.dropLast(5)) }
+        let get = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        let start = ContinuousClock.now
+        try await serving(bodyLimits: limits) { port in
+            for text in texts {
+                try await TestHTTPClient.connected(to: port) { client in
+                    try await client.send(text)
+                    while try await client.receive() != nil {}
+                }
+            }
+            try await TestHTTPClient.connected(to: port) { client in
+                try await client.send(get)
+                #expect(try await client.receive()?.status == 200)
+            }
+        }
+        // Else it is the idle connection's minute that ends it.
+        #expect(start.duration(to: .now) < .seconds(30))
     }
 
     @Test func `an address in use is one clear line`() async throws {

@@ -105,6 +105,24 @@ import Testing
     }
 }
 
+@Suite struct JSONSurrogateTests {
+    @Test(arguments: [
+        (#""\ud83d\ude00""#, "😀"), (#""\ud800\udc00""#, "\u{10000}"), (#""\udbff\udfff""#, "\u{10ffff}"),
+        (#""\ud7ff\ue000""#, "\u{d7ff}\u{e000}"),
+    ])
+    func `two halves are one character`(text: String, expected: String) throws {
+        #expect(try JSONParser.parse(Array(text.utf8)) == .string(expected))
+    }
+
+    @Test(arguments: [
+        #""\ud83d\udbff""#, #""\ud83d\ue000""#, #""\ud83d\u0041""#, #""\ud83d""#, #""\udc00""#, #""\udfff""#,
+        #""\ud83d\n""#, #""\ud83dx""#, #""\udbff\uffff""#,
+    ])
+    func `a half alone is an error`(text: String) {
+        #expect(throws: JSONError.self) { try JSONParser.parse(Array(text.utf8)) }
+    }
+}
+
 @Suite struct JSONWriterTests {
     private func write(_ body: (inout JSONWriter) -> Void) -> String {
         var writer = JSONWriter()

@@ -115,6 +115,40 @@ import Testing
         #expect(try errors(with: "\"metadata\":null") == ["metadata"])
     }
 
+    @Test(arguments: [
+        ("weight", 0, 65_535), ("priority", 0, 65_535), ("ttl", 0, 2_147_483_647), ("dns_ttl", 1, 86_400),
+    ])
+    func `a number may be what it may be, and not one more or less`(field: String, least: Int, most: Int) throws {
+        for value in [least, most] { #expect(try errors(with: "\"\(field)\":\(value)") == []) }
+        for value in [least - 1, most + 1] { #expect(try errors(with: "\"\(field)\":\(value)") == [field]) }
+    }
+
+    @Test func `many errors are told in part`() throws {
+        let tags = Array(repeating: "0", count: 64).joined(separator: ",")
+        let unknown = (0..<1000).map { "\"u\($0)\":0" }.joined(separator: ",")
+        #expect(try errors(with: "\"tags\":[\(tags)]").count == 20)
+        #expect(try errors("{\(unknown),\"tags\":[\(tags)],\"metadata\":{\(unknown)}}").count == 20)
+        let long = String(repeating: "\u{1}", count: 500_000).replacing("\u{1}", with: "\\u0001")
+        let name = try #require(try errors("{\"\(long)\":0}").first)
+        #expect(name.unicodeScalars.count == 129)
+        let ids = Array(repeating: "0", count: 10_000).joined(separator: ",")
+        let error = #expect(throws: InvalidFields.self) {
+            try decoder.heartbeats(try JSONParser.parse(Array("{\"ids\":[\(ids)]}".utf8)))
+        }
+        #expect(error?.errors.count == 20)
+    }
+
+    @Test func `the errors of a batch are not many times as long as the batch`() throws {
+        let tags = Array(repeating: "0", count: 64).joined(separator: ",")
+        let items = Array(repeating: "{\"tags\":[\(tags)]}", count: 10_000).joined(separator: ",")
+        let request = try decoder.batch(try JSONParser.parse(Array("{\"register\":[\(items)]}".utf8)))
+        let counts = request.items.map { item in
+            if case .failure(let invalid) = item { invalid.errors.count } else { 0 }
+        }
+        #expect(counts.count == 10_000 && counts.first == 20)
+        #expect(counts.allSatisfy { $0 >= 1 } && counts.reduce(0, +) < 12_000)
+    }
+
     @Test func `a change may be of some fields only`() throws {
         func patch(_ json: String) throws -> InstancePatch {
             try decoder.patch(try JSONParser.parse(Array(json.utf8)))

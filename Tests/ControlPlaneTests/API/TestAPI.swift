@@ -1,6 +1,7 @@
 import Engine
 import HTTPTypes
 import NIOCore
+import NIOHTTP1
 
 @testable import ControlPlane
 
@@ -46,10 +47,13 @@ struct TestAPI {
         _ method: HTTPRequest.Method,
         _ path: String,
         _ body: String? = nil,
-        contentType: String? = "application/json"
+        contentType: String? = "application/json",
+        fields: [(String, String)] = [("Host", "localhost")],
+        from client: IPAddress? = .v4(0x7F00_0001)
     ) async throws -> Answer {
-        var head = HTTPRequest(method: method, scheme: nil, authority: nil, path: path)
-        if body != nil, let contentType { head.headerFields[.contentType] = contentType }
+        var head = RequestHead(method: method, target: path, arrival: test.clock.now, client: client)
+        head.fields = HTTPHeaders(fields)
+        if body != nil, let contentType { head.fields.add(name: "Content-Type", value: contentType) }
         let response: APIResponse
         switch handler.resolve(head) {
         case .success(let resolved):

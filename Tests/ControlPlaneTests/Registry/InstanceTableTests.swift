@@ -189,4 +189,17 @@ import Testing
         table.put(.test(3, name: "d"), lease: nil)
         #expect(names() == ["a", "c", "d"])
     }
+
+    @Test func `a heartbeat counts from when it arrived, in whatever order they are handled`() {
+        let clock = TestClock()
+        var table = InstanceTable()
+        let start = clock.now
+        table.put(.test(1, ttl: 10), lease: Lease(ttlSeconds: 10, now: start))
+        let (early, late) = (start.advanced(by: .seconds(4)), start.advanced(by: .seconds(6)))
+        #expect(table.renew(id: "i1", now: late)?.deadline == late.monotonic.advanced(by: .seconds(10)))
+        #expect(table.renew(id: "i1", now: early)?.deadline == late.monotonic.advanced(by: .seconds(10)))
+        #expect(table.instance(id: "i1")?.lease.lastHeartbeat == late.wall)
+        #expect(table.removeExpired(at: start.monotonic.advanced(by: .seconds(15)), limit: 10).instances.isEmpty)
+        #expect(table.removeExpired(at: start.monotonic.advanced(by: .seconds(16)), limit: 10).instances.count == 1)
+    }
 }

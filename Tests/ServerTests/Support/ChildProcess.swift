@@ -22,15 +22,21 @@ final class ChildProcess: Sendable {
     }
 
     /// Starts a program with nothing on standard input, in a folder.
-    init(_ path: String, _ arguments: [String], environment: [String: String], folder: String) throws {
+    ///
+    /// - Parameter descriptors: the soft and the hard limit of files that it may have open.
+    init(
+        _ path: String, _ arguments: [String], environment: [String: String], folder: String,
+        descriptors: (soft: Int, hard: Int)? = nil
+    ) throws {
         let output = try Pipe()
         let errors = try Pipe()
         defer {
             close(output.writing)
             close(errors.writing)
         }
-        // env changes the folder and becomes the program.
-        let words = ["/usr/bin/env", "-C", folder, path] + arguments
+        // env changes the folder and becomes the program, as prlimit does with the limits.
+        let limits = descriptors.map { ["prlimit", "--nofile=\($0.soft):\($0.hard)"] } ?? []
+        let words = ["/usr/bin/env", "-C", folder] + limits + [path] + arguments
         let variables = environment.map { "\($0)=\($1)" }
         do {
             identifier = try Self.spawn(words, variables, output.writing, errors.writing)
@@ -88,6 +94,21 @@ final class ChildProcess: Sendable {
             throw SocketError(action: "waitpid", code: errno)
         }
         // WIFEXITED and its family are macros that Swift does not see.
+        let status = code & 0x7f == 0 ? Status.exited(code >> 8 & 0xff) : .killed(signal: code & 0x7f)
+        state.withLock { $0.status = status }
+        return status
+    }
+
+    /// Waits until the program has ended, while nobody reads what it writes.
+    func waitForExitWithoutReading(within seconds: Int) throws -> Status {
+        var code: Int32 = 0
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        while true {
+            // Unsafe: writes one integer.
+            if unsafe waitpid(identifier, &code, WNOHANG) == identifier { break }
+            if ContinuousClock.now >= deadline { throw Timeout(description: "\(seconds) s were not enough to end") }
+            usleep(5000)
+        }
         let status = code & 0x7f == 0 ? Status.exited(code >> 8 & 0xff) : .killed(signal: code & 0x7f)
         state.withLock { $0.status = status }
         return status

@@ -29,13 +29,16 @@ final class ServerProcess: Sendable {
     ///     to memory.
     ///   - file: the configuration file.
     ///   - folder: where it works.
+    ///   - descriptors: the soft and the hard limit of files that it may have open.
     init(
         _ settings: [String: String] = [:],
         file: String? = nil,
         folder: String = temporaryFolder,
-        until milestone: Milestone = .ready
+        until milestone: Milestone = .ready,
+        descriptors: (soft: Int, hard: Int)? = nil
     ) throws {
-        process = try Self.start(["serve"] + (file.map { ["--config", $0] } ?? []), settings, folder: folder)
+        process = try Self.start(
+            ["serve"] + (file.map { ["--config", $0] } ?? []), settings, folder: folder, descriptors: descriptors)
         let isReached = try process.waitForErrors { log in
             log.split(separator: "\n").contains { line in
                 milestone == .ready ? line.hasSuffix(milestone.rawValue) : line.contains(milestone.rawValue)
@@ -52,14 +55,16 @@ final class ServerProcess: Sendable {
     static func start(
         _ arguments: [String],
         _ settings: [String: String] = [:],
-        folder: String = temporaryFolder
+        folder: String = temporaryFolder,
+        descriptors: (soft: Int, hard: Int)? = nil
     ) throws -> ChildProcess {
         var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("KONG_DISCOVERY_") }
         let usual = ["dns.listen": "127.0.0.1:0", "server.listen": "127.0.0.1:0", "storage.type": "memory"]
         for (path, value) in usual.merging(settings, uniquingKeysWith: { $1 }) {
             environment["KONG_DISCOVERY_" + path.uppercased().replacing(".", with: "_")] = value.isEmpty ? nil : value
         }
-        return try ChildProcess(path, arguments, environment: environment, folder: folder)
+        return try ChildProcess(
+            path, arguments, environment: environment, folder: folder, descriptors: descriptors)
     }
 
     /// A folder that nothing should be written to, and nobody's home.
@@ -105,9 +110,11 @@ func withServer(
     folder: String = ServerProcess.temporaryFolder,
     until milestone: ServerProcess.Milestone = .ready,
     toleratesErrors: Bool = false,
+    descriptors: (soft: Int, hard: Int)? = nil,
     _ body: (ServerProcess) async throws -> Void
 ) async throws {
-    let server = try ServerProcess(settings, file: file, folder: folder, until: milestone)
+    let server = try ServerProcess(
+        settings, file: file, folder: folder, until: milestone, descriptors: descriptors)
     do {
         try await body(server)
         try server.stop()

@@ -1,97 +1,99 @@
 import HTTPTypes
-import Hummingbird
-import HummingbirdCore
 import NIOCore
-import Synchronization
+import NIOHTTP1
 
-/// Between Hummingbird's requests and the API: reads bodies, writes answers.
+/// Between a connection and the API: reads bodies, writes answers.
 struct HTTPResponder: Sendable {
-    /// Bodies from here on are worked on elsewhere, so that they do not hold up the event loop's other connections.
-    private static let largeBodyOctets = 64 * 1024
+    /// Bodies from here on are worked on elsewhere, so that they do not hold up the event loop's other connections, and
+    /// the memory that they take is counted.
+    static let largeBodyOctets = 64 * 1024
 
     let handler: APIHandler
     let date: HTTPDate
+    /// How requests' bodies are read.
+    var bodyLimits = RequestBodyReader.Limits()
 
-    /// Answers one request.
-    func respond(to request: Request, writer: consuming ResponseWriter, channel: any Channel) async throws {
-        switch handler.resolve(request.head) {
-        case .failure(let error):
-            try await write(error.response, to: request, writer)
-            try await skipBody(of: request, channel)
-        case .success(let resolved):
-            guard let limit = resolved.bodyLimit else {
-                let response = await handler.respond(to: resolved, body: ByteBuffer())
-                try await write(response, to: request, writer)
-                try await skipBody(of: request, channel)
-                return
-            }
-            var reader = RequestBodyReader(request, channel: channel)
-            if request.headers[.expect]?.lowercased() == "100-continue",
-                (request.headers[.contentLength].flatMap { Int($0) } ?? 0) <= limit
-            {
-                try await writer.writeInformationalHead(HTTPResponse(status: .continue))
-            }
-            guard let body = try await reader.read(limit: limit) else {
-                var response = APIResponse.problem(.contentTooLarge, "the body has more than \(limit) octets")
-                response.closesConnection = true
-                try await write(response, to: request, writer)
-                _ = try await reader.discard()
-                channel.close(promise: nil)
-                return
-            }
-            try await write(await answer(resolved, body), to: request, writer)
-        }
+    /// Large bodies that were read and not answered yet.
+    private let requestMemory = OctetBudget(limit: 256 << 20, limitPerClient: 64 << 20)
+    /// Large answers that clients have not read yet.
+    private let answerMemory = OctetBudget(limit: 256 << 20, limitPerClient: 64 << 20)
+    private let largeRequests = SideThreads(count: 2, capacity: 64)
+
+    init(handler: APIHandler, date: HTTPDate) {
+        self.handler = handler
+        self.date = date
     }
+
+    /// Answers one request, and reads it to its end.
+    ///
+    /// - Returns: whether another request may follow on the connection.
+    func respond(
+        to head: RequestHead, _ parts: inout RequestParts, _ writer: ResponseWriter
+    ) async throws -> Bool {
+        var reader = RequestBodyReader(head, channel: writer.channel, limits: bodyLimits)
+        var share = requestMemory.share(for: head.client)
+        let response: APIResponse
+        switch handler.resolve(head) {
+        case .failure(let error):
+            response = error.response
+        case .success(let request):
+            guard let limit = request.bodyLimit else {
+                response = await handler.respond(to: request, body: ByteBuffer())
+                break
+            }
+            if head.expectsContinue, (head.contentLength ?? 0) <= limit { try await writer.writeContinue() }
+            switch try await reader.read(from: &parts, limit: limit, share: &share) {
+            case .whole(let body): response = await answer(request, body)
+            case .tooLong: response = .tooLong(limit: limit)
+            case .noMemory: response = .busy("too many large requests are under way")
+            }
+        }
+        let keepsConnection = head.keepsConnection && !response.closesConnection
+        try await write(response, to: head, keepsConnection: keepsConnection, writer)
+        return try await reader.discard(from: &parts) && keepsConnection
+    }
+
+    /// Answers what is not HTTP.
+    func respond(to error: any Error, _ writer: ResponseWriter) async throws {
+        let response: APIResponse =
+            switch error {
+            case HTTPParserError.headerOverflow, is ByteToMessageDecoderError.PayloadTooLargeError:
+                .problem(.requestHeaderFieldsTooLarge, "the request line or the header fields are too long")
+            default:
+                .problem(.badRequest, "not HTTP/1.1: \(error)")
+            }
+        try await writer.write(response, date: currentDate, keepsConnection: false)
+    }
+
+    private var currentDate: String { date.text(at: handler.time.now().wall) }
 
     private func answer(_ request: APIHandler.Resolved, _ body: ByteBuffer) async -> APIResponse {
         if body.readableBytes < Self.largeBodyOctets { return await handler.respond(to: request, body: body) }
-        return await withTaskExecutorPreference(globalConcurrentExecutor) {
-            await handler.respond(to: request, body: body)
-        }
+        return await largeRequests.run { await handler.respond(to: request, body: body) }
+            ?? .busy("too many large requests are under way")
     }
 
-    /// Reads a body that does not matter.
-    private func skipBody(of request: Request, _ channel: any Channel) async throws {
-        let length = request.headers[.contentLength]
-        if length == nil || length == "0", !request.headers.contains(.transferEncoding) { return }
-        var reader = RequestBodyReader(request, channel: channel)
-        if try await !reader.discard() { channel.close(promise: nil) }
-    }
-
-    private func write(_ response: APIResponse, to request: Request, _ writer: consuming ResponseWriter) async throws {
-        var fields = HTTPFields()
-        fields.reserveCapacity(4 + response.fields.count)
-        if !response.contentType.isEmpty {
-            fields.append(HTTPField(name: .contentType, value: response.contentType))
+    private func write(
+        _ response: APIResponse, to head: RequestHead, keepsConnection: Bool, _ writer: ResponseWriter
+    ) async throws {
+        let isHead = head.method == .head
+        guard response.body.readableBytes >= Self.largeBodyOctets, !isHead else {
+            return try await writer.write(
+                response, date: currentDate, isHead: isHead, keepsConnection: keepsConnection)
         }
-        if response.status != .noContent {
-            fields.append(HTTPField(name: .contentLength, value: String(response.body.readableBytes)))
+        var share = answerMemory.share(for: head.client)
+        // What a change has come to is told in any case: it is as long as the request was, at most.
+        guard share.grow(to: response.body.readableBytes) || head.isChange else {
+            return try await writer.write(
+                .busy("too many large answers wait to be read"), date: currentDate, keepsConnection: keepsConnection)
         }
-        for field in response.fields { fields.append(field) }
-        fields.append(HTTPField(name: .date, value: date.text(at: handler.time.now().wall)))
-        if response.closesConnection || request.headers[.connection] == "close" {
-            fields.append(HTTPField(name: .connection, value: "close"))
-        }
-        let head = HTTPResponse(status: response.status, headerFields: fields)
-        let hasBody = request.method != .head && response.body.readableBytes > 0
-        try await writer.write(
-            response: head,
-            body: hasBody ? ResponseBody(byteBuffer: response.body) : ResponseBody()
-        )
+        try await writer.write(response, date: currentDate, keepsConnection: keepsConnection, waits: true)
     }
 }
 
-/// The value of the `Date` field, made once a second.
-final class HTTPDate: Sendable {
-    private let last = Mutex((second: Int64.min, text: ""))
-
-    /// The text for a moment.
-    func text(at time: WallTime) -> String {
-        last.withLock { last in
-            if last.second != time.secondsSince1970 {
-                last = (time.secondsSince1970, CalendarTime(time).httpDate)
-            }
-            return last.text
-        }
+extension RequestHead {
+    /// Whether the client waits for a word before it sends the body (RFC 9110 §10.1.1).
+    fileprivate var expectsContinue: Bool {
+        !isVersion10 && fields.first(name: "expect")?.lowercased() == "100-continue"
     }
 }

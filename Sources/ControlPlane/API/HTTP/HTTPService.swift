@@ -1,6 +1,5 @@
 import Engine
 import Glibc
-import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
@@ -9,8 +8,8 @@ import ServiceLifecycle
 
 /// The HTTP server: listens, answers, and ends gracefully.
 struct HTTPService: Service {
-    /// Connections at once; others wait in the system's queue.
-    private static let maximumConnections = 4096
+    /// Connections beyond the limit that were accepted and are about to be closed.
+    private static let acceptedBeyondLimit = 64
     /// How long a connection may be without a request, or a request without its next part.
     private static let idleTimeout = TimeAmount.seconds(60)
     /// How long requests under way have to end when the server stops.
@@ -19,17 +18,21 @@ struct HTTPService: Service {
     private let host: String
     private let port: Int
     private let group: MultiThreadedEventLoopGroup
-    private let connections = OpenConnections()
+    private let connections: OpenConnections
     private let server: any Service
 
     /// Prepares the server.
     ///
     /// - Parameters:
     ///   - port: 0 lets the system choose one.
+    ///   - maximumConnections: connections at once; at the limit the one idle longest gives way.
+    ///   - maximumPerClient: connections of one client address at once.
     ///   - onListening: is called with the port when connections are accepted.
     init(
         address: IPAddress,
         port: UInt16,
+        maximumConnections: Int = 4096,
+        maximumPerClient: Int = 256,
         responder: HTTPResponder,
         logger: Logger,
         onListening: @escaping @Sendable (_ port: Int) -> Void
@@ -38,22 +41,22 @@ struct HTTPService: Service {
         self.port = Int(port)
         // The process's own loops, which are never shut down.
         group = MultiThreadedEventLoopGroup.singleton
+        connections = OpenConnections(
+            maximum: maximumConnections, maximumPerClient: maximumPerClient, logger: logger)
         let logger = logger.quiet
-        let builder = HTTPServerBuilder { [group, connections] respond in
-            HTTPConnections(responder: respond, group: group, idleTimeout: Self.idleTimeout, open: connections)
-        }
-        server = try builder.buildServer(
+        let channel = HTTPConnections(
+            responder: responder, group: group, idleTimeout: Self.idleTimeout, open: connections)
+        // Who must give way is closed by another thread: so many may be open for a moment, and no more.
+        let accepted = maximumConnections + Self.acceptedBeyondLimit
+        server = channel.server(
             configuration: ServerConfiguration(
                 address: .hostname(host, port: self.port),
                 backlog: 1024,
-                availableConnectionsDelegate: MaximumAvailableConnections(Self.maximumConnections, logger: logger)
+                availableConnectionsDelegate: MaximumAvailableConnections(accepted, logger: logger)
             ),
+            onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) },
             eventLoopGroup: group,
-            logger: logger,
-            responder: { request, writer, channel in
-                try await responder.respond(to: request, writer: writer, channel: channel)
-            },
-            onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) }
+            logger: logger
         )
     }
 

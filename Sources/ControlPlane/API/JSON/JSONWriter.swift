@@ -16,6 +16,14 @@ struct JSONWriter {
     /// What was written, as the body of a response.
     var buffer: ByteBuffer { ByteBuffer(bytes: octets) }
 
+    /// Takes back the elements of the array, or members of the object, that were written last.
+    ///
+    /// - Parameter count: the octets that stay: what ``octets`` had behind an element or member.
+    mutating func takeBack(to count: Int) {
+        octets.removeLast(max(0, octets.count - count))
+        needsComma = octets.last != UInt8(ascii: "[") && octets.last != UInt8(ascii: "{")
+    }
+
     /// Begins an object, as a value.
     mutating func beginObject() {
         separate()

@@ -1,0 +1,124 @@
+import Engine
+import NIOCore
+import NIOHTTP1
+
+/// A connection's place in its channel: between NIO's HTTP and the task that answers.
+///
+/// It notes when a request has come, keeps ``OpenConnections`` told of what the connection does, and closes it when it
+/// has been idle for too long or the server stops.
+final class ConnectionHandler: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = RequestPart
+    typealias OutboundIn = ResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let id: ConnectionTable.ID
+    private let client: IPAddress?
+    private let open: OpenConnections
+    private let decoder: RequestDecoder
+    private let time: TimeSource
+    private let idleTimeout: TimeAmount
+
+    /// Requests that have begun, those that are complete, and answers.
+    private var headCount = 0
+    private var endCount = 0
+    private var answerCount = 0
+    private var stopsDecoder = false
+    private var isQuiescing = false
+    private var lastActivity = NIODeadline.now()
+    private var idleTask: Scheduled<Void>?
+
+    init(
+        id: ConnectionTable.ID, client: IPAddress?, open: OpenConnections, decoder: RequestDecoder, time: TimeSource,
+        idleTimeout: TimeAmount
+    ) {
+        self.id = id
+        self.client = client
+        self.open = open
+        self.decoder = decoder
+        self.time = time
+        self.idleTimeout = idleTimeout
+    }
+
+    /// Whether a complete request waits for its answer.
+    private var isWorking: Bool { endCount > answerCount }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        scheduleIdleCheck(context, at: lastActivity + idleTimeout)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        idleTask?.cancel()
+        open.remove(id)
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        idleTask?.cancel()
+        open.remove(id)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        lastActivity = .now()
+        switch Self.unwrapInboundIn(data) {
+        case .head(let head):
+            headCount += 1
+            stopsDecoder = head.stopsDecoder
+            let head = RequestHead(head, arrival: time.now(), client: client)
+            context.fireChannelRead(Self.wrapInboundOut(.head(head)))
+        case .body(let octets):
+            context.fireChannelRead(Self.wrapInboundOut(.body(octets)))
+        case .end:
+            let wasWorking = isWorking
+            endCount += 1
+            if isWorking, !wasWorking { open.begin(id) }
+            if stopsDecoder { decoder.noteStop() }
+            context.fireChannelRead(Self.wrapInboundOut(.end))
+        }
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch Self.unwrapOutboundIn(data) {
+        case .head(let head):
+            context.write(Self.wrapOutboundOut(.head(head)), promise: promise)
+        case .body(let octets):
+            context.write(Self.wrapOutboundOut(.body(.byteBuffer(octets))), promise: promise)
+        case .end(let trailers):
+            lastActivity = .now()
+            let wasWorking = isWorking
+            answerCount += 1
+            if wasWorking, !isWorking { open.end(id) }
+            guard isQuiescing, answerCount >= headCount else {
+                context.write(Self.wrapOutboundOut(.end(trailers)), promise: promise)
+                return
+            }
+            context.writeAndFlush(Self.wrapOutboundOut(.end(trailers)), promise: promise)
+            context.close(promise: nil)
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event is ChannelShouldQuiesceEvent else {
+            context.fireUserInboundEventTriggered(event)
+            return
+        }
+        isQuiescing = true
+        if answerCount >= headCount { context.close(promise: nil) }
+    }
+
+    private func scheduleIdleCheck(_ context: ChannelHandlerContext, at deadline: NIODeadline) {
+        idleTask = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { [self] in
+            checkIdleness(context)
+        }
+    }
+
+    private func checkIdleness(_ context: ChannelHandlerContext) {
+        // While an answer is being made the client is not late.
+        let start = isWorking ? .now() : lastActivity
+        if NIODeadline.now() >= start + idleTimeout {
+            context.close(promise: nil)
+        } else {
+            scheduleIdleCheck(context, at: start + idleTimeout)
+        }
+    }
+}

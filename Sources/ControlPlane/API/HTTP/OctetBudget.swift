@@ -1,0 +1,72 @@
+import Engine
+import Synchronization
+
+/// How much memory clients may make the server hold at once, over all connections and for one client address.
+final class OctetBudget: Sendable {
+    private struct State {
+        var used = 0
+        var usedByClient: [IPAddress?: Int] = [:]
+    }
+
+    private let limit: Int
+    private let limitPerClient: Int
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - limit: octets in all.
+    ///   - limitPerClient: octets for one client address.
+    init(limit: Int, limitPerClient: Int) {
+        self.limit = limit
+        self.limitPerClient = limitPerClient
+    }
+
+    /// Octets that are taken now.
+    var used: Int { state.withLock { $0.used } }
+
+    /// A share of the budget; given back when it ends.
+    struct Share: ~Copyable {
+        private let budget: OctetBudget
+        private let client: IPAddress?
+        private var octets = 0
+
+        fileprivate init(_ budget: OctetBudget, _ client: IPAddress?) {
+            self.budget = budget
+            self.client = client
+        }
+
+        /// Makes the share larger.
+        ///
+        /// - Returns: whether there was enough left; otherwise the share stays what it is.
+        mutating func grow(to octets: Int) -> Bool {
+            guard octets > self.octets else { return true }
+            guard budget.take(octets - self.octets, for: client) else { return false }
+            self.octets = octets
+            return true
+        }
+
+        deinit {
+            if octets > 0 { budget.giveBack(octets, of: client) }
+        }
+    }
+
+    /// A share of nothing yet.
+    func share(for client: IPAddress?) -> Share { Share(self, client) }
+
+    private func take(_ octets: Int, for client: IPAddress?) -> Bool {
+        state.withLock { state in
+            let own = state.usedByClient[client, default: 0]
+            guard state.used + octets <= limit, own + octets <= limitPerClient else { return false }
+            state.used += octets
+            state.usedByClient[client] = own + octets
+            return true
+        }
+    }
+
+    private func giveBack(_ octets: Int, of client: IPAddress?) {
+        state.withLock { state in
+            state.used -= octets
+            let own = state.usedByClient[client, default: 0] - octets
+            state.usedByClient[client] = own > 0 ? own : nil
+        }
+    }
+}

@@ -1,0 +1,70 @@
+import Engine
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+
+/// What a request begins with, when it came, and from whom.
+struct RequestHead: Sendable {
+    var method: HTTPRequest.Method
+    /// As it was sent: a path with its query, or a whole URI (RFC 9112 §3.2).
+    var target: String
+    var fields = HTTPHeaders()
+    /// Whether it is HTTP/1.0, which has no `Host`, no chunks, and a connection for each request.
+    var isVersion10 = false
+    /// Whether another request may follow on its connection.
+    var keepsConnection = true
+    /// When it was read from its connection: from then on its sender waits.
+    var arrival: Moment
+    /// The other end of its connection.
+    var client: IPAddress?
+
+    /// Whether a body follows, be it an empty one.
+    var hasBody: Bool {
+        fields.contains(name: "transfer-encoding") || (contentLength ?? 0) > 0
+    }
+
+    /// How long its body is said to be.
+    var contentLength: Int? { fields.first(name: "content-length").flatMap { Int($0) } }
+
+    /// Whether it changes something, or is meant to (RFC 9110 §9.2.1).
+    var isChange: Bool { method != .get && method != .head }
+}
+
+extension RequestHead {
+    /// What NIO has read.
+    init(_ head: HTTPRequestHead, arrival: Moment, client: IPAddress?) {
+        method = HTTPRequest.Method(head.method)
+        target = head.uri
+        fields = head.headers
+        isVersion10 = head.version == .http1_0
+        keepsConnection = head.isKeepAlive && !isVersion10 && head.method != .CONNECT
+        self.arrival = arrival
+        self.client = client
+    }
+}
+
+extension HTTPRequest.Method {
+    /// NIO's name for it; `OPTIONS`, which nothing here can be asked with, for what is no token.
+    fileprivate init(_ method: HTTPMethod) {
+        self =
+            switch method {
+            case .GET: .get
+            case .HEAD: .head
+            case .POST: .post
+            case .PUT: .put
+            case .PATCH: .patch
+            case .DELETE: .delete
+            default: Self(method.rawValue) ?? .options
+            }
+    }
+}
+
+/// What comes in on a connection.
+enum RequestPart: Sendable {
+    case head(RequestHead)
+    case body(ByteBuffer)
+    case end
+}
+
+/// What goes out on a connection.
+typealias ResponsePart = HTTPPart<HTTPResponseHead, ByteBuffer>

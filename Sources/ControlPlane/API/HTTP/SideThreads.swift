@@ -1,0 +1,36 @@
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// A few threads beside the event loops, for what would hold up other connections there. A queue with a limit is
+/// before them.
+final class SideThreads: Sendable {
+    private let executors: [EventLoopExecutor]
+    private let capacity: Int
+    private let admitted = Atomic(0)
+    private let turn = Atomic(0)
+
+    /// Starts the threads, which end with the process.
+    ///
+    /// - Parameters:
+    ///   - count: threads; 1 or more.
+    ///   - capacity: pieces of work at once, those that wait included.
+    init(count: Int, capacity: Int) {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, count))
+        executors = group.makeIterator().map { EventLoopExecutor($0) }
+        self.capacity = capacity
+    }
+
+    /// Does some work on one of the threads.
+    ///
+    /// - Returns: `nil` when too much waits; nothing was done then.
+    func run<Result: Sendable>(_ work: @Sendable () async -> Result) async -> Result? {
+        guard admitted.add(1, ordering: .relaxed).newValue <= capacity else {
+            admitted.subtract(1, ordering: .relaxed)
+            return nil
+        }
+        defer { admitted.subtract(1, ordering: .relaxed) }
+        let next = turn.wrappingAdd(1, ordering: .relaxed).newValue & Int.max
+        return await withTaskExecutorPreference(executors[next % executors.count]) { await work() }
+    }
+}

@@ -1,0 +1,56 @@
+import HTTPTypes
+import NIOCore
+
+/// Writes a page of the list of instances, in pieces if need be, so long as it is not too long.
+struct InstancePageWriter: Sendable {
+    /// The longest page: behind it the list goes on with its cursor. One instance is far shorter.
+    static let maximumOctets = 1024 * 1024 - 64
+
+    private let page: InstancePage
+    private var writer: JSONWriter
+    private var writtenCount = 0
+
+    init(_ page: InstancePage) {
+        self.page = page
+        writer = JSONWriter(capacity: 64 + min(page.instances.count * 384, Self.maximumOctets))
+        writer.beginObject()
+        writer.member("services")
+        writer.beginArray()
+    }
+
+    /// Whether all that the page can have is written.
+    var isComplete: Bool { writtenCount == page.instances.count }
+
+    /// Writes instances until all are written, or the next would make it longer than `limit`.
+    mutating func write(upTo limit: Int) {
+        while writtenCount < page.instances.count {
+            let octetCount = writer.octets.count
+            writer.instance(page.instances[writtenCount])
+            if writer.octets.count > limit {
+                writer.takeBack(to: octetCount)
+                return
+            }
+            writtenCount += 1
+        }
+    }
+
+    /// The page with what is written, and the cursor to the rest.
+    var response: APIResponse {
+        var writer = writer
+        writer.endArray()
+        writer.member("next_cursor")
+        if isComplete {
+            if let place = page.lastSequence, !page.isLast {
+                writer.string(ListQuery.cursor(after: place))
+            } else {
+                writer.null()
+            }
+        } else if writtenCount > 0 {
+            writer.string(ListQuery.cursor(after: page.instances[writtenCount - 1].instance.sequence))
+        } else {
+            writer.null()
+        }
+        writer.endObject()
+        return APIResponse(status: .ok, contentType: "application/json", body: writer.buffer)
+    }
+}
