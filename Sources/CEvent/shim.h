@@ -6,7 +6,6 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <event2/listener.h>
 #include <event2/util.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -28,6 +27,9 @@ struct mmsghdr {
 struct timespec;
 extern int recvmmsg(int, struct mmsghdr *, unsigned int, int, struct timespec *);
 extern int sendmmsg(int, struct mmsghdr *, unsigned int, int);
+
+// <sys/socket.h>.
+extern int accept4(int, struct sockaddr *, socklen_t *, int);
 
 // <bits/in.h>: what IPV6_PKTINFO tells.
 struct in6_pktinfo {

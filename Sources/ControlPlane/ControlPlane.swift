@@ -132,7 +132,8 @@ private func makeEngine(_ configuration: Configuration, _ budget: DescriptorBudg
         budget: budget
     )
     do throws(EngineError) {
-        return try Engine(engineConfiguration)
+        // While a file is loaded queries wait. Nobody knows how long etcd is waited for: clients should ask elsewhere.
+        return try Engine(engineConfiguration, refusesUntilStart: configuration.storage.type == .etcd)
     } catch {
         guard case .cannotListen = error else { throw StartError("dns: \(error)") }
         throw StartError("dns.listen: \(error)")

@@ -11,6 +11,7 @@ public final class Engine: Sendable {
     public let localAddresses: [SocketAddress]
 
     private let workers: [Worker]
+    private let udpPayload: Int
     private let acknowledgements: WakeSignal
     private let recursion: Recursion
     private let settings: Mutex<RecursionSettings>
@@ -19,46 +20,61 @@ public final class Engine: Sendable {
     private struct State {
         var builder: ZoneBuilder
         var threads: [WorkerThread] = []
+        /// The addresses, as long as they are not listened on.
+        var reservations: [ListeningSocket.Reservation] = []
         var isStopped = false
     }
 
-    /// Binds all sockets and prepares the workers; answers nothing yet.
+    /// Takes all addresses and prepares the workers; answers nothing yet.
     ///
     /// - Parameters:
     ///   - configuration: what to serve, where.
     ///   - grace: how long ``stop()`` lets TCP clients receive what they asked for.
+    ///   - refusesUntilStart: whether queries are refused until ``start()``, as at a closed port, so that clients turn
+    ///     to another server at once; else they wait in the sockets, and are answered then.
     /// - Throws: ``EngineError`` when a value is out of range or a socket can't be bound; nothing stays open then.
-    public init(_ configuration: EngineConfiguration, grace: Duration = .seconds(2))
+    public init(_ configuration: EngineConfiguration, grace: Duration = .seconds(2), refusesUntilStart: Bool = false)
         throws(EngineError)
     {
         try Self.validate(configuration)
         let builder = try ZoneBuilder(configuration.zone, strategy: configuration.strategy)
         let chaos = try ChaosAnswer(version: configuration.version, ttl: configuration.zone.ttl)
         let acknowledgements = try WakeSignal(blocking: true)
-        let connectionCount = TCPConnectionCount(limits: configuration.tcp)
-        var addresses: [SocketAddress] = []
-        for address in configuration.listen { addresses.append(try ListeningSocket.reserve(address)) }
+        let connections = TCPConnectionTable(limits: configuration.tcp)
+        var reservations: [ListeningSocket.Reservation] = []
+        for address in configuration.listen { reservations.append(try ListeningSocket.reserve(address)) }
         let recursion = try Recursion(configuration.recursion, readerCount: configuration.workers)
         let settings = RecursionSettings(configuration.recursion.upstreams)
         var workers: [Worker] = []
         for index in 0..<configuration.workers {
-            let worker = try Worker(
-                configuration: configuration, snapshot: builder.snapshot, chaos: chaos,
-                acknowledgements: acknowledgements, connectionCount: connectionCount, recursion: recursion,
-                settings: settings, reader: index, grace: grace)
-            for address in addresses {
-                try worker.listen(
-                    on: ListeningSocket.openPair(address), address: address.address,
-                    replyBytes: configuration.udpPayload)
-            }
-            workers.append(worker)
+            workers.append(
+                try Worker(
+                    configuration: configuration, snapshot: builder.snapshot, chaos: chaos,
+                    acknowledgements: acknowledgements, connections: connections, recursion: recursion,
+                    settings: settings, reader: index, grace: grace))
+        }
+        let addresses = reservations.map(\.address)
+        if !refusesUntilStart {
+            reservations = []
+            try Self.listen(on: addresses, workers, configuration.udpPayload)
         }
         localAddresses = addresses
         self.workers = workers
+        udpPayload = configuration.udpPayload
         self.acknowledgements = acknowledgements
         self.recursion = recursion
         self.settings = Mutex(settings)
-        state = Mutex(State(builder: builder))
+        state = Mutex(State(builder: builder, reservations: reservations))
+    }
+
+    private static func listen(
+        on addresses: [SocketAddress], _ workers: [Worker], _ udpPayload: Int
+    ) throws(EngineError) {
+        for worker in workers {
+            for address in addresses {
+                try worker.listen(on: ListeningSocket.openPair(address), address: address, replyBytes: udpPayload)
+            }
+        }
     }
 
     private static func validate(_ configuration: EngineConfiguration) throws(EngineError) {
@@ -79,10 +95,14 @@ public final class Engine: Sendable {
 
     /// Lets the workers answer. Publish the whole registry first: nothing must be answered before it is known.
     ///
-    /// - Throws: ``EngineError/resourceExhausted(_:)`` when the system gives no more threads.
+    /// - Throws: ``EngineError/resourceExhausted(_:)`` when the system gives no more threads, or sockets.
     public func start() throws(EngineError) {
         try state.withLock { state throws(EngineError) in
             guard state.threads.isEmpty, !state.isStopped else { return }
+            if !state.reservations.isEmpty {
+                state.reservations = []
+                try Self.listen(on: localAddresses, workers, udpPayload)
+            }
             for (index, worker) in workers.enumerated() {
                 worker.prepare()
                 state.threads.append(try WorkerThread(worker, index: index))
@@ -149,12 +169,14 @@ public final class Engine: Sendable {
         return statistics
     }
 
-    /// Answers what was received, closes every socket and ends the workers' threads.
+    /// Answers what was received, closes every socket and ends the workers' threads. From the call on the kernel
+    /// refuses other queries, as at a closed port.
     ///
     /// Takes no longer than the grace given to ``init(_:grace:)``, and no time when no client is connected.
     public func stop() {
         state.withLock { state in
             state.isStopped = true
+            state.reservations = []
             for worker in workers { worker.mailbox.requestStop() }
             for thread in state.threads { thread.join() }
             state.threads = []

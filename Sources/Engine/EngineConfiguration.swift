@@ -56,7 +56,7 @@ public enum RotationStrategyName: String, CaseIterable, Sendable {
 
 /// Limits of the TCP service (RFC 7766 §6).
 public struct TCPLimits: Sendable {
-    /// Open connections over all workers; at the limit the one idle longest gives way.
+    /// Open connections over all workers; at the limit the one idle longest gives way, none that waits for an answer.
     public var maximumConnections: Int
     /// Open connections of one client address over all workers; at the limit its own idle longest gives way.
     public var maximumPerClient: Int

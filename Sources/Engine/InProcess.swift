@@ -6,6 +6,7 @@ public struct InProcessResponder: ~Copyable {
     private var builder: ZoneBuilder
     private var responder: Responder
     private let recursion: Recursion
+    private var cache: CacheReader
     private let buffer: UnsafeMutableRawBufferPointer
 
     /// A responder for the configured zone. Listens on nothing.
@@ -22,9 +23,8 @@ public struct InProcessResponder: ~Copyable {
             snapshot: builder.snapshot, strategy: configuration.strategy,
             udpPayload: configuration.udpPayload,
             chaos: chaos, addresses: RegistrableAddresses(within: configuration.registrableNetworks),
-            counters: WorkerCounters(),
-            outside: CacheReader(
-                cache: recursion.cache, reader: 0, settings: settings, strategy: configuration.strategy))
+            counters: WorkerCounters(), outside: OutsideNames(settings, strategy: configuration.strategy))
+        cache = CacheReader(recursion.cache, number: 0)
         // Unsafe: freed in deinit.
         unsafe buffer = .allocate(byteCount: Responder.maximumMessage, alignment: 16)
     }
@@ -56,8 +56,8 @@ public struct InProcessResponder: ~Copyable {
         guard case .answer(let content) = UpstreamResponse.read(answer, expected) else { return false }
         let lifetime = recursion.ttlPolicy.lifetime(of: content.ttl, isNegative: content.isNegative)
         let times = recursion.ttlPolicy.times(lifetime: max(lifetime, 1), now: .now)
-        guard let made = CachedAnswer.make(content, key: key, times: times) else { return false }
-        if !recursion.cache.insert(made) { made.free() }
+        guard let made = StoredAnswer.make(content, key: key, times: times) else { return false }
+        recursion.cache.take(made)
         return true
     }
 
@@ -72,15 +72,29 @@ public struct InProcessResponder: ~Copyable {
     public mutating func respond<Result>(
         to query: RawSpan, overTCP: Bool, _ body: (RawSpan) -> Result
     ) -> Result? {
-        // Unsafe: the reply's span is the only one on the buffer, and ends with this call.
-        var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
-        let parsed = responder.read(query)
-        let disposition = responder.respond(
-            to: query, parsed, over: overTCP ? .tcp : .udp, from: { .v4(0x7F00_0001) }, into: &reply)
-        responder.outside.endBatch()
+        // Unsafe: see there.
+        let (disposition, byteCount) = unsafe Self.answer(
+            query, overTCP: overTCP, with: &responder, &cache, in: buffer)
         switch disposition {
-        case .reply, .replyAndRefresh: return body(reply.bytes)
+        case .reply, .replyAndRefresh:
+            // Unsafe: so many octets of the buffer were written, and nobody writes any while `body` runs.
+            return unsafe body(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<byteCount])))
         case .silence, .forward: return nil
+        }
+    }
+    /// - Parameter buffer: has room for the longest message.
+    @inline(__always)
+    private static func answer(
+        _ query: RawSpan, overTCP: Bool, with responder: inout Responder, _ cache: inout CacheReader,
+        in buffer: UnsafeMutableRawBufferPointer
+    ) -> (Disposition, byteCount: Int) {
+        cache.read { cache in
+            // Unsafe: the reply's span is the only one on the buffer, and ends with this call.
+            var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
+            let parsed = responder.read(query, cache)
+            let disposition = responder.respond(
+                to: query, parsed, over: overTCP ? .tcp : .udp, from: { .v4(0x7F00_0001) }, &cache, into: &reply)
+            return (disposition, reply.byteCount)
         }
     }
 }

@@ -7,46 +7,6 @@ import Testing
 
 /// The engine's door: publish, start, stop, statistics.
 struct EngineTests {
-    /// A thread that runs `body` until the owner goes.
-    private final class Background: Sendable {
-        private let stopping = Atomic<Bool>(false)
-        private let thread: Mutex<pthread_t?> = Mutex(nil)
-        private let body: @Sendable () -> Void
-
-        init(_ body: @escaping @Sendable () -> Void) throws {
-            self.body = body
-            var thread = pthread_t()
-            // Unsafe: this object outlives the thread, which deinit waits for.
-            let context = unsafe Unmanaged.passUnretained(self).toOpaque()
-            let result = unsafe pthread_create(
-                &thread, nil,
-                { context in
-                    guard let context = unsafe context else { return nil }
-                    let owner = unsafe Unmanaged<Background>.fromOpaque(context)
-                    unsafe owner._withUnsafeGuaranteedRef { $0.run() }
-                    return nil
-                }, context)
-            guard result == 0 else { throw TestFailure("no thread") }
-            self.thread.withLock { $0 = thread }
-        }
-
-        private func run() {
-            while !stopping.load(ordering: .relaxed) { body() }
-        }
-
-        func stop() {
-            stopping.store(true, ordering: .relaxed)
-            thread.withLock { thread in
-                if let running = thread { _ = pthread_join(running, nil) }
-                thread = nil
-            }
-        }
-
-        deinit {
-            stop()
-        }
-    }
-
     // MARK: Publishing
 
     @Test func `what is published is answered by every worker at once`() throws {
@@ -143,7 +103,65 @@ struct EngineTests {
         #expect(try tcp.receiveFramed().addresses.count == 3)
     }
 
+    @Test(arguments: ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"])
+    func `queries can be refused until the start, on ports that nobody else gets`(listen: String) throws {
+        let server = try TestEngine([listen], workers: 2, start: false, refusesUntilStart: true)
+        let address = try server.address(host: listen.hasPrefix("[") ? "::1" : "127.0.0.1")
+        let early = try TestSocket.udp(address)
+        for _ in 0..<10 { #expect(try !early.isAnswered(web)) }
+        #expect(throws: TestFailure.self) { try TestSocket.tcp(address) }
+        #expect(throws: EngineError.self) { try TestEngine([server.address.description]) }
+        try server.engine.start()
+        for _ in 0..<10 { #expect(try early.isAnswered(web)) }
+        #expect(try TestSocket.tcp(address).askFramed(web).addresses.count == 3)
+        let never = try TestEngine(start: false, refusesUntilStart: true)
+        never.engine.stop()
+        #expect(try TestEngine([never.address.description]).address == never.address)
+    }
+
     // MARK: The end
+
+    @Test(arguments: ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"])
+    func `a query at any time around the stop is answered or refused`(listen: String) throws {
+        for _ in 0..<5 {
+            let server = try TestEngine([listen], workers: 2)
+            let address = try server.address(host: listen.hasPrefix("[") ? "::1" : "127.0.0.1")
+            let asked = Atomic<Int>(0)
+            let failures = Mutex<[String]>([])
+            let refused = Atomic<Int>(0)
+            let clients = try (0..<3).map { _ in
+                try Background {
+                    do {
+                        // From another port each time: from any worker.
+                        let isAnswered = try TestSocket.udp(address).isAnswered(web)
+                        if !isAnswered { refused.add(1, ordering: .relaxed) }
+                    } catch {
+                        failures.withLock { $0.append("\(error)") }
+                    }
+                    asked.add(1, ordering: .relaxed)
+                }
+            }
+            while asked.load(ordering: .relaxed) < 100 {}
+            server.engine.stop()
+            while refused.load(ordering: .relaxed) < 20, failures.withLock({ $0.isEmpty }) {}
+            for client in clients { client.stop() }
+            #expect(failures.withLock { $0 } == [])
+        }
+    }
+
+    @Test func `who waits for an upstream at the end gets SERVFAIL`() throws {
+        let upstream = try ScriptedUpstream { _ in .silence }
+        let server = try TestEngine(
+            grace: .milliseconds(100),
+            recursion: RecursionConfiguration(
+                upstreams: UpstreamConfiguration(
+                    servers: [upstream.address], timeout: .seconds(60), allow: [IPNetwork(.v4(0), prefixLength: 0)])))
+        let client = try TestSocket.udp(server.address)
+        try client.send(try TestQuery("www.example.com").octets)
+        try server.waitForStatistics { $0.recursion.udpQueries > 0 }
+        server.engine.stop()
+        #expect(try TestReply(try client.receive()).outcome == .serverFailure)
+    }
 
     @Test func `stopping answers what was received`() throws {
         for _ in 0..<5 {

@@ -59,6 +59,23 @@ extension ServerTests {
             }
         }
 
+        @Test func `a query at any time around the signal is answered or refused`() throws {
+            let server = try ServerProcess(["dns.workers": "2"])
+            try HTTPConnection(server.rest).register(Registration("orders", "10.0.0.1"))
+            func isAnswered() throws -> Bool {
+                do {
+                    return try server.ask("orders.service.kong").texts == ["10.0.0.1"]
+                } catch let error as SocketError where error.code == ECONNREFUSED {
+                    return false
+                }
+            }
+            for _ in 0..<50 { #expect(try isAnswered()) }
+            server.process.signal(SIGTERM)
+            while try isAnswered() {}
+            for _ in 0..<50 { #expect(try !isAnswered()) }
+            #expect(try server.process.waitForExit(within: 5) == .exited(0))
+        }
+
         @Test func `a request whose body is still coming when the signal comes is answered`() throws {
             let server = try ServerProcess()
             let connection = try HTTPConnection(server.rest)

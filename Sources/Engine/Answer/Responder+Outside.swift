@@ -14,26 +14,26 @@ extension Responder {
     @inline(__always)
     mutating func answerOutside(
         _ question: Question, _ hash: UInt64, _ frame: ReplyFrame, _ query: RawSpan, _ client: () -> IPAddress?,
-        into reply: inout OutputRawSpan
+        _ cache: inout CacheReading, into reply: inout OutputRawSpan
     ) -> Disposition {
         guard outside.isOn, frame.header.flags & HeaderFlags.recursionDesired != 0, outside.allows(client()) else {
             writeError(ResponseCode.refused, frame, query, into: &reply)
             return .reply
         }
         let variant = AnswerVariant(header: frame.header, edns: frame.edns)
-        guard let answer = outside.find(question.name(in: query), question.type, variant, hash: hash),
-            outside.now < answer.times.expiry
+        guard let answer = cache.find(question.name(in: query), question.type, variant, hash: hash),
+            cache.now < answer.times.expiry
         else {
             counters.cacheMisses.count()
             deferred = DeferredQuery(frame: frame, question: question, isRefresh: false)
             return .forward
         }
         counters.cacheHits.count()
-        let now = outside.now
+        let now = cache.now
         write(answer, ttl: answer.times.remainingTTL(now: now), frame, query, into: &reply)
-        let isPopular = answer.has(CacheMarks.popular)
+        let isPopular = answer.isPopular
         answer.noteAsked()
-        guard now >= answer.times.refresh, isPopular, answer.set(CacheMarks.refreshing) else { return .reply }
+        guard now >= answer.times.refresh, isPopular, answer.beginRefresh() else { return .reply }
         counters.prefetches.count()
         deferred = DeferredQuery(frame: frame, question: question, isRefresh: true)
         return .replyAndRefresh

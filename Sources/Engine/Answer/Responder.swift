@@ -38,18 +38,18 @@ struct Responder: ~Copyable {
     private let chaos: ChaosAnswer
     private let addresses: RegistrableAddresses
     let counters: WorkerCounters
-    /// What names outside the zone are answered from.
-    var outside: CacheReader
+    /// How names outside the zone are answered.
+    var outside: OutsideNames
     /// The query that was answered ``Disposition/forward`` or ``Disposition/replyAndRefresh`` last.
     var deferred: DeferredQuery?
 
     /// - Parameters:
     ///   - udpPayload: the largest UDP reply in octets; 512–4096.
     ///   - addresses: those that synthesized names have.
-    ///   - outside: what names outside the zone are answered from.
+    ///   - outside: how names outside the zone are answered.
     init(
         snapshot: ZoneSnapshot, strategy: RotationStrategyName, udpPayload: Int, chaos: ChaosAnswer,
-        addresses: RegistrableAddresses, counters: WorkerCounters, outside: consuming CacheReader
+        addresses: RegistrableAddresses, counters: WorkerCounters, outside: consuming OutsideNames
     ) {
         self.snapshot = snapshot
         root = snapshot.root
@@ -86,34 +86,35 @@ struct Responder: ~Copyable {
 
     /// Reads a query, and fetches what its answer will be copied from, or for a name outside what leads there.
     @inline(__always)
-    mutating func read(_ message: RawSpan) -> Query {
+    func read(_ message: RawSpan, _ cache: borrowing CacheReading) -> Query {
         var query = Query(message, origin: origin.span)
         if query.hash != 0 {
             root.prefetch(query.hash)
         } else if outside.isOn, query.position == nil, let question = query.question {
             query.hash = NameHash.hash(question.name(in: message), type: question.type)
-            outside.prefetchLink(query.hash)
+            cache.prefetchLink(query.hash)
         }
         return query
     }
 
     /// Fetches what the answer to a query that was read some others ago will be copied from.
     @inline(__always)
-    mutating func prefetch(for query: Query) {
-        if query.position == nil, query.hash != 0 { outside.prefetchEntry(query.hash) }
+    func prefetch(for query: Query, _ cache: inout CacheReading) {
+        if query.position == nil, query.hash != 0 { cache.prefetchEntry(query.hash) }
     }
 
     /// Writes the reply to a query.
     ///
     /// - Parameters:
     ///   - query: the message.
-    ///   - parsed: what ``read(_:)`` made of it.
+    ///   - parsed: what ``read(_:_:)`` made of it.
     ///   - client: who has asked; called for names outside the zone and for loopback addresses' names alone.
+    ///   - cache: what names outside are answered from.
     ///   - reply: empty, with room for 65,535 octets over TCP, and for the UDP payload else.
     @inline(__always)
     mutating func respond(
         to query: RawSpan, _ parsed: Query, over transport: Transport, from client: () -> IPAddress?,
-        into reply: inout OutputRawSpan
+        _ cache: inout CacheReading, into reply: inout OutputRawSpan
     ) -> Disposition {
         switch transport {
         case .udp: counters.udpQueries.count()
@@ -170,7 +171,7 @@ struct Responder: ~Copyable {
         switch question.recordClass {
         case RecordClass.internet:
             if parsed.position == nil {
-                return answerOutside(question, parsed.hash, frame, query, client, into: &reply)
+                return answerOutside(question, parsed.hash, frame, query, client, &cache, into: &reply)
             }
             answer(question, parsed, frame, query, transport, client, into: &reply)
         case RecordClass.chaos:

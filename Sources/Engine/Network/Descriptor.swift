@@ -21,6 +21,13 @@ struct Descriptor: ~Copyable {
     }
 }
 
+/// Whether octets have come in by a socket that nobody has read.
+func hasUnreadOctets(_ socket: Int32) -> Bool {
+    var octet: UInt8 = 0
+    // Unsafe: one octet is written.
+    return unsafe recv(socket, &octet, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
+}
+
 /// A counter in the kernel that wakes whoever waits for it (eventfd(2)).
 final class WakeSignal: Sendable {
     private let descriptor: Descriptor

@@ -84,6 +84,9 @@ class EventTarget {
     /// What is to be done; on the loop's thread.
     func fire() {}
 
+    /// Whether it exists until its loop has ended, whatever ``fire()`` does: then no reference is counted for an event.
+    var outlivesLoop: Bool { false }
+
     /// From now on; not while it is to fire already.
     final func set(_ priority: Priority) {
         // Unsafe: the event is this object's.
@@ -94,20 +97,20 @@ class EventTarget {
     final func watch(_ descriptor: Int32, on loop: EventLoop) throws(EngineError) {
         self.loop = loop
         try unsafe register(
-            event_new(loop.base, descriptor, Int16(EV_READ | EV_PERSIST), onEvent, context), after: nil)
+            event_new(loop.base, descriptor, Int16(EV_READ | EV_PERSIST), callback, context), after: nil)
     }
 
     /// Fires once after `delay`; called again, it replaces the delay.
     final func schedule(after delay: Duration, on loop: EventLoop) throws(EngineError) {
         self.loop = loop
-        if unsafe event == nil { unsafe event = event_new(loop.base, -1, 0, onEvent, context) }
+        if unsafe event == nil { unsafe event = event_new(loop.base, -1, 0, callback, context) }
         try unsafe register(event, after: delay)
     }
 
     /// Fires once in this round of the loop, behind what is to be done already.
     final func activate(on loop: EventLoop) {
         self.loop = loop
-        if unsafe event == nil { unsafe event = event_new(loop.base, -1, 0, onEvent, context) }
+        if unsafe event == nil { unsafe event = event_new(loop.base, -1, 0, callback, context) }
         // Unsafe: the event is this object's.
         if let event = unsafe event { unsafe event_active(event, Int32(EV_TIMEOUT), 1) }
     }
@@ -121,6 +124,8 @@ class EventTarget {
 
     /// Unretained: the event goes before the object does.
     private var context: UnsafeMutableRawPointer { unsafe Unmanaged.passUnretained(self).toOpaque() }
+
+    private var callback: event_callback_fn { unsafe outlivesLoop ? onEventOfLasting : onEvent }
 
     private func register(_ event: OpaquePointer?, after delay: Duration?) throws(EngineError) {
         unsafe self.event = event
@@ -137,7 +142,15 @@ class EventTarget {
 
 @c private func onEvent(_ descriptor: Int32, _ what: Int16, _ context: UnsafeMutableRawPointer?) {
     guard let context = unsafe context else { return }
-    // Unsafe: the object frees its event before it goes, so it is there. No reference is counted: this runs for every
-    // batch of queries.
+    // Unsafe: the object frees its event before it goes, so it is there. It is held until it has fired, for that may
+    // let go of it.
+    let target = unsafe Unmanaged<EventTarget>.fromOpaque(context).takeUnretainedValue()
+    withExtendedLifetime(target) { target.fire() }
+}
+
+@c private func onEventOfLasting(_ descriptor: Int32, _ what: Int16, _ context: UnsafeMutableRawPointer?) {
+    guard let context = unsafe context else { return }
+    // Unsafe: the object is there until the loop has ended. No reference is counted: this runs for every batch of
+    // queries.
     unsafe Unmanaged<EventTarget>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.fire() }
 }

@@ -15,11 +15,26 @@ enum ListeningSocket {
         let tcp: Descriptor
     }
 
+    /// An address that nobody else can have, and that nobody is answered at: its ports are closed until the workers'
+    /// sockets are opened, for which this must go.
+    final class Reservation: Sendable {
+        /// With a port, where 0 was asked for.
+        let address: SocketAddress
+        private let udp: Descriptor
+        private let tcp: Descriptor
+
+        fileprivate init(_ address: SocketAddress, udp: consuming Descriptor, tcp: consuming Descriptor) {
+            self.address = address
+            self.udp = udp
+            self.tcp = tcp
+        }
+    }
+
     /// Makes sure that nobody has the address, and finds a port for it where 0 was asked for.
     ///
     /// Workers' sockets share their port (SO_REUSEPORT), and so would those of a second server of the same user: half
-    /// of the queries would go to each. So the address is bound once without sharing, as a test.
-    static func reserve(_ address: SocketAddress) throws(EngineError) -> SocketAddress {
+    /// of the queries would go to each. So the address is bound once without sharing.
+    static func reserve(_ address: SocketAddress) throws(EngineError) -> Reservation {
         var lastFailure = EngineError.resourceExhausted("ports")
         for _ in 0..<portAttempts {
             let udp = try open(address, SOCK_DGRAM, shared: false)
@@ -27,13 +42,29 @@ enum ListeningSocket {
             bound.port = try port(of: udp, like: address)
             do throws(EngineError) {
                 _ = try open(bound, SOCK_STREAM, shared: false)
-                return bound
+                // Sockets that listen and receive would have clients wait for nothing.
+                refuse(udp.number, bound)
+                return Reservation(
+                    bound, udp: udp, tcp: try open(bound, SOCK_STREAM, shared: false, listens: false))
             } catch {
                 lastFailure = error
                 if address.port != 0 { break }
             }
         }
         throw lastFailure
+    }
+
+    /// Has a UDP socket receive nothing from now on: the kernel refuses what is sent to its port (ICMP, port
+    /// unreachable), unless another socket has that. What has come in before can still be received, and replies sent.
+    ///
+    /// It is connected to itself: from there alone anything could come.
+    ///
+    /// - Parameter address: the one that it is bound to.
+    static func refuse(_ socket: Int32, _ address: SocketAddress) {
+        var own = address
+        if own.address.isUnspecified { own.address = own.address.isIPv4 ? .v4(0x7F00_0001) : .v6(0, 1) }
+        // Without a way to itself it goes on receiving, which is no worse than before.
+        _ = unsafe attach(socket, own, CEvent.connect)
     }
 
     /// One worker's sockets on an address.
@@ -44,7 +75,7 @@ enum ListeningSocket {
     }
 
     private static func open(
-        _ address: SocketAddress, _ type: __socket_type, shared: Bool
+        _ address: SocketAddress, _ type: __socket_type, shared: Bool, listens: Bool = true
     ) throws(EngineError) -> Descriptor {
         let family = address.address.isIPv4 ? AF_INET : AF_INET6
         let flags = Int32(type.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
@@ -69,7 +100,7 @@ enum ListeningSocket {
         }
         guard bound == 0 else { throw failure(address, transport) }
         // Also when only tested: a TCP address conflicts with another listener no later than here.
-        if type == SOCK_STREAM, listen(number, backlog) != 0 { throw failure(address, transport) }
+        if type == SOCK_STREAM, listens, listen(number, backlog) != 0 { throw failure(address, transport) }
         return socket
     }
 

@@ -3,8 +3,8 @@ import CEvent
 /// One TCP client: a libevent bufferevent, from which whole messages are taken and to which replies are written.
 @safe
 final class TCPConnection {
-    /// The client.
-    let client: IPAddress
+    /// What other workers know of it.
+    let activity: TCPActivity
     /// When its last complete query came, or when it connected: a client that only trickles octets is idle.
     private(set) var activeSince: ContinuousClock.Instant
     private let stream: OpaquePointer
@@ -12,11 +12,14 @@ final class TCPConnection {
     /// Held, for the stream must go before its loop does.
     private let loop: EventLoop
     private var session: TCPSession
+    /// Clients whose replies had no room: they are answered again once there is.
+    private var postponed: [WaitingClient] = []
+    private var state = TCPActivity.State.new
     private var isClosed = false
-    private var isProceeding = false
 
-    /// - Parameter socket: a connected, non-blocking socket; closed with this connection, or here when this fails.
-    init?(socket: Int32, client: IPAddress, service: TCPService, maximumQueries: Int, loop: EventLoop) {
+    /// - Parameter socket: a connected, non-blocking socket; closed with this connection.
+    /// - Returns: `nil` without memory.
+    init?(socket: Int32, activity: TCPActivity, service: TCPService, maximumQueries: Int, loop: EventLoop) {
         // Replies are written whole; waiting for more to send would only delay them.
         var noDelay: Int32 = 1
         // Unsafe: the kernel reads four octets.
@@ -25,12 +28,9 @@ final class TCPConnection {
         guard
             let stream = unsafe bufferevent_socket_new(
                 loop.base, socket, Int32(BEV_OPT_CLOSE_ON_FREE.rawValue))
-        else {
-            _ = CEvent.close(socket)
-            return nil
-        }
+        else { return nil }
         unsafe self.stream = stream
-        self.client = client
+        self.activity = activity
         self.service = service
         self.loop = loop
         activeSince = loop.now
@@ -45,11 +45,17 @@ final class TCPConnection {
         unsafe bufferevent_enable(stream, Int16(EV_READ | EV_WRITE))
     }
 
+    /// The client.
+    var client: IPAddress { activity.client }
+
     /// Octets of replies that have not been sent.
     private var pendingBytes: Int { unsafe evbuffer_get_length(bufferevent_get_output(stream)) }
 
-    /// Whether it waits for nothing but another query.
-    var isIdle: Bool { pendingBytes == 0 && !hasMessage && !isExpectingReply }
+    /// Whether it has all it asked for, as far as anybody can tell.
+    var isFinished: Bool {
+        guard pendingBytes == 0, !hasMessage, session.outstanding == 0 else { return false }
+        return unsafe !hasUnreadOctets(bufferevent_getfd(stream))
+    }
 
     private var nextStep: TCPFraming.Step {
         let input = unsafe bufferevent_get_input(stream)
@@ -66,35 +72,65 @@ final class TCPConnection {
 
     /// Answers what has arrived, as far as earlier replies leave room.
     fileprivate func proceed() {
-        isProceeding = true
-        defer { isProceeding = false }
+        let before = session.queries
         session.beginTurn()
-        while !isClosed {
-            let step = nextStep
-            if step == .invalid { return end() }
-            switch session.next(hasMessage: step != .incomplete, pendingBytes: pendingBytes) {
-            case .take:
-                guard case .message(let byteCount) = step else { return }
-                touch()
-                guard answer(byteCount) else { return end() }
-                session.answered()
-            case .pause:
-                unsafe bufferevent_disable(stream, Int16(EV_READ))
-                return
-            case .yield:
-                unsafe bufferevent_trigger(
-                    stream, Int16(EV_READ),
-                    Int32(BEV_TRIG_DEFER_CALLBACKS.rawValue | BEV_TRIG_IGNORE_WATERMARKS.rawValue))
-                return
-            case .wait:
-                unsafe bufferevent_enable(stream, Int16(EV_READ))
-                return
-            case .closeWhenSent:
-                if pendingBytes == 0 { return end() }
-                unsafe bufferevent_disable(stream, Int16(EV_READ))
-                return
-            }
+        while !isClosed, advance() {}
+        if !isClosed { noteActivity(isUsed: session.queries != before) }
+    }
+
+    /// Does one step.
+    ///
+    /// - Returns: whether there is another one to do at once.
+    private func advance() -> Bool {
+        let step = nextStep
+        if step == .invalid { return end() }
+        switch session.next(hasMessage: step != .incomplete, pendingBytes: pendingBytes) {
+        case .take:
+            guard case .message(let byteCount) = step else { return false }
+            touch()
+            guard answer(byteCount) else { return end() }
+            session.answered()
+            return true
+        case .resume:
+            session.resume()
+            service.respondAgain(to: postponed.removeFirst())
+            return true
+        case .pause:
+            unsafe bufferevent_disable(stream, Int16(EV_READ))
+        case .yield:
+            proceedLater()
+        case .wait:
+            unsafe bufferevent_enable(stream, Int16(EV_READ))
+        case .closeWhenSent:
+            if pendingBytes == 0 { return end() }
+            unsafe bufferevent_disable(stream, Int16(EV_READ))
         }
+        return false
+    }
+
+    /// Has ``proceed()`` called once others have had their turn.
+    private func proceedLater() {
+        unsafe bufferevent_trigger(
+            stream, Int16(EV_READ),
+            Int32(BEV_TRIG_DEFER_CALLBACKS.rawValue | BEV_TRIG_IGNORE_WATERMARKS.rawValue))
+    }
+
+    /// Tells others what is going on.
+    private func noteActivity(isUsed: Bool) {
+        let isStalled = !session.hasRoom(pendingBytes: pendingBytes) || !postponed.isEmpty
+        let now: TCPActivity.State =
+            if isStalled {
+                .sending
+            } else if hasMessage || isExpectingReply {
+                .busy
+            } else if pendingBytes > 0 {
+                .sending
+            } else {
+                session.queries == 0 ? .new : .idle
+            }
+        guard isUsed || now != state else { return }
+        state = now
+        activity.note(now, now: .now)
     }
 
     /// Answers the first message.
@@ -121,21 +157,32 @@ final class TCPConnection {
 
     // MARK: Replies that an upstream is waited for
 
-    /// Whether there is one to come.
-    var isExpectingReply: Bool { session.outstanding > 0 }
+    /// Whether an upstream is waited for.
+    var isExpectingReply: Bool { session.outstanding > session.postponed }
 
     /// One more is to come.
     func expectReply() {
         session.deferReply()
     }
 
-    /// It has come.
+    /// Whether there is room for another reply: any, however long.
+    var hasRoom: Bool { session.hasRoom(pendingBytes: pendingBytes) }
+
+    /// It has come. Nothing else is answered within this call, for the caller has something in hand.
     func deliver(_ reply: RawSpan) {
         guard !isClosed else { return }
         session.delivered()
         touch()
-        guard write(reply) else { return end() }
-        if !isProceeding { proceed() }
+        guard write(reply) else { return _ = end() }
+        proceedLater()
+    }
+
+    /// It has come, and there was no room for it.
+    func postpone(_ client: WaitingClient) {
+        guard !isClosed else { return }
+        session.postpone()
+        postponed.append(client)
+        proceedLater()
     }
 
     /// Counts as used now.
@@ -146,20 +193,23 @@ final class TCPConnection {
     /// The client has closed its side, or the connection broke.
     fileprivate func ended(_ what: Int16) {
         guard Int32(what) & BEV_EVENT_EOF != 0, Int32(what) & BEV_EVENT_READING != 0 else {
-            return end()
+            return _ = end()
         }
         session.endInput()
         proceed()
     }
 
-    private func end() {
+    /// - Returns: `false`: there is nothing more to do.
+    private func end() -> Bool {
         service.close(self)
+        return false
     }
 
     /// Closes the socket. Called by the service alone, once.
     func close() {
         guard !isClosed else { return }
         isClosed = true
+        postponed = []
         unsafe bufferevent_free(stream)
     }
 }

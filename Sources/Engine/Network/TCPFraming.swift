@@ -36,6 +36,8 @@ struct TCPSession {
     enum Action: Equatable {
         /// Take the next message, if it is complete.
         case take
+        /// Answer one again whose reply had no room.
+        case resume
         /// Stop reading until the replies have been sent.
         case pause
         /// Let others have their turn, then go on.
@@ -48,8 +50,12 @@ struct TCPSession {
 
     /// Queries answered so far.
     private(set) var queries = 0
-    /// Queries that wait for an upstream.
+    /// Queries that wait for an upstream, or for room for its answer.
     private(set) var outstanding = 0
+    /// Those of them that wait for room.
+    private(set) var postponed = 0
+    /// Whether one that waited for room is being answered again.
+    private var isResuming = false
     /// The client sends no more (it may still receive), or shall not.
     private(set) var inputEnded = false
     /// Queries answered since the last ``beginTurn()``.
@@ -80,6 +86,23 @@ struct TCPSession {
     /// The reply to such a query was written.
     mutating func delivered() {
         outstanding -= 1
+        isResuming = false
+    }
+
+    /// Whether there is room for a reply: for replies that were waited for come many at a time, and each may be as long
+    /// as a message can be.
+    func hasRoom(pendingBytes: Int) -> Bool { pendingBytes <= Self.maximumPendingBytes }
+
+    /// The reply to such a query had no room.
+    mutating func postpone() {
+        postponed += 1
+        isResuming = false
+    }
+
+    /// Such a query is answered again.
+    mutating func resume() {
+        postponed -= 1
+        isResuming = true
     }
 
     /// The client has closed its side, or is not listened to any longer.
@@ -91,11 +114,12 @@ struct TCPSession {
     ///   - hasMessage: whether a complete message waits.
     ///   - pendingBytes: octets of replies that have not been sent.
     func next(hasMessage: Bool, pendingBytes: Int) -> Action {
+        if postponed > 0 { return hasRoom(pendingBytes: pendingBytes) && !isResuming ? .resume : .pause }
         let end = outstanding > 0 ? Action.pause : .closeWhenSent
         if maximumQueries > 0, queries >= maximumQueries { return end }
         guard hasMessage else { return inputEnded ? end : .wait }
         if outstanding >= Self.maximumOutstanding { return .pause }
-        if pendingBytes > Self.maximumPendingBytes { return .pause }
+        guard hasRoom(pendingBytes: pendingBytes) else { return .pause }
         return queriesThisTurn >= Self.queriesAtOnce ? .yield : .take
     }
 }

@@ -3,35 +3,54 @@ import CEvent
 /// A worker's TCP side: accepts clients, keeps the limits, closes who is idle.
 @safe
 final class TCPService {
+    /// A client that has connected while as many connections as there may be were busy. Nothing is read from it.
+    private struct WaitingSocket {
+        var socket: Int32
+        var client: IPAddress
+        var since: MonotonicTime
+    }
+
     /// How long nothing is accepted after the system had no descriptor left.
     private static let acceptPause = Duration.milliseconds(100)
+    /// How often those who wait are looked after. What they wait for may happen on another worker.
+    private static let waitingInterval = Duration.milliseconds(2)
 
     private let loop: EventLoop
     private let limits: TCPLimits
-    private let count: TCPConnectionCount
+    private let table: TCPConnectionTable
     private let counters: WorkerCounters
     private unowned let worker: Worker
     private var listeners: [TCPListener] = []
     /// Open connections, the one idle longest first.
     private var connections = RecencyList<TCPConnection>()
+    /// Those whose clients have as many as they may, in the order in which they came.
+    private var waiting: [WaitingSocket] = []
+    /// The one for which there was no room among all; no others are accepted meanwhile.
+    private var lastAccepted: WaitingSocket?
     private let idleTimer = TimerTarget()
     private let acceptTimer = TimerTarget()
+    private let waitingTimer = TimerTarget()
     private let replyBuffer: UnsafeMutableRawBufferPointer
-    private var isDraining = false
+    private var isOutOfDescriptors = false
+    private var isStopping = false
 
     init(
-        worker: Worker, loop: EventLoop, limits: TCPLimits, count: TCPConnectionCount,
+        worker: Worker, loop: EventLoop, limits: TCPLimits, table: TCPConnectionTable,
         counters: WorkerCounters
     ) {
         self.worker = worker
         self.loop = loop
         self.limits = limits
-        self.count = count
+        self.table = table
         self.counters = counters
         // Unsafe: freed in deinit.
         unsafe replyBuffer = .allocate(byteCount: Responder.maximumMessage, alignment: 16)
         idleTimer.action = { [unowned self] in closeIdle() }
-        acceptTimer.action = { [unowned self] in for listener in listeners { listener.enable() } }
+        acceptTimer.action = { [unowned self] in
+            isOutOfDescriptors = false
+            updateListeners()
+        }
+        waitingTimer.action = { [unowned self] in admitWaiting() }
     }
 
     deinit {
@@ -43,24 +62,39 @@ final class TCPService {
         listeners.append(try TCPListener(socket: socket, service: self, loop: loop))
     }
 
-    /// Whether no client waits for a reply.
-    var isIdle: Bool { connections.isEmpty }
+    /// Whether no client is connected.
+    var isEmpty: Bool { connections.isEmpty && waiting.isEmpty && lastAccepted == nil }
 
-    // MARK: Connections
+    // MARK: Accepting
 
-    fileprivate func accepted(_ socket: Int32, from client: IPAddress) {
+    func accepted(_ socket: Int32, from client: IPAddress) {
         counters.connectionsAccepted.count()
-        guard admit(client) else {
+        let now = MonotonicTime.now
+        guard !isStopping else { return open(socket, table.admitAnyway(client, socket: socket, now: now)) }
+        admit(WaitingSocket(socket: socket, client: client, since: now), now: now)
+    }
+
+    private func admit(_ accepted: WaitingSocket, now: MonotonicTime) {
+        switch table.admit(accepted.client, socket: accepted.socket, now: now) {
+        case .admitted(let activity): return open(accepted.socket, activity)
+        case .waits: waiting.append(accepted)
+        case .allAreBusy: lastAccepted = accepted
+        case .refused:
             counters.connectionsEvicted.count()
-            _ = CEvent.close(socket)
+            _ = CEvent.close(accepted.socket)
             return
         }
+        updateListeners()
+        scheduleWaitingTimer()
+    }
+
+    private func open(_ socket: Int32, _ activity: TCPActivity) {
         guard
             let connection = TCPConnection(
-                socket: socket, client: client, service: self, maximumQueries: limits.maximumQueries,
-                loop: loop)
+                socket: socket, activity: activity, service: self, maximumQueries: limits.maximumQueries, loop: loop)
         else {
-            count.release(client)
+            _ = table.remove(activity)
+            _ = CEvent.close(socket)
             return
         }
         if connections.isEmpty { scheduleIdleTimer(after: limits.idleTimeout) }
@@ -68,33 +102,58 @@ final class TCPService {
         counters.connectionsOpen.count()
     }
 
-    /// Makes room for one more connection of `client`: at a limit the connection idle longest gives way, one of the
-    /// client's own if it is the client's limit. So clients that sit on their connections hold up nobody.
-    private func admit(_ client: IPAddress) -> Bool {
-        for _ in 0..<2 {
-            let victim: TCPConnection?
-            switch count.admit(client) {
-            case .admitted: return true
-            case .clientLimit: victim = connections.first { $0.client == client }
-            case .totalLimit: victim = connections.first { _ in true }
+    /// Opens the connections for which there is room now.
+    private func admitWaiting() {
+        let now = MonotonicTime.now
+        if let accepted = lastAccepted.take() { admit(accepted, now: now) }
+        var busy: [IPAddress] = []
+        waiting.removeAll { accepted in
+            if !busy.contains(accepted.client) {
+                if let activity = table.admitWaiting(accepted.client, socket: accepted.socket, now: now) {
+                    open(accepted.socket, activity)
+                    return true
+                }
+                busy.append(accepted.client)
             }
-            // None on this worker: those of other workers are theirs.
-            guard let victim else { return false }
-            counters.connectionsEvicted.count()
-            close(victim)
+            // As one that is open and asks nothing: for its client asks something else all the time.
+            guard now - accepted.since >= Nanoseconds(limits.idleTimeout) else { return false }
+            closeWaiting(accepted)
+            return true
         }
-        return false
+        updateListeners()
+        scheduleWaitingTimer()
     }
 
-    fileprivate func acceptFailed() {
-        // Out of descriptors: the listener would report it again and again. Let go of one client, and wait.
-        if let victim = connections.first(where: { _ in true }) {
-            counters.connectionsEvicted.count()
-            close(victim)
+    private func closeWaiting(_ accepted: WaitingSocket) {
+        counters.connectionsEvicted.count()
+        table.removeWaiting(accepted.client)
+        _ = CEvent.close(accepted.socket)
+    }
+
+    private func scheduleWaitingTimer() {
+        guard !waiting.isEmpty || lastAccepted != nil else { return }
+        try? waitingTimer.schedule(after: Self.waitingInterval, on: loop)
+    }
+
+    private func updateListeners() {
+        for listener in listeners {
+            if lastAccepted != nil || isOutOfDescriptors {
+                listener.suspend()
+            } else if (try? listener.resume()) == nil {
+                acceptFailed()
+            }
         }
-        for listener in listeners { listener.disable() }
+    }
+
+    /// The system has no descriptor, or no memory: lets go of one client, and waits.
+    func acceptFailed() {
+        isOutOfDescriptors = true
+        table.evictIdle(now: .now)
+        for listener in listeners { listener.suspend() }
         try? acceptTimer.schedule(after: Self.acceptPause, on: loop)
     }
+
+    // MARK: Connections
 
     /// Notes that a complete query has come.
     ///
@@ -107,8 +166,8 @@ final class TCPService {
     /// Closes a connection and forgets it.
     func close(_ connection: TCPConnection) {
         guard connections.remove(connection) else { return }
+        if !table.remove(connection.activity) { counters.connectionsEvicted.count() }
         connection.close()
-        count.release(connection.client)
         counters.connectionsOpen.uncount()
     }
 
@@ -134,17 +193,34 @@ final class TCPService {
         unsafe worker.respond(to: query, from: connection, in: replyBuffer, send)
     }
 
-    // MARK: The end
-
-    /// Accepts nobody any longer.
-    func stopAccepting() {
-        acceptTimer.cancel()
-        listeners = []
+    /// Answers a query whose reply had no room when it came.
+    func respondAgain(to client: WaitingClient) {
+        worker.respondAgain(to: client)
     }
 
-    /// Closes every client that waits for nothing.
+    // MARK: The end
+
+    /// Takes in everybody who has connected, and nobody any longer.
+    func stopAccepting() {
+        isStopping = true
+        acceptTimer.cancel()
+        waitingTimer.cancel()
+        for listener in listeners { listener.acceptAll() }
+        listeners = []
+        let now = MonotonicTime.now
+        for accepted in waiting {
+            table.removeWaiting(accepted.client)
+            open(accepted.socket, table.admitAnyway(accepted.client, socket: accepted.socket, now: now))
+        }
+        waiting = []
+        if let accepted = lastAccepted.take() {
+            open(accepted.socket, table.admitAnyway(accepted.client, socket: accepted.socket, now: now))
+        }
+    }
+
+    /// Closes every client that has all it asked for.
     func closeFinished() {
-        for connection in connections.all where connection.isIdle { close(connection) }
+        for connection in connections.all where connection.isFinished { close(connection) }
     }
 
     /// Closes every client.
@@ -159,75 +235,4 @@ final class TimerTarget: EventTarget {
     var action: () -> Void = {}
 
     override func fire() { action() }
-}
-
-/// A listening socket of a ``TCPService``.
-@safe
-final class TCPListener {
-    private let listener: OpaquePointer
-    private unowned let service: TCPService
-    /// Held, for the listener must go before its loop does.
-    private let loop: EventLoop
-
-    init(socket: consuming Descriptor, service: TCPService, loop: EventLoop) throws(EngineError) {
-        self.service = service
-        self.loop = loop
-        // Unsafe: the callbacks get this object after it is complete; it frees the listener before it goes.
-        guard
-            let listener = unsafe evconnlistener_new(
-                loop.base, nil, nil,
-                UInt32(LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED), 0,
-                socket.number)
-        else { throw .resourceExhausted("memory") }
-        unsafe self.listener = listener
-        _ = socket.release()
-        unsafe evconnlistener_set_cb(listener, onAccept, Unmanaged.passUnretained(self).toOpaque())
-        unsafe evconnlistener_set_error_cb(listener, onAcceptError)
-        unsafe evconnlistener_enable(listener)
-    }
-
-    deinit {
-        unsafe evconnlistener_free(listener)
-    }
-
-    func enable() {
-        unsafe evconnlistener_enable(listener)
-    }
-
-    func disable() {
-        unsafe evconnlistener_disable(listener)
-    }
-
-    fileprivate func accepted(_ socket: Int32, from client: IPAddress) {
-        service.accepted(socket, from: client)
-    }
-
-    fileprivate func failed() {
-        service.acceptFailed()
-    }
-}
-
-@c private func onAccept(
-    _ listener: OpaquePointer?, _ socket: Int32, _ address: UnsafeMutablePointer<sockaddr>?,
-    _ length: Int32,
-    _ context: UnsafeMutableRawPointer?
-) {
-    guard let context = unsafe context, let address = unsafe address else { return }
-    var storage = sockaddr_storage()
-    // Unsafe: libevent passes `length` octets, at most those of sockaddr_storage. The object: see init.
-    unsafe withUnsafeMutableBytes(of: &storage) { bytes in
-        unsafe bytes.copyMemory(
-            from: UnsafeRawBufferPointer(start: address, count: min(Int(length), bytes.count)))
-    }
-    guard let client = SocketAddress(storage) else {
-        _ = close(socket)
-        return
-    }
-    unsafe Unmanaged<TCPListener>.fromOpaque(context).takeUnretainedValue().accepted(
-        socket, from: client.address)
-}
-
-@c private func onAcceptError(_ listener: OpaquePointer?, _ context: UnsafeMutableRawPointer?) {
-    guard let context = unsafe context else { return }
-    unsafe Unmanaged<TCPListener>.fromOpaque(context).takeUnretainedValue().failed()
 }

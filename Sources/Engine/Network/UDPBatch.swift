@@ -106,17 +106,17 @@ final class UDPBatch {
 
     /// Answers the first `count` datagrams: reads some, then answers them, so that the zone's memory is there by then.
     @inline(__always)
-    func answer(_ count: Int, with responder: inout Responder) {
+    func answer(_ count: Int, with responder: inout Responder, _ cache: inout CacheReading) {
         var start = 0
         while start < count {
             let end = min(start &+ Self.readAhead, count, Self.capacity)
             // Unsafe: `parsed` has readAhead places; each is filled here, and emptied below.
             for index in start..<end {
-                unsafe (parsed + (index &- start)).initialize(to: responder.read(message(index)))
+                unsafe (parsed + (index &- start)).initialize(to: responder.read(message(index), cache))
             }
-            for index in start..<end { unsafe responder.prefetch(for: parsed[index &- start]) }
+            for index in start..<end { unsafe responder.prefetch(for: parsed[index &- start], &cache) }
             for index in start..<end {
-                unsafe answer(index, parsed[index &- start], with: &responder)
+                unsafe answer(index, parsed[index &- start], with: &responder, &cache)
                 unsafe (parsed + (index &- start)).deinitialize(count: 1)
             }
             start = end
@@ -135,13 +135,15 @@ final class UDPBatch {
     }
 
     @inline(__always)
-    private func answer(_ index: Int, _ query: Query, with responder: inout Responder) {
+    private func answer(
+        _ index: Int, _ query: Query, with responder: inout Responder, _ cache: inout CacheReading
+    ) {
         let slot = outgoingCount
         // Unsafe: the reply buffer of each place has replyBytes and is written through this one span.
         let buffer = unsafe UnsafeMutableRawBufferPointer(start: replies + slot &* replyStride, count: replyBytes)
         var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
         let disposition = responder.respond(
-            to: message(index), query, over: .udp, from: { client(index) }, into: &reply)
+            to: message(index), query, over: .udp, from: { client(index) }, &cache, into: &reply)
         switch disposition {
         case .reply: break
         case .silence: return

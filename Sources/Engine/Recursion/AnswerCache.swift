@@ -43,31 +43,34 @@ final class AnswerCache: Sendable {
 
     // MARK: Writing
 
-    /// Takes over an answer; one to the same question is replaced. It may be gone at once, but for a reader that had
-    /// begun before.
+    /// Takes in an answer that nobody else has; one to the same question is replaced. It may be freed at once, but for
+    /// a reader that had begun before.
     ///
-    /// - Returns: `false` when there is no room for it: it still belongs to the caller.
-    func insert(_ answer: CachedAnswer) -> Bool {
-        guard maximumEntries > 0, answer.byteCount <= maximumBytes else { return false }
+    /// - Parameter isKept: whether it may be found. If not, or if there is no room, it only waits to be freed.
+    func take(_ answer: StoredAnswer, isKept: Bool = true) {
+        let isKept = isKept && maximumEntries > 0 && answer.byteCount <= maximumBytes
         shard(answer.hash).withLock { state in
-            if let old = table.find(answer.name, answer.type, answer.variant, hash: answer.hash) {
-                // Its place in the order of eviction goes over, and whether it was asked for.
-                answer.set(slot: old.slot)
-                if old.has(CacheMarks.asked) { _ = answer.set(CacheMarks.asked) }
-                answer.setNext(old.nextAddress)
-                table.relink(old, to: answer.address)
-                state.entries[state.index(of: old.slot)] = answer.address
-                retire(old, &state)
-            } else {
-                answer.set(slot: state.takeSlot(for: answer.address))
-                table.insert(answer)
-            }
-            entryCount.wrappingAdd(1, ordering: .relaxed)
-            byteCount.wrappingAdd(answer.byteCount, ordering: .relaxed)
-            makeRoom(sparing: answer, &state)
+            if isKept { insert(answer, &state) } else { state.retired.append((answer, epochs.stamp())) }
             state.freeRetired(before: epochs.horizon())
         }
-        return true
+    }
+
+    private func insert(_ answer: StoredAnswer, _ state: inout CacheShard.State) {
+        if let old = table.find(answer.name, answer.type, answer.variant, hash: answer.hash) {
+            // Its place in the order of eviction goes over, and whether it was asked for.
+            answer.set(slot: old.slot)
+            if old.has(CacheMarks.asked) { _ = answer.set(CacheMarks.asked) }
+            answer.setNext(old.nextAddress)
+            table.relink(old, to: answer.address)
+            state.entries[state.index(of: old.slot)] = answer.address
+            retire(old, &state)
+        } else {
+            answer.set(slot: state.takeSlot(for: answer.address))
+            table.insert(answer)
+        }
+        entryCount.wrappingAdd(1, ordering: .relaxed)
+        byteCount.wrappingAdd(answer.byteCount, ordering: .relaxed)
+        makeRoom(sparing: answer, &state)
     }
 
     /// Removes answers.
@@ -81,7 +84,7 @@ final class AnswerCache: Sendable {
         for shard in shards {
             shard.withLock { state in
                 for address in state.entries {
-                    guard let answer = CachedAnswer(address: address) else { continue }
+                    guard let answer = StoredAnswer(address: address) else { continue }
                     if let name {
                         let own = answer.name.array
                         guard subtree ? DomainName.isName(own, atOrBelow: name) : own == name else { continue }
@@ -107,7 +110,7 @@ final class AnswerCache: Sendable {
 
     private func shard(_ hash: UInt64) -> CacheShard { shards[table.bucket(hash) % shards.count] }
 
-    private func makeRoom(sparing answer: CachedAnswer, _ state: inout CacheShard.State) {
+    private func makeRoom(sparing answer: StoredAnswer, _ state: inout CacheShard.State) {
         while entryCount.load(ordering: .relaxed) > maximumEntries || byteCount.load(ordering: .relaxed) > maximumBytes,
             let victim = state.evict(sparing: answer.slot)
         {
@@ -118,7 +121,7 @@ final class AnswerCache: Sendable {
     }
 
     /// Hands an entry that cannot be found any longer over to be freed.
-    private func retire(_ answer: CachedAnswer, _ state: inout CacheShard.State) {
+    private func retire(_ answer: StoredAnswer, _ state: inout CacheShard.State) {
         entryCount.wrappingSubtract(1, ordering: .relaxed)
         byteCount.wrappingSubtract(answer.byteCount, ordering: .relaxed)
         state.retired.append((answer, epochs.stamp()))

@@ -47,10 +47,11 @@ enum CacheMarks {
     static let refreshing: UInt8 = 4
 }
 
-/// Shows a ``CacheEntry``: a plain pointer, copied without touching a reference count. Good for as long as its owner
-/// lets the entry be: a reader that has begun (``ReadEpochs``), or whoever has made it.
+/// Where a ``CacheEntry`` is, for those who write the cache: a plain pointer, copied without touching a reference
+/// count. Good until ``free()``: between being made and being taken in by the cache, and then under the lock of its
+/// shard. Who only reads is shown a ``CachedAnswer``.
 @safe
-struct CachedAnswer: @unchecked Sendable {
+struct StoredAnswer: @unchecked Sendable {
     // Sendable: what is not atomic is not written while others can find the entry.
     private let entry: UnsafeMutablePointer<CacheEntry>
 
@@ -66,7 +67,7 @@ struct CachedAnswer: @unchecked Sendable {
     /// Makes an entry, which must be freed.
     ///
     /// - Returns: `nil` when the answer is too long to be a message.
-    static func make(_ content: AnswerContent, key: CacheKey, times: AnswerTimes) -> CachedAnswer? {
+    static func make(_ content: AnswerContent, key: CacheKey, times: AnswerTimes) -> StoredAnswer? {
         guard content.body.count <= Responder.maximumMessage, content.ttlOffsets.count <= Int(UInt16.max),
             key.name.count <= DomainName.maximumByteCount
         else { return nil }
@@ -81,7 +82,7 @@ struct CachedAnswer: @unchecked Sendable {
         rest.append(octets: key.name.rawSpan)
         for offset in content.ttlOffsets { rest.append(bigEndian: offset) }
         rest.append(octets: content.body.rawSpan)
-        return CachedAnswer(address: UInt(bitPattern: entry))
+        return StoredAnswer(address: UInt(bitPattern: entry))
     }
 
     /// Gives the memory back.
@@ -130,12 +131,12 @@ struct CachedAnswer: @unchecked Sendable {
         @inline(__always) @_lifetime(borrow self) get { tail(from: 0, count: nameByteCount) }
     }
 
-    /// Where the records' TTLs are in ``body``: 16-bit numbers in network order.
+    /// See ``CachedAnswer/ttlOffsets``.
     var ttlOffsets: RawSpan {
         @inline(__always) @_lifetime(borrow self) get { tail(from: nameByteCount, count: 2 &* ttlCount) }
     }
 
-    /// The records.
+    /// See ``CachedAnswer/body``.
     var body: RawSpan {
         @inline(__always) @_lifetime(borrow self) get { tail(from: bodyOffset, count: bodyByteCount) }
     }
@@ -160,13 +161,6 @@ struct CachedAnswer: @unchecked Sendable {
     /// Whether all `marks` are set.
     @inline(__always)
     func has(_ marks: UInt8) -> Bool { unsafe entry.pointee.marks.load(ordering: .relaxed) & marks == marks }
-
-    /// Notes that it was asked for; writes only if that is news, so that hot entries are not written.
-    @inline(__always)
-    func noteAsked() {
-        let both = CacheMarks.asked | CacheMarks.popular
-        if !has(both) { unsafe _ = entry.pointee.marks.bitwiseOr(both, ordering: .relaxed) }
-    }
 
     /// Clears marks.
     ///

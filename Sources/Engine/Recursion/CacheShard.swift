@@ -9,7 +9,7 @@ final class CacheShard: Sendable {
         var entries: [UInt] = []
         /// Entries that cannot be found any longer, with their stamps: some reader may still have them. They are no
         /// more than were replaced while one batch of queries was answered.
-        var retired: [(answer: CachedAnswer, stamp: UInt64)] = []
+        var retired: [(answer: StoredAnswer, stamp: UInt64)] = []
         private var order = SieveList()
         private var freeIndexes: [Int] = []
         private let number: Int
@@ -42,16 +42,16 @@ final class CacheShard: Sendable {
         }
 
         /// Takes out the entry that gives way.
-        mutating func evict(sparing spared: UInt32) -> CachedAnswer? {
+        mutating func evict(sparing spared: UInt32) -> StoredAnswer? {
             // Taken out for the call: the list changes while the entries, beside it, are read.
             var order = SieveList()
             swap(&order, &self.order)
             let index = order.evict(sparing: UInt32(truncatingIfNeeded: index(of: spared))) { index in
-                CachedAnswer(address: entries[Int(index)])?.clear(CacheMarks.asked) ?? false
+                StoredAnswer(address: entries[Int(index)])?.clear(CacheMarks.asked) ?? false
             }
             swap(&order, &self.order)
             guard let index else { return nil }
-            let answer = CachedAnswer(address: entries[Int(index)])
+            let answer = StoredAnswer(address: entries[Int(index)])
             entries[Int(index)] = 0
             freeIndexes.append(Int(index))
             return answer
@@ -81,7 +81,7 @@ final class CacheShard: Sendable {
     /// Frees everything, at the end.
     func freeAll() {
         state.withLock { state in
-            for address in state.entries { CachedAnswer(address: address)?.free() }
+            for address in state.entries { StoredAnswer(address: address)?.free() }
             for (answer, _) in state.retired { answer.free() }
             state.entries = []
             state.retired = []

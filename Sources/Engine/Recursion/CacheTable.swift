@@ -35,11 +35,11 @@ struct CacheTable: @unchecked Sendable {
 
     // Unsafe in all that follows: a bucket is within the table.
 
-    private func first(_ hash: UInt64) -> CachedAnswer? {
-        CachedAnswer(address: unsafe buckets[bucket(hash)].load(ordering: .acquiring))
+    private func first(_ hash: UInt64) -> StoredAnswer? {
+        StoredAnswer(address: unsafe buckets[bucket(hash)].load(ordering: .acquiring))
     }
 
-    // MARK: Reading, between ReadEpochs.begin(_:) and the end
+    // MARK: Reading, in a CacheReading or under the shard's lock
 
     /// Fetches the link to what ``prefetchEntry(_:)`` will fetch.
     @inline(__always)
@@ -53,17 +53,17 @@ struct CacheTable: @unchecked Sendable {
         first(hash)?.prefetch()
     }
 
-    /// The answer to a question, fresh or not; good until the reader ends.
+    /// The answer to a question, fresh or not.
     ///
     /// - Parameters:
     ///   - name: QNAME in any case.
     ///   - hash: its ``NameHash`` with the type.
     @inline(__always)
-    func find(_ name: RawSpan, _ type: RecordType, _ variant: AnswerVariant, hash: UInt64) -> CachedAnswer? {
+    func find(_ name: RawSpan, _ type: RecordType, _ variant: AnswerVariant, hash: UInt64) -> StoredAnswer? {
         var next = first(hash)
         while let answer = next {
             if answer.answers(name, type, variant, hash: hash) { return answer }
-            next = CachedAnswer(address: answer.nextAddress)
+            next = StoredAnswer(address: answer.nextAddress)
         }
         return nil
     }
@@ -71,20 +71,20 @@ struct CacheTable: @unchecked Sendable {
     // MARK: Writing, under the shard's lock
 
     /// Puts an entry first in its bucket.
-    func insert(_ answer: CachedAnswer) {
+    func insert(_ answer: StoredAnswer) {
         let bucket = bucket(answer.hash)
         answer.setNext(unsafe buckets[bucket].load(ordering: .relaxed))
         unsafe buckets[bucket].store(answer.address, ordering: .releasing)
     }
 
     /// Lets what leads to an entry lead to another; the entry itself still leads on, for who is reading it.
-    func relink(_ answer: CachedAnswer, to address: UInt) {
+    func relink(_ answer: StoredAnswer, to address: UInt) {
         var previous = first(answer.hash)
         if previous?.address == answer.address {
             return unsafe buckets[bucket(answer.hash)].store(address, ordering: .releasing)
         }
         while let entry = previous, entry.nextAddress != answer.address {
-            previous = CachedAnswer(address: entry.nextAddress)
+            previous = StoredAnswer(address: entry.nextAddress)
         }
         previous?.setNext(address)
     }

@@ -68,11 +68,18 @@ final class Forwarder {
     /// Whether no client waits.
     var isIdle: Bool { requests.isEmpty && pending.allSatisfy { $0.value.clients.isEmpty } }
 
-    /// Closes everything, at the end.
+    /// Closes everything, at the end. Who still waits gets SERVFAIL.
     func closeAll() {
         timer.cancel()
         requestTarget.cancel()
+        for request in requests[nextRequest...] {
+            if let client = request.client { worker.replyFailure(.other, to: client) }
+        }
         requests = []
+        nextRequest = 0
+        for query in pending.values {
+            for client in query.clients { worker.replyFailure(.other, to: client) }
+        }
         outbox.cancel()
         // Attempts and the sockets that they wait at hold each other.
         for case .query(let query) in calls.elements {
@@ -106,9 +113,21 @@ final class Forwarder {
             client = WaitingClient(
                 frame: frame, query: message.extracting(0..<deferred.question.end).array, route: route)
         }
+        request(key, client)
+    }
+
+    /// The same for a client whose answer had no room when it came. By now the cache may have it no longer.
+    func askAgain(for client: WaitingClient) {
+        let query = client.query.rawSpan
+        guard let question = Question(query) else { return }
+        let variant = AnswerVariant(header: client.frame.header, edns: client.frame.edns)
+        request(CacheKey(name: question.name(in: query), type: question.type, variant: variant), client)
+    }
+
+    private func request(_ key: CacheKey, _ client: WaitingClient?) {
         guard requestCount < Self.maximumRequests else {
             counters.overLimit.count()
-            if let client { worker.replyFailure(.other, to: client) }
+            if let client { worker.replyFailure(.other, to: client) } else { worker.endRefresh(key) }
             return
         }
         requests.append((key, client))
@@ -166,7 +185,8 @@ final class Forwarder {
     }
 
     private func refresh(_ key: CacheKey, now: MonotonicTime) {
-        guard pending[key] == nil, let query = begin(key, .refresh, now: now) else { return }
+        guard pending[key] == nil else { return }
+        guard let query = begin(key, .refresh, now: now) else { return worker.endRefresh(key) }
         start(query, now: now)
     }
 
@@ -295,19 +315,12 @@ final class Forwarder {
         guard !query.isFinished else { return }
         let lifetime = recursion.ttlPolicy.lifetime(of: content.ttl, isNegative: content.isNegative)
         let times = recursion.ttlPolicy.times(lifetime: lifetime, now: now)
-        guard let answer = CachedAnswer.make(content, key: query.key, times: times) else {
-            return fail(query, .other, now: now)
-        }
         end(query, now: now)
-        // Into the cache first, so that who has the answer and asks another worker finds it.
-        worker.beginReading()
-        let isKept = content.isCacheable && lifetime > 0 && recursion.cache.insert(answer)
         let clients = query.clients
         query.clients = []
-        let waiting = clients.span
-        for index in waiting.indices { worker.reply(answer, ttl: max(lifetime, 1), to: waiting[index]) }
-        worker.endReading()
-        if !isKept { answer.free() }
+        let isReplied = worker.reply(
+            content, query.key, times, isKept: content.isCacheable && lifetime > 0, ttl: max(lifetime, 1), to: clients)
+        if !isReplied { for client in clients { worker.replyFailure(.other, to: client) } }
         recursion.failures.remove(query.key)
     }
 
@@ -317,6 +330,7 @@ final class Forwarder {
         counters.failures.count()
         end(query, now: now)
         recursion.failures.insert(query.key, now: now)
+        worker.endRefresh(query.key)
         for client in query.clients where !worker.replyFromCache(query.key, to: client, now: now) {
             worker.replyFailure(reason, to: client)
         }

@@ -10,13 +10,14 @@ final class Worker: @unchecked Sendable {
     let mailbox: SnapshotMailbox
     private let loop: EventLoop
     private var responder: Responder
+    private var cache: CacheReader
     private var forwarder: Forwarder?
     private var udp: [UDPListener] = []
     private var tcp: TCPService?
     private let mailboxTarget = MailboxTarget()
     private let drainTimer = TimerTarget()
     private var drainEnd: ContinuousClock.Instant?
-    private var isAccepting = true
+    private var hasLooked = false
     private let grace: Duration
     /// For replies over TCP that were waited for.
     private let replyBuffer: UnsafeMutableRawBufferPointer
@@ -31,11 +32,11 @@ final class Worker: @unchecked Sendable {
     private static let batchesAtStop = 1024
 
     /// - Parameters:
-    ///   - sockets: one pair for each address, with the address.
+    ///   - connections: of all workers.
     ///   - grace: how long TCP clients may take at the end.
     init(
         configuration: EngineConfiguration, snapshot: ZoneSnapshot, chaos: ChaosAnswer,
-        acknowledgements: WakeSignal, connectionCount: TCPConnectionCount, recursion: Recursion,
+        acknowledgements: WakeSignal, connections: TCPConnectionTable, recursion: Recursion,
         settings: RecursionSettings, reader: Int, grace: Duration
     ) throws(EngineError) {
         let counters = WorkerCounters()
@@ -48,11 +49,10 @@ final class Worker: @unchecked Sendable {
         responder = Responder(
             snapshot: snapshot, strategy: configuration.strategy, udpPayload: configuration.udpPayload,
             chaos: chaos, addresses: RegistrableAddresses(within: configuration.registrableNetworks),
-            counters: counters,
-            outside: CacheReader(
-                cache: recursion.cache, reader: reader, settings: settings, strategy: configuration.strategy))
+            counters: counters, outside: OutsideNames(settings, strategy: configuration.strategy))
+        cache = CacheReader(recursion.cache, number: reader)
         tcp = TCPService(
-            worker: self, loop: loop, limits: configuration.tcp, count: connectionCount,
+            worker: self, loop: loop, limits: configuration.tcp, table: connections,
             counters: counters)
         forwarder = Forwarder(
             worker: self, loop: loop, recursion: recursion, settings: settings, counters: counters)
@@ -69,13 +69,14 @@ final class Worker: @unchecked Sendable {
 
     /// Answers on an address from the moment the loop runs.
     func listen(
-        on sockets: consuming ListeningSocket.Pair, address: IPAddress, replyBytes: Int
+        on sockets: consuming ListeningSocket.Pair, address: SocketAddress, replyBytes: Int
     ) throws(EngineError) {
         let pair = sockets
         let batch = UDPBatch(
-            replyBytes: replyBytes, isIPv4: address.isIPv4, hasControls: address.isUnspecified)
+            replyBytes: replyBytes, isIPv4: address.address.isIPv4, hasControls: address.address.isUnspecified)
         let replies = ReplyQueue(replyBytes: replyBytes, socket: pair.udp.number, loop: loop, counters: counters)
-        let listener = UDPListener(socket: pair.udp, batch: batch, replies: replies, worker: self)
+        let listener = UDPListener(
+            socket: pair.udp, address: address, batch: batch, replies: replies, worker: self)
         udp.append(listener)
         try listener.watch(listener.socketNumber, on: loop)
         try tcp?.listen(on: pair.tcp)
@@ -91,10 +92,14 @@ final class Worker: @unchecked Sendable {
     /// Runs the loop until the worker is told to stop and has finished.
     func run() {
         loop.run()
-        for listener in udp { listener.replies.send() }
+        // If there was no time left for it before.
+        for listener in udp {
+            answer(listener.batch, by: listener, on: listener.socketNumber, batches: Self.batchesAtStop)
+        }
         tcp?.closeAll()
         tcp = nil
         forwarder?.closeAll()
+        for listener in udp { listener.replies.send() }
         udp = []
         loop.runPending()
     }
@@ -111,8 +116,7 @@ final class Worker: @unchecked Sendable {
         for _ in 0..<batches {
             let count = batch.receive(from: socket)
             guard count > 0 else { return true }
-            batch.answer(count, with: &responder)
-            responder.outside.endBatch()
+            cache.read { batch.answer(count, with: &responder, &$0) }
             let failures = batch.send(to: socket)
             if failures > 0 { counters.sendErrors.count(UInt64(failures)) }
             if !batch.deferred.isEmpty { forward(batch, by: listener) }
@@ -149,18 +153,22 @@ final class Worker: @unchecked Sendable {
         to query: RawSpan, from connection: TCPConnection, in buffer: UnsafeMutableRawBufferPointer,
         _ send: (RawSpan) -> Bool
     ) -> Bool? {
-        // Unsafe: the buffer is the TCP service's, used for one reply at a time.
-        var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
-        let parsed = responder.read(query)
-        let disposition = responder.respond(
-            to: query, parsed, over: .tcp, from: { connection.client }, into: &reply)
-        responder.outside.endBatch()
+        let (disposition, byteCount) = cache.read { cache in
+            // Unsafe: the buffer is the TCP service's, used for one reply at a time.
+            var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
+            let parsed = responder.read(query, cache)
+            let disposition = responder.respond(
+                to: query, parsed, over: .tcp, from: { connection.client }, &cache, into: &reply)
+            return (disposition, reply.byteCount)
+        }
+        // Unsafe: so many octets were written, and none are until the reply is sent.
+        let reply = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<byteCount]))
         let deferred = responder.deferred
         switch disposition {
-        case .reply: return send(reply.bytes)
+        case .reply: return send(reply)
         case .silence: return nil
         case .replyAndRefresh:
-            let isSent = send(reply.bytes)
+            let isSent = send(reply)
             if let deferred { forwarder?.ask(query, deferred, nil) }
             return isSent
         case .forward:
@@ -174,16 +182,26 @@ final class Worker: @unchecked Sendable {
 
     // MARK: Replies that were waited for
 
-    /// Sends an upstream's answer.
-    func reply(_ answer: CachedAnswer, ttl: UInt32, reason: ExtendedError? = nil, to client: WaitingClient) {
-        deliver(to: client) { responder, reply in
-            responder.write(answer, ttl: ttl, client.frame, client.query.rawSpan, reason: reason, into: &reply)
+    /// Sends an upstream's answer, and puts it into the cache first, so that who has it and asks another worker finds
+    /// it.
+    ///
+    /// - Parameters:
+    ///   - isKept: whether it may be in the cache.
+    ///   - ttl: of the replies, in seconds.
+    /// - Returns: `false` when it is too long to be a message; nothing is sent then.
+    func reply(
+        _ content: AnswerContent, _ key: CacheKey, _ times: AnswerTimes, isKept: Bool, ttl: UInt32,
+        to clients: [WaitingClient]
+    ) -> Bool {
+        cache.insert(content, key, times, isKept: isKept) { answer in
+            let clients = clients.span
+            for index in clients.indices { write(answer, ttl: ttl, reason: nil, to: clients[index]) }
         }
     }
 
     /// Sends SERVFAIL.
     func replyFailure(_ reason: ExtendedError, to client: WaitingClient) {
-        deliver(to: client) { responder, reply in
+        deliver(to: client, isShort: true) { responder, reply in
             responder.writeFailure(reason, client.frame, client.query.rawSpan, into: &reply)
         }
     }
@@ -193,35 +211,49 @@ final class Worker: @unchecked Sendable {
     /// - Parameter stale: whether one that has expired may be (RFC 8767).
     /// - Returns: whether there was one.
     func replyFromCache(_ key: CacheKey, to client: WaitingClient, now: MonotonicTime, stale: Bool = true) -> Bool {
-        defer { responder.outside.endBatch() }
-        guard let answer = responder.outside.find(key.name.rawSpan, key.type, key.variant, hash: key.hash),
-            now < (stale ? answer.times.end : answer.times.expiry)
-        else { return false }
-        let isFresh = now < answer.times.expiry
-        let isNameError = answer.code == ResponseCode.nameError
-        if !isFresh { counters.staleAnswers.count() }
-        reply(
-            answer, ttl: answer.times.remainingTTL(now: now),
-            reason: isFresh ? nil : isNameError ? .staleNameError : .staleAnswer, to: client)
-        return true
+        cache.read { cache in
+            guard let answer = cache.find(key.name.rawSpan, key.type, key.variant, hash: key.hash),
+                now < (stale ? answer.times.end : answer.times.expiry)
+            else { return false }
+            let isFresh = now < answer.times.expiry
+            let isNameError = answer.code == ResponseCode.nameError
+            if !isFresh { counters.staleAnswers.count() }
+            write(
+                answer, ttl: answer.times.remainingTTL(now: now),
+                reason: isFresh ? nil : isNameError ? .staleNameError : .staleAnswer, to: client)
+            return true
+        }
     }
 
-    /// What was found in the cache, or is put there, stays until ``endReading()``.
-    func beginReading() {
-        responder.outside.beginReading()
+    /// Answers a query from an upstream's answer that had no room when it came.
+    func respondAgain(to client: WaitingClient) {
+        forwarder?.askAgain(for: client)
     }
 
-    func endReading() {
-        responder.outside.endBatch()
+    /// Lets the next one who asks have an answer asked for again before it expires: the last time came to nothing.
+    func endRefresh(_ key: CacheKey) {
+        cache.read { $0.find(key.name.rawSpan, key.type, key.variant, hash: key.hash)?.endRefresh() }
     }
 
+    private func write(_ answer: CachedAnswer, ttl: UInt32, reason: ExtendedError?, to client: WaitingClient) {
+        deliver(to: client) { responder, reply in
+            responder.write(answer, ttl: ttl, client.frame, client.query.rawSpan, reason: reason, into: &reply)
+        }
+    }
+
+    /// Has a reply sent. Nothing that could come of it happens within this call: what is in hand stays what it is.
+    ///
+    /// - Parameter isShort: whether it is so short that it has room in any case.
     @inline(__always)
-    private func deliver(to client: WaitingClient, _ write: (inout Responder, inout OutputRawSpan) -> Void) {
+    private func deliver(
+        to client: WaitingClient, isShort: Bool = false, _ write: (inout Responder, inout OutputRawSpan) -> Void
+    ) {
         switch client.route {
         case .udp(let listener, let origin):
             listener.replies.add(to: origin) { write(&responder, &$0) }
         case .tcp(let target):
             guard let connection = target.connection else { return }
+            guard isShort || connection.hasRoom else { return connection.postpone(client) }
             // Unsafe: the span is the only one on the buffer, and ends with this call.
             var reply = unsafe OutputRawSpan(buffer: replyBuffer, initializedCount: 0)
             write(&responder, &reply)
@@ -255,12 +287,15 @@ final class Worker: @unchecked Sendable {
 
     // MARK: The end
 
+    /// Has the kernel refuse what comes from now on, and answers what has come.
     private func beginDraining() {
         drainEnd = loop.now + grace
         for listener in udp {
-            listener.cancel()
+            listener.refuse()
+            // What the kernel was about to put there is found by the loop.
             answer(listener.batch, by: listener, on: listener.socketNumber, batches: Self.batchesAtStop)
         }
+        tcp?.stopAccepting()
         // Queries of TCP clients that are in the kernel's buffers are read in the next rounds of the loop.
         guard (try? drainTimer.schedule(after: Self.drainInterval, on: loop)) != nil else {
             return loop.stop()
@@ -269,14 +304,12 @@ final class Worker: @unchecked Sendable {
 
     private func continueDraining() {
         var isFinished = false
-        if isAccepting {
-            // Who had connected before the stop has been accepted by now, and is read until the next look.
-            isAccepting = false
-            tcp?.stopAccepting()
-        } else {
+        if hasLooked {
             tcp?.closeFinished()
-            isFinished = (tcp?.isIdle ?? true) && (forwarder?.isIdle ?? true)
+            isFinished = (tcp?.isEmpty ?? true) && (forwarder?.isIdle ?? true)
         }
+        // Who had connected before the stop is read until the next look.
+        hasLooked = true
         if isFinished || loop.now >= (drainEnd ?? loop.now) { return loop.stop() }
         guard (try? drainTimer.schedule(after: Self.drainInterval, on: loop)) != nil else {
             return loop.stop()
@@ -290,18 +323,31 @@ final class UDPListener: EventTarget {
     /// For those that had to wait.
     let replies: ReplyQueue
     private let socket: Descriptor
+    private let address: SocketAddress
     private var priority = EventTarget.Priority.other
     // Unsafe: the worker owns its listeners and outlives them; no reference is counted, for this runs for every batch.
     private unowned(unsafe) let worker: Worker
 
-    init(socket: consuming Descriptor, batch: UDPBatch, replies: ReplyQueue, worker: Worker) {
+    /// - Parameter address: the one that the socket is bound to.
+    init(
+        socket: consuming Descriptor, address: SocketAddress, batch: UDPBatch, replies: ReplyQueue, worker: Worker
+    ) {
         self.socket = socket
+        self.address = address
         self.batch = batch
         self.replies = replies
         unsafe self.worker = worker
     }
 
     var socketNumber: Int32 { socket.number }
+
+    /// Receives nothing any longer but what has come already.
+    func refuse() {
+        ListeningSocket.refuse(socket.number, address)
+    }
+
+    /// The worker lets go of it once its loop has ended.
+    override var outlivesLoop: Bool { true }
 
     override func fire() {
         let next = unsafe worker.turn(of: self, on: socket.number)

@@ -28,6 +28,25 @@ struct TruncationTests {
         #expect(cut.isTruncated && cut.addresses.count == 39 && cut.edns != nil)
     }
 
+    @Test func `an upstream's answer that fits to the octet has no TC, one that does not has TC alone`() throws {
+        let upstream = try ScriptedUpstream { request in
+            .messages([request.reply(answers: (0..<40).map { record(1, UInt32($0).octets) })])
+        }
+        let server = try TestEngine(upstreams: [upstream.address])
+        let query = TestQuery("www.example.com")
+        let exact = 12 + 21 + 40 * 16 + EDNS.byteCount
+        // From the upstream, then from the cache.
+        for payload in [exact, exact, exact - 1, exact - 1] {
+            let reply = try server.ask(query.offering(payload: UInt16(payload)))
+            #expect(reply.edns != nil && reply.octets.count <= payload)
+            #expect(reply.isTruncated == (payload < exact))
+            #expect(reply.addresses.count == (payload < exact ? 0 : 40))
+        }
+        let other = TestQuery("xyz.example.com")
+        let reply = try server.ask(other.offering(payload: UInt16(exact - 1)))
+        #expect(reply.isTruncated && reply.addresses.isEmpty)
+    }
+
     @Test func `an SRV answer is cut between records, and has no ADDITIONAL then`() throws {
         let server = try TestServer()
         for count in 1...40 {

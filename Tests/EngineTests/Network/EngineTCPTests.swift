@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import Engine
@@ -126,6 +127,24 @@ struct EngineTCPTests {
         let answered = server.engine.statistics().tcpQueries
         #expect(answered < 2000, "\(answered) queries of 64 KB were answered")
         #expect(try TestSocket.tcp(server.address).askFramed(big).addresses.count == 4000)
+    }
+
+    @Test func `replies that were waited for are bounded as well, and all come when the client reads`() throws {
+        let upstream = try ScriptedUpstream.longAnswers()
+        let server = try TestEngine(upstreams: [upstream.address])
+        let socket = try TestSocket.tcp(server.address)
+        // With the server's own 4 MB in the kernel less than the answers' 7.6 MB.
+        try socket.set(SOL_SOCKET, SO_RCVBUF, to: 100_000)
+        let count = TCPSession.maximumOutstanding
+        try socket.sendFramed(Array(repeating: TestQuery("long.example.com"), count: count))
+        try server.waitForStatistics { $0.recursion.cacheMisses == count && $0.recursion.inFlight == 0 }
+        let before = server.engine.statistics()
+        for _ in 0..<200 { #expect(try TestSocket.udp(server.address).ask(web).addresses.count == 3) }
+        let written = server.engine.statistics().answered - before.udpQueries - 200
+        #expect(written < count - 10, "\(written) of \(count) were written: nothing is tested")
+        for _ in 0..<count { #expect(try socket.receiveFramed().addresses.count == 3700) }
+        #expect(server.engine.statistics().recursion.failures == 0)
+        #expect(try socket.askFramed(web).addresses.count == 3)
     }
 
     @Test func `a slow reader gets all it asked for`() throws {

@@ -41,6 +41,21 @@ struct EngineUDPTests {
         #expect(try TestSocket.tcp(try server.address(host: "::1")).askFramed(web).addresses.count == 3)
     }
 
+    @Test(.enabled(if: OwnNetwork.isAllowed))
+    func `bound to the IPv6 wildcard, the reply comes from the address that was asked`() throws {
+        try OwnNetwork.run {
+            let server = try TestEngine(["[::]:0"])
+            for address in [OwnNetwork.address, .v6(0, 1)] {
+                // From either: the reply's source is not the one that the way to the client would have by itself.
+                for local in [OwnNetwork.address, .v6(0, 1)] {
+                    let socket = try TestSocket.udp(
+                        SocketAddress(address, port: server.address.port), from: SocketAddress(local, port: 0))
+                    for _ in 0..<10 { #expect(try socket.ask(web).addresses.count == 3) }
+                }
+            }
+        }
+    }
+
     @Test func `a burst larger than a batch is answered, each client by its own reply`() throws {
         let server = try TestEngine(["0.0.0.0:0"])
         let sockets = try (0..<50).map { index in

@@ -54,23 +54,3 @@ struct RecencyListTests {
         #expect(held == nil && list.all.map(\.number) == [2])
     }
 }
-
-struct TCPConnectionCountTests {
-    @Test func `a client and all clients together have their limits`() {
-        let count = TCPConnectionCount(limits: TCPLimits(maximumConnections: 3, maximumPerClient: 2))
-        #expect(count.admit(.ten(1)) == .admitted)
-        #expect(count.admit(.ten(1)) == .admitted)
-        #expect(count.admit(.ten(1)) == .clientLimit)
-        #expect(count.admit(.ten(2)) == .admitted)
-        #expect(count.admit(.ten(2)) == .totalLimit)
-        #expect(count.admit(.unique(1)) == .totalLimit)
-        // Its own limit counts first: then one of its own connections gives way.
-        #expect(count.admit(.ten(1)) == .clientLimit)
-        count.release(.ten(1))
-        #expect(count.admit(.unique(1)) == .admitted)
-        #expect(count.admit(.ten(1)) == .totalLimit)
-        for client in [IPAddress.ten(1), .ten(2), .unique(1)] { count.release(client) }
-        for client in 1...3 { #expect(count.admit(.ten(client)) == .admitted) }
-        #expect(count.admit(.ten(4)) == .totalLimit)
-    }
-}

@@ -80,4 +80,55 @@ struct TCPSessionTests {
         session.beginTurn()
         #expect(session.next(hasMessage: true, pendingBytes: 0) == .take)
     }
+
+    @Test func `no more queries wait for an upstream than may`() {
+        var session = TCPSession(maximumQueries: 0)
+        for _ in 0..<TCPSession.maximumOutstanding {
+            session.beginTurn()
+            #expect(session.next(hasMessage: true, pendingBytes: 0) == .take)
+            session.deferReply()
+            session.answered()
+        }
+        session.beginTurn()
+        #expect(session.next(hasMessage: true, pendingBytes: 0) == .pause)
+        // Without another query it is waited for, so that its end is seen.
+        #expect(session.next(hasMessage: false, pendingBytes: 0) == .wait)
+        session.delivered()
+        #expect(session.next(hasMessage: true, pendingBytes: 0) == .take)
+    }
+
+    @Test func `replies that had no room are made again one by one, before other queries are taken`() {
+        var session = TCPSession(maximumQueries: 0)
+        let limit = TCPSession.maximumPendingBytes
+        #expect(session.hasRoom(pendingBytes: limit) && !session.hasRoom(pendingBytes: limit + 1))
+        for _ in 0..<3 { session.deferReply() }
+        for _ in 0..<2 { session.postpone() }
+        #expect(session.outstanding == 3 && session.postponed == 2)
+        #expect(session.next(hasMessage: true, pendingBytes: limit + 1) == .pause)
+        #expect(session.next(hasMessage: true, pendingBytes: limit) == .resume)
+        session.resume()
+        #expect(session.next(hasMessage: true, pendingBytes: 0) == .pause)
+        // It had no room again.
+        session.postpone()
+        #expect(session.outstanding == 3 && session.postponed == 2)
+        for left in [2, 1] {
+            #expect(session.next(hasMessage: true, pendingBytes: 0) == .resume)
+            session.resume()
+            session.delivered()
+            #expect(session.outstanding == left)
+        }
+        #expect(session.next(hasMessage: true, pendingBytes: 0) == .take)
+    }
+
+    @Test func `a half-closed client gets the replies that had no room, then it closes`() {
+        var session = TCPSession(maximumQueries: 0)
+        session.deferReply()
+        session.postpone()
+        session.endInput()
+        #expect(session.next(hasMessage: false, pendingBytes: 0) == .resume)
+        session.resume()
+        #expect(session.next(hasMessage: false, pendingBytes: 0) == .pause)
+        session.delivered()
+        #expect(session.next(hasMessage: false, pendingBytes: 9) == .closeWhenSent)
+    }
 }

@@ -17,11 +17,10 @@ struct AnswerCacheTests {
             code: code, answerCount: 1, authorityCount: 0, body: [UInt8](repeating: 7, count: octets), ttlOffsets: [6],
             rotation: nil, ttl: 60, isNegative: false)
         let times = policy.times(lifetime: 60, now: now)
-        let answer = try #require(CachedAnswer.make(content, key: key, times: times))
-        if !cache.insert(answer) { answer.free() }
+        cache.take(try #require(StoredAnswer.make(content, key: key, times: times)))
     }
 
-    private func find(_ key: CacheKey, in cache: AnswerCache) -> CachedAnswer? {
+    private func find(_ key: CacheKey, in cache: AnswerCache) -> StoredAnswer? {
         cache.table.find(key.name.rawSpan, key.type, key.variant, hash: key.hash)
     }
 
@@ -84,15 +83,38 @@ struct AnswerCacheTests {
     @Test func `what a reader has found stays until it ends, whatever is written meanwhile`() throws {
         let cache = try AnswerCache(maximumEntries: 10, readerCount: 2)
         try insert(try key(1), into: cache, code: 3)
-        cache.epochs.begin(0)
-        let found = try #require(find(try key(1), in: cache))
-        _ = cache.remove(nil, subtree: false)
-        for number in 0..<1000 { try insert(try key(number), into: cache) }
-        let name = try key(1).name
-        #expect(found.code == 3 && found.name.array == name)
-        #expect(cache.epochs.horizon() != .max)
-        cache.epochs.end(0)
+        let (wanted, others) = (try key(1), try (0..<1000).map { try key($0) })
+        var reader = CacheReader(cache, number: 0)
+        let isSame = reader.read { reading in
+            let answer = reading.find(wanted.name.rawSpan, wanted.type, wanted.variant, hash: wanted.hash)
+            guard let answer else { return false }
+            _ = cache.remove(nil, subtree: false)
+            for other in others { try? insert(other, into: cache) }
+            #expect(cache.epochs.horizon() != .max)
+            return answer.code == 3 && answer.name.array == wanted.name
+        }
+        #expect(isSame)
         #expect(cache.epochs.horizon() == .max)
+    }
+
+    @Test(arguments: [(0, true), (10, false), (10, true)])
+    func `what is inserted is shown to the end, kept or not`(maximum: Int, isKept: Bool) throws {
+        let cache = try AnswerCache(maximumEntries: maximum, readerCount: 1)
+        let (wanted, others) = (try key(1), try (0..<1000).map { try key($0) })
+        // As long as the others, which would get its memory.
+        let body = [UInt8](1...16)
+        let content = AnswerContent(
+            code: 3, answerCount: 0, authorityCount: 0, body: body, ttlOffsets: [6], rotation: nil, ttl: 60,
+            isNegative: true)
+        var reader = CacheReader(cache, number: 0)
+        let isShown = reader.insert(content, wanted, policy.times(lifetime: 60, now: now), isKept: isKept) { answer in
+            #expect((find(wanted, in: cache) != nil) == (isKept && maximum > 0))
+            _ = cache.remove(nil, subtree: false)
+            for other in others { try? insert(other, into: cache) }
+            let isSame = answer.code == 3 && answer.name.array == wanted.name && answer.body.array == body
+            #expect(isSame)
+        }
+        #expect(isShown)
     }
 
     @Test func `names are removed one by one, by subtree, or all`() throws {

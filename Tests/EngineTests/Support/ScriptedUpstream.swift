@@ -80,6 +80,14 @@ final class ScriptedUpstream: Sendable {
         try self.init(at: wanted) { .messages([$0.address(last, ttl: ttl)]) }
     }
 
+    /// Answers every query with 3,700 addresses, over TCP alone: 59 KB.
+    static func longAnswers() throws -> ScriptedUpstream {
+        let records = (0..<3700).map { record(1, UInt32($0).octets) }
+        return try ScriptedUpstream { request in
+            .messages([request.isTCP ? request.reply(answers: records) : request.reply(flags: 0x83)])
+        }
+    }
+
     deinit {
         server.stop()
     }
@@ -122,7 +130,7 @@ final class UpstreamThread: Sendable {
     /// - Parameter address: a port of a server that is gone, for one that comes back.
     init(at wanted: SocketAddress? = nil, _ script: @escaping Script) throws {
         self.script = Mutex(script)
-        let reserved = try ListeningSocket.reserve(wanted ?? SocketAddress(.v4(0x7F00_0001), port: 0))
+        let reserved = try ListeningSocket.reserve(wanted ?? SocketAddress(.v4(0x7F00_0001), port: 0)).address
         let pair = try ListeningSocket.openPair(reserved)
         address = reserved
         // Both descriptors are closed by stop().
@@ -271,10 +279,10 @@ extension TestEngine {
     convenience init(
         upstreams: [SocketAddress], policy: UpstreamPolicyName = .sequential, timeout: Duration = .milliseconds(1500),
         allow: [String] = ["127.0.0.0/8"], workers: Int = 1, cache: CacheConfiguration = CacheConfiguration(),
-        maximumInFlight: Int = 4096
+        maximumInFlight: Int = 4096, tcp: TCPLimits = TCPLimits()
     ) throws {
         try self.init(
-            workers: workers,
+            workers: workers, tcp: tcp,
             recursion: RecursionConfiguration(
                 upstreams: UpstreamConfiguration(
                     servers: upstreams, policy: policy, timeout: timeout, allow: allow.compactMap(IPNetwork.init(text:))

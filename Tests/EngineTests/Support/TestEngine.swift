@@ -11,14 +11,15 @@ final class TestEngine: Sendable {
     /// Started with a small zone: `web` with three addresses, `big` with more than a UDP answer holds.
     init(
         _ listen: [String] = ["127.0.0.1:0"], workers: Int = 1, tcp: TCPLimits = TCPLimits(),
-        grace: Duration = .seconds(20), start: Bool = true, recursion: RecursionConfiguration = RecursionConfiguration()
+        grace: Duration = .seconds(20), start: Bool = true, refusesUntilStart: Bool = false,
+        recursion: RecursionConfiguration = RecursionConfiguration()
     ) throws {
         var configuration = EngineConfiguration.test()
         configuration.listen = try listen.map { try #require(SocketAddress($0)) }
         configuration.workers = workers
         configuration.tcp = tcp
         configuration.recursion = recursion
-        engine = try Engine(configuration, grace: grace)
+        engine = try Engine(configuration, grace: grace, refusesUntilStart: refusesUntilStart)
         try publish(["web": .records([.a(3)]), "big": .records([.a(4000)])])
         if start { try engine.start() }
     }

@@ -138,6 +138,19 @@ final class TestSocket {
         return try TestReply(try receive())
     }
 
+    /// Asks over UDP.
+    ///
+    /// - Returns: `false` when nobody has the port.
+    func isAnswered(_ query: TestQuery) throws -> Bool {
+        try send(try query.octets)
+        guard isReadable() else { throw TestFailure("neither answered nor refused") }
+        var octets = [UInt8](repeating: 0, count: 4096)
+        // Unsafe: the kernel writes at most `count` octets.
+        if unsafe recv(descriptor.number, &octets, octets.count, 0) > 0 { return true }
+        guard last_error() == ECONNREFUSED else { throw TestFailure("can't receive: error \(last_error())") }
+        return false
+    }
+
     /// Sends queries over TCP, in one piece.
     func sendFramed(_ queries: [TestQuery]) throws {
         try send(try queries.flatMap { framed(try $0.octets) })

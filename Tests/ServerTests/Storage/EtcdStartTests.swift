@@ -5,7 +5,7 @@ import Testing
 extension ServerTests {
     /// How a node finds its etcd.
     @Suite struct EtcdStartTests {
-        @Test func `a node waits for etcd, saying so, and DNS is silent`() async throws {
+        @Test func `a node waits for etcd, saying so, and its DNS ports are closed`() async throws {
             let etcd = try EtcdProcess()
             let dns = try Endpoint.unused()
             let settings = etcd.settings(timeout: "1s").merging(["dns.listen": "\(dns)"]) { $1 }
@@ -13,9 +13,11 @@ extension ServerTests {
             try server.waitForLog("etcd")
             let rest = try HTTPConnection(server.rest)
             try Self.expectWaiting(rest)
+            // At once, not after a time: who asks turns to another server.
             let client = try DNSClient(dns)
-            try? client.send(DNSMessage.query("service.kong", .soa))
-            #expect((try? client.receive()) == nil)
+            try client.send(DNSMessage.query("service.kong", .soa))
+            #expect { try client.receive() } throws: { ($0 as? SocketError)?.code == ECONNREFUSED }
+            #expect(throws: SocketError.self) { try DNSClient(dns, .tcp) }
 
             try etcd.start()
             try server.waitForLog(" ready")
