@@ -46,7 +46,7 @@ final class SnapshotMailbox: Sendable {
         wake.consume()
     }
 
-    /// The posted snapshot, if it is newer than the one in use: one relaxed load when it is not.
+    /// The posted snapshot, if it is newer than the one in use: one load when it is not.
     @inline(__always)
     func take(newerThan current: UInt64) -> ZoneSnapshot? {
         guard generation.load(ordering: .acquiring) > current else { return nil }
