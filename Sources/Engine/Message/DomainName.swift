@@ -23,46 +23,72 @@ enum DomainName {
         return nil
     }
 
-    /// Where the name at `offset` ends in a message; it may end in a compression pointer, which is not followed.
+    /// Compression pointers that are followed for one name. Writers of messages need one; each more is somebody's wish
+    /// to keep the reader busy.
+    static let maximumPointerCount = 64
+
+    /// What a walk over a name finds next.
+    enum Step {
+        /// A label, with its length octet; the root's is the last.
+        case label(Range<Int>)
+        /// A compression pointer.
+        case pointer
+    }
+
+    /// Walks over the name at `offset` in a message and follows its compression pointers (RFC 1035 §4.1.4): the one way
+    /// in which names that may be compressed are read. Whatever the message holds, it takes no more steps than
+    /// ``maximumPointerCount`` and the labels of one name.
     ///
-    /// - Returns: `nil` when it is cut off, too long, or has a label of a kind that there is not.
-    static func end(in message: RawSpan, at offset: Int) -> Int? {
+    /// A pointer must lead to a prior occurrence: to before all that was read for this name, and behind the header.
+    ///
+    /// - Parameter visit: is told each step.
+    /// - Returns: where the name ends at its place, which may be behind a pointer; `nil` when it is cut off or too
+    ///   long, has a label of a kind that there is not, too many pointers, or one that does not lead backwards.
+    @inline(__always)
+    static func walk(_ message: RawSpan, at offset: Int, _ visit: (Step) -> Void) -> Int? {
         var position = offset
+        var bound = offset
+        var end: Int?
+        var byteCount = 0
+        var pointerCount = 0
         while let length = message.octet(at: position) {
-            if length == 0 { return position &+ 1 }
-            if length >= 0xC0 { return position &+ 2 <= message.byteCount ? position &+ 2 : nil }
-            guard length <= maximumLabelByteCount else { return nil }
-            position &+= 1 &+ Int(length)
-            guard position &- offset < maximumByteCount else { return nil }
+            if length >= 0xC0 {
+                guard let pointer = message.uint16(at: position) else { return nil }
+                visit(.pointer)
+                pointerCount &+= 1
+                let target = Int(pointer & 0x3FFF)
+                guard pointerCount <= maximumPointerCount, target >= MessageHeader.byteCount, target < bound else {
+                    return nil
+                }
+                if end == nil { end = position &+ 2 }
+                bound = target
+                position = target
+                continue
+            }
+            let next = position &+ 1 &+ Int(length)
+            byteCount &+= 1 &+ Int(length)
+            guard length <= maximumLabelByteCount, byteCount <= maximumByteCount, next <= message.byteCount else {
+                return nil
+            }
+            visit(.label(position..<next))
+            position = next
+            if length == 0 { return end ?? position }
         }
         return nil
     }
 
-    /// The name at `offset` in a message, its compression pointers followed (RFC 1035 §4.1.4), in lower case.
-    ///
-    /// - Returns: `nil` when it is cut off or too long, or a pointer does not lead backwards.
+    /// Where the name at `offset` ends in a message, see ``walk(_:at:_:)``.
+    static func end(in message: RawSpan, at offset: Int) -> Int? {
+        walk(message, at: offset) { _ in }
+    }
+
+    /// The name at `offset` in a message, uncompressed and in lower case, see ``walk(_:at:_:)``.
     static func expanded(in message: RawSpan, at offset: Int) -> [UInt8]? {
         var name: [UInt8] = []
-        var position = offset
-        // A pointer leads to a prior occurrence: what lies before all that was read for this name, so that it ends.
-        var bound = offset
-        while let length = message.octet(at: position) {
-            if length >= 0xC0 {
-                guard let pointer = message.uint16(at: position) else { return nil }
-                position = Int(pointer & 0x3FFF)
-                guard position >= MessageHeader.byteCount, position < bound else { return nil }
-                bound = position
-                continue
-            }
-            guard length <= maximumLabelByteCount, name.count &+ 1 &+ Int(length) <= maximumByteCount,
-                position &+ 1 &+ Int(length) <= message.byteCount
-            else { return nil }
-            let end = position &+ 1 &+ Int(length)
-            name.append(lowerCase: message.extracting(position..<end))
-            if length == 0 { return name }
-            position = end
+        let end = walk(message, at: offset) { step in
+            if case .label(let label) = step { name.append(lowerCase: message.extracting(label)) }
         }
-        return nil
+        return end == nil ? nil : name
     }
 
     /// Whether `name` is `ancestor` or below it; both uncompressed and in lower case.

@@ -70,7 +70,7 @@ enum AnswerReader {
         let answerEnd = end
         guard let authority = RecordPlace.section(message, count: header.authorityCount, from: &end),
             hasPlainCode(message, count: header.additionalCount, from: end),
-            let chain = Chain(message, answers, key)
+            var chain = Chain(message, answers, key)
         else { return nil }
         let code = header.flags & 0xF
         let isNegative = code != ResponseCode.noError || !chain.hasFinalRecord
@@ -149,6 +149,8 @@ enum AnswerReader {
 private struct Chain {
     /// In lower case; the last one has the records that were asked for, if any has.
     private var names: [[UInt8]]
+    /// Those names and all above them, once they are needed: a message may ask for thousands of comparisons.
+    private var namesAndAbove: Set<[UInt8]>?
     /// Whether there is a record of the type that was asked for, or any if that was asked.
     private(set) var hasFinalRecord = false
 
@@ -173,7 +175,7 @@ private struct Chain {
             let isOn = names.contains(owner)
             // RFC 6672 §3.1: a DNAME record stands above the name that it redirects.
             let isAbove = record.type == .dname || record.type == .rrsig
-            guard isOn || (isAbove && names.contains { DomainName.isName($0, atOrBelow: owner) }) else { return nil }
+            guard isOn || (isAbove && isAtOrAbove(owner)) else { return nil }
             guard record.type == key.type || key.type == .any else { continue }
             if owner == names.last {
                 hasFinalRecord = true
@@ -197,9 +199,24 @@ private struct Chain {
     }
 
     /// Whether a record's owner is one of the names, or above one: a SOA that can tell what is not there.
-    func isCovered(_ message: RawSpan, _ record: RecordPlace) -> Bool {
+    mutating func isCovered(_ message: RawSpan, _ record: RecordPlace) -> Bool {
         guard let owner = DomainName.expanded(in: message, at: record.owner) else { return false }
-        return names.contains { DomainName.isName($0, atOrBelow: owner) }
+        return isAtOrAbove(owner)
+    }
+
+    /// Whether a name is one of the names, or above one.
+    private mutating func isAtOrAbove(_ owner: [UInt8]) -> Bool {
+        if let namesAndAbove { return namesAndAbove.contains(owner) }
+        var all: Set<[UInt8]> = []
+        for name in names {
+            var start = 0
+            while start < name.count {
+                all.insert(Array(name[start...]))
+                start += 1 + Int(name[start])
+            }
+        }
+        namesAndAbove = all
+        return all.contains(owner)
     }
 
     /// The addresses whose order may change: those of the last name, if nothing comes behind them. That no name reads

@@ -17,8 +17,10 @@ enum LdnsValidation {
     /// Whether ldns reads `message` as a DNS message with these records in ANSWER and AUTHORITY, one behind the other.
     ///
     /// Types and TTLs, all of `probe`, are compared, for ldns takes a record's end from its type's fields, and we from
-    /// RDLENGTH: where the two differ, clients would not agree on what they read either.
+    /// RDLENGTH: where the two differ, clients would not agree on what they read either. ldns is not asked when it
+    /// would read anything but names that ``DomainName/walk(_:at:_:)`` has passed: for each it follows 65,535 pointers.
     static func reads(_ message: [UInt8], as records: [RecordPlace], probe: UInt8) -> Bool {
+        guard records.allSatisfy({ hasBoundedNames($0, in: message.rawSpan) }) else { return false }
         var packet: UnsafeMutablePointer<ldns_pkt>?
         // Unsafe: ldns reads `count` octets; the packet is freed here.
         guard unsafe ldns_wire2pkt(&packet, message, message.count) == LDNS_STATUS_OK, let packet = unsafe packet else {
@@ -32,6 +34,54 @@ enum LdnsValidation {
             let rest = unsafe self.count(of: authority, as: records.dropFirst(count), probe)
         else { return false }
         return count + rest == records.count
+    }
+
+    /// Whether a record's owner and the names in its data are bounded, and its fields, as ldns knows them, end where
+    /// RDLENGTH says: else ldns would take octets of the data for the next record's owner.
+    static func hasBoundedNames(_ record: RecordPlace, in message: RawSpan) -> Bool {
+        guard DomainName.end(in: message, at: record.owner) != nil else { return false }
+        let end = record.data.upperBound
+        var position = record.data.lowerBound
+        // Unsafe: the descriptors are ldns's constants.
+        let descriptor = unsafe ldns_rr_descript(record.type.rawValue)
+        var index = 0
+        while position < end, unsafe index < ldns_rr_descriptor_maximum(descriptor) {
+            let kind = unsafe ldns_rr_descriptor_field_type(descriptor, index)
+            guard let next = fieldEnd(kind, message, at: position, dataEnd: end), next <= end else { return false }
+            position = next
+            index += 1
+        }
+        return position == end
+    }
+
+    /// Where a field of a record's data ends for ldns; `nil` when it is malformed, or of a kind that is not known here.
+    private static func fieldEnd(_ kind: ldns_rdf_type, _ message: RawSpan, at position: Int, dataEnd: Int) -> Int? {
+        switch kind {
+        case LDNS_RDF_TYPE_DNAME: DomainName.end(in: message, at: position)
+        case LDNS_RDF_TYPE_CLASS, LDNS_RDF_TYPE_ALG, LDNS_RDF_TYPE_CERTIFICATE_USAGE, LDNS_RDF_TYPE_SELECTOR,
+            LDNS_RDF_TYPE_MATCHING_TYPE, LDNS_RDF_TYPE_INT8:
+            position + 1
+        case LDNS_RDF_TYPE_TYPE, LDNS_RDF_TYPE_INT16, LDNS_RDF_TYPE_CERT_ALG: position + 2
+        case LDNS_RDF_TYPE_TIME, LDNS_RDF_TYPE_INT32, LDNS_RDF_TYPE_A, LDNS_RDF_TYPE_PERIOD: position + 4
+        case LDNS_RDF_TYPE_TSIGTIME, LDNS_RDF_TYPE_EUI48: position + 6
+        case LDNS_RDF_TYPE_ILNP64, LDNS_RDF_TYPE_EUI64: position + 8
+        case LDNS_RDF_TYPE_AAAA: position + 16
+        case LDNS_RDF_TYPE_STR, LDNS_RDF_TYPE_NSEC3_SALT, LDNS_RDF_TYPE_TAG, LDNS_RDF_TYPE_B32_EXT,
+            LDNS_RDF_TYPE_NSEC3_NEXT_OWNER:
+            message.octet(at: position).map { position + 1 + Int($0) }
+        case LDNS_RDF_TYPE_INT16_DATA: message.uint16(at: position).map { position + 2 + Int($0) }
+        case LDNS_RDF_TYPE_HIP:
+            // RFC 8005 §5: lengths of the tag and of the key, with the algorithm between them.
+            message.octet(at: position).flatMap { tag in
+                message.uint16(at: position + 2).map { position + 4 + Int(tag) + Int($0) }
+            }
+        case LDNS_RDF_TYPE_APL, LDNS_RDF_TYPE_B64, LDNS_RDF_TYPE_HEX, LDNS_RDF_TYPE_NSEC, LDNS_RDF_TYPE_UNKNOWN,
+            LDNS_RDF_TYPE_SERVICE, LDNS_RDF_TYPE_LOC, LDNS_RDF_TYPE_WKS, LDNS_RDF_TYPE_NSAP, LDNS_RDF_TYPE_ATMA,
+            LDNS_RDF_TYPE_IPSECKEY, LDNS_RDF_TYPE_LONG_STR, LDNS_RDF_TYPE_AMTRELAY, LDNS_RDF_TYPE_SVCPARAMS,
+            LDNS_RDF_TYPE_NONE:
+            dataEnd
+        default: nil
+        }
     }
 
     /// How many records a list has; `nil` when they are not those that `records` begins with.

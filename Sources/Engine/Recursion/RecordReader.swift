@@ -1,4 +1,5 @@
-/// One record of a message: where its parts are.
+/// One record of a message: where its parts are. Its owner is bounded (``DomainName/walk(_:at:_:)``), so that who reads
+/// the record later may follow it.
 struct RecordPlace {
     /// Where its owner begins.
     var owner: Int

@@ -34,6 +34,7 @@ struct EDNSTests {
             || options.count > 1  // RFC 6891 §6.1.1
             || options.contains { !$0.hasRootOwner }  // RFC 6891 §6.1.2
             || options.contains { !$0.hasWellFormedOptions }  // RFC 6891 §6.1.2
+            || records.contains { !$0.hasBoundedOwner }  // pointers lead backwards, and are few
     }
 
     /// Compares the two readings of a message.
@@ -174,6 +175,7 @@ private struct RecordWalker {
     struct Entry {
         var type: UInt16
         var hasRootOwner: Bool
+        var hasBoundedOwner: Bool
         var hasWellFormedOptions: Bool
     }
 
@@ -212,10 +214,34 @@ private struct RecordWalker {
             let data = [UInt8](octets[(offset + 10)..<(offset + 10 + length)])
             entries.append(
                 Entry(
-                    type: number(offset), hasRootOwner: octets[owner] == 0, hasWellFormedOptions: isWellFormed(data)))
+                    type: number(offset), hasRootOwner: octets[owner] == 0, hasBoundedOwner: isBounded(owner),
+                    hasWellFormedOptions: isWellFormed(data)))
             offset += 10 + length
         }
         return entries
+    }
+
+    /// Whether each pointer of a name leads to before all of it that was read, and behind the header; in few steps.
+    private func isBounded(_ owner: Int) -> Bool {
+        var place = owner
+        var bound = owner
+        var count = 0
+        for _ in 0..<400 {
+            guard place < octets.count else { return false }
+            let length = Int(octets[place])
+            if length < 0xC0 {
+                count += 1 + length
+                if length == 0 { return count <= 255 }
+                guard length < 64 else { return false }
+                place += 1 + length
+            } else {
+                guard place + 1 < octets.count else { return false }
+                place = Int(number(place)) & 0x3FFF
+                guard place >= 12, place < bound else { return false }
+                bound = place
+            }
+        }
+        return false
     }
 
     private func isWellFormed(_ options: [UInt8]) -> Bool {
