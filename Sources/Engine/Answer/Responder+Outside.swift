@@ -33,7 +33,7 @@ extension Responder {
         write(answer, ttl: answer.times.remainingTTL(now: now), frame, query, into: &reply)
         let isPopular = answer.isPopular
         answer.noteAsked()
-        guard now >= answer.times.refresh, isPopular, answer.beginRefresh() else { return .reply }
+        guard isPopular, answer.claimRefresh(now: now) else { return .reply }
         counters.prefetches.count()
         deferred = DeferredQuery(frame: frame, question: question, isRefresh: true)
         return .replyAndRefresh

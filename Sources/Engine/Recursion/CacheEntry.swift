@@ -6,6 +6,9 @@ import Synchronization
 struct CacheEntry: ~Copyable {
     /// The next entry with the same place in the table; 0: there is none.
     let next = Atomic<UInt>(0)
+    /// From when on it is to be asked for again, in nanoseconds of ``MonotonicTime``, see
+    /// ``StoredAnswer/claimRefresh(now:)``.
+    let refreshTime: Atomic<Int64>
     /// What happened to it, see ``CacheMarks``.
     let marks = Atomic<UInt8>(0)
     let nameByteCount: UInt8
@@ -34,6 +37,7 @@ struct CacheEntry: ~Copyable {
         rotation = content.rotation ?? RotatedRecords(first: 0, count: 0, dataByteCount: 0)
         self.hash = hash
         self.times = times
+        refreshTime = Atomic(times.refresh.nanoseconds)
     }
 }
 
@@ -43,8 +47,6 @@ enum CacheMarks {
     static let asked: UInt8 = 1
     /// It was asked for since it was fetched.
     static let popular: UInt8 = 2
-    /// It is being asked for again.
-    static let refreshing: UInt8 = 4
 }
 
 /// Where a ``CacheEntry`` is, for those who write the cache: a plain pointer, copied without touching a reference
@@ -154,6 +156,22 @@ struct StoredAnswer: @unchecked Sendable {
     @inline(__always)
     func answers(_ name: RawSpan, _ type: RecordType, _ variant: AnswerVariant, hash: UInt64) -> Bool {
         self.hash == hash && self.type == type && self.variant == variant && name.isName(self.name)
+    }
+
+    // MARK: Refreshing
+
+    /// How long whoever has it asked for again has for that. If nothing has replaced it by then, whatever became of it,
+    /// it is due again.
+    static let refreshLease = Nanoseconds.seconds(2)
+
+    /// Whether it is time to ask for it again, and the caller is the one to do it.
+    @inline(__always)
+    func claimRefresh(now: MonotonicTime) -> Bool {
+        let due = unsafe entry.pointee.refreshTime.load(ordering: .relaxed)
+        guard now.nanoseconds >= due else { return false }
+        let next = (now + Self.refreshLease).nanoseconds
+        return unsafe entry.pointee.refreshTime
+            .compareExchange(expected: due, desired: next, ordering: .relaxed).exchanged
     }
 
     // MARK: Marks

@@ -45,11 +45,7 @@ struct CachedAnswer: ~Escapable {
         if !stored.has(both) { _ = stored.set(both) }
     }
 
-    /// Notes that it is asked for again.
-    ///
-    /// - Returns: `false` when it is already.
-    func beginRefresh() -> Bool { stored.set(CacheMarks.refreshing) }
-
-    /// Notes that asking for it again has come to nothing: the next one who asks may have it tried.
-    func endRefresh() { _ = stored.clear(CacheMarks.refreshing) }
+    /// Whether it is time to ask for it again, and the caller is the one to do it.
+    @inline(__always)
+    func claimRefresh(now: MonotonicTime) -> Bool { stored.claimRefresh(now: now) }
 }

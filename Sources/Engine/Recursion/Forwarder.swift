@@ -127,7 +127,7 @@ final class Forwarder {
     private func request(_ key: CacheKey, _ client: WaitingClient?) {
         guard requestCount < Self.maximumRequests else {
             counters.overLimit.count()
-            if let client { worker.replyFailure(.other, to: client) } else { worker.endRefresh(key) }
+            if let client { worker.replyFailure(.other, to: client) }
             return
         }
         requests.append((key, client))
@@ -185,8 +185,7 @@ final class Forwarder {
     }
 
     private func refresh(_ key: CacheKey, now: MonotonicTime) {
-        guard pending[key] == nil else { return }
-        guard let query = begin(key, .refresh, now: now) else { return worker.endRefresh(key) }
+        guard pending[key] == nil, let query = begin(key, .refresh, now: now) else { return }
         start(query, now: now)
     }
 
@@ -330,7 +329,6 @@ final class Forwarder {
         counters.failures.count()
         end(query, now: now)
         recursion.failures.insert(query.key, now: now)
-        worker.endRefresh(query.key)
         for client in query.clients where !worker.replyFromCache(query.key, to: client, now: now) {
             worker.replyFailure(reason, to: client)
         }

@@ -230,11 +230,6 @@ final class Worker: @unchecked Sendable {
         forwarder?.askAgain(for: client)
     }
 
-    /// Lets the next one who asks have an answer asked for again before it expires: the last time came to nothing.
-    func endRefresh(_ key: CacheKey) {
-        cache.read { $0.find(key.name.rawSpan, key.type, key.variant, hash: key.hash)?.endRefresh() }
-    }
-
     private func write(_ answer: CachedAnswer, ttl: UInt32, reason: ExtendedError?, to client: WaitingClient) {
         deliver(to: client) { responder, reply in
             responder.write(answer, ttl: ttl, client.frame, client.query.rawSpan, reason: reason, into: &reply)

@@ -128,4 +128,20 @@ struct AnswerCacheTests {
         #expect(cache.remove(try wireName("com"), subtree: true) == 1998)
         #expect(cache.statistics.entries == 0)
     }
+
+    @Test func `an answer in demand is asked for again by one, and by another one if nothing comes of that`() throws {
+        let start = MonotonicTime(nanoseconds: 1_000_000_000_000)
+        let times = AnswerTimes(expiry: start + .seconds(10), refresh: start, end: start + .seconds(10))
+        let content = AnswerContent(
+            code: 0, answerCount: 0, authorityCount: 0, body: [], ttlOffsets: [], rotation: nil, ttl: 10,
+            isNegative: false)
+        let answer = try #require(StoredAnswer.make(content, key: try key(1), times: times))
+        defer { answer.free() }
+        #expect(!answer.claimRefresh(now: MonotonicTime(nanoseconds: start.nanoseconds - 1)))
+        for round in 0..<3 {
+            let now = start + StoredAnswer.refreshLease * Int64(round)
+            #expect(answer.claimRefresh(now: now))
+            #expect(!answer.claimRefresh(now: now) && !answer.claimRefresh(now: now + .milliseconds(1999)))
+        }
+    }
 }

@@ -192,20 +192,6 @@ struct ForwardingTests {
         #expect(statistics.prefetches == 1 && statistics.cacheMisses == 1)
     }
 
-    @Test func `when asking for it again comes to nothing, that is tried once more before it expires`() throws {
-        let upstream = try ScriptedUpstream(ttl: 2)
-        let server = try TestEngine(upstreams: [upstream.address], timeout: .milliseconds(50))
-        #expect(try server.ask(outside).addresses == [.v4(0xC000_0201)])
-        upstream.change { _ in .silence }
-        while server.engine.statistics().recursion.failures == 0 {
-            #expect(try server.ask(outside).addresses == [.v4(0xC000_0201)])
-        }
-        upstream.change { .messages([$0.address(2, ttl: 60)]) }
-        while try server.ask(outside).addresses != [.v4(0xC000_0202)] {}
-        let statistics = server.engine.statistics().recursion
-        #expect(statistics.prefetches == 2 + (statistics.failures - 1) && statistics.cacheMisses == 1)
-    }
-
     @Test func `a name that nobody asks for again is left to expire`() throws {
         let upstream = try ScriptedUpstream(ttl: 1)
         let server = try TestEngine(upstreams: [upstream.address], timeout: .milliseconds(100))
