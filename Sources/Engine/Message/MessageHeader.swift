@@ -60,6 +60,8 @@ enum ResponseCode {
     static let nameError: UInt16 = 3
     static let notImplemented: UInt16 = 4
     static let refused: UInt16 = 5
+    /// YXDOMAIN: a name that a DNAME record makes is too long (RFC 6672 §2.2).
+    static let nameExists: UInt16 = 6
     /// Extended: its upper eight bits go into the OPT record.
     static let badVersion: UInt16 = 16
 }

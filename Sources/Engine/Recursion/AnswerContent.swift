@@ -3,7 +3,7 @@
 /// The records' octets are the upstream's: compression pointers in them lead to the question, which has the same place
 /// and length in every reply, or to records before.
 struct AnswerContent: Equatable {
-    /// NOERROR, NXDOMAIN or another code that is passed on.
+    /// NOERROR, NXDOMAIN or YXDOMAIN: others are failures of the upstream.
     var code: UInt16
     /// Records in ANSWER.
     var answerCount: UInt16

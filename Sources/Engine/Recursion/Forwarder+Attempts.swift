@@ -1,15 +1,29 @@
 /// Single queries to single upstreams, and what comes back.
 extension Forwarder {
-    /// Asks an upstream.
-    func attempt(_ query: PendingQuery, _ upstream: Int, mixesCase: Bool = true, now: MonotonicTime) {
-        let features = query.upstreams.asking(upstream)
-        let checksCase = mixesCase && features.casePreservation != .no
-        guard let socket = sockets.socket(to: query.upstreams.addresses[upstream], now: now, &random) else {
-            return giveUp(query, upstream, features, now: now)
-        }
+    /// Asks an upstream in the way that it is known to understand.
+    func attempt(_ query: PendingQuery, _ upstream: Int, now: MonotonicTime) {
+        let features = query.upstreams[upstream].features
+        // DNSSEC records come with EDNS alone.
+        let usesEDNS = features.usesEDNS(at: now) || query.key.variant.contains(.dnssecOK)
+        let form = UpstreamQuery.Form(usesEDNS: usesEDNS, mixesCase: features.casePreservation(at: now) != .no)
+        attempt(query, upstream, form, now: now)
+    }
+
+    /// Asks an upstream over UDP.
+    ///
+    /// - Parameter lesson: what its answer shows.
+    private func attempt(
+        _ query: PendingQuery, _ upstream: Int, _ form: UpstreamQuery.Form, showing lesson: UpstreamLesson? = nil,
+        now: MonotonicTime
+    ) {
+        let address = query.upstreams[upstream].address
+        guard query.attempts.count < PendingQuery.maximumQueries,
+            let socket = sockets.socket(to: address, now: now, &random)
+        else { return giveUp(query, upstream, form, now: now) }
+        query.upstreams[upstream].asking()
         var id = UInt16(truncatingIfNeeded: random.next())
         while !socket.isFree(id) { id = UInt16(truncatingIfNeeded: random.next()) }
-        let attempt = make(query, upstream, id: id, checksCase: checksCase, features, now: now)
+        let attempt = make(query, upstream, id: id, form, showing: lesson, isOverTCP: false, now: now)
         attempt.socket = socket
         query.attempts.append(attempt)
         counters.upstreamUDPQueries.count()
@@ -18,37 +32,47 @@ extension Forwarder {
     }
 
     /// There is no socket or connection to be had: an attempt that has failed, and says nothing of the upstream.
-    private func giveUp(_ query: PendingQuery, _ upstream: Int, _ features: UpstreamFeatures, now: MonotonicTime) {
-        let attempt = make(query, upstream, id: 0, checksCase: false, features, now: now)
+    private func giveUp(_ query: PendingQuery, _ upstream: Int, _ form: UpstreamQuery.Form, now: MonotonicTime) {
+        let attempt = make(query, upstream, id: 0, form, showing: nil, isOverTCP: false, now: now)
         attempt.state = .failed
         query.attempts.append(attempt)
         continueAfterFailure(query, .networkError, now: now)
     }
 
-    private func make(
-        _ query: PendingQuery, _ upstream: Int, id: UInt16, checksCase: Bool, _ features: UpstreamFeatures,
-        now: MonotonicTime
+    func make(
+        _ query: PendingQuery, _ upstream: Int, id: UInt16, _ form: UpstreamQuery.Form,
+        showing lesson: UpstreamLesson?, isOverTCP: Bool, now: MonotonicTime
     ) -> UpstreamAttempt {
-        let message = UpstreamQuery.make(
-            id: id, key: query.key, usesEDNS: features.usesEDNS, mixesCase: checksCase, &random)
+        let message = UpstreamQuery.make(id: id, key: query.key, form, &random)
         let expectation = UpstreamResponse.Expectation(
-            id: id, query: message, key: query.key, checksCase: checksCase, usesEDNS: features.usesEDNS)
-        return UpstreamAttempt(query, upstream: upstream, expectation: expectation, sentAt: now)
-    }
-
-    private func cannotReach(_ query: PendingQuery, _ upstream: Int, now: MonotonicTime) {
-        if query.upstreams.unreachable(upstream) { beginProbing(query.upstreams, upstream, now: now) }
-        continueAfterFailure(query, .networkError, now: now)
+            id: id, query: message, key: query.key, checksCase: form.mixesCase, usesEDNS: form.usesEDNS)
+        return UpstreamAttempt(
+            query, upstream: upstream, form, showing: lesson, expectation: expectation, isOverTCP: isOverTCP,
+            sentAt: now)
     }
 
     /// Asks the next upstream; when all have failed, so has the query.
-    private func continueAfterFailure(_ query: PendingQuery, _ reason: ExtendedError, now: MonotonicTime) {
+    func continueAfterFailure(_ query: PendingQuery, _ reason: ExtendedError, now: MonotonicTime) {
         guard !query.isFinished else { return }
         if askNext(query, mayRepeat: false, now: now) {
             counters.retries.count()
-        } else if !query.isWaiting {
+        } else if !query.expectsAnswer {
             fail(query, reason, now: now)
         }
+    }
+
+    /// An attempt waits for longer than it should.
+    func overdue(_ attempt: UpstreamAttempt, now: MonotonicTime) {
+        let query = attempt.query
+        let upstream = query.upstreams[attempt.upstream]
+        guard attempt.isOverTCP else {
+            upstream.overdue(sentAt: attempt.sentAt)
+            return probeIfNeeded(upstream, now: now)
+        }
+        if let connection = attempt.connection, connection.noteOverdue(since: attempt.sentAt) {
+            upstream.learn { $0.connectionFailed(now: now) }
+        }
+        if attempt.lesson == .preservesCase, !query.isFinished { askInSmallLetters(attempt, now: now) }
     }
 
     /// Stops waiting for an attempt's answer.
@@ -64,73 +88,111 @@ extension Forwarder {
 
     /// A message has come from an upstream.
     ///
-    /// - Parameter attempt: the one that waits for an answer with this ID there; `nil`: none does.
-    func received(_ message: RawSpan, _ attempt: UpstreamAttempt?, _ form: UpstreamResponse.Form) {
+    /// - Parameters:
+    ///   - attempt: the one that waits for an answer with this ID there; `nil`: none does.
+    ///   - arrival: when it has come, if that was earlier.
+    func received(
+        _ message: RawSpan, _ attempt: UpstreamAttempt?, _ form: UpstreamResponse.Form, arrival: MonotonicTime? = nil
+    ) {
         let now = MonotonicTime.now
         loop.noteWork(now: now)
         guard let attempt else { return counters.wrongAnswers.count() }
         let query = attempt.query
-        let upstreams = query.upstreams
+        let upstream = query.upstreams[attempt.upstream]
         let response = UpstreamResponse.read(message, attempt.expectation, form)
+        let use: UpstreamHealth.Use
         switch response {
-        case .unrelated:
-            return counters.wrongAnswers.count()
+        case .unrelated: return counters.wrongAnswers.count()
         case .otherCase:
             counters.wrongAnswers.count()
-            // From one that is known to preserve it, it is forged.
-            guard upstreams.features(of: attempt.upstream).casePreservation == .unknown, !attempt.isAskedAgain,
-                !query.isFinished
-            else { return }
-            attempt.isAskedAgain = true
-            return self.attempt(query, attempt.upstream, mixesCase: false, now: now)
-        default:
-            break
+            return askAgain(attempt, now: now)
+        case .truncated, .withoutEDNS: use = .undecided
+        case .failure: use = .useless
+        case .answer: use = .useful
         }
-        var isUseful = true
-        if case .failure = response { isUseful = false }
-        let features = upstreams.answered(
-            attempt.upstream, sentAt: attempt.sentAt, now: now, isUseful: isUseful)
-        attempt.state = isUseful ? .done : .failed
-        if form == .stream, features.failedConnections > 0 {
-            upstreams.learn(attempt.upstream) { $0.connectionAnswered() }
-        }
+        let features = upstream.answered(sentAt: attempt.sentAt, now: arrival ?? now, use)
+        attempt.state = use == .useless ? .failed : .done
+        if form == .stream, features.failedConnections > 0 { upstream.learn { $0.connectionAnswered() } }
         withExtendedLifetime(query) {
             drop(attempt, now: now)
-            settle(query, attempt, response, features, now: now)
+            settle(attempt, response, message, features, now: now)
             query.attempts.removeAll { query.isFinished && $0 === attempt }
         }
     }
 
     private func settle(
-        _ query: PendingQuery, _ attempt: UpstreamAttempt, _ response: UpstreamResponse,
-        _ features: UpstreamFeatures, now: MonotonicTime
+        _ attempt: UpstreamAttempt, _ response: UpstreamResponse, _ message: RawSpan, _ features: UpstreamFeatures,
+        now: MonotonicTime
     ) {
-        let upstreams = query.upstreams
+        let query = attempt.query
         switch response {
         case .unrelated, .otherCase: break
         case .truncated:
-            guard !query.isFinished else { return }
-            overTCP(query, attempt.upstream, isSecond: false, now: now)
+            // Not if a second answer says the same.
+            guard !query.isFinished, !query.askedOverTCP.contains(attempt.upstream) else { return }
+            // Nobody can forge what comes on a connection: the letters may stay small.
+            let form = UpstreamQuery.Form(usesEDNS: attempt.form.usesEDNS, mixesCase: false)
+            overTCP(query, attempt.upstream, form, showing: attempt.lesson, now: now)
         case .withoutEDNS:
-            upstreams.learn(attempt.upstream) { $0.usesEDNS = false }
             guard !query.isFinished else { return }
-            self.attempt(query, attempt.upstream, now: now)
+            // Another one may have the DNSSEC records that are wanted.
+            if query.key.variant.contains(.dnssecOK), askNext(query, mayRepeat: false, now: now) {
+                return counters.retries.count()
+            }
+            let form = UpstreamQuery.Form(usesEDNS: false, mixesCase: attempt.form.mixesCase)
+            if attempt.isOverTCP {
+                overTCP(query, attempt.upstream, form, showing: .worksWithoutEDNS, now: now)
+            } else {
+                self.attempt(query, attempt.upstream, form, showing: .worksWithoutEDNS, now: now)
+            }
         case .failure:
             continueAfterFailure(query, .noReachableAuthority, now: now)
         case .answer(let content):
-            if features.casePreservation == .unknown { learnCase(query, attempt) }
+            learn(from: attempt, message, content, features, now: now)
             finish(query, content, now: now)
         }
     }
 
-    private func learnCase(_ query: PendingQuery, _ attempt: UpstreamAttempt) {
-        if attempt.expectation.checksCase {
-            // A name without letters says nothing.
-            guard attempt.expectation.hasCapitals else { return }
-            query.upstreams.learn(attempt.upstream) { $0.casePreservation = .yes }
-        } else if query.attempts.contains(where: { $0.isAskedAgain && $0.upstream == attempt.upstream }) {
-            query.upstreams.learn(attempt.upstream) { $0.casePreservation = .no }
+    /// An answer has come with letters in another case than the query's: the upstream does not preserve it, or somebody
+    /// has forged the answer. One that is known to preserve it is asked over TCP, where nobody can forge, and where it
+    /// shows whether it still does; another one in small letters.
+    private func askAgain(_ attempt: UpstreamAttempt, now: MonotonicTime) {
+        let query = attempt.query
+        guard !attempt.isAskedAgain, !query.isFinished else { return }
+        attempt.isAskedAgain = true
+        guard query.upstreams[attempt.upstream].features.casePreservation(at: now) == .yes else {
+            return askInSmallLetters(attempt, now: now)
         }
+        overTCP(query, attempt.upstream, attempt.form, showing: .preservesCase, now: now)
+    }
+
+    func askInSmallLetters(_ attempt: UpstreamAttempt, now: MonotonicTime) {
+        let form = UpstreamQuery.Form(usesEDNS: attempt.form.usesEDNS, mixesCase: false)
+        self.attempt(attempt.query, attempt.upstream, form, showing: .worksInSmallLetters, now: now)
+    }
+
+    private func learn(
+        from attempt: UpstreamAttempt, _ message: RawSpan, _ content: AnswerContent, _ features: UpstreamFeatures,
+        now: MonotonicTime
+    ) {
+        let key = attempt.query.key
+        let upstream = attempt.query.upstreams[attempt.upstream]
+        let expectation = attempt.expectation
+        switch attempt.lesson {
+        case .worksWithoutEDNS:
+            // Many refuse ANY (RFC 8482), however it is asked for.
+            guard key.type != .any, !key.variant.contains(.dnssecOK), content.isCacheable else { break }
+            upstream.learn { $0.answeredWithoutEDNS(now: now) }
+        case .worksInSmallLetters: upstream.learn { $0.changedCase(now: now) }
+        case .preservesCase where !expectation.isRepeated(in: message): upstream.learn { $0.changedCase(now: now) }
+        case .preservesCase where expectation.hasCapitals: upstream.learn { $0.doubtedCase(now: now) }
+        case .preservesCase, nil: break
+        }
+        // A name without letters says nothing.
+        guard !attempt.isOverTCP, expectation.checksCase,
+            features.casePreservation(at: now) == .unknown || features.caseDoubts > 0, expectation.hasCapitals
+        else { return }
+        upstream.learn { $0.preservedCase() }
     }
 
     /// Nobody listens at the upstream that these attempts were sent to, or there is no way to it.
@@ -138,64 +200,12 @@ extension Forwarder {
         let now = MonotonicTime.now
         for attempt in attempts {
             let query = attempt.query
+            let upstream = query.upstreams[attempt.upstream]
             attempt.state = .failed
             drop(attempt, now: now)
-            cannotReach(query, attempt.upstream, now: now)
-        }
-    }
-
-    // MARK: TCP
-
-    /// Asks an upstream over TCP.
-    private func overTCP(_ query: PendingQuery, _ upstream: Int, isSecond: Bool, now: MonotonicTime) {
-        let address = query.upstreams.addresses[upstream]
-        let id = UInt16(truncatingIfNeeded: random.next())
-        let features = query.upstreams.features(of: upstream)
-        guard let connection = connection(to: address, id: id, mayOpen: features.takesConnections(at: now)) else {
-            return giveUp(query, upstream, features, now: now)
-        }
-        query.upstreams.asking(upstream)
-        // Nobody can forge what comes on a connection: the letters stay small.
-        let attempt = make(query, upstream, id: id, checksCase: false, features, now: now)
-        attempt.isSecondConnection = isSecond
-        attempt.connection = connection
-        query.attempts.append(attempt)
-        counters.upstreamTCPQueries.count()
-        connection.send(attempt)
-        // A connection takes a round trip more.
-        wait(for: query, until: min(now + UpstreamHealth.maximumPatience, query.deadline))
-    }
-
-    private func connection(to address: SocketAddress, id: UInt16, mayOpen: Bool) -> UpstreamConnection? {
-        if let open = connections.first(where: { $0.address == address && $0.takes(id) }) { return open }
-        guard mayOpen, connections.count < UpstreamConnection.maximumCount,
-            let opened = UpstreamConnection(to: address, forwarder: self, loop: loop)
-        else { return nil }
-        connections.append(opened)
-        return opened
-    }
-
-    /// A connection has ended, or is not wanted any longer.
-    func closed(_ connection: UpstreamConnection) {
-        connections.removeAll { $0 === connection }
-        let attempts = connection.attempts
-        connection.close()
-        let now = MonotonicTime.now
-        if !connection.hasAnswered, let attempt = attempts.first {
-            attempt.query.upstreams.learn(attempt.upstream) { $0.connectionFailed(now: now) }
-        }
-        for attempt in attempts {
-            let query = attempt.query
-            attempt.connection = nil
-            // One that was open before may have been closed for being idle just when it was used (RFC 7766 §6.2.4).
-            let isWorthAnother = connection.hasAnswered && !attempt.isSecondConnection && !query.isFinished
-            attempt.state = isWorthAnother ? .done : .failed
-            if isWorthAnother {
-                overTCP(query, attempt.upstream, isSecond: true, now: now)
-            } else {
-                query.upstreams.answered(attempt.upstream, sentAt: attempt.sentAt, now: now, isUseful: false)
-                continueAfterFailure(query, .networkError, now: now)
-            }
+            upstream.unreachable()
+            probeIfNeeded(upstream, now: now)
+            continueAfterFailure(query, .networkError, now: now)
         }
     }
 }

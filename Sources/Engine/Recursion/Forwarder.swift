@@ -22,7 +22,9 @@ final class Forwarder {
 
     enum Call {
         case query(PendingQuery)
-        case probe(UpstreamSet, Int, ProbeSchedule)
+        case probe(Upstream, ProbeSchedule)
+        /// An answer's turn to be read; the query is held for its attempt.
+        case longAnswer(PendingQuery, UpstreamAttempt, [UInt8], arrival: MonotonicTime)
     }
 
     private unowned let worker: Worker
@@ -63,6 +65,8 @@ final class Forwarder {
     func adopt(_ settings: RecursionSettings) {
         while requestCount > 0 { takeRequests() }
         self.settings = settings
+        let now = MonotonicTime.now
+        for upstream in settings.upstreams.upstreams { probeIfNeeded(upstream, now: now) }
     }
 
     /// Whether no client waits.
@@ -176,7 +180,7 @@ final class Forwarder {
             query.clients.append(client)
             return
         }
-        guard let query = begin(key, .clients, now: now) else {
+        guard let query = begin(key, now: now) else {
             counters.overLimit.count()
             return worker.replyFailure(.other, to: client)
         }
@@ -185,21 +189,20 @@ final class Forwarder {
     }
 
     private func refresh(_ key: CacheKey, now: MonotonicTime) {
-        guard pending[key] == nil, let query = begin(key, .refresh, now: now) else { return }
+        guard pending[key] == nil, let query = begin(key, now: now) else { return }
         start(query, now: now)
     }
 
-    private func begin(_ key: CacheKey, _ purpose: PendingQuery.Purpose, now: MonotonicTime) -> PendingQuery? {
+    private func begin(_ key: CacheKey, now: MonotonicTime) -> PendingQuery? {
         guard recursion.admit() else { return nil }
-        let query = PendingQuery(
-            key: key, purpose: purpose, upstreams: settings.upstreams, deadline: now + settings.timeout)
+        let query = PendingQuery(key: key, upstreams: settings.upstreams, deadline: now + settings.timeout)
         pending[key] = query
         return query
     }
 
     private func start(_ query: PendingQuery, now: MonotonicTime) {
         let random = random.next()
-        guard let choice = query.upstreams.choose(asked: [], failed: [], now: now, random: random) else {
+        guard let choice = query.upstreams.choose(asked: [], excluded: [], now: now, random: random) else {
             return fail(query, .noReachableAuthority, now: now)
         }
         query.patience = choice.patience
@@ -208,13 +211,14 @@ final class Forwarder {
         if let besides = choice.besides, !query.isFinished { attempt(query, besides, now: now) }
     }
 
-    /// Asks an upstream that has not been asked yet, if there is one.
+    /// Asks an upstream that has not been asked yet, if there is one. Not one that is being asked over TCP: it would
+    /// only say once more that the answer is too long.
     ///
     /// - Returns: whether there was one.
     func askNext(_ query: PendingQuery, mayRepeat: Bool, now: MonotonicTime) -> Bool {
         guard query.attempts.count < PendingQuery.maximumAttempts,
             let choice = query.upstreams.choose(
-                asked: query.asked, failed: query.failed, now: now, random: random.next()),
+                asked: query.asked, excluded: query.failed + query.askedOverTCP, now: now, random: random.next()),
             mayRepeat || !query.asked.contains(choice.index)
         else { return false }
         attempt(query, choice.index, now: now)
@@ -261,11 +265,17 @@ final class Forwarder {
             case .query(let query):
                 query.ticket = nil
                 proceed(query, now: now)
-            case .probe(let upstreams, let index, var schedule):
-                guard upstreams === settings.upstreams, upstreams.isSuspect(index) else { break }
-                probe(upstreams, index, now: now)
+            case .probe(let upstream, var schedule):
+                guard let index = settings.upstreams.index(of: upstream) else {
+                    upstream.endProbing(schedule)
+                    break
+                }
+                guard upstream.isProbed(by: schedule) else { break }
+                probe(index, now: now)
                 let wait = schedule.next()
-                call(.probe(upstreams, index, schedule), at: now + wait)
+                call(.probe(upstream, schedule), at: now + wait)
+            case .longAnswer(_, let attempt, let message, let arrival):
+                if attempt.state == .waiting { received(message.rawSpan, attempt, .stream, arrival: arrival) }
             }
         }
         if left > 0 { schedule() } else { timer.activate(on: loop) }
@@ -275,8 +285,7 @@ final class Forwarder {
     private func proceed(_ query: PendingQuery, now: MonotonicTime) {
         for attempt in query.attempts where attempt.state == .waiting && !attempt.isOverdue {
             attempt.isOverdue = true
-            let isNew = query.upstreams.overdue(attempt.upstream, sentAt: attempt.sentAt)
-            if isNew { beginProbing(query.upstreams, attempt.upstream, now: now) }
+            overdue(attempt, now: now)
         }
         guard !query.isFinished, now < query.deadline else { return expire(query, now: now) }
         query.patience = min(query.patience * 2, Self.longestPatience)
@@ -295,16 +304,26 @@ final class Forwarder {
 
     // MARK: Probes
 
-    func beginProbing(_ upstreams: UpstreamSet, _ index: Int, now: MonotonicTime) {
-        call(.probe(upstreams, index, ProbeSchedule()), at: now)
+    /// Probes an upstream from now on, if it is suspect and nobody does.
+    func probeIfNeeded(_ upstream: Upstream, now: MonotonicTime) {
+        if let schedule = upstream.beginProbing() { call(.probe(upstream, schedule), at: now) }
     }
 
-    private func probe(_ upstreams: UpstreamSet, _ index: Int, now: MonotonicTime) {
+    private func probe(_ index: Int, now: MonotonicTime) {
         let root = CacheKey(name: [UInt8]([0]).rawSpan, type: .ns, variant: [])
-        let query = PendingQuery(key: root, purpose: .probe, upstreams: upstreams, deadline: now + Self.lingering)
+        let query = PendingQuery(key: root, upstreams: settings.upstreams, deadline: now + Self.lingering)
         query.isFinished = true
         wait(for: query, until: query.deadline)
         attempt(query, index, now: now)
+    }
+
+    // MARK: Long answers
+
+    /// A long answer has come whose turn to be read is later.
+    func read(_ message: [UInt8], _ attempt: UpstreamAttempt, after delay: Nanoseconds, now: MonotonicTime) {
+        // That it is not read yet is not the upstream's fault.
+        attempt.isOverdue = true
+        call(.longAnswer(attempt.query, attempt, message, arrival: now), at: now + delay)
     }
 
     // MARK: Results

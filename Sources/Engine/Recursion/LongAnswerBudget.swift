@@ -2,7 +2,8 @@
 ///
 /// An answer of 64 KB keeps a worker for some milliseconds, most of them in ldns. Few names have such answers, and each
 /// is fetched once for its TTL; an upstream that has them for all names must not take the worker's time from the
-/// registered ones. Answers above the rate wait in the connection (the generic cell rate algorithm, ITU-T I.371).
+/// registered ones. Answers above the rate wait for their turn (the generic cell rate algorithm, ITU-T I.371), beside
+/// the connection that they came on; one whose turn would come too late is not read at all.
 struct LongAnswerBudget {
     /// Answers up to so many octets are as usual.
     static let usualByteCount = 4096
@@ -14,16 +15,15 @@ struct LongAnswerBudget {
     /// When as much has been read as the rate allows.
     private var level = MonotonicTime.distantPast
 
-    /// How long an answer must wait before it is read; `nil`: it need not.
-    func delay(for byteCount: Int, now: MonotonicTime) -> Nanoseconds? {
-        guard byteCount > Self.usualByteCount else { return nil }
-        let delay = level - (now + Self.burst)
-        return delay > .zero ? delay : nil
-    }
-
-    /// An answer is read.
-    mutating func take(_ byteCount: Int, now: MonotonicTime) {
-        guard byteCount > Self.usualByteCount else { return }
+    /// Reserves the time to read an answer.
+    ///
+    /// - Parameter deadline: when nobody waits for it any longer.
+    /// - Returns: how long it must wait before it is read; `nil`: beyond the deadline, and nothing is reserved.
+    mutating func reserve(_ byteCount: Int, now: MonotonicTime, deadline: MonotonicTime) -> Nanoseconds? {
+        guard byteCount > Self.usualByteCount else { return .zero }
+        let wait = max(level - (now + Self.burst), .zero)
+        guard now + wait < deadline else { return nil }
         level = max(level, now) + Nanoseconds(count: Int64(byteCount) * 1_000_000_000 / Self.rate)
+        return wait
     }
 }

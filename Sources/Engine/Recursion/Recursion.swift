@@ -39,8 +39,6 @@ final class RecursionSettings: Sendable {
     let upstreams: UpstreamSet
     let access: AccessList
     let timeout: Nanoseconds
-    /// Counts changes.
-    let generation: UInt64
 
     /// - Parameter previous: what was in force until now.
     init(_ configuration: UpstreamConfiguration, previous: RecursionSettings? = nil) {
@@ -48,7 +46,6 @@ final class RecursionSettings: Sendable {
         upstreams = UpstreamSet(configuration, previous: previous?.upstreams)
         access = AccessList(configuration.allow)
         timeout = Nanoseconds(configuration.timeout)
-        generation = (previous?.generation ?? 0) + 1
     }
 
     /// Whether there is anybody to ask.

@@ -8,6 +8,8 @@ final class UpstreamConnection {
     static let idleTimeout = Duration.seconds(10)
     /// Connections of a worker at most; queries that have no room on them fail.
     static let maximumCount = 16
+    /// Connections at most to one upstream, so that there are some left for others.
+    static let maximumPerUpstream = 8
     /// Queries under way on one connection; above, another one is opened.
     static let maximumAttempts = 128
 
@@ -19,9 +21,15 @@ final class UpstreamConnection {
     private(set) var attempts: [UpstreamAttempt] = []
     /// Whether an answer has come on it: one that breaks before has not been reached.
     private(set) var hasAnswered = false
+    /// Whether it has something longer than usual to carry: what is asked on it now would wait behind that.
+    private(set) var carriesLongAnswers = false
+    /// Whether nothing has come on it for so long that most likely nothing will: it takes no more queries.
+    private(set) var isStale = false
+    private var lastMessage = MonotonicTime.distantPast
+    /// Messages in a row that nobody waited for.
+    private var strayCount = 0
     private var isClosed = false
     private let idleTimer = TimerTarget()
-    private let resumeTimer = TimerTarget()
 
     /// - Returns: `nil` when the system gives no socket.
     init?(to address: SocketAddress, forwarder: Forwarder, loop: EventLoop) {
@@ -48,7 +56,6 @@ final class UpstreamConnection {
             close()
             return nil
         }
-        resumeTimer.action = { [unowned self] in resume() }
         idleTimer.action = { [unowned self] in
             if attempts.isEmpty { self.forwarder.closed(self) }
         }
@@ -56,7 +63,7 @@ final class UpstreamConnection {
 
     /// Whether another query may be sent on it.
     func takes(_ id: UInt16) -> Bool {
-        attempts.count < Self.maximumAttempts && !attempts.contains { $0.expectation.id == id }
+        !isStale && attempts.count < Self.maximumAttempts && !attempts.contains { $0.expectation.id == id }
     }
 
     /// Sends a query.
@@ -73,47 +80,71 @@ final class UpstreamConnection {
     /// Waits for an answer no longer.
     func remove(_ attempt: UpstreamAttempt) {
         attempts.removeAll { $0 === attempt }
-        if attempts.isEmpty { try? idleTimer.schedule(after: Self.idleTimeout, on: loop) }
+        guard attempts.isEmpty else { return }
+        carriesLongAnswers = false
+        try? idleTimer.schedule(after: isStale ? .zero : Self.idleTimeout, on: loop)
+    }
+
+    /// A query waits for longer than it should.
+    ///
+    /// - Returns: whether nothing has ever come on this connection, and that is news.
+    func noteOverdue(since sentAt: MonotonicTime) -> Bool {
+        guard !isStale, lastMessage < sentAt else { return false }
+        isStale = true
+        return !hasAnswered
     }
 
     fileprivate func readable() {
         while !isClosed {
             let input = unsafe bufferevent_get_input(stream)
-            var prefix: UInt16 = 0
-            // Unsafe: at most two octets are copied into `prefix`.
-            unsafe evbuffer_copyout(input, &prefix, TCPFraming.prefixBytes)
-            let step = TCPFraming.next(
-                available: unsafe evbuffer_get_length(input), prefix: UInt16(bigEndian: prefix))
+            var start = (length: UInt16(0), id: UInt16(0))
+            // Unsafe: at most four octets are copied into `start`.
+            let count = unsafe evbuffer_copyout(input, &start, TCPFraming.prefixBytes + 2)
+            let length = UInt16(bigEndian: start.length)
+            let step = TCPFraming.next(available: unsafe evbuffer_get_length(input), prefix: length)
+            if count >= TCPFraming.prefixBytes, length > LongAnswerBudget.usualByteCount, !attempts.isEmpty {
+                carriesLongAnswers = true
+            }
             switch step {
             case .incomplete: return
             case .invalid: return ended()
-            case .message(let byteCount):
-                let now = MonotonicTime.now
-                if let delay = forwarder.longAnswers.delay(for: byteCount, now: now) { return pause(for: delay) }
-                forwarder.longAnswers.take(byteCount, now: now)
-                let frame = TCPFraming.prefixBytes + byteCount
-                // Unsafe: evbuffer_pullup makes the first `frame` octets, which are there, lie in a row until they are
-                // drained.
-                guard let start = unsafe evbuffer_pullup(input, frame) else { return ended() }
-                let message = unsafe RawSpan(_unsafeStart: start + TCPFraming.prefixBytes, byteCount: byteCount).array
-                unsafe evbuffer_drain(input, frame)
-                hasAnswered = true
-                let id = message.rawSpan.uint16(at: 0)
-                forwarder.received(
-                    message.rawSpan, attempts.first { $0.expectation.id == id }, .stream)
+            case .message(let byteCount): unsafe take(byteCount, id: UInt16(bigEndian: start.id), from: input)
             }
         }
     }
 
-    /// Leaves what comes where it is for a while.
-    private func pause(for delay: Nanoseconds) {
-        unsafe bufferevent_disable(stream, Int16(EV_READ))
-        guard (try? resumeTimer.schedule(after: delay.duration, on: loop)) != nil else { return ended() }
-    }
-
-    private func resume() {
-        unsafe bufferevent_enable(stream, Int16(EV_READ))
-        readable()
+    /// Takes the next message, which is there, off the stream, whoever waits for it: what comes behind it may be short.
+    private func take(_ byteCount: Int, id: UInt16, from input: OpaquePointer?) {
+        let now = MonotonicTime.now
+        let frame = TCPFraming.prefixBytes + byteCount
+        lastMessage = now
+        guard let attempt = attempts.first(where: { $0.expectation.id == id }) else {
+            unsafe evbuffer_drain(input, frame)
+            strayCount += 1
+            forwarder.counters.wrongAnswers.count()
+            if strayCount > Self.maximumAttempts { ended() }
+            return
+        }
+        strayCount = 0
+        hasAnswered = true
+        let isLong = byteCount > LongAnswerBudget.usualByteCount
+        // Nobody needs it any longer, and how the upstream does was learned from the answer before.
+        if isLong, attempt.query.isFinished {
+            unsafe evbuffer_drain(input, frame)
+            return forwarder.drop(attempt, now: now)
+        }
+        guard let wait = forwarder.longAnswers.reserve(byteCount, now: now, deadline: attempt.query.deadline) else {
+            unsafe evbuffer_drain(input, frame)
+            return forwarder.refuse(attempt, now: now)
+        }
+        // Unsafe: evbuffer_pullup makes the first `frame` octets, which are there, lie in a row until they are drained.
+        guard let start = unsafe evbuffer_pullup(input, frame) else { return ended() }
+        let message = unsafe RawSpan(_unsafeStart: start + TCPFraming.prefixBytes, byteCount: byteCount).array
+        unsafe evbuffer_drain(input, frame)
+        guard wait > .zero else { return forwarder.received(message.rawSpan, attempt, .stream) }
+        attempt.connection = nil
+        remove(attempt)
+        forwarder.read(message, attempt, after: wait, now: now)
     }
 
     fileprivate func ended() {
@@ -125,7 +156,6 @@ final class UpstreamConnection {
         guard !isClosed else { return }
         isClosed = true
         idleTimer.cancel()
-        resumeTimer.cancel()
         unsafe bufferevent_free(stream)
     }
 }

@@ -23,8 +23,20 @@ struct UpstreamHealth {
     private var lastAnswer = MonotonicTime.distantPast
     /// Whether it is probed, and asked only when no other is left.
     private(set) var isSuspect = false
+    /// The number of the row of probes that looks after it while it is suspect; `nil`: nobody does.
+    private var probing: UInt64?
+    private var lastProbing: UInt64 = 0
     private var errorsInARow = 0
     private var avoidedUntil = MonotonicTime.distantPast
+
+    /// Of what use an answer was.
+    enum Use {
+        case useful
+        /// SERVFAIL, REFUSED and the like, or one that can't be true.
+        case useless
+        /// It has to be asked for in another way: nothing is known yet.
+        case undecided
+    }
 
     /// Whether it is asked like any other.
     func isUsable(at now: MonotonicTime) -> Bool { !isSuspect && now >= avoidedUntil }
@@ -37,9 +49,7 @@ struct UpstreamHealth {
     }
 
     /// It has answered.
-    ///
-    /// - Parameter isUseful: `false` for SERVFAIL, REFUSED and what can't be true.
-    mutating func answered(sentAt: MonotonicTime, now: MonotonicTime, isUseful: Bool) {
+    mutating func answered(sentAt: MonotonicTime, now: MonotonicTime, _ use: Use) {
         let sample = max(now - sentAt, .zero)
         lastAnswer = now
         // RFC 6298 §2.2, 2.3: in eighths and quarters.
@@ -52,31 +62,52 @@ struct UpstreamHealth {
             variation = Nanoseconds(count: sample.count / 2)
         }
         // One that takes too long for every query is no better than one that does not answer.
-        if sample <= Self.maximumPatience { isSuspect = false }
-        guard !isUseful else {
+        if sample <= Self.maximumPatience {
+            isSuspect = false
+            probing = nil
+        }
+        switch use {
+        case .useful:
             errorsInARow = 0
             avoidedUntil = .distantPast
-            return
+        case .useless: failed(now: now)
+        case .undecided: break
         }
+    }
+
+    /// It was of no use.
+    mutating func failed(now: MonotonicTime) {
         errorsInARow += 1
         if errorsInARow >= Self.maximumErrors { avoidedUntil = now + Self.errorPause }
     }
 
     /// A query has waited for longer than ``patience``.
-    ///
-    /// - Returns: whether it has become suspect just now, and must be probed from now on.
-    mutating func overdue(sentAt: MonotonicTime) -> Bool {
-        guard !isSuspect, lastAnswer <= sentAt else { return false }
-        isSuspect = true
-        return true
+    mutating func overdue(sentAt: MonotonicTime) {
+        if lastAnswer <= sentAt { isSuspect = true }
     }
 
     /// Nobody listens there, or there is no way to it.
-    ///
-    /// - Returns: whether it has become suspect just now, and must be probed from now on.
-    mutating func unreachable() -> Bool {
-        defer { isSuspect = true }
-        return !isSuspect
+    mutating func unreachable() {
+        isSuspect = true
+    }
+
+    // MARK: Probes
+
+    /// A row of probes, for the caller to send: when it is suspect, and nobody probes it. Not told once, when it
+    /// becomes suspect, but as long as it is so: whoever let go of it, it finds somebody.
+    mutating func beginProbing() -> ProbeSchedule? {
+        guard isSuspect, probing == nil else { return nil }
+        lastProbing &+= 1
+        probing = lastProbing
+        return ProbeSchedule(number: lastProbing)
+    }
+
+    /// Whether a row of probes is to go on: not when it has answered as it should, even if it has become suspect again.
+    func isProbed(by schedule: ProbeSchedule) -> Bool { isSuspect && probing == schedule.number }
+
+    /// A row of probes does not go on.
+    mutating func endProbing(_ schedule: ProbeSchedule) {
+        if probing == schedule.number { probing = nil }
     }
 }
 
@@ -85,7 +116,13 @@ struct ProbeSchedule {
     static let first = Nanoseconds.milliseconds(100)
     static let longest = Nanoseconds.seconds(3)
 
+    /// Tells the rows of probes of one upstream apart.
+    let number: UInt64
     private var interval = first
+
+    init(number: UInt64) {
+        self.number = number
+    }
 
     /// How long to wait until the next probe.
     mutating func next() -> Nanoseconds {

@@ -5,15 +5,20 @@ enum UpstreamQuery {
     /// Header, question and OPT record.
     static let maximumByteCount = MessageHeader.byteCount + DomainName.maximumByteCount + 4 + EDNS.byteCount
 
+    /// In which way an upstream is asked.
+    struct Form {
+        /// Whether the query has an OPT record.
+        var usesEDNS: Bool
+        /// Whether each letter gets a case by chance (draft-vixie-dnsext-dns0x20): one bit more for a forger to guess.
+        var mixesCase: Bool
+    }
+
     /// - Parameters:
     ///   - id: unpredictable.
     ///   - key: what is asked for.
-    ///   - usesEDNS: whether the query has an OPT record.
-    ///   - mixesCase: whether each letter gets a case by chance (draft-vixie-dnsext-dns0x20): one bit more for a forger
-    ///     to guess.
     /// - Returns: the message.
     static func make(
-        id: UInt16, key: CacheKey, usesEDNS: Bool, mixesCase: Bool, _ random: inout some RandomNumberGenerator
+        id: UInt16, key: CacheKey, _ form: Form, _ random: inout some RandomNumberGenerator
     ) -> [UInt8] {
         var message: [UInt8] = []
         message.reserveCapacity(MessageHeader.byteCount + key.name.count + 4 + EDNS.byteCount)
@@ -21,12 +26,12 @@ enum UpstreamQuery {
         if key.variant.contains(.checkingDisabled) { flags |= HeaderFlags.checkingDisabled }
         message.append(bigEndian: id)
         message.append(bigEndian: flags)
-        message += [0, 1, 0, 0, 0, 0, 0, usesEDNS ? 1 : 0]
+        message += [0, 1, 0, 0, 0, 0, 0, form.usesEDNS ? 1 : 0]
         message += key.name
-        if mixesCase { mixCase(&message, from: MessageHeader.byteCount, &random) }
+        if form.mixesCase { mixCase(&message, from: MessageHeader.byteCount, &random) }
         message.append(bigEndian: key.type.rawValue)
         message.append(bigEndian: RecordClass.internet)
-        if usesEDNS {
+        if form.usesEDNS {
             message.append(0)
             message.append(bigEndian: RecordType.opt.rawValue)
             message.append(bigEndian: payload)

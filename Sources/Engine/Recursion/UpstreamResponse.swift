@@ -7,9 +7,9 @@ enum UpstreamResponse {
     case otherCase
     /// TC: ask again over TCP (RFC 2181 §9).
     case truncated
-    /// FORMERR or NOTIMP: most likely it does not know EDNS (RFC 6891 §7).
+    /// FORMERR or NOTIMP to a query with EDNS, which it may not know (RFC 6891 §7): ask again without.
     case withoutEDNS
-    /// An error of this upstream, or an answer that can't be true: ask another one.
+    /// An error of this upstream, whichever, or an answer that can't be true: ask another one.
     case failure
     /// An answer to pass on.
     case answer(AnswerContent)
@@ -24,7 +24,7 @@ enum UpstreamResponse {
         var query: [UInt8]
         /// What was asked for.
         var key: CacheKey
-        /// Whether the upstream must repeat the letters' case.
+        /// Whether the letters got a case by chance, which the upstream must repeat.
         var checksCase: Bool
         var usesEDNS: Bool
 
@@ -34,6 +34,13 @@ enum UpstreamResponse {
             get {
                 query.rawSpan.extracting(MessageHeader.byteCount..<(MessageHeader.byteCount + key.name.count + 4))
             }
+        }
+
+        /// Whether a message that answers it repeats the question's letters in their case.
+        func isRepeated(in message: RawSpan) -> Bool {
+            let end = MessageHeader.byteCount + question.byteCount
+            return end <= message.byteCount
+                && message.extracting(MessageHeader.byteCount..<end).hasSameOctets(as: question)
         }
 
         /// Whether the name was sent with any letter that is not small.
@@ -56,31 +63,23 @@ enum UpstreamResponse {
         guard let header = MessageHeader(message), header.isResponse, header.opcode == 0, header.id == expected.id
         else { return .unrelated }
         let code = header.flags & 0xF
-        let mayLackEDNS = expected.usesEDNS && (code == ResponseCode.formatError || code == ResponseCode.notImplemented)
+        let isRefusedAsItIs = code == ResponseCode.formatError || code == ResponseCode.notImplemented
         // A server that could not read the query can't repeat its question.
-        if header.questionCount == 0, mayLackEDNS, message.byteCount == MessageHeader.byteCount { return .withoutEDNS }
-        guard header.questionCount == 1, let question = Question(message) else { return .unrelated }
-        let start = MessageHeader.byteCount
-        guard message.extracting(start..<question.end).hasSameOctets(as: expected.question) else {
-            guard question.type == expected.key.type, question.recordClass == RecordClass.internet,
-                question.name(in: message).isName(expected.key.name.rawSpan)
-            else { return .unrelated }
-            if expected.checksCase { return .otherCase }
-            return verdict(message, header, code, question, expected, mayLackEDNS, form)
+        if header.questionCount == 0, isRefusedAsItIs, message.byteCount == MessageHeader.byteCount {
+            return expected.usesEDNS ? .withoutEDNS : .failure
         }
-        return verdict(message, header, code, question, expected, mayLackEDNS, form)
-    }
-
-    private static func verdict(
-        _ message: RawSpan, _ header: MessageHeader, _ code: UInt16, _ question: Question, _ expected: Expectation,
-        _ mayLackEDNS: Bool, _ form: Form
-    ) -> UpstreamResponse {
+        guard header.questionCount == 1, let question = Question(message),
+            question.type == expected.key.type, question.recordClass == RecordClass.internet,
+            question.name(in: message).isName(expected.key.name.rawSpan)
+        else { return .unrelated }
+        // Over TCP nobody has to guess them.
+        if expected.checksCase, form != .stream, !expected.isRepeated(in: message) { return .otherCase }
         if form == .cutDatagram { return .truncated }
         if header.flags & HeaderFlags.truncated != 0 { return form == .stream ? .failure : .truncated }
         switch code {
-        case ResponseCode.serverFailure, ResponseCode.refused: return .failure
-        case _ where mayLackEDNS: return .withoutEDNS
-        default: break
+        case ResponseCode.noError, ResponseCode.nameError, ResponseCode.nameExists: break
+        case _ where isRefusedAsItIs && expected.usesEDNS: return .withoutEDNS
+        default: return .failure
         }
         guard let content = AnswerReader.read(message, header, question, key: expected.key) else { return .failure }
         return .answer(content)

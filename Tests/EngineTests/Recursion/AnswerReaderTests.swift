@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// The quick reading of plain addresses against the one that asks ldns.
+/// The quick reading of plain addresses against the one that asks ldns, and what neither takes.
 struct AnswerReaderTests {
     private static let question = (try? wireName("www.example.com")) ?? []
 
@@ -84,8 +84,8 @@ struct AnswerReaderTests {
         let addresses = [1, 2].map { record(1, owner: target, [10, 0, 0, $0]) }
         let good = try #require(content(1, name, [record(5, target)] + addresses))
         #expect(good.rotation == RotatedRecords(first: 1, count: 2, dataByteCount: 4))
-        // The question ends at 23, the CNAME's target stands at 35, the first address's owner at 38, its data at 50. The
-        // second address's owner is "x" wherever it leads, but at 50 only as long as the first address comes first.
+        // The question ends at 23, the CNAME's target stands at 35, the first address's owner at 38, its data at 50.
+        // The second address's owner is "x" wherever it leads, but at 50 only as long as the first address comes first.
         for (place, isTaken) in [(35, true), (38, true), (50, false)] as [(UInt8, Bool)] {
             let records = [
                 record(5, [1, 120, 0]), record(1, owner: [0xC0, 35], [1, 120, 0, 9]),
@@ -93,5 +93,76 @@ struct AnswerReaderTests {
             ]
             #expect((content(1, name, records)?.rotation != nil) == isTaken, "\(place)")
         }
+    }
+
+    // MARK: What can't be true
+
+    private static let bank: [UInt8] = [4] + "bank".utf8 + [3] + "com".utf8 + [0]
+
+    /// An answer to www.example.com.
+    private func answer(
+        code: UInt8 = 0, _ answers: [[UInt8]], authority: [[UInt8]] = []
+    ) -> AnswerContent? {
+        var octets = message(1, additional: [], records: answers + authority)
+        octets[3] |= code
+        octets[7] = UInt8(answers.count)
+        octets[9] = UInt8(authority.count)
+        return read(octets)?.any
+    }
+
+    @Test func `records about other names are not taken beside good ones`() {
+        let right = record(1, [192, 0, 2, 1])
+        let signature: [UInt8] = [0, 1, 8, 2, 0, 0, 0, 60, 1, 1, 1, 1, 0, 1, 1, 1, 0, 1, 0, 7, 7, 7, 7]
+        let com: [UInt8] = [3] + "com".utf8 + [0]
+        #expect(answer([right]) != nil)
+        for (type, data) in [(1, [6, 6, 6, 6]), (5, [0]), (16, [1, 120]), (39, [0]), (46, signature)]
+            as [(UInt16, [UInt8])]
+        {
+            #expect(answer([right, record(type, owner: Self.bank, data)]) == nil, "\(type)")
+            #expect(answer([record(type, owner: Self.bank, data), right]) == nil, "\(type)")
+        }
+        // A signature and a DNAME record may stand at or above the name.
+        for record in [record(46, signature), record(46, owner: com, signature), record(39, owner: com, [0])] {
+            #expect(answer([right, record])?.answerCount == 2)
+        }
+        #expect(answer([right, record(16, owner: com, [1, 120])]) == nil)
+    }
+
+    @Test func `a name with a CNAME record has no other data`() {
+        let target = record(1, owner: Self.bank, [192, 0, 2, 1])
+        #expect(answer([record(5, Self.bank), target])?.answerCount == 2)
+        #expect(answer([record(5, Self.bank), record(1, [6, 6, 6, 6]), target]) == nil)
+        #expect(answer([record(1, [6, 6, 6, 6]), record(5, Self.bank), target]) == nil)
+    }
+
+    @Test func `a negative answer has the SOA of a zone that the name is in, and its MINIMUM`() {
+        func soa(_ owner: [UInt8], minimum: UInt32) -> [UInt8] { record(6, owner: owner, soaData(minimum: minimum)) }
+        let com: [UInt8] = [3] + "com".utf8 + [0]
+        for (minimum, ttl) in [(7, 7), (60, 60), (600, 60)] as [(UInt32, UInt32)] {
+            let content = answer(code: 3, [], authority: [soa(com, minimum: minimum)])
+            #expect(content?.ttl == ttl && content?.authorityCount == 1 && content?.isNegative == true)
+        }
+        // One of another zone tells nothing: it is left out, and the answer is not kept.
+        for owner in [Self.bank, [4] + "mail".utf8 + [0xC0, 12]] {
+            let content = answer(code: 3, [], authority: [soa(owner, minimum: 60)])
+            #expect(content?.ttl == 0 && content?.authorityCount == 0 && content?.body.isEmpty == true)
+        }
+        // Behind an alias the zone is that of the last name.
+        let nowhere = answer([record(5, Self.bank)], authority: [soa(Self.bank, minimum: 9)])
+        #expect(nowhere?.ttl == 9 && nowhere?.isNegative == true)
+    }
+
+    @Test func `aliases lead on through 16 records, and no further`() {
+        func chain(_ count: Int) -> [[UInt8]] {
+            func name(_ number: Int) -> [UInt8] { number == 0 ? [0xC0, 12] : [2, 110, UInt8(96 + number), 0] }
+            return (0..<count).map { record(5, owner: name($0), name($0 + 1)) }
+                + [record(1, owner: name(count), [192, 0, 2, 1])]
+        }
+        #expect(answer(chain(UpstreamResponse.maximumChainLength))?.answerCount == 17)
+        #expect(answer(chain(UpstreamResponse.maximumChainLength + 1)) == nil)
+        // The order is the upstream's affair.
+        #expect(answer(Array(chain(5).reversed()))?.answerCount == 6)
+        // One that leads back to itself is none.
+        #expect(answer([record(5, Self.bank), record(5, owner: Self.bank, [0xC0, 12])]) == nil)
     }
 }

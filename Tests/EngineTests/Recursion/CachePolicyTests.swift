@@ -124,31 +124,56 @@ struct CachePolicyTests {
         #expect(table.count <= FailureCache.maximumCount)
         #expect(table.recency(of: key(20_000), now: start + .seconds(20)) == .fresh)
     }
+
+    @Test func `a failure that is repeated is remembered from then on, though its first goes to make room`() {
+        var table = FailureCache.Table()
+        func key(_ number: Int) -> CacheKey {
+            let digits = (0..<4).map { UInt8(number >> (4 * $0) & 15) }
+            return CacheKey(name: ([4] + digits + [0]).rawSpan, type: .a, variant: [])
+        }
+        table.insert(key(0), now: start)
+        for number in 1..<1000 { table.insert(key(number), now: start) }
+        table.insert(key(0), now: start + .milliseconds(1))
+        for number in 1000..<FailureCache.maximumCount { table.insert(key(number), now: start + .milliseconds(1)) }
+        #expect(table.count == FailureCache.maximumCount)
+        // The oldest goes: that is no longer the one whose first failure is.
+        table.insert(key(30_000), now: start + .milliseconds(2))
+        #expect(table.recency(of: key(0), now: start + .milliseconds(2)) == .fresh)
+        #expect(table.recency(of: key(1), now: start + .milliseconds(2)) == .none)
+        #expect(table.count == FailureCache.maximumCount)
+    }
 }
 
 /// How much is read of long answers.
 struct LongAnswerBudgetTests {
     private let start = MonotonicTime(nanoseconds: 1_000_000_000_000)
 
-    @Test func `usual answers are not counted, long ones wait above the rate`() throws {
+    @Test func `usual answers are not counted, long ones wait above the rate, and not beyond their deadline`() throws {
         var budget = LongAnswerBudget()
-        for _ in 0..<1000 { budget.take(LongAnswerBudget.usualByteCount, now: start) }
-        #expect(budget.delay(for: 65_535, now: start) == nil)
-        budget.take(65_535, now: start)
-        #expect(budget.delay(for: LongAnswerBudget.usualByteCount, now: start) == nil)
-        let delay = try #require(budget.delay(for: 65_535, now: start))
-        #expect((Nanoseconds.milliseconds(700)...Nanoseconds.seconds(1)).contains(delay))
-        #expect(budget.delay(for: 65_535, now: start + delay) == nil)
-        // Over ten seconds no more than the rate and one burst.
+        func reserve(_ byteCount: Int, within milliseconds: Int64 = 1500) -> Nanoseconds? {
+            budget.reserve(byteCount, now: start, deadline: start + .milliseconds(milliseconds))
+        }
+        let usual = LongAnswerBudget.usualByteCount
+        for _ in 0..<1000 { #expect(reserve(usual) == .zero) }
+        #expect(reserve(65_535) == .zero)
+        #expect(reserve(usual) == .zero)
+        let wait = try #require(reserve(65_535))
+        #expect((Nanoseconds.milliseconds(700)...Nanoseconds.seconds(1)).contains(wait))
+        // A third one would come too late, and reserves nothing.
+        for _ in 0..<100 { #expect(reserve(65_535) == nil) }
+        let next = try #require(reserve(5000, within: 10_000))
+        #expect(next <= .seconds(2))
+    }
+
+    @Test func `over ten seconds no more is read than the rate and what is in its turn`() {
+        var budget = LongAnswerBudget()
         var read = 0
         var now = start
         while now < start + .seconds(10) {
-            if budget.delay(for: 20_000, now: now) == nil {
-                budget.take(20_000, now: now)
-                read += 20_000
-            }
+            if budget.reserve(20_000, now: now, deadline: now + .milliseconds(1)) != nil { read += 20_000 }
             now = now + .milliseconds(1)
         }
         #expect(read <= 10 * Int(LongAnswerBudget.rate) + 40_000)
+        #expect(read >= 9 * Int(LongAnswerBudget.rate))
     }
 }

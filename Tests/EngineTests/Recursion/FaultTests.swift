@@ -7,8 +7,6 @@ import Testing
 /// Upstreams that are dead, silent, slow, lossy, flapping or lying. Times that are asserted are generous bounds of what
 /// clients are promised, not measurements.
 struct FaultTests {
-    private let policies = UpstreamPolicyName.allCases
-
     /// A port of loopback at which nobody listens.
     private func deadAddress() throws -> SocketAddress {
         let upstream = try ScriptedUpstream()
@@ -23,40 +21,42 @@ struct FaultTests {
         let silent = try ScriptedUpstream { _ in .silence }
         let good = try ScriptedUpstream()
         let server = try TestEngine(upstreams: [silent.address, good.address], policy: policy)
-        var slow = 0
         for number in 0..<100 {
-            let (reply, milliseconds) = try server.time("name\(number).example.com")
-            #expect(reply.addresses.count == 1)
-            if milliseconds > 20 { slow += 1 }
+            #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1)
         }
         // At most one query and its like that a busy machine has held up.
         #expect(silent.requests.count <= 3)
-        #expect(server.engine.statistics().recursion.hedges <= 5, "\(slow) were slow")
+        #expect(server.engine.statistics().recursion.hedges <= 5)
         #expect(server.engine.statistics().upstreams.map(\.isHealthy) == [false, true])
     }
 
-    /// What every name is promised while one of two upstreams is silent.
-    private let promisedMilliseconds: Int64 = 350
-
     @Test(arguments: UpstreamPolicyName.allCases)
-    func `an upstream falls silent, again and again: no name waits for longer than promised`(
+    func `an upstream falls silent, again and again: a handful of names waits each time, and all are answered`(
         policy: UpstreamPolicyName
     ) throws {
         let isSilent = Atomic<Bool>(true)
-        let failing = try ScriptedUpstream { isSilent.load(ordering: .relaxed) ? .silence : .messages([$0.address(1)]) }
+        let unanswered = Atomic<Int>(0)
+        let failing = try ScriptedUpstream { request in
+            guard isSilent.load(ordering: .relaxed) else { return .messages([request.address(1)]) }
+            if !request.isProbe { unanswered.add(1, ordering: .relaxed) }
+            return .silence
+        }
         let good = try ScriptedUpstream(address: 2)
         let server = try TestEngine(upstreams: [failing.address, good.address], policy: policy)
         var number = 0
         func askSome(_ count: Int) throws {
             for _ in 0..<count {
                 number += 1
-                let (reply, milliseconds) = try server.time("name\(number).example.com")
-                #expect(reply.addresses.count == 1 && milliseconds < promisedMilliseconds)
+                #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1)
             }
         }
         for _ in 0..<3 {
             isSilent.store(true, ordering: .relaxed)
+            unanswered.store(0, ordering: .relaxed)
             try askSome(40)
+            // The one that finds out, and its like that a busy machine has held up. How long each waits at most, see
+            // the tests of UpstreamHealth.
+            #expect(unanswered.load(ordering: .relaxed) <= 5)
             isSilent.store(false, ordering: .relaxed)
             try server.waitForStatistics { $0.upstreams.allSatisfy(\.isHealthy) }
             try askSome(40)
@@ -72,12 +72,13 @@ struct FaultTests {
         let good = try ScriptedUpstream { .late(milliseconds: 5, $0.address(2)) }
         let server = try TestEngine(upstreams: [slow.address, good.address])
         for number in 0..<20 { _ = try server.ask(TestQuery("before\(number).example.com")) }
+        let before = slow.requests.count
         isSlow.store(true, ordering: .relaxed)
         for number in 0..<60 {
-            let (reply, milliseconds) = try server.time("after\(number).example.com")
-            #expect(reply.addresses == [.v4(0xC000_0202)] && milliseconds < promisedMilliseconds)
+            // Its own answer would come after another one was asked.
+            #expect(try server.ask(TestQuery("after\(number).example.com")).addresses == [.v4(0xC000_0202)])
         }
-        #expect(slow.requests.count < 20 + 10)
+        #expect(slow.requests.count - before < 10)
     }
 
     @Test(.enabled(if: Fragments.areAllowed))
@@ -123,17 +124,20 @@ struct FaultTests {
         _ = back
     }
 
-    @Test func `an upstream that says SERVFAIL or REFUSED hands the query to the next one`() throws {
-        for code: UInt8 in [2, 5] {
-            let bad = try ScriptedUpstream { .messages([$0.reply(code: code)]) }
-            let good = try ScriptedUpstream()
-            let server = try TestEngine(upstreams: [bad.address, good.address])
-            for number in 0..<10 {
-                #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1)
-            }
-            #expect(server.engine.statistics().recursion.failures == 0)
-            #expect(bad.requests.count <= UpstreamHealth.maximumErrors)
+    /// All codes but NOERROR, NXDOMAIN and YXDOMAIN: FORMERR, SERVFAIL, NOTIMP, REFUSED and those of updates.
+    @Test(arguments: [UInt8(1), 2, 4, 5, 7, 8, 9, 10, 11, 15])
+    func `an upstream that answers with an error hands the query to the next one`(code: UInt8) throws {
+        let bad = try ScriptedUpstream { .messages([$0.reply(code: code)]) }
+        let good = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [bad.address, good.address])
+        for number in 0..<50 {
+            #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1)
         }
+        #expect(server.engine.statistics().recursion.failures == 0)
+        // After some errors in a row it is avoided for 5 s, and then after each; FORMERR and NOTIMP are said twice.
+        let names = Set(bad.requests.map { $0.name.map(\.lowercasedASCII) })
+        #expect(names.count < 20)
+        #expect(bad.requests.count <= names.count * (code == 1 || code == 4 ? 2 : 1) + 2)
     }
 
     @Test func `when all say SERVFAIL, so does the answer, with its reason, and it is kept briefly`() throws {
@@ -202,7 +206,7 @@ struct FaultTests {
     @Test func `an answer that comes late, after another upstream was asked too, is taken`() throws {
         let late = try ScriptedUpstream { .late(milliseconds: 250, $0.address(1)) }
         let silent = try ScriptedUpstream { _ in .silence }
-        let server = try TestEngine(upstreams: [late.address, silent.address])
+        let server = try TestEngine(upstreams: [late.address, silent.address], timeout: .seconds(20))
         #expect(try server.ask(TestQuery("www.example.com")).addresses == [.v4(0xC000_0201)])
         #expect(silent.requests.count >= 1)
     }
@@ -221,9 +225,17 @@ struct FaultTests {
     }
 
     @Test func `answers that can't be true are not passed on`() throws {
+        let bank: [UInt8] = [4] + "bank".utf8 + [3] + "com".utf8 + [0]
+        let right = record(1, [192, 0, 2, 1])
         let lies: [@Sendable (UpstreamRequest) -> [UInt8]] = [
-            // About another name.
-            { $0.reply(answers: [record(1, owner: [4] + "bank".utf8 + [3] + "com".utf8 + [0], [6, 6, 6, 6])]) },
+            // About another name, alone and beside the right one.
+            { $0.reply(answers: [record(1, owner: bank, [6, 6, 6, 6])]) },
+            { $0.reply(answers: [right, record(1, owner: bank, [6, 6, 6, 6])]) },
+            { $0.reply(answers: [right, record(5, owner: bank, [0xC0, 12])]) },
+            { $0.reply(answers: [right, record(16, owner: bank, [1, 120])]) },
+            { $0.reply(answers: [right, record(39, owner: bank, [0])]) },
+            // An address beside the CNAME, of the same name.
+            { $0.reply(answers: [record(5, bank), right, record(1, owner: bank, [6, 6, 6, 6])]) },
             // A CNAME that leads to itself.
             { $0.reply(answers: [record(5, [0xC0, 12])]) },
             // Fewer records than promised.
@@ -240,7 +252,7 @@ struct FaultTests {
             let good = try ScriptedUpstream(address: 2)
             let server = try TestEngine(upstreams: [lying.address, good.address])
             #expect(try server.ask(TestQuery("www.example.com")).addresses == [.v4(0xC000_0202)], "lie \(number)")
-            #expect(lying.requests.count == 1)
+            #expect(lying.distinctRequests.count == 1)
         }
     }
 
@@ -272,16 +284,6 @@ struct FaultTests {
         #expect(try server.ask(TestQuery("www.example.com")).addresses == [.v4(0xC000_0202)])
     }
 
-    @Test func `an upstream that does not know EDNS is asked without`() throws {
-        let old = try ScriptedUpstream { request in
-            request.octets[11] > 0
-                ? .messages([[UInt8](request.reply(code: 1).prefix(12)).noQuestion]) : .messages([request.address()])
-        }
-        let server = try TestEngine(upstreams: [old.address])
-        for number in 0..<3 { #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1) }
-        #expect(old.requests.count == 4)
-    }
-
     @Test func `thousands of names at a silent upstream exhaust nothing but themselves`() throws {
         let silent = try ScriptedUpstream { _ in .silence }
         let server = try TestEngine(upstreams: [silent.address], timeout: .seconds(2))
@@ -308,9 +310,4 @@ struct FaultTests {
         let statistics = server.engine.statistics().recursion
         #expect(statistics.overLimit == 40 && statistics.inFlight == 10)
     }
-}
-
-extension [UInt8] {
-    /// A header that promises nothing.
-    fileprivate var noQuestion: [UInt8] { prefix(4) + [UInt8](repeating: 0, count: 8) }
 }

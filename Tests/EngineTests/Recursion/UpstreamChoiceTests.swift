@@ -38,68 +38,150 @@ struct UpstreamChoiceTests {
 
     @Test func `one that answers as usual goes before a suspect one, and one not asked before one that was`() {
         let set = makeSet(3, .sequential)
-        func choose(asked: [Int] = [], failed: [Int] = []) -> Int? {
-            set.choose(asked: asked, failed: failed, now: start, random: 1)?.index
+        func choose(asked: [Int] = [], excluded: [Int] = []) -> Int? {
+            set.choose(asked: asked, excluded: excluded, now: start, random: 1)?.index
         }
         #expect(choose() == 0)
-        #expect(set.overdue(0, sentAt: start))
-        // Known already: nobody else has to probe it.
-        #expect(!set.overdue(0, sentAt: start))
+        set[0].overdue(sentAt: start)
         #expect(choose() == 1)
         #expect(choose(asked: [1]) == 2)
         #expect(choose(asked: [1, 2]) == 0)
         #expect(choose(asked: [0, 1, 2]) == 1)
-        #expect(choose(asked: [0, 1, 2], failed: [1]) == 2)
-        #expect(choose(asked: [0, 1, 2], failed: [0, 1, 2]) == nil)
-        set.answered(0, sentAt: start, now: start + .milliseconds(5), isUseful: true)
+        #expect(choose(asked: [0, 1, 2], excluded: [1]) == 2)
+        #expect(choose(asked: [0, 1, 2], excluded: [0, 1, 2]) == nil)
+        set[0].answered(sentAt: start, now: start + .milliseconds(5), .useful)
         #expect(choose() == 0)
     }
 
     @Test func `patience follows the round-trip time, within its bounds`() {
         var health = UpstreamHealth()
         #expect(health.patience == UpstreamHealth.initialPatience)
-        for _ in 0..<50 { health.answered(sentAt: start, now: start + .milliseconds(1), isUseful: true) }
+        for _ in 0..<50 { health.answered(sentAt: start, now: start + .milliseconds(1), .useful) }
         #expect(health.patience == UpstreamHealth.minimumPatience)
-        for _ in 0..<50 { health.answered(sentAt: start, now: start + .milliseconds(80), isUseful: true) }
+        for _ in 0..<50 { health.answered(sentAt: start, now: start + .milliseconds(80), .useful) }
         #expect((80...120).contains(health.patience.count / 1_000_000))
-        for _ in 0..<50 { health.answered(sentAt: start, now: start + .seconds(2), isUseful: true) }
+        for _ in 0..<50 { health.answered(sentAt: start, now: start + .seconds(2), .useful) }
         #expect(health.patience == UpstreamHealth.maximumPatience)
     }
 
     @Test func `one that has answered since is not suspect, one that answers too late stays so`() {
         var health = UpstreamHealth()
-        health.answered(sentAt: start, now: start + .milliseconds(10), isUseful: true)
+        health.answered(sentAt: start, now: start + .milliseconds(10), .useful)
         let earlier = start + .milliseconds(5)
-        #expect(!health.overdue(sentAt: earlier) && !health.isSuspect)
-        let later = start + .milliseconds(20)
-        #expect(health.overdue(sentAt: later) && health.isSuspect)
-        health.answered(sentAt: later, now: later + .milliseconds(400), isUseful: true)
-        #expect(health.isSuspect)
-        health.answered(sentAt: later, now: later + .milliseconds(300), isUseful: true)
+        health.overdue(sentAt: earlier)
         #expect(!health.isSuspect)
-        #expect(health.unreachable() && !health.unreachable())
+        let later = start + .milliseconds(20)
+        health.overdue(sentAt: later)
+        #expect(health.isSuspect)
+        health.answered(sentAt: later, now: later + .milliseconds(400), .useful)
+        #expect(health.isSuspect)
+        health.answered(sentAt: later, now: later + .milliseconds(300), .useful)
+        #expect(!health.isSuspect)
+        health.unreachable()
+        #expect(health.isSuspect)
+    }
+
+    @Test func `a suspect upstream has one row of probes, which ends with it or is taken over`() throws {
+        var health = UpstreamHealth()
+        func begin() -> ProbeSchedule? { health.beginProbing() }
+        #expect(begin() == nil)
+        health.unreachable()
+        let first = try #require(begin())
+        #expect(health.isProbed(by: first))
+        health.overdue(sentAt: start)
+        #expect(begin() == nil)
+        // Whoever probed it does so no longer.
+        health.endProbing(first)
+        let second = try #require(begin())
+        #expect(health.isProbed(by: second) && !health.isProbed(by: first))
+        // It comes back, and goes: a new row begins, soon at first, and the old one ends.
+        health.answered(sentAt: start, now: start, .useless)
+        #expect(!health.isProbed(by: second))
+        health.unreachable()
+        let third = try #require(begin())
+        #expect(health.isProbed(by: third) && !health.isProbed(by: second))
+        health.endProbing(second)
+        #expect(health.isProbed(by: third))
     }
 
     @Test func `errors in a row make others preferred for a while`() {
         var health = UpstreamHealth()
         for number in 1...UpstreamHealth.maximumErrors {
             #expect(health.isUsable(at: start), "before error \(number)")
-            health.answered(sentAt: start, now: start, isUseful: false)
+            health.answered(sentAt: start, now: start, .useless)
         }
         #expect(!health.isUsable(at: start) && health.isUsable(at: start + UpstreamHealth.errorPause))
+        // A good answer ends that while.
+        health.answered(sentAt: start, now: start, .useful)
+        #expect(health.isUsable(at: start))
+    }
+
+    @Test func `only errors in a row count: a good answer between them forgives all, an undecided one none`() {
+        var health = UpstreamHealth()
+        for _ in 0..<2 {
+            for _ in 1..<UpstreamHealth.maximumErrors { health.answered(sentAt: start, now: start, .useless) }
+            #expect(health.isUsable(at: start))
+            health.answered(sentAt: start, now: start, .useful)
+        }
+        for _ in 1...UpstreamHealth.maximumErrors {
+            #expect(health.isUsable(at: start))
+            health.answered(sentAt: start, now: start, .undecided)
+            health.failed(now: start)
+        }
+        #expect(!health.isUsable(at: start))
     }
 
     @Test func `probes come ever more seldom`() {
-        var schedule = ProbeSchedule()
+        var schedule = ProbeSchedule(number: 1)
         let intervals = (0..<7).map { _ in schedule.next().count / 1_000_000 }
         #expect(intervals == [100, 200, 400, 800, 1600, 3000, 3000])
     }
 
-    @Test func `upstreams that stay keep what is known of them`() {
+    @Test func `upstreams that stay are the same ones, whatever configuration they are asked by`() {
         let old = makeSet(2, .sequential)
-        _ = old.unreachable(1)
-        let new = UpstreamSet(UpstreamConfiguration(servers: [old.addresses[1]]), previous: old)
-        #expect(new.isSuspect(0))
+        let staying = old[1]
+        let new = UpstreamSet(
+            UpstreamConfiguration(servers: [staying.address, SocketAddress(.v4(1), port: 53)]), previous: old)
+        #expect(new[0] === staying && old.index(of: staying) == 1 && new.index(of: staying) == 0)
+        #expect(new.index(of: old[0]) == nil && old.index(of: new[1]) == nil)
+        // What a query learns that was begun before holds for those begun after.
+        old[1].unreachable()
+        #expect(new[0].health.isSuspect && !new[1].health.isSuspect)
+        new[0].answered(sentAt: start, now: start, .useful)
+        #expect(old[1].health.isUsable(at: start))
+    }
+
+    // MARK: Features
+
+    @Test func `what an upstream can't do is forgotten after a while`() {
+        var features = UpstreamFeatures()
+        let end = start + UpstreamFeatures.memory
+        #expect(features.usesEDNS(at: start) && features.casePreservation(at: start) == .unknown)
+        features.answeredWithoutEDNS(now: start)
+        #expect(!features.usesEDNS(at: start) && features.usesEDNS(at: end))
+        features.preservedCase()
+        #expect(features.casePreservation(at: start) == .yes)
+        features.changedCase(now: start)
+        #expect(features.casePreservation(at: start) == .no && features.casePreservation(at: end) == .unknown)
+        for _ in 0..<UpstreamFeatures.maximumFailedConnections {
+            #expect(features.takesConnections(at: start))
+            features.connectionFailed(now: start)
+        }
+        #expect(!features.takesConnections(at: start))
+        #expect(features.takesConnections(at: start + UpstreamFeatures.connectionPause))
+        features.connectionAnswered()
+        #expect(features.takesConnections(at: start))
+    }
+
+    @Test func `case that is lost over UDP alone is given up after some answers in a row`() {
+        var features = UpstreamFeatures()
+        features.preservedCase()
+        for _ in 1..<UpstreamFeatures.maximumCaseDoubts { features.doubtedCase(now: start) }
+        features.preservedCase()
+        for _ in 1..<UpstreamFeatures.maximumCaseDoubts { features.doubtedCase(now: start) }
+        #expect(features.casePreservation(at: start) == .yes)
+        features.doubtedCase(now: start)
+        #expect(features.casePreservation(at: start) == .no)
     }
 
     @Test func `networks have the addresses under their prefix, of their family`() {

@@ -12,11 +12,16 @@ struct UpstreamRequest: Sendable {
     var number: Int
     /// The port that it came from.
     var port: UInt16
+    /// When it came.
+    var time = ContinuousClock.now
 
     /// The name, with the letters as they came.
     var name: [UInt8] { [UInt8](octets[12..<(questionEnd - 4)]) }
     var type: UInt16 { UInt16(octets[questionEnd - 4]) << 8 | UInt16(octets[questionEnd - 3]) }
     var isProbe: Bool { octets[12] == 0 }
+    var hasEDNS: Bool { octets[11] > 0 }
+    /// Whether the name has any letter that is not small.
+    var hasCapitals: Bool { name.contains { (65...90).contains($0) } }
     var questionEnd: Int {
         var end = 12
         while octets[end] > 0 { end += 1 + Int(octets[end]) }
@@ -46,8 +51,14 @@ struct UpstreamRequest: Sendable {
 
     /// NXDOMAIN with a SOA.
     func nameError(ttl: UInt32 = 60, minimum: UInt32 = 60) -> [UInt8] {
-        let data = [UInt8]([0, 0]) + [UInt8](repeating: 0, count: 16) + minimum.octets
-        return reply(code: 3, authority: [record(6, owner: [0], ttl: ttl, data)])
+        reply(code: 3, authority: [record(6, owner: [0], ttl: ttl, soaData(minimum: minimum))])
+    }
+
+    /// A reply with the question's name in small letters.
+    func inSmallLetters(_ reply: [UInt8]) -> [UInt8] {
+        var reply = reply
+        for place in 12..<(questionEnd - 4) { reply[place] = reply[place].lowercasedASCII }
+        return reply
     }
 }
 
@@ -55,6 +66,19 @@ struct UpstreamRequest: Sendable {
 func record(_ type: UInt16, owner: [UInt8] = [0xC0, 12], ttl: UInt32 = 60, _ data: [UInt8]) -> [UInt8] {
     owner + [UInt8(type >> 8), UInt8(type & 0xFF), 0, 1] + ttl.octets
         + [UInt8(data.count >> 8), UInt8(data.count & 0xFF)] + data
+}
+
+/// Something that a test sets and a script reads.
+final class TestFlag: Sendable {
+    private let value = Atomic<Bool>(false)
+
+    var isSet: Bool { value.load(ordering: .relaxed) }
+    func set() { value.store(true, ordering: .relaxed) }
+}
+
+/// The data of a SOA record, all of its names the root.
+func soaData(minimum: UInt32) -> [UInt8] {
+    [0, 0] + [UInt8](repeating: 0, count: 16) + minimum.octets
 }
 
 extension UInt32 {
@@ -97,6 +121,21 @@ final class ScriptedUpstream: Sendable {
     /// What was asked so far, probes left out.
     var requests: [UpstreamRequest] { server.requests }
 
+    /// What was asked so far, without what was asked again in the same way: a busy machine has answers come late.
+    var distinctRequests: [UpstreamRequest] {
+        var seen: Set<[UInt8]> = []
+        return requests.filter { request in
+            let form = [request.isTCP, request.hasEDNS, request.hasCapitals].map { UInt8($0 ? 1 : 0) }
+            return seen.insert(request.name.map(\.lowercasedASCII) + [UInt8(request.type & 255)] + form).inserted
+        }
+    }
+
+    /// How many TCP connections were opened so far.
+    var connectionCount: Int { server.connectionCount.load(ordering: .relaxed) }
+
+    /// How often something was sent over TCP so far.
+    var deliveredCount: Int { server.deliveredCount.load(ordering: .relaxed) }
+
     /// Does something else from now on.
     func change(_ script: @escaping Script) { server.change(script) }
 
@@ -113,6 +152,10 @@ final class UpstreamThread: Sendable {
         case messages([[UInt8]])
         /// A message, later.
         case late(milliseconds: Int64, [UInt8])
+        /// A message over UDP, once the flag is set.
+        case held(until: TestFlag, [UInt8])
+        /// Octets over TCP as they are, which may be no whole message.
+        case raw([UInt8])
         /// The TCP connection is closed.
         case close
     }
@@ -122,6 +165,8 @@ final class UpstreamThread: Sendable {
     let address: SocketAddress
     private let script: Mutex<Script>
     private let received = Mutex<[UpstreamRequest]>([])
+    let connectionCount = Atomic<Int>(0)
+    let deliveredCount = Atomic<Int>(0)
     private let stopping = Atomic<Bool>(false)
     private let thread = Mutex<pthread_t?>(nil)
     private let udp: Int32
@@ -175,7 +220,7 @@ final class UpstreamThread: Sendable {
 
     private func run() {
         var connections: [(number: Int32, octets: [UInt8])] = []
-        var late: [(time: ContinuousClock.Instant, octets: [UInt8], to: sockaddr_storage)] = []
+        var late: [Late] = []
         while !stopping.load(ordering: .relaxed) {
             var polled = ([udp, tcp] + connections.map(\.number)).map {
                 pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
@@ -184,7 +229,10 @@ final class UpstreamThread: Sendable {
             _ = unsafe poll(&polled, nfds_t(polled.count), 2)
             receive(&late)
             let number = accept(tcp, nil, nil)
-            if number >= 0 { connections.append((number, [])) }
+            if number >= 0 {
+                connections.append((number, []))
+                connectionCount.add(1, ordering: .relaxed)
+            }
             for index in connections.indices.reversed() {
                 if !serve(&connections[index]) {
                     _ = close(connections[index].number)
@@ -192,7 +240,7 @@ final class UpstreamThread: Sendable {
                 }
             }
             late.removeAll { entry in
-                guard entry.time <= .now else { return false }
+                guard entry.time <= .now, entry.flag?.isSet ?? true else { return false }
                 send(entry.octets, to: entry.to)
                 return true
             }
@@ -210,7 +258,15 @@ final class UpstreamThread: Sendable {
         return script.withLock { $0 }(request)
     }
 
-    private func receive(_ late: inout [(time: ContinuousClock.Instant, octets: [UInt8], to: sockaddr_storage)]) {
+    /// What is sent later.
+    private struct Late {
+        var time = ContinuousClock.now
+        var flag: TestFlag?
+        var octets: [UInt8]
+        var to: sockaddr_storage
+    }
+
+    private func receive(_ late: inout [Late]) {
         for _ in 0..<64 {
             var octets = [UInt8](repeating: 0, count: 2048)
             var client = sockaddr_storage()
@@ -223,10 +279,11 @@ final class UpstreamThread: Sendable {
             }
             guard count > 16 else { return }
             switch react([UInt8](octets.prefix(count)), isTCP: false, port: SocketAddress(client)?.port ?? 0) {
-            case .silence, .close: break
+            case .silence, .close, .raw: break
             case .messages(let messages): for message in messages { send(message, to: client) }
             case .late(let milliseconds, let message):
-                late.append((.now + .milliseconds(milliseconds), message, client))
+                late.append(Late(time: .now + .milliseconds(milliseconds), octets: message, to: client))
+            case .held(let flag, let message): late.append(Late(flag: flag, octets: message, to: client))
             }
         }
     }
@@ -254,22 +311,26 @@ final class UpstreamThread: Sendable {
             let message = [UInt8](connection.octets[2..<end])
             connection.octets.removeFirst(end)
             switch react(message, isTCP: true, port: 0) {
-            case .silence, .late: break
+            case .silence, .late, .held: break
             case .close: return false
-            case .messages(let messages):
-                for message in messages {
-                    var rest = framed(message)[...]
-                    while !rest.isEmpty {
-                        // Unsafe: the kernel reads `count` octets.
-                        let sent = unsafe rest.withUnsafeBytes {
-                            unsafe Glibc.send(connection.number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-                        }
-                        guard sent > 0 else { return false }
-                        rest = rest.dropFirst(sent)
-                    }
-                }
+            case .messages(let messages): if !deliver(messages.flatMap(framed), on: connection.number) { return false }
+            case .raw(let octets): if !deliver(octets, on: connection.number) { return false }
             }
         }
+        return true
+    }
+
+    private func deliver(_ octets: [UInt8], on connection: Int32) -> Bool {
+        var rest = octets[...]
+        while !rest.isEmpty {
+            // Unsafe: the kernel reads `count` octets.
+            let sent = unsafe rest.withUnsafeBytes {
+                unsafe Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard sent > 0 else { return false }
+            rest = rest.dropFirst(sent)
+        }
+        deliveredCount.add(1, ordering: .relaxed)
         return true
     }
 }
