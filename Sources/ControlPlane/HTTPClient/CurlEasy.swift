@@ -89,9 +89,11 @@ final class CurlEasy {
 
     /// Takes over a transfer.
     ///
-    /// - Parameter timeout: what is left of the request's timeout.
+    /// - Parameters:
+    ///   - timeout: what is left of the request's timeout.
+    ///   - distrustedFor: how old a connection may be that is used again; `nil`: any age.
     /// - Throws: when the request can't be told to libcurl.
-    func begin(_ transfer: Transfer, timeout: Duration?) throws(HTTPClientError) {
+    func begin(_ transfer: Transfer, timeout: Duration?, distrustedFor: Duration?) throws(HTTPClientError) {
         let request = transfer.request
         self.transfer = transfer
         receiver = ResponseReceiver(maximumBodyOctets: request.maximumBodyOctets, stream: transfer.stream)
@@ -101,6 +103,10 @@ final class CurlEasy {
         set(CURLOPT_URL, request.url)
         set(CURLOPT_TIMEOUT_MS, timeout?.wholeMilliseconds ?? 0)
         set(CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeout.wholeMilliseconds)
+        // libcurl counts ages in whole seconds, rounded down: one less, and none that is too old passes.
+        let age = distrustedFor.map { Int($0.components.seconds) - 1 }
+        set(CURLOPT_FRESH_CONNECT, age.map { $0 < 1 } ?? false ? 1 : 0)
+        set(CURLOPT_MAXLIFETIME_CONN, max(0, age ?? 0))
         switch request.method {
         case .get: set(CURLOPT_HTTPGET, 1)
         case .head: set(CURLOPT_NOBODY, 1)

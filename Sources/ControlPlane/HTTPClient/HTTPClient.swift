@@ -24,15 +24,16 @@ final class HTTPClient: Sendable {
     }
 
     private let inbox: TransferInbox
+    private let distrusted = DistrustedOrigins()
     private let thread: HTTPClientThread
 
     /// - Throws: when the system has no thread, memory or file descriptors left.
     init(tls: TLS = TLS(), limits: Limits = Limits()) throws(HTTPClientError) {
         let multi = try CurlMulti(maximumConnections: limits.maximumConnections)
         let inbox = TransferInbox(maximumRequests: limits.maximumRequests, multi: multi)
-        thread = try HTTPClientThread {
+        thread = try HTTPClientThread { [distrusted] in
             // Made here: the loop is the thread's own.
-            TransferLoop(multi: multi, inbox: inbox, tls: tls, limits: limits).run()
+            TransferLoop(multi: multi, inbox: inbox, distrusted: distrusted, tls: tls, limits: limits).run()
         }
         self.inbox = inbox
     }
@@ -65,6 +66,12 @@ final class HTTPClient: Sendable {
         onOctets: @escaping @Sendable ([UInt8]) -> Bool
     ) async throws(HTTPClientError) -> HTTPClientResponse {
         try await run(Transfer(request, stream: ResponseStream(onResponse: onResponse, onOctets: onOctets)))
+    }
+
+    /// Has the next requests to a URL's origin use connections that are made from now on. The client does so by itself
+    /// when a request that was sent is not answered in time.
+    func distrustConnections(to url: String) {
+        distrusted.insert(HTTPClientRequest(url: url).origin)
     }
 
     /// Ends all transfers with `cancelled`, closes all connections and waits for the thread, unless called on it.

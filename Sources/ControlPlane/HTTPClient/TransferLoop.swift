@@ -4,14 +4,19 @@ final class TransferLoop {
 
     private let multi: CurlMulti
     private let inbox: TransferInbox
+    private let distrusted: DistrustedOrigins
     private let tls: HTTPClient.TLS
     private var queue: TransferQueue
     /// Handles for the next transfers: no more than connections.
     private var idle: [CurlEasy] = []
 
-    init(multi: CurlMulti, inbox: TransferInbox, tls: HTTPClient.TLS, limits: HTTPClient.Limits) {
+    init(
+        multi: CurlMulti, inbox: TransferInbox, distrusted: DistrustedOrigins, tls: HTTPClient.TLS,
+        limits: HTTPClient.Limits
+    ) {
         self.multi = multi
         self.inbox = inbox
+        self.distrusted = distrusted
         self.tls = tls
         queue = TransferQueue(
             maximumRunning: limits.maximumConnections, maximumRunningPerOrigin: limits.maximumConnectionsPerHost)
@@ -26,7 +31,10 @@ final class TransferLoop {
             if work.hasCancelled { endCancelled() }
             if !multi.perform() { endRunning(.libraryFailed) }
             while let (easy, code) = multi.nextFinished() {
-                if let (transfer, outcome) = easy.finish(code) { settle(easy, transfer, outcome) }
+                if let (transfer, outcome) = easy.finish(code) {
+                    if outcome.isSentAndOverdue { distrusted.insert(transfer.origin) }
+                    settle(easy, transfer, outcome)
+                }
             }
             // What was started is to be performed at once. Whoever comes too late for it has waited to the end.
             if startWaiting() { continue }
@@ -63,7 +71,9 @@ final class TransferLoop {
     private func start(_ transfer: Transfer) throws(HTTPClientError) {
         let easy: CurlEasy
         if let last = idle.popLast() { easy = last } else { easy = try CurlEasy(tls: tls) }
-        try easy.begin(transfer, timeout: transfer.deadline.map { ContinuousClock.now.duration(to: $0) })
+        try easy.begin(
+            transfer, timeout: transfer.deadline.map { ContinuousClock.now.duration(to: $0) },
+            distrustedFor: distrusted.age(transfer.origin))
         if !multi.add(easy) { throw .libraryFailed }
     }
 
@@ -107,6 +117,13 @@ final class TransferLoop {
         var error = error
         error.mayHaveBeenSent = mayHaveBeenSent
         settle(easy, transfer, .failure(error))
+    }
+}
+
+extension Transfer.Outcome {
+    /// Whether a request was sent that was not answered in time.
+    fileprivate var isSentAndOverdue: Bool {
+        if case .failure(let error) = self { error.kind == .timedOut && error.mayHaveBeenSent } else { false }
     }
 }
 

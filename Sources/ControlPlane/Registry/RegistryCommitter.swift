@@ -95,7 +95,8 @@ actor RegistryCommitter {
             publishChanges()
             for (index, outcome) in zip(open, plan.outcomes(results)) { outcomes[index] = outcome }
             open.removeAll { outcomes[$0] != nil }
-            if !open.isEmpty { adoptOutsideChanges() }
+            // Also what the group itself has changed elsewhere, before anybody is answered.
+            adoptOutsideChanges()
         }
         let contended = StoreUnavailable(reason: "other nodes keep changing the same instance")
         answer(group, outcomes.map { $0 ?? .failure(contended) })
@@ -128,6 +129,8 @@ actor RegistryCommitter {
                 }
                 note(nil)
             }
+            // Nobody may have written since it works again.
+            if lastFailure != nil, store.state.isHealthy { note(nil) }
             if !expired.isComplete { queue.requestSweep(Sweep(now: sweep.now)) }
         } catch {
             note(error)

@@ -175,14 +175,14 @@ struct OutsideChanges: Sendable, Equatable {
 
 /// How a store is.
 struct StoreState: Sendable, Equatable {
-    /// Why it keeps no changes now; `nil`: it does.
+    /// Why it keeps no changes now, or hears of none that others make; `nil`: all is well.
     var problem: String?
     /// How old its view may be, in seconds.
     var lagSeconds = 0.0
     /// More about it, in the order to be shown.
     var details: [StoreDetail] = []
 
-    /// Whether it keeps changes now.
+    /// Whether it keeps changes now, and hears of others'.
     var isHealthy: Bool { problem == nil }
 }
 

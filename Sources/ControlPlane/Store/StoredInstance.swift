@@ -71,7 +71,9 @@ enum StoredInstance {
 }
 
 /// Why a text is no instance.
-struct MalformedInstance: Error, Sendable, Equatable {
+struct MalformedInstance: Error, Sendable, Equatable, CustomStringConvertible {
     /// What is wrong, in one line.
     var reason: String
+
+    var description: String { reason }
 }

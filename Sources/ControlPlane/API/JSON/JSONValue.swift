@@ -31,11 +31,14 @@ struct JSONMember: Sendable, Equatable {
 }
 
 /// Why a text is not JSON.
-struct JSONError: Error, Sendable, Equatable {
+struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What is wrong.
     var problem: String
     /// From 1.
     var line: Int
     /// In octets, from 1.
     var column: Int
+
+    /// In one line, for a log.
+    var description: String { "line \(line), column \(column): \(problem)" }
 }

@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 
 /// Calls etcd's JSON gateway at whichever of its members answers.
-final class EtcdClient: Sendable {
+final class EtcdClient: EtcdGateway {
     private struct State {
         /// The member that is asked first.
         var current = 0
@@ -19,7 +19,6 @@ final class EtcdClient: Sendable {
     private let http: HTTPClient
     private let state = Mutex(State())
 
-    /// How long a call may take in all.
     let timeout: Duration
 
     /// - Throws: when a file that is named is not there, or the system has not got what an HTTP client needs.
@@ -43,42 +42,21 @@ final class EtcdClient: Sendable {
         }
     }
 
-    /// The member that is asked first.
     var endpoint: String { state.withLock { endpoints[$0.current] } }
 
-    /// Ends all calls; none works after it.
+    func distrustConnections() {
+        http.distrustConnections(to: endpoint)
+    }
+
     func shutdown() {
         http.shutdown()
     }
 
-    /// Makes a call that is answered with one message.
-    nonisolated(nonsending) func call(_ path: String, _ body: [UInt8]) async throws(EtcdError) -> EtcdResponse {
-        let response = try await attempt(path, body)
-        return EtcdResponse(try Self.json(response.body))
-    }
-
-    /// Makes a call that is answered with a line for each of its requests.
-    nonisolated(nonsending) func callForLines(
-        _ path: String, _ body: [UInt8]
-    ) async throws(EtcdError) -> [EtcdResponse] {
-        let response = try await attempt(path, body)
-        var responses: [EtcdResponse] = []
-        for line in response.body.split(separator: UInt8(ascii: "\n")) {
-            let message = EtcdResponse(try Self.json(Array(line)))
-            if let problem = message.streamError { throw EtcdError(kind: .unavailable, reason: problem) }
-            responses.append(message.result)
-        }
-        return responses
-    }
-
-    /// Makes a call whose answer goes on, at the member that is asked first.
-    ///
-    /// - Parameter onOctets: is called with what comes, on the client's thread; `false` ends the call.
     nonisolated(nonsending) func stream(
         _ path: String, _ body: [UInt8], onOctets: @escaping @Sendable ([UInt8]) -> Bool
     ) async throws(EtcdError) {
         let endpoint = endpoint
-        let token = try await currentToken()
+        let token = try await currentToken(within: timeout)
         var request = request(endpoint, path, body, token)
         request.timeout = nil
         // Ends the stream when this member is cut off from the others: it would be silent for ever.
@@ -97,26 +75,27 @@ final class EtcdClient: Sendable {
     }
 
     /// Asks one member after the other until one answers or the time is up.
-    private nonisolated(nonsending) func attempt(
-        _ path: String, _ body: [UInt8]
-    ) async throws(EtcdError) -> HTTPClientResponse {
-        let deadline = ContinuousClock.now + timeout
+    nonisolated(nonsending) func answer(
+        _ path: String, _ body: [UInt8], within limit: Duration
+    ) async throws(EtcdError) -> [UInt8] {
+        let limit = min(limit, timeout)
+        let deadline = ContinuousClock.now + limit
         let attempts = max(2, min(endpoints.count + 1, 4))
         var isTokenFresh = false
-        var last = EtcdError(kind: .unavailable, reason: "no answer within \(timeout)")
+        var last = EtcdError(kind: .unavailable, reason: "no answer within \(limit)")
         for attempt in 0..<attempts {
             let left = ContinuousClock.now.duration(to: deadline)
             guard left > .zero, !Task.isCancelled else { break }
             let (index, endpoint) = state.withLock { ($0.current, endpoints[$0.current]) }
             do throws(EtcdError) {
-                let token = path == Self.authentication ? nil : try await currentToken()
-                var request = request(endpoint, path, body, token)
                 // With others to ask, one that does not answer gets a part of the time.
                 let share = endpoints.count == 1 ? left : max(left / (attempts - attempt), .milliseconds(100))
+                let token = try await currentToken(within: share)
+                var request = request(endpoint, path, body, token)
                 request.timeout = share
                 request.connectTimeout = share
                 let response = try await send(request, endpoint)
-                if response.status == 200 { return response }
+                if response.status == 200 { return response.body }
                 let error = Self.error(response, endpoint)
                 if error.kind == .unauthenticated, !isTokenFresh {
                     isTokenFresh = true
@@ -128,6 +107,8 @@ final class EtcdClient: Sendable {
             } catch {
                 if error.kind != .unavailable { throw error }
                 last = error
+                // Behind a balancer another connection may lead to another member, and a kept one nowhere.
+                http.distrustConnections(to: endpoint)
                 // Another caller may have gone on to the next already.
                 state.withLock { state in
                     if state.current == index { state.current = (index + 1) % endpoints.count }
@@ -159,16 +140,17 @@ final class EtcdClient: Sendable {
     private static let authentication = "auth/authenticate"
 
     /// The token to send along; `nil`: etcd needs none.
-    private nonisolated(nonsending) func currentToken() async throws(EtcdError) -> String? {
+    private nonisolated(nonsending) func currentToken(within limit: Duration) async throws(EtcdError) -> String? {
         if username.isEmpty { return nil }
         if let token = state.withLock({ $0.token }) { return token }
         let body = EtcdMessage.authenticate(username: username, password: password)
         let endpoint = endpoint
         var request = request(endpoint, Self.authentication, body, nil)
-        request.timeout = timeout
+        request.timeout = limit
+        request.connectTimeout = limit
         let response = try await send(request, endpoint)
         guard response.status == 200 else { throw Self.error(response, endpoint) }
-        guard let token = EtcdResponse(try Self.json(response.body)).token else {
+        guard let json = try? JSONParser.parse(response.body), let token = try EtcdResponse(json).token else {
             throw EtcdError(kind: .rejected, reason: "\(endpoint): no token in the answer to the authentication")
         }
         state.withLock { $0.token = token }
@@ -178,14 +160,6 @@ final class EtcdClient: Sendable {
     private func forget(_ token: String?) {
         state.withLock { state in
             if state.token == token { state.token = nil }
-        }
-    }
-
-    private static func json(_ body: [UInt8]) throws(EtcdError) -> JSONValue {
-        do throws(JSONError) {
-            return try JSONParser.parse(body)
-        } catch {
-            throw EtcdError(kind: .unavailable, reason: "the answer is not JSON: \(error.problem)")
         }
     }
 

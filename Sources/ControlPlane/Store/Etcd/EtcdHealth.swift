@@ -7,22 +7,34 @@ struct EtcdHealth: Sendable {
     /// How long without an answer, or without a turn for this node, leases may have ended for: as after an outage.
     private static let slowTime = Duration.milliseconds(1500)
 
+    /// As old as this is what is known between two answers: nothing to tell.
+    private static let usualLag = Duration.seconds(1)
+
+    /// From this age on what is known is not good enough.
+    static let staleTime = Duration.seconds(5)
+
     /// Why it does not answer; `nil`: it does.
     private(set) var problem: String? = "not connected yet"
+    /// When it has answered last, with a watch that was there.
+    private var answeredAt: ContinuousClock.Instant?
     /// When what is known was all there is.
     private(set) var knownAsOf: ContinuousClock.Instant?
     /// Until when instances without a lease stay.
     private(set) var holdUntil: ContinuousClock.Instant?
+    /// Where etcd was, and when, that this node has not come to yet.
+    private var awaited: (revision: Int64, askedAt: ContinuousClock.Instant)?
+    /// Up to where this node knows everything.
+    private var adoptedRevision: Int64 = 0
 
     /// etcd has answered.
     ///
     /// - Returns: how long it had not, if this is the end of an outage.
     mutating func succeeded(now: ContinuousClock.Instant) -> Duration? {
-        let outage = problem == nil ? nil : knownAsOf.map { $0.duration(to: now) }
+        let outage = problem == nil ? nil : (answeredAt ?? knownAsOf).map { $0.duration(to: now) }
         // At the start nothing was known that could have ended meanwhile.
-        if knownAsOf != nil, problem != nil || isLate(now) { holdUntil = now + Self.holdTime }
+        if answeredAt != nil || knownAsOf != nil, problem != nil || isLate(now) { holdUntil = now + Self.holdTime }
         problem = nil
-        knownAsOf = now
+        answeredAt = now
         return outage
     }
 
@@ -31,7 +43,26 @@ struct EtcdHealth: Sendable {
     /// - Returns: whether it had before, or had failed otherwise.
     mutating func failed(_ reason: String) -> Bool {
         defer { problem = reason }
-        return problem == nil || knownAsOf == nil && problem != reason
+        return problem == nil || answeredAt == nil && knownAsOf == nil && problem != reason
+    }
+
+    /// Where etcd was when it was asked at some time.
+    mutating func etcd(isAt revision: Int64, askedAt: ContinuousClock.Instant) {
+        if revision <= adoptedRevision {
+            awaited = nil
+            knownAsOf = max(knownAsOf ?? askedAt, askedAt)
+        } else if awaited == nil {
+            awaited = (revision, askedAt)
+        }
+    }
+
+    /// Everything up to a revision is known here.
+    ///
+    /// - Parameter isNewHistory: whether etcd's revisions have begun anew.
+    mutating func adopted(upTo revision: Int64, isNewHistory: Bool = false) {
+        adoptedRevision = revision
+        if isNewHistory { awaited = nil }
+        if let awaited { etcd(isAt: awaited.revision, askedAt: awaited.askedAt) }
     }
 
     /// What is known is from a snapshot.
@@ -45,12 +76,19 @@ struct EtcdHealth: Sendable {
     }
 
     private func isLate(_ now: ContinuousClock.Instant) -> Bool {
-        knownAsOf.map { $0.duration(to: now) > Self.slowTime } ?? false
+        answeredAt.map { $0.duration(to: now) > Self.slowTime } ?? false
     }
 
-    /// How old what is known may be, in seconds.
+    /// Why this node should not be relied on: etcd does not answer, or tells nothing of what others change.
+    func complaint(now: ContinuousClock.Instant) -> String? {
+        if let problem { return problem }
+        guard let knownAsOf, knownAsOf.duration(to: now) >= Self.staleTime else { return nil }
+        return "changes of other nodes have not been heard of for \(knownAsOf.duration(to: now).components.seconds) s"
+    }
+
+    /// How old what is known may be, in seconds; 0 while that is less than one.
     func lagSeconds(now: ContinuousClock.Instant) -> Double {
-        guard problem != nil, let knownAsOf else { return 0 }
-        return knownAsOf.duration(to: now) / .seconds(1)
+        guard let lag = knownAsOf?.duration(to: now), lag >= Self.usualLag else { return 0 }
+        return lag / .seconds(1)
     }
 }

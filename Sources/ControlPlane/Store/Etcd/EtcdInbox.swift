@@ -1,15 +1,19 @@
 import Synchronization
 
-/// What others have written, on its way to the registry: the watch puts in, the registry's committer takes out.
+/// News of etcd on their way to the registry: the watch and the upkeep put in, the registry's committer takes out.
 final class EtcdInbox: Sendable {
     /// News that go together.
     enum Item: Sendable {
-        /// Changes up to a revision, in their order.
+        /// All changes up to a revision, in their order.
         case changes([EtcdChange], revision: Int64)
         /// All that there is at a revision.
         case everything([EtcdChange], revision: Int64, isWiped: Bool)
-        /// What was found instead of what was expected: without a place in the order of the others.
-        case findings([EtcdChange])
+        /// What was found instead of what was expected, ahead of the watch or behind it.
+        case findings([EtcdChange], history: Int)
+        /// What this node has written by itself.
+        case own([EtcdKeptWrite], history: Int)
+        /// Orphans whose keys somebody has deleted by other means, and what was known of them.
+        case left([String: EtcdReplica.Entry])
     }
 
     /// Changes that may wait; beyond, the watch begins anew from all that there is.
@@ -34,7 +38,7 @@ final class EtcdInbox: Sendable {
         }
     }
 
-    /// Puts in all that there is: what waits is older and does not matter any more.
+    /// Puts in all that there is: what the watch has told of is older and does not matter any more.
     func replaceAll(_ values: [EtcdChange], revision: Int64, isWiped: Bool) {
         state.withLock { state in
             // That etcd was wiped must not be forgotten, though.
@@ -46,9 +50,9 @@ final class EtcdInbox: Sendable {
         }
     }
 
-    /// Puts in what a transaction has found.
-    func append(findings: [EtcdChange]) {
-        state.withLock { $0.items.append(.findings(findings)) }
+    /// Puts in what this node has found or done itself: never more than it has asked etcd for since the last time.
+    func append(_ item: Item) {
+        state.withLock { $0.items.append(item) }
     }
 
     /// Takes everything out.

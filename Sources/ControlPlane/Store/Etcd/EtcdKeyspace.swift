@@ -23,8 +23,20 @@ struct EtcdKeyspace: Sendable, Equatable {
     var identity: String { root + "identity" }
 
     /// Written with every deletion that somebody asked for: instances that are deleted without it have only been
-    /// without a heartbeat, as far as etcd knows.
+    /// without a heartbeat, as far as etcd knows. Written alone, it is something that a watch must tell of.
     var deregistered: String { root + "deregistered" }
+
+    /// The value of ``deregistered`` for instances that leave while they have no key, each in a line.
+    static func deregisteredValue(_ keyless: [InstanceKey]) -> [UInt8] {
+        Array(keyless.map { "\($0.name)/\($0.id)" }.joined(separator: "\n").utf8)
+    }
+
+    /// The instances that a value of ``deregistered`` names.
+    func deregisteredInstances(_ value: [UInt8]) -> [InstanceKey] {
+        value.split(separator: UInt8(ascii: "\n")).compactMap {
+            instance(services + String(decoding: $0, as: UTF8.self))
+        }
+    }
 
     /// The key of an instance.
     func key(_ key: InstanceKey) -> String { "\(services)\(key.name)/\(key.id)" }

@@ -20,6 +20,16 @@ enum EtcdMessage {
         leases.flatMap { Array("{\"ID\":\"\($0)\"}".utf8) }
     }
 
+    /// `lease/timetolive`: what is on a lease.
+    static func look(atLease lease: Int64) -> [UInt8] {
+        object { writer in
+            writer.member("ID")
+            writer.string("\(lease)")
+            writer.member("keys")
+            writer.bool(true)
+        }
+    }
+
     /// `lease/revoke`
     static func revoke(_ lease: Int64) -> [UInt8] {
         object { writer in
@@ -40,6 +50,11 @@ enum EtcdMessage {
 
     /// `kv/range` of one key.
     static func get(_ key: String) -> [UInt8] {
+        object { $0.octets("key", key.utf8) }
+    }
+
+    /// `kv/put` of a key without a value.
+    static func put(_ key: String) -> [UInt8] {
         object { $0.octets("key", key.utf8) }
     }
 
@@ -66,6 +81,8 @@ enum EtcdMessage {
             writer.octets("range_end", range.end)
             writer.member("start_revision")
             writer.string("\(revision)")
+            writer.member("progress_notify")
+            writer.bool(true)
             writer.endObject()
         }
     }
@@ -97,10 +114,13 @@ enum EtcdMessage {
 
 /// Changes that etcd makes together if every condition holds; otherwise it answers what is there instead.
 struct EtcdTransaction: Sendable, Equatable {
-    /// That a key was changed last at a revision; 0: that there is no such key.
+    /// When a key was changed last.
     struct Condition: Sendable, Equatable {
         var key: String
+        /// 0: there is no such key.
         var revision: Int64
+        /// Whether it may also have been earlier.
+        var isLimit = false
     }
 
     enum Operation: Sendable, Equatable {
@@ -123,15 +143,15 @@ extension JSONWriter {
     }
 
     fileprivate mutating func condition(_ condition: EtcdTransaction.Condition) {
-        let isAbsent = condition.revision == 0
+        let isAbsent = condition.revision == 0 && !condition.isLimit
         beginObject()
         octets("key", condition.key.utf8)
         member("result")
-        string("EQUAL")
+        string(condition.isLimit ? "LESS" : "EQUAL")
         member("target")
         string(isAbsent ? "CREATE" : "MOD")
         member(isAbsent ? "create_revision" : "mod_revision")
-        string("\(condition.revision)")
+        string("\(condition.isLimit ? condition.revision + 1 : condition.revision)")
         endObject()
     }
 

@@ -1,7 +1,9 @@
 /// What is known of the keys in etcd: pure, with no clock and no connection.
 ///
-/// Events come from a watch in the order of their revisions; what this node has written itself is known before its
-/// event comes. An instance whose key is gone without anybody having deregistered it becomes an orphan: its lease has
+/// News come in three ways: a watch tells of every change in the order of revisions, this node learns what became of
+/// its own writes, and a transaction that failed has found what is there instead. The three overtake each other, so
+/// that every one of them is held against what is known by its revision, and the view follows the actions returned
+/// here alone. An instance whose key is gone without anybody having deregistered it becomes an orphan: its lease has
 /// ended, but who sends heartbeats to this node is alive all the same.
 struct EtcdReplica: Sendable {
     /// What is known of an instance.
@@ -11,6 +13,16 @@ struct EtcdReplica: Sendable {
         var revision: Int64
         /// 0: none.
         var lease: Int64
+        /// The revision of the last news of what it is, or that it is gone: what is not newer is old.
+        var latest: Int64
+
+        /// - Parameter latest: otherwise the same as `revision`.
+        init(name: String, revision: Int64, lease: Int64, latest: Int64? = nil) {
+            self.name = name
+            self.revision = revision
+            self.lease = lease
+            self.latest = latest ?? revision
+        }
     }
 
     /// An instance whose key or lease is gone.
@@ -19,6 +31,8 @@ struct EtcdReplica: Sendable {
         var lease: Int64
         /// Whether it is to be written again even if no heartbeat came: etcd has lost everything.
         var isToBeRestored = false
+        /// At which revision its key was found missing: only when the watch has come so far is it known why.
+        var foundAt: Int64 = 0
         /// When this node has decided first that nothing keeps it alive here; `nil`: not yet.
         var doubtedSince: ContinuousClock.Instant?
     }
@@ -29,13 +43,25 @@ struct EtcdReplica: Sendable {
         case remove(id: String)
     }
 
+    /// An instance that this node has deleted before the watch has told of it.
+    private struct Tombstone {
+        var name: String
+        /// At which revision its key was deleted.
+        var revision: Int64
+        /// The revision of the last news of it before.
+        var latest: Int64
+    }
+
     private var entries = ShardedDictionary<Entry>()
-    /// Keys that this node has deleted, at which revision: what comes later of what was before is not to be believed.
-    private var tombstones: [InstanceKey: Int64] = [:]
+    private var tombstones: [String: Tombstone] = [:]
     /// Instances whose key or lease is gone.
     private(set) var orphans: [String: Orphan] = [:]
     /// Keys of instances that have another one by now, at which revision: to be deleted.
     private(set) var strays: [InstanceKey: Int64] = [:]
+    /// Up to which revision everything was seen.
+    private(set) var seen: Int64 = 0
+    /// Counts the histories of etcd: revisions of one say nothing about another.
+    private(set) var history = 0
 
     /// What is known of the instance with that id.
     func entry(id: String) -> Entry? { entries[id] }
@@ -59,23 +85,56 @@ struct EtcdReplica: Sendable {
         return ids
     }
 
-    // MARK: What others write
+    // MARK: News
 
-    /// A change that etcd tells of.
-    mutating func adopt(_ change: EtcdChange) -> Action? {
+    /// What has come in.
+    ///
+    /// - Returns: what the view has to do, in order.
+    mutating func adopt(_ item: EtcdInbox.Item) -> [Action] {
+        switch item {
+        case .changes(let changes, let revision):
+            let actions = changes.compactMap { change in change.revision > seen ? adopt(change) : nil }
+            caughtUp(to: revision)
+            return actions
+        case .everything(let values, let revision, let isWiped):
+            return replaceAll(with: values, at: revision, isWiped: isWiped)
+        case .findings(let changes, let history):
+            guard history == self.history else { return [] }
+            return changes.compactMap { change in change.revision > seen ? adopt(change) : nil }
+        case .own(let writes, let history):
+            guard history == self.history else { return [] }
+            return writes.compactMap { settle($0.write, at: $0.revision) }
+        case .left(let orphans):
+            return orphans.compactMap { id, entry in
+                // Unless something has come meanwhile.
+                guard self.orphans[id] != nil, entries[id] == entry else { return nil }
+                forget(id)
+                return .remove(id: id)
+            }
+        }
+    }
+
+    private mutating func adopt(_ change: EtcdChange) -> Action? {
         switch change {
         case .put(let key, let instance, let revision, let lease):
-            put(key, instance, revision, lease)
+            return put(key, instance, revision, lease)
         case .delete(let key, let revision, let isDeliberate):
-            delete(key, revision, isDeliberate)
+            return delete(key, revision, isDeliberate)
+        case .missing(let key, let revision):
+            guard let entry = entries[key.id], entry.name == key.name, entry.latest < revision else { return nil }
+            orphan(key.id, revision: 0, foundAt: revision)
+            return nil
         }
     }
 
     /// All that etcd has at a revision, in place of the changes that have led there.
     ///
     /// - Parameter isWiped: whether etcd has lost what it had: it gets everything from here then.
-    mutating func replaceAll(with values: [EtcdChange], at revision: Int64, isWiped: Bool) -> [Action] {
+    private mutating func replaceAll(with values: [EtcdChange], at revision: Int64, isWiped: Bool) -> [Action] {
+        // One that was set back to a copy of before has lost what came after.
+        let isWiped = isWiped || revision < seen
         if isWiped {
+            history += 1
             tombstones = [:]
             strays = [:]
             for id in ids {
@@ -84,80 +143,143 @@ struct EtcdReplica: Sendable {
             }
         }
         var actions: [Action] = []
-        var present: Set<String> = []
+        var present: Set<InstanceKey> = []
         present.reserveCapacity(values.count)
         for value in values {
-            if case .put(let key, _, _, _) = value { present.insert(key.id) }
+            if case .put(let key, _, _, _) = value { present.insert(key) }
             if let action = adopt(value) { actions.append(action) }
         }
-        if isWiped { return actions }
-        for id in ids where !present.contains(id) {
-            // What was written after the others were read is not missing.
-            guard let entry = entries[id], entry.revision <= revision else { continue }
-            orphan(id, revision: 0)
+        if !isWiped {
+            for id in ids {
+                guard let name = entries[id]?.name else { continue }
+                let key = InstanceKey(name: name, id: id)
+                if !present.contains(key) { _ = adopt(.missing(key, revision: revision)) }
+            }
         }
+        strays = strays.filter { $0.value > revision || present.contains($0.key) }
+        seen = revision
+        tombstones = tombstones.filter { $0.value.revision > revision }
         return actions
     }
 
     private mutating func put(
         _ key: InstanceKey, _ instance: ServiceInstance?, _ revision: Int64, _ lease: Int64
     ) -> Action? {
-        if let deleted = tombstones[key], revision <= deleted { return nil }
+        if let deleted = tombstones[key.id] {
+            let isElsewhere = deleted.name != key.name
+            if revision <= (isElsewhere ? deleted.latest : deleted.revision) {
+                if isElsewhere { strays[key] = revision }
+                return nil
+            }
+        }
         if let entry = entries[key.id] {
             let isElsewhere = entry.name != key.name
-            guard revision > entry.revision else {
-                if isElsewhere, revision < entry.revision { strays[key] = revision }
+            guard revision > entry.latest else {
+                if isElsewhere, revision < entry.latest { strays[key] = revision }
                 return nil
             }
             guard instance != nil else {
                 // Somebody has written nonsense over it.
-                if !isElsewhere { orphan(key.id, revision: revision) }
+                if !isElsewhere, revision > entry.revision { orphan(key.id, revision: revision) }
                 return nil
             }
+            if !isElsewhere, revision < entry.revision { return renewOrphan(instance, revision) }
             if isElsewhere, entry.revision > 0 {
                 strays[InstanceKey(name: entry.name, id: key.id)] = entry.revision
             }
         }
         guard let instance else { return nil }
-        entries[key.id] = Entry(name: key.name, revision: revision, lease: lease)
-        orphans[key.id] = nil
+        enter(key, Entry(name: key.name, revision: revision, lease: lease))
         return .put(instance)
     }
 
     private mutating func delete(_ key: InstanceKey, _ revision: Int64, _ isDeliberate: Bool) -> Action? {
         strays[key] = nil
-        guard let entry = entries[key.id], entry.name == key.name, entry.revision < revision else { return nil }
+        guard let entry = entries[key.id], entry.name == key.name, entry.latest < revision else { return nil }
         guard isDeliberate else {
-            orphan(key.id, revision: 0)
+            orphan(key.id, revision: 0, latest: revision)
             return nil
         }
         forget(key.id)
         return .remove(id: key.id)
     }
 
-    private mutating func orphan(_ id: String, revision: Int64) {
-        if orphans[id] == nil { orphans[id] = Orphan(lease: entries[id]?.lease ?? 0) }
+    private mutating func enter(_ key: InstanceKey, _ entry: Entry) {
+        entries[key.id] = entry
+        orphans[key.id] = nil
+        tombstones[key.id] = nil
+        strays[key] = nil
+    }
+
+    /// What an orphan was before its key went, or was overwritten: it is written again as that.
+    private mutating func renewOrphan(_ instance: ServiceInstance?, _ revision: Int64) -> Action? {
+        guard let instance, orphans[instance.id] != nil else { return nil }
+        _ = entries.withValue(of: instance.id) { $0.latest = revision }
+        return .put(instance)
+    }
+
+    private mutating func orphan(_ id: String, revision: Int64, latest: Int64 = 0, foundAt: Int64 = 0) {
+        var orphan = orphans[id] ?? Orphan(lease: entries[id]?.lease ?? 0)
+        orphan.foundAt = max(orphan.foundAt, foundAt)
+        orphans[id] = orphan
         _ = entries.withValue(of: id) { entry in
             entry.revision = revision
             entry.lease = 0
+            entry.latest = max(entry.latest, latest)
         }
+    }
+
+    private mutating func caughtUp(to revision: Int64) {
+        seen = max(seen, revision)
+        if !tombstones.isEmpty { tombstones = tombstones.filter { $0.value.revision > seen } }
     }
 
     // MARK: What this node does
 
-    /// An instance that this node has written.
-    mutating func wrote(_ id: String, _ entry: Entry) {
-        if let old = entries[id], old.name != entry.name {
-            tombstones[InstanceKey(name: old.name, id: id)] = entry.revision
+    /// What this node has written, or deleted, and etcd has kept. Others may have changed it since, and this node may
+    /// have heard of that before.
+    ///
+    /// - Returns: what the view has to do; `nil`: what it has is as new or newer.
+    mutating func settle(_ write: EtcdWrite, at revision: Int64) -> Action? {
+        if let instance = write.instance { return wrote(write, instance, revision) }
+        guard let known = write.known else { return nil }
+        let key = InstanceKey(name: known.name, id: write.id)
+        strays[key] = nil
+        let entry = entries[write.id]
+        if let entry, entry.name != key.name || entry.latest >= revision { return nil }
+        if revision > seen {
+            let latest = entry?.latest ?? max(known.latest, tombstones[write.id]?.latest ?? 0)
+            tombstones[write.id] = Tombstone(name: key.name, revision: revision, latest: latest)
         }
-        entries[id] = entry
-        orphans[id] = nil
+        if entry == nil { return nil }
+        forget(write.id)
+        return .remove(id: write.id)
     }
 
-    /// An instance that this node has deleted.
-    mutating func deleted(_ id: String, at revision: Int64) {
-        if let entry = entries[id] { tombstones[InstanceKey(name: entry.name, id: id)] = revision }
-        forget(id)
+    private mutating func wrote(_ write: EtcdWrite, _ instance: ServiceInstance, _ revision: Int64) -> Action? {
+        let key = InstanceKey(name: instance.name, id: write.id)
+        let entry = entries[write.id]
+        // The watch was faster, with the same.
+        if let entry, entry.name == key.name, entry.revision == revision { return .put(instance) }
+        guard revision > seen else {
+            // It is not there any more, or the watch would have told of it, or it was among everything.
+            guard let entry, entry.name == key.name, revision > entry.latest else { return nil }
+            return renewOrphan(instance, revision)
+        }
+        if let deleted = tombstones[write.id], revision <= deleted.revision { return nil }
+        if let entry {
+            let isElsewhere = entry.name != key.name
+            guard revision > entry.latest else {
+                if isElsewhere { strays[key] = revision }
+                return nil
+            }
+            // The key that was known has been deleted along with it; of another one this node did not know.
+            if isElsewhere, write.known?.name != entry.name, entry.revision > 0 {
+                strays[InstanceKey(name: entry.name, id: write.id)] = entry.revision
+            }
+        }
+        enter(key, Entry(name: key.name, revision: revision, lease: write.lease))
+        return .put(instance)
     }
 
     /// An instance of which nothing but itself is known, from a snapshot.
@@ -167,7 +289,7 @@ struct EtcdReplica: Sendable {
 
     /// A lease that etcd does not know.
     mutating func lost(lease: Int64, of id: String) {
-        guard let entry = entries[id], entry.lease == lease else { return }
+        guard lease != 0, let entry = entries[id], entry.lease == lease else { return }
         orphan(id, revision: entry.revision)
     }
 
@@ -177,6 +299,9 @@ struct EtcdReplica: Sendable {
         orphans[id] = nil
     }
 
+    /// Orphans of which everything is known that there is to know.
+    var decidableOrphans: [String: Orphan] { orphans.filter { $0.value.foundAt <= seen } }
+
     /// Orphans that nothing has kept alive for a time.
     ///
     /// - Parameter isAlive: whether heartbeats come here.
@@ -184,7 +309,7 @@ struct EtcdReplica: Sendable {
         now: ContinuousClock.Instant, patience: Duration, isAlive: (_ id: String) -> Bool
     ) -> [String] {
         orphans.compactMap { id, orphan in
-            if orphan.isToBeRestored || isAlive(id) { return nil }
+            if orphan.isToBeRestored || orphan.foundAt > seen || isAlive(id) { return nil }
             guard let since = orphan.doubtedSince else {
                 orphans[id]?.doubtedSince = now
                 return nil
@@ -194,13 +319,8 @@ struct EtcdReplica: Sendable {
     }
 
     /// A stray that was dealt with.
-    mutating func swept(_ key: InstanceKey) {
-        strays[key] = nil
-    }
-
-    /// Everything up to a revision has been seen.
-    mutating func caughtUp(to revision: Int64) {
-        if !tombstones.isEmpty { tombstones = tombstones.filter { $0.value > revision } }
+    mutating func swept(_ key: InstanceKey, at revision: Int64) {
+        if strays[key] == revision { strays[key] = nil }
     }
 }
 
@@ -210,4 +330,13 @@ enum EtcdChange: Sendable, Equatable {
     case put(InstanceKey, ServiceInstance?, revision: Int64, lease: Int64)
     /// `isDeliberate`: somebody has deregistered it; otherwise its lease has ended, as far as is known.
     case delete(InstanceKey, revision: Int64, isDeliberate: Bool)
+    /// There was no such key at a revision: when and why it went, the watch tells.
+    case missing(InstanceKey, revision: Int64)
+
+    /// The revision as of which it is so.
+    var revision: Int64 {
+        switch self {
+        case .put(_, _, let revision, _), .delete(_, let revision, _), .missing(_, let revision): revision
+        }
+    }
 }

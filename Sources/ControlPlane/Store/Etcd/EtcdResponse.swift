@@ -1,72 +1,100 @@
 import FoundationEssentials
 
 /// A response of etcd's JSON gateway. What is a default value is left out there; what is missing reads as that.
+///
+/// Its numbers are checked when it is read: they are less by far than what could overflow.
 struct EtcdResponse: Sendable, Equatable {
+    /// Above all revisions: a million changes a second need 36,000 years to get there.
+    static let maximumRevision: Int64 = 1 << 60
+
     private let json: JSONValue
 
+    /// The revision of the whole store at the time of the response.
+    let revision: Int64
+    /// `lease/grant`, `lease/keepalive`
+    let lease: Int64
+    /// `lease/grant`, `lease/keepalive`, `lease/timetolive`: seconds; 0 or less: there is no such lease.
+    let ttlSeconds: Int64
+    /// `watch`: the first revision that is still there, when the one asked for is not.
+    let compactRevision: Int64
+    /// `kv/range`
+    let values: [EtcdKeyValue]
+    /// `kv/txn`: the responses to its operations.
+    let responses: [EtcdResponse]
+    /// `watch`
+    let events: [EtcdEvent]
+
     /// The response in a JSON value.
-    init(_ json: JSONValue) {
+    ///
+    /// - Throws: when a number in it is none, or can't be right.
+    init(_ json: JSONValue) throws(EtcdError) {
         self.json = json
+        revision = try json["header"].number("revision", in: 0...Self.maximumRevision)
+        lease = try json.number("ID", in: 0 ... .max)
+        ttlSeconds = try json.number("TTL", in: -1...Self.maximumRevision)
+        compactRevision = try json.number("compact_revision", in: 0...Self.maximumRevision)
+        values = try json["kvs"].elements.map { value throws(EtcdError) in try EtcdKeyValue(value) }
+        responses = try json["responses"].elements.map { response throws(EtcdError) in
+            try EtcdResponse(response["response_range"])
+        }
+        events = try json["events"].elements.map { event throws(EtcdError) in
+            EtcdEvent(isDeletion: event["type"].text == "DELETE", value: try EtcdKeyValue(event["kv"]))
+        }
     }
 
-    /// The revision of the whole store at the time of the response.
-    var revision: Int64 { json["header"]["revision"].int64 }
-    /// `lease/grant`, `lease/keepalive`
-    var lease: Int64 { json["ID"].int64 }
-    /// `lease/grant`, `lease/keepalive`: seconds; 0: there is no such lease.
-    var ttlSeconds: Int64 { json["TTL"].int64 }
     /// `auth/authenticate`
     var token: String? { json["token"].text }
     /// `kv/txn`: whether all conditions held.
     var hasSucceeded: Bool { json["succeeded"] == .bool(true) }
-    /// `kv/txn`: the responses to its operations.
-    var responses: [EtcdResponse] { json["responses"].elements.map { EtcdResponse($0["response_range"]) } }
-    /// `kv/range`
-    var values: [EtcdKeyValue] { json["kvs"].elements.map(EtcdKeyValue.init) }
     /// `kv/range`: whether there are more than were asked for.
     var hasMore: Bool { json["more"] == .bool(true) }
-
-    /// What a stream's message holds.
-    var result: EtcdResponse { EtcdResponse(json["result"]) }
-    /// What a stream's message says is wrong.
-    var streamError: String? { json["error"]["message"].text }
+    /// `lease/timetolive`: whether keys are on the lease.
+    var hasKeys: Bool { !json["keys"].elements.isEmpty }
     /// `watch`: whether this is the answer to the request.
     var isCreated: Bool { json["created"] == .bool(true) }
     /// `watch`: whether nothing more comes.
     var isCanceled: Bool { json["canceled"] == .bool(true) }
     /// `watch`: why nothing more comes.
     var cancelReason: String? { json["cancel_reason"].text }
-    /// `watch`: the first revision that is still there, when the one asked for is not.
-    var compactRevision: Int64 { json["compact_revision"].int64 }
-    /// `watch`
-    var events: [EtcdEvent] {
-        json["events"].elements.map { event in
-            EtcdEvent(isDeletion: event["type"].text == "DELETE", value: EtcdKeyValue(event["kv"]))
-        }
+}
+
+/// A message of a stream.
+struct EtcdStreamMessage: Sendable, Equatable {
+    let result: EtcdResponse
+    /// What it says is wrong.
+    let problem: String?
+
+    init(_ json: JSONValue) throws(EtcdError) {
+        result = try EtcdResponse(json["result"])
+        problem = json["error"]["message"].text
     }
 }
 
 /// A key and its value.
 struct EtcdKeyValue: Sendable, Equatable {
-    var key: [UInt8]
-    var value: [UInt8]
+    let key: [UInt8]
+    let value: [UInt8]
     /// When it was changed last.
-    var revision: Int64
+    let revision: Int64
     /// 0: none.
-    var lease: Int64
+    let lease: Int64
 
-    fileprivate init(_ json: JSONValue) {
+    /// The value as text.
+    var text: String { String(decoding: value, as: UTF8.self) }
+
+    fileprivate init(_ json: JSONValue) throws(EtcdError) {
         key = json["key"].octets
         value = json["value"].octets
-        revision = json["mod_revision"].int64
-        lease = json["lease"].int64
+        revision = try json.number("mod_revision", in: 0...EtcdResponse.maximumRevision)
+        // A lease is a name, and may be any: nothing is computed from it.
+        lease = try json.number("lease", in: 0 ... .max)
     }
 }
 
 /// A change that a watch tells of.
 struct EtcdEvent: Sendable, Equatable {
-    var isDeletion: Bool
-    var value: EtcdKeyValue
+    let isDeletion: Bool
+    let value: EtcdKeyValue
 }
 
 extension JSONValue {
@@ -84,13 +112,19 @@ extension JSONValue {
         if case .string(let text) = self { text } else { nil }
     }
 
-    /// A 64-bit number, which the gateway writes as a string; 0 for anything else.
-    fileprivate var int64: Int64 {
-        switch self {
-        case .string(let text): Int64(text) ?? 0
-        case .integer(let number): Int64(number)
-        default: 0
+    /// A 64-bit number, which the gateway writes as a string; 0 when it is left out.
+    fileprivate func number(_ name: String, in range: ClosedRange<Int64>) throws(EtcdError) -> Int64 {
+        let number: Int64? =
+            switch self[name] {
+            case .null: 0
+            case .string(let text): Int64(text)
+            case .integer(let number): Int64(number)
+            default: nil
+            }
+        guard let number, range.contains(number) else {
+            throw EtcdError(kind: .unavailable, reason: "\(name) in etcd's answer is no number that can be right")
         }
+        return number
     }
 
     fileprivate var octets: [UInt8] {

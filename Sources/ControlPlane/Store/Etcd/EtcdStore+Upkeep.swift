@@ -2,10 +2,8 @@ import Logging
 import Synchronization
 
 extension EtcdStore {
-    /// Instances written again, leases given back or strays deleted at a time.
+    /// Instances written again or strays deleted at a time.
     private static let upkeepLength = 1000
-    /// Leases that wait to be given back; beyond, they end by themselves.
-    private static let maximumSpareLeases = 65_536
 
     /// Passes heartbeats on to etcd: those of a fifth of a second together, each instance's once.
     nonisolated(nonsending) func renewLeases() async {
@@ -37,7 +35,7 @@ extension EtcdStore {
             do throws(EtcdError) {
                 try await restoreSome(time: time)
                 try await deleteStrays()
-                try await revokeSpareLeases()
+                try await revokeSpareLeases(now: time.now().monotonic)
             } catch {
                 if !Task.isCancelled { note(error) }
             }
@@ -48,55 +46,57 @@ extension EtcdStore {
     /// Writes instances again whose leases have ended in an outage.
     nonisolated(nonsending) private func restoreSome(time: TimeSource) async throws(EtcdError) {
         let now = time.now()
-        let orphans = replica.withLock { $0.orphans }
+        let orphans = replica.withLock { $0.decidableOrphans }
         if orphans.isEmpty { return }
         var alive = orphans.filter { $0.value.isToBeRestored || isAlive($0.key, now) }.keys.prefix(Self.upkeepLength)
             .map { $0 }
-        let deleted = try await deletedByHand(alive.compactMap { id in orphans[id].map { (id, $0.lease) } })
+        let deleted = try await deletedByHand(alive.compactMap { id in orphans[id].map { (id, $0.lease) } }, now)
         alive.removeAll { deleted.contains($0) }
-        var writes = replica.withLock { replica in
-            alive.map { EtcdWrite(id: $0, known: replica.entry(id: $0), instance: self.instance(id: $0)?.instance) }
-        }
-        writes.removeAll { $0.instance == nil || $0.known == nil }
-        let leased = writes.indices.filter { writes[$0].instance.map { $0.ttlSeconds > 0 } ?? false }
-        let leases = try await grant(leased.map { writes[$0].instance?.ttlSeconds ?? 1 })
-        for (index, lease) in zip(leased, leases) { writes[index].lease = lease }
-        let results = await write(writes)
-        var restored = 0
-        replica.withLock { replica in
-            for (write, result) in zip(writes, results) {
-                // Who was deregistered or changed meanwhile is not to be brought back as it was.
-                guard case .kept(let revision) = result, let name = write.instance?.name,
-                    replica.entry(id: write.id) == write.known
-                else { continue }
-                replica.wrote(write.id, EtcdReplica.Entry(name: name, revision: revision, lease: write.lease))
-                restored += 1
+        let (missing, history, seen) = agreement.withLock { _ in
+            replica.withLock { replica in
+                let writes = alive.compactMap { id -> EtcdWrite? in
+                    // Who was deregistered or changed meanwhile is not to be brought back as it was.
+                    guard replica.orphans[id] != nil, let known = replica.entry(id: id),
+                        let instance = self.instance(id: id)?.instance
+                    else { return nil }
+                    return EtcdWrite(id: id, known: known, instance: instance)
+                }
+                return (writes, replica.history, replica.seen)
             }
         }
-        if restored > 0 {
-            logger.notice(
-                "instances that etcd had lost and that are alive are written again", metadata: ["count": "\(restored)"])
+        if missing.isEmpty { return }
+        let writes = try await withNewLeases(missing)
+        // Nor is who was deregistered without this node having heard of it: an orphan has no key that would be missed.
+        let results = await write(writes, history: history, ifNothingLeftAfter: seen)
+        giveBackLeases(of: writes, results, now: time.now())
+        let restored = zip(writes, results).compactMap { write, result -> EtcdKeptWrite? in
+            guard case .kept(let revision) = result else { return nil }
+            return EtcdKeptWrite(write: write, revision: revision)
         }
+        if restored.isEmpty { return }
+        inbox.append(.own(restored, history: history))
+        logger.notice(
+            "instances that etcd had lost and that are alive are written again",
+            metadata: ["count": "\(restored.count)"])
     }
 
     /// Which of these orphans still have the lease that they had: somebody has deleted their keys with other means than
     /// this program. They leave.
     nonisolated(nonsending) private func deletedByHand(
-        _ orphans: [(id: String, lease: Int64)]
+        _ orphans: [(id: String, lease: Int64)], _ now: Moment
     ) async throws(EtcdError) -> Set<String> {
         let leased = orphans.filter { $0.lease != 0 }
         let isLeaseThere = try await renew(leased.map(\.lease))
         let deleted = zip(leased, isLeaseThere).filter { $1 }.map(\.0)
-        let changes = replica.withLock { replica in
-            deleted.compactMap { orphan -> EtcdChange? in
+        let left = replica.withLock { replica in
+            deleted.reduce(into: [String: EtcdReplica.Entry]()) { left, orphan in
                 // One that was overwritten has a key.
-                guard let entry = replica.entry(id: orphan.id), entry.revision == 0 else { return nil }
-                let key = InstanceKey(name: entry.name, id: orphan.id)
-                return .delete(key, revision: .max, isDeliberate: true)
+                guard let entry = replica.entry(id: orphan.id), entry.revision == 0 else { return }
+                left[orphan.id] = entry
             }
         }
-        if !changes.isEmpty { inbox.append(findings: changes) }
-        spareLeases.withLock { $0 += deleted.map(\.lease) }
+        if !left.isEmpty { inbox.append(.left(left)) }
+        giveBack(deleted.map(\.lease), mayBeUsed: true, dueAt: now.monotonic)
         return Set(deleted.map(\.id))
     }
 
@@ -110,23 +110,8 @@ extension EtcdStore {
                 .delete(key: keys.key(key)), .put(key: keys.deregistered, value: [], lease: 0),
             ]
             _ = try await client.call("kv/txn", EtcdMessage.transaction(transaction))
-            replica.withLock { $0.swept(key) }
+            replica.withLock { $0.swept(key, at: revision) }
         }
-    }
-
-    nonisolated(nonsending) private func revokeSpareLeases() async throws(EtcdError) {
-        let leases = spareLeases.withLock { spare in
-            let leases = Array(spare.suffix(Self.upkeepLength))
-            spare.removeLast(leases.count)
-            spare.removeFirst(max(0, spare.count - Self.maximumSpareLeases))
-            return leases
-        }
-        let results = await concurrently(leases) { [client] lease in
-            await Result { () async throws(EtcdError) in
-                _ = try await client.call("lease/revoke", EtcdMessage.revoke(lease))
-            }
-        }
-        for case .failure(let error) in results where error.kind == .unavailable { throw error }
     }
 
     /// Writes the snapshot whenever something has changed.

@@ -25,7 +25,7 @@ extension EtcdStore {
             if known.identity != identity || known.revision == 0 {
                 let isWiped = known.identity != nil && known.identity != identity
                 if isWiped { logger.warning("etcd has lost its data: it gets everything from here") }
-                try await readAll(identity: identity, isWiped: isWiped)
+                try await readAll(identity: identity, isWiped: isWiped, time: time)
                 // Before the first time there is nobody else to bring it in.
                 if known.identity == nil { settleIn(time: time) }
             }
@@ -59,12 +59,14 @@ extension EtcdStore {
     }
 
     nonisolated(nonsending) private func storedIdentity() async throws(EtcdError) -> String? {
-        let value = try await client.call("kv/range", EtcdMessage.get(keys.identity)).values.first?.value
-        return value.map { String(decoding: $0, as: UTF8.self) }
+        try await client.call("kv/range", EtcdMessage.get(keys.identity)).values.first?.text
     }
 
     /// Reads all instances, page by page, all as of the same revision.
-    nonisolated(nonsending) private func readAll(identity: String, isWiped: Bool) async throws(EtcdError) {
+    nonisolated(nonsending) private func readAll(
+        identity: String, isWiped: Bool, time: TimeSource
+    ) async throws(EtcdError) {
+        let askedAt = time.now().monotonic
         var range = keys.instances
         var revision: Int64 = 0
         var values: [EtcdChange] = []
@@ -72,12 +74,18 @@ extension EtcdStore {
             let body = EtcdMessage.range(range, limit: Self.pageLength, revision: revision)
             let page = try await client.call("kv/range", body)
             if revision == 0 { revision = page.revision }
+            guard revision > 0 else { throw EtcdError(kind: .unavailable, reason: "etcd tells no revision") }
             values += page.values.compactMap { change($0) }
             guard page.hasMore, let last = page.values.last else { break }
+            // Or it would never end.
+            guard !last.key.lexicographicallyPrecedes(range.start) else {
+                throw EtcdError(kind: .unavailable, reason: "etcd answers with keys that were not asked for")
+            }
             range.skip(through: last.key)
         }
         inbox.replaceAll(values, revision: revision, isWiped: isWiped)
         position.withLock { $0 = EtcdPosition(identity: identity, revision: revision) }
+        health.withLock { $0.etcd(isAt: revision, askedAt: askedAt) }
     }
 
     /// Takes in what others write for as long as there is a connection, and makes one again when it ends.
@@ -87,12 +95,13 @@ extension EtcdStore {
             notify()
             let start = position.withLock { $0.revision } + 1
             let reader = EtcdWatchReader(startRevision: start) { [self] event in receive(event, time, notify) }
+            watching.withLock { $0 = EtcdWatch(endpoint: client.endpoint, startedAt: .now) }
             let stream = Task { [client, keys] in
                 await Result { () async throws(EtcdError) in
                     try await client.stream("watch", EtcdMessage.watch(keys.all, from: start)) { reader.read($0) }
                 }
             }
-            watching.withLock { $0 = EtcdWatch(task: stream, endpoint: client.endpoint, startedAt: .now) }
+            watching.withLock { $0.task = stream }
             let result = await withTaskCancellationHandler {
                 await stream.value
             } onCancel: {
@@ -111,7 +120,11 @@ extension EtcdStore {
     private func receive(_ event: EtcdWatchReader.Event, _ time: TimeSource, _ notify: () -> Void) -> Bool {
         switch event {
         case .created:
-            watching.withLock { $0.isEstablished = true }
+            let revision = position.withLock { $0.revision }
+            watching.withLock { watch in
+                watch.isEstablished = true
+                watch.progress = EtcdWatchProgress(revision: revision, now: .now)
+            }
             noteSuccess(now: time.now())
             notify()
             return true
@@ -120,7 +133,7 @@ extension EtcdStore {
                 logger.warning("etcd changes faster than DNS can be told: everything is read again")
                 return startAnew()
             }
-            position.withLock { $0.revision = revision }
+            position.withLock { $0.revision = max($0.revision, revision) }
             notify()
             return true
         case .gone(let reason):
@@ -141,14 +154,19 @@ extension EtcdStore {
     private func changes(_ events: [EtcdEvent]) -> [EtcdChange] {
         let marker = Array(keys.deregistered.utf8)
         let deliberate = Set(events.lazy.filter { $0.value.key == marker }.map(\.value.revision))
-        return events.compactMap { event in
-            guard event.isDeletion else { return change(event.value) }
+        return events.flatMap { event -> [EtcdChange] in
             let revision = event.value.revision
+            guard event.isDeletion else {
+                if event.value.key != marker { return change(event.value).map { [$0] } ?? [] }
+                return keys.deregisteredInstances(event.value.value).map {
+                    .delete($0, revision: revision, isDeliberate: true)
+                }
+            }
             let key = String(decoding: event.value.key, as: UTF8.self)
             malformed.remove(key)
             return keys.instance(key).map {
-                .delete($0, revision: revision, isDeliberate: deliberate.contains(revision))
-            }
+                [.delete($0, revision: revision, isDeliberate: deliberate.contains(revision))]
+            } ?? []
         }
     }
 
@@ -184,38 +202,6 @@ extension EtcdStore {
         logger.warning("a value in etcd is skipped", metadata: ["key": "\(key)", "reason": "\(reason)"])
     }
 
-    /// Asks etcd again and again whether it is there, and whether it is still the same.
-    nonisolated(nonsending) private func probe(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
-        let probes = Ticker(every: .milliseconds(500), on: eventLoop)
-        for await _ in probes.ticks {
-            do throws(EtcdError) {
-                let identity = try await storedIdentity()
-                let watch = watching.withLock { $0 }
-                if identity != position.withLock({ $0.identity }) || watch.endpoint != client.endpoint {
-                    // It has lost its data, or its member has failed somebody.
-                    watch.task?.cancel()
-                } else if watch.isEstablished {
-                    noteSuccess(now: time.now())
-                } else if let startedAt = watch.startedAt, startedAt.duration(to: .now) > client.timeout {
-                    // A watch has no time limit of its own, but must begin within that of any other call.
-                    watch.task?.cancel()
-                }
-            } catch {
-                if !Task.isCancelled { note(error) }
-            }
-            notify()
-        }
-    }
-}
-
-/// The watch that is under way.
-struct EtcdWatch: Sendable {
-    var task: Task<Result<Void, EtcdError>, Never>?
-    /// The member that it is at.
-    var endpoint = ""
-    var startedAt: ContinuousClock.Instant?
-    /// Whether etcd has said that it tells of every change from now on.
-    var isEstablished = false
 }
 
 extension Result {

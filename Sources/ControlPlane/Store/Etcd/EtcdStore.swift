@@ -13,7 +13,7 @@ final class EtcdStore: Store {
     private static let orphanPatience = Duration.milliseconds(300)
 
     let view = InstanceView()
-    let client: EtcdClient
+    let client: any EtcdGateway
     let keys: EtcdKeyspace
     let logger: Logger
     let inbox = EtcdInbox()
@@ -21,8 +21,12 @@ final class EtcdStore: Store {
     let health = Mutex(EtcdHealth())
     /// Instances whose leases are to be renewed.
     let heartbeats = Mutex<Set<String>>([])
-    /// Leases that nothing is on any more.
-    let spareLeases = Mutex<[Int64]>([])
+    /// Leases that nothing is on any more, or perhaps nothing.
+    let spareLeases = Mutex<[SpareLease]>([])
+    /// Held while the replica and the view are brought to the same, by who changes both or reads both.
+    let agreement = Mutex<Void>(())
+    /// Services whose records have changed though the group that was committed does not say so.
+    let changedServices = Mutex<Set<String>>([])
     let malformed = MalformedValues()
     /// Where in etcd's history this node is.
     let position = Mutex(EtcdPosition())
@@ -33,8 +37,13 @@ final class EtcdStore: Store {
     private let node = UInt64.random(in: 0..<2048)
 
     /// - Throws: when the system has not got what an HTTP client needs.
-    init(_ configuration: Configuration.Etcd, logger: Logger) throws(StoreUnavailable) {
-        client = try EtcdClient(configuration)
+    convenience init(_ configuration: Configuration.Etcd, logger: Logger) throws(StoreUnavailable) {
+        self.init(configuration, client: try EtcdClient(configuration), logger: logger)
+    }
+
+    /// - Parameter client: the way to etcd.
+    init(_ configuration: Configuration.Etcd, client: any EtcdGateway, logger: Logger) {
+        self.client = client
         keys = EtcdKeyspace(prefix: configuration.prefix)
         snapshot = configuration.snapshot.isEmpty ? nil : EtcdSnapshot(path: configuration.snapshot)
         self.logger = logger
@@ -44,7 +53,7 @@ final class EtcdStore: Store {
     var type: String { "etcd" }
 
     var state: StoreState {
-        let (problem, lag) = health.withLock { ($0.problem, $0.lagSeconds(now: .now)) }
+        let (problem, lag) = health.withLock { ($0.complaint(now: .now), $0.lagSeconds(now: .now)) }
         return StoreState(
             problem: problem,
             lagSeconds: lag,
@@ -96,24 +105,19 @@ final class EtcdStore: Store {
 
     func adoptOutsideChanges(now: Moment) -> OutsideChanges {
         var outside = OutsideChanges()
-        for item in inbox.takeAll() {
-            let actions = replica.withLock { replica in
-                switch item {
-                case .changes(let changes, let revision):
-                    let actions = changes.compactMap { replica.adopt($0) }
-                    replica.caughtUp(to: revision)
-                    return actions
-                case .everything(let values, let revision, let isWiped):
-                    let actions = replica.replaceAll(with: values, at: revision, isWiped: isWiped)
-                    replica.caughtUp(to: revision)
-                    return actions
-                case .findings(let changes):
-                    return changes.compactMap { replica.adopt($0) }
-                }
-            }
-            apply(actions, now, &outside.services)
+        outside.services = changedServices.withLock { services in
+            defer { services = [] }
+            return services
         }
-        settleOrphans(now, &outside.services)
+        agreement.withLock { _ in
+            let history = replica.withLock { $0.history }
+            for item in inbox.takeAll() {
+                apply(replica.withLock { $0.adopt(item) }, now, &outside.services)
+            }
+            settleOrphans(now, &outside.services)
+            let (seen, isNew) = replica.withLock { ($0.seen, $0.history != history) }
+            health.withLock { $0.adopted(upTo: seen, isNewHistory: isNew) }
+        }
         return outside
     }
 
@@ -127,7 +131,7 @@ final class EtcdStore: Store {
         client.shutdown()
     }
 
-    /// Puts into the view what others have written.
+    /// Puts into the view what the replica says.
     private func apply(_ actions: [EtcdReplica.Action], _ now: Moment, _ services: inout Set<String>) {
         var rest = actions[...]
         while !rest.isEmpty {

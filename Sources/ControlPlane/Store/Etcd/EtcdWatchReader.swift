@@ -6,7 +6,7 @@ final class EtcdWatchReader: Sendable {
     enum Event: Sendable, Equatable {
         /// It tells of every change from now on.
         case created
-        /// All changes up to a revision.
+        /// All changes up to a revision; none at all when etcd has only told how far it is.
         case changes([EtcdEvent], revision: Int64)
         /// What was asked for is not there any more.
         case gone(reason: String)
@@ -48,8 +48,13 @@ final class EtcdWatchReader: Sendable {
 
     private func event(of line: [UInt8]) -> Event {
         guard let json = try? JSONParser.parse(line) else { return .failed(reason: "a message is not JSON") }
-        let message = EtcdResponse(json)
-        if let problem = message.streamError { return .failed(reason: problem) }
+        let message: EtcdStreamMessage
+        do throws(EtcdError) {
+            message = try EtcdStreamMessage(json)
+        } catch {
+            return .failed(reason: error.reason)
+        }
+        if let problem = message.problem { return .failed(reason: problem) }
         let result = message.result
         if result.compactRevision > 0 { return .gone(reason: "compacted up to revision \(result.compactRevision)") }
         if result.isCanceled { return .failed(reason: result.cancelReason ?? "canceled") }
@@ -57,6 +62,8 @@ final class EtcdWatchReader: Sendable {
             // It would wait in silence until it gets there again.
             return result.revision < startRevision - 1 ? .gone(reason: "etcd has an older revision") : .created
         }
-        return .changes(result.events, revision: result.revision)
+        // A watch that has to catch up is told in pieces, each with the revision that etcd has come to meanwhile. All
+        // events of a revision are in one message.
+        return .changes(result.events, revision: result.events.map(\.value.revision).max() ?? result.revision)
     }
 }

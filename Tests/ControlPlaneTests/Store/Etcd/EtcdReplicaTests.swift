@@ -12,92 +12,173 @@ import Testing
         .put(key, .test(1, name: key.name), revision: revision, lease: lease)
     }
 
-    private func entry(_ revision: Int64, lease: Int64 = 9, name: String = "orders") -> EtcdReplica.Entry {
-        EtcdReplica.Entry(name: name, revision: revision, lease: lease)
+    private func entry(
+        _ revision: Int64, lease: Int64 = 9, name: String = "orders", latest: Int64? = nil
+    ) -> EtcdReplica.Entry {
+        EtcdReplica.Entry(name: name, revision: revision, lease: lease, latest: latest)
+    }
+
+    private func own(_ instance: ServiceInstance?, known: EtcdReplica.Entry? = nil) -> EtcdWrite {
+        EtcdWrite(id: "i1", known: known, instance: instance, lease: 9)
+    }
+
+    @Test func `what this node has written is held against what others have done since`() {
+        var replica = EtcdReplica()
+        // The watch was faster: with the same, which is to get its lease here, then with what came after.
+        _ = replica.adopt(.changes([put(orders, 5)], revision: 5))
+        #expect(replica.settle(own(.test(1)), at: 5) == .put(.test(1)))
+        let drained = ServiceInstance.test(1, draining: true)
+        let change = EtcdChange.put(orders, drained, revision: 7, lease: 9)
+        #expect(replica.adopt(.changes([change], revision: 7)) == [.put(drained)])
+        #expect(replica.settle(own(.test(1)), at: 5) == nil)
+        #expect(replica.settle(own(.test(1), known: entry(5)), at: 6) == nil)
+        #expect(replica.entry(id: "i1") == entry(7))
+        let deletion = EtcdChange.delete(orders, revision: 8, isDeliberate: true)
+        #expect(replica.adopt(.changes([deletion], revision: 8)) == [.remove(id: "i1")])
+        #expect(replica.settle(own(.test(1)), at: 6) == nil)
+        #expect(replica.settle(own(nil, known: entry(5)), at: 8) == nil)
+        #expect(replica.entry(id: "i1") == nil)
+    }
+
+    @Test func `what this node has deleted leaves also when everything is read again meanwhile`() {
+        var replica = EtcdReplica()
+        _ = replica.adopt(.changes([put(orders, 5)], revision: 5))
+        _ = replica.adopt(.everything([], revision: 9, isWiped: false))
+        // As when its lease had ended: who sends heartbeats would keep it.
+        #expect(replica.orphans.keys.sorted() == ["i1"])
+        #expect(replica.settle(own(nil, known: entry(5)), at: 8) == .remove(id: "i1"))
+        #expect(replica.orphans.isEmpty)
+        // A write of before is not there any more either.
+        #expect(replica.settle(own(.test(1)), at: 7) == nil)
+    }
+
+    @Test func `why a key was found missing is known when the watch has come so far`() {
+        var replica = EtcdReplica()
+        _ = replica.adopt(.changes([put(orders, 5)], revision: 5))
+        #expect(replica.tell(.missing(orders, revision: 9)) == nil)
+        #expect(replica.entry(id: "i1") == entry(0, lease: 0, latest: 5))
+        #expect(replica.orphans.count == 1 && replica.decidableOrphans.isEmpty)
+        for _ in 0..<2 { #expect(replica.doubt(now: now, patience: .zero) { _ in false }.isEmpty) }
+        // Somebody has changed it before it went.
+        #expect(replica.adopt(.changes([put(orders, 6)], revision: 6)) == [.put(.test(1))])
+        #expect(replica.tell(.missing(orders, revision: 9)) == nil)
+        #expect(replica.adopt(.changes([], revision: 9)) == [])
+        #expect(replica.decidableOrphans.count == 1)
+    }
+
+    @Test func `results and findings of another history say nothing about this one`() {
+        var replica = EtcdReplica()
+        _ = replica.adopt(.changes([put(orders, 500)], revision: 500))
+        _ = replica.adopt(.everything([put(orders, 3)], revision: 4, isWiped: true))
+        let kept = EtcdKeptWrite(write: own(.test(1, weight: 1)), revision: 501)
+        #expect(replica.adopt(.own([kept], history: 0)) == [])
+        #expect(replica.adopt(.findings([put(orders, 502)], history: 0)) == [])
+        #expect(replica.adopt(.own([EtcdKeptWrite(write: own(.test(1)), revision: 5)], history: 1)) == [.put(.test(1))])
+    }
+
+    @Test func `an etcd that was set back to a copy of before is as one that has lost everything`() {
+        var replica = EtcdReplica()
+        _ = replica.adopt(.changes([put(orders, 500)], revision: 500))
+        _ = replica.adopt(.everything([put(orders, 300)], revision: 400, isWiped: false))
+        #expect(replica.entry(id: "i1") == entry(300))
+        #expect(replica.history == 1)
+    }
+
+    @Test func `who was taken for deleted by hand stays when something has come meanwhile`() {
+        var replica = EtcdReplica()
+        _ = replica.adopt(.changes([put(orders, 5), .delete(orders, revision: 6, isDeliberate: false)], revision: 6))
+        let gone = entry(0, lease: 0, latest: 6)
+        var other = replica
+        #expect(replica.adopt(.left(["i1": gone])) == [.remove(id: "i1")])
+        _ = other.adopt(.changes([put(orders, 7)], revision: 7))
+        #expect(other.adopt(.left(["i1": gone])) == [])
     }
 
     @Test func `what is old by now changes nothing`() {
         var replica = EtcdReplica()
-        #expect(replica.adopt(put(orders, 5)) == .put(.test(1)))
-        #expect(replica.adopt(put(orders, 5)) == nil)
-        #expect(replica.adopt(put(orders, 4)) == nil)
-        #expect(replica.adopt(.delete(orders, revision: 4, isDeliberate: true)) == nil)
+        #expect(replica.tell(put(orders, 5)) == .put(.test(1)))
+        #expect(replica.tell(put(orders, 5)) == nil)
+        #expect(replica.tell(put(orders, 4)) == nil)
+        #expect(replica.tell(.delete(orders, revision: 4, isDeliberate: true)) == nil)
         #expect(replica.entry(id: "i1") == entry(5))
-        #expect(replica.adopt(.delete(orders, revision: 6, isDeliberate: true)) == .remove(id: "i1"))
+        #expect(replica.tell(.delete(orders, revision: 6, isDeliberate: true)) == .remove(id: "i1"))
         #expect(replica.entry(id: "i1") == nil)
     }
 
     @Test func `what this node has deleted does not come back with an event of before`() {
         var replica = EtcdReplica()
-        replica.wrote("i1", entry(5))
-        replica.deleted("i1", at: 7)
-        #expect(replica.adopt(put(orders, 5)) == nil)
-        #expect(replica.adopt(put(orders, 7)) == nil)
-        #expect(replica.adopt(put(orders, 8)) == .put(.test(1)))
-        replica.deleted("i1", at: 9)
-        replica.caughtUp(to: 9)
-        // Nothing older can come any more.
-        #expect(replica.adopt(put(orders, 9)) == .put(.test(1)))
+        #expect(replica.settle(own(.test(1)), at: 5) == .put(.test(1)))
+        #expect(replica.settle(own(nil, known: entry(5)), at: 7) == .remove(id: "i1"))
+        #expect(replica.tell(put(orders, 5)) == nil)
+        #expect(replica.tell(put(orders, 7)) == nil)
+        #expect(replica.tell(put(orders, 8)) == .put(.test(1)))
+        #expect(replica.settle(own(nil, known: entry(8)), at: 9) == .remove(id: "i1"))
+        // Neither when the watch has come there, and what was found before comes late.
+        #expect(replica.adopt(.changes([], revision: 9)) == [])
+        #expect(replica.tell(put(orders, 8)) == nil)
+        #expect(replica.tell(put(orders, 9)) == nil)
+        #expect(replica.tell(put(orders, 10)) == .put(.test(1)))
     }
 
     @Test func `an instance whose lease has ended waits for who hears it`() {
         var replica = EtcdReplica()
-        _ = replica.adopt(put(orders, 5))
-        #expect(replica.adopt(.delete(orders, revision: 6, isDeliberate: false)) == nil)
+        _ = replica.tell(put(orders, 5))
+        #expect(replica.tell(.delete(orders, revision: 6, isDeliberate: false)) == nil)
         #expect(replica.orphans == ["i1": EtcdReplica.Orphan(lease: 9)])
-        #expect(replica.entry(id: "i1") == entry(0, lease: 0))
+        #expect(replica.entry(id: "i1") == entry(0, lease: 0, latest: 6))
         let patience = Duration.milliseconds(300)
         #expect(replica.doubt(now: now, patience: patience) { _ in false }.isEmpty)
         #expect(replica.doubt(now: now + .milliseconds(299), patience: patience) { _ in false }.isEmpty)
         #expect(replica.doubt(now: now + patience, patience: patience) { _ in true }.isEmpty)
         #expect(replica.doubt(now: now + patience, patience: patience) { _ in false } == ["i1"])
-        #expect(replica.adopt(put(orders, 8)) == .put(.test(1)))
+        #expect(replica.tell(put(orders, 8)) == .put(.test(1)))
         #expect(replica.orphans.isEmpty)
     }
 
     @Test func `an instance that moved to another service leaves no key behind`() {
         var replica = EtcdReplica()
-        _ = replica.adopt(put(orders, 5))
+        _ = replica.tell(put(orders, 5))
         // In one transaction, the deletion after the writing or before.
-        #expect(replica.adopt(put(users, 6)) == .put(.test(1, name: "users")))
+        #expect(replica.tell(put(users, 6)) == .put(.test(1, name: "users")))
         #expect(replica.strays == [orders: 5])
-        #expect(replica.adopt(.delete(orders, revision: 6, isDeliberate: true)) == nil)
+        #expect(replica.tell(.delete(orders, revision: 6, isDeliberate: true)) == nil)
         #expect(replica.strays.isEmpty)
         // Two nodes at once, under two names: the later one counts.
-        #expect(replica.adopt(put(orders, 7)) == .put(.test(1)))
+        #expect(replica.tell(put(orders, 7)) == .put(.test(1)))
         #expect(replica.strays == [users: 6])
-        #expect(replica.adopt(put(users, 6)) == nil)
+        #expect(replica.tell(put(users, 6)) == nil)
     }
 
     @Test func `nonsense over a known value makes an orphan, and over none is nothing`() {
         var replica = EtcdReplica()
-        #expect(replica.adopt(.put(orders, nil, revision: 3, lease: 0)) == nil)
+        #expect(replica.tell(.put(orders, nil, revision: 3, lease: 0)) == nil)
         #expect(replica.entry(id: "i1") == nil)
-        _ = replica.adopt(put(orders, 5))
-        #expect(replica.adopt(.put(orders, nil, revision: 6, lease: 0)) == nil)
+        _ = replica.tell(put(orders, 5))
+        #expect(replica.tell(.put(orders, nil, revision: 6, lease: 0)) == nil)
         #expect(replica.orphans.keys.sorted() == ["i1"])
         // What is written again must replace the nonsense, not something newer.
-        #expect(replica.entry(id: "i1") == entry(6, lease: 0))
+        #expect(replica.entry(id: "i1") == entry(6, lease: 0, latest: 5))
     }
 
     @Test func `a lease that etcd does not know makes an orphan, unless there is another by now`() {
         var replica = EtcdReplica()
-        _ = replica.adopt(put(orders, 5))
+        _ = replica.tell(put(orders, 5))
         replica.lost(lease: 8, of: "i1")
         #expect(replica.orphans.isEmpty)
         replica.lost(lease: 9, of: "i1")
         #expect(replica.orphans.keys.sorted() == ["i1"])
-        #expect(replica.entry(id: "i1") == entry(5, lease: 0))
+        #expect(replica.entry(id: "i1") == entry(5, lease: 0, latest: 5))
     }
 
     @Test func `what is missing when everything is read again has lost its lease, but for what came after`() {
         var replica = EtcdReplica()
         let others = (2...4).map { InstanceKey(name: "orders", id: "i\($0)") }
         for (key, revision) in zip([orders] + others, [Int64(5), 6, 7, 20]) {
-            _ = replica.adopt(.put(key, .test(1), revision: revision, lease: 9))
+            _ = replica.tell(.put(key, .test(1), revision: revision, lease: 9))
         }
         let values = [put(orders, 5), .put(others[0], .test(2, weight: 1), revision: 9, lease: 9)]
-        #expect(replica.replaceAll(with: values, at: 10, isWiped: false) == [.put(.test(2, weight: 1))])
+        let actions = replica.adopt(.everything(values, revision: 10, isWiped: false))
+        #expect(actions == [.put(.test(2, weight: 1))])
         #expect(replica.orphans.keys.sorted() == ["i3"])
         #expect(replica.entry(id: "i4")?.revision == 20)
     }
@@ -105,14 +186,21 @@ import Testing
     @Test func `an etcd that has lost everything gets it back, whatever the revisions were`() {
         var replica = EtcdReplica()
         let other = InstanceKey(name: "orders", id: "i2")
-        _ = replica.adopt(put(orders, 500))
-        _ = replica.adopt(put(other, 600))
-        replica.deleted("i3", at: 700)
+        _ = replica.tell(put(orders, 500))
+        _ = replica.tell(put(other, 600))
+        _ = replica.settle(EtcdWrite(id: "i3", known: entry(650)), at: 700)
         // Another node has been faster with one of them.
-        let actions = replica.replaceAll(with: [put(orders, 3)], at: 4, isWiped: true)
+        let actions = replica.adopt(.everything([put(orders, 3)], revision: 4, isWiped: true))
         #expect(actions == [.put(.test(1))])
         #expect(replica.orphans == ["i2": EtcdReplica.Orphan(lease: 0, isToBeRestored: true)])
         #expect(replica.doubt(now: now + .seconds(60), patience: .zero) { _ in false }.isEmpty)
-        #expect(replica.adopt(.delete(orders, revision: 5, isDeliberate: true)) == .remove(id: "i1"))
+        #expect(replica.tell(.delete(orders, revision: 5, isDeliberate: true)) == .remove(id: "i1"))
+    }
+}
+
+extension EtcdReplica {
+    /// A single change, out of order.
+    fileprivate mutating func tell(_ change: EtcdChange) -> Action? {
+        adopt(.findings([change], history: history)).first
     }
 }

@@ -66,6 +66,7 @@ import Testing
     @Test(arguments: [
         "nonsense", #"{"error":{"grpc_code":14,"http_code":503,"message":"etcdserver: no leader"}}"#,
         #"{"result":{"created":true,"canceled":true,"cancel_reason":"Unauthenticated"}}"#,
+        #"{"result":{"events":[{"kv":{"key":"L2E=","mod_revision":"x"}}]}}"#,
     ])
     func `a watch that fails ends`(message: String) {
         let (events, isOpen) = read([message + "\n", created + "\n"])
@@ -78,12 +79,21 @@ import Testing
     }
 
     @Test(arguments: [
-        "{}", "[]", "null", #"{"result":{"events":[{"kv":{"key":"%%%","mod_revision":"x"}}]}}"#,
+        "{}", "[]", "null", #"{"result":{"events":[{"kv":{"key":"%%%"}}]}}"#,
         #"{"result":{"events":{},"header":7}}"#,
     ])
     func `what is not as it should be does no harm`(message: String) {
         let (events, isOpen) = read([message + "\n"])
         #expect(isOpen)
         #expect(events.count == 1)
+    }
+
+    @Test func `a watch that catches up has come as far as its events, not as far as etcd`() {
+        let behind = changes.replacing(#""revision":"8""#, with: #""revision":"5000""#)
+        let idle = #"{"result":{"header":{"revision":"5000"}}}"#
+        let revisions = read([behind + "\n", idle + "\n"]).0.map { event -> Int64? in
+            if case .changes(_, let revision) = event { revision } else { nil }
+        }
+        #expect(revisions == [8, 5000])
     }
 }

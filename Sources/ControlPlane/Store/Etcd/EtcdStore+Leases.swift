@@ -1,0 +1,163 @@
+import Synchronization
+
+/// A lease that nothing is on any more, to be given back.
+struct SpareLease: Sendable {
+    var lease: Int64
+    /// Whether to look first: what it was granted for may have been written all the same.
+    var mayBeUsed: Bool
+    /// Not before: a request whose answer was not waited for may be under way still.
+    var dueAt: ContinuousClock.Instant
+}
+
+extension EtcdStore {
+    /// Renewals in a request. The gateway reads requests while it writes answers, and Go's server takes no more of a
+    /// body once it has begun to answer: all must be in what its JSON decoder reads first, 512 octets.
+    private static let renewalLength = 16
+    /// Leases given back at a time.
+    private static let revocationLength = 1000
+    /// Leases that wait to be given back; beyond, they end by themselves.
+    private static let maximumSpareLeases = 65_536
+    /// After this long etcd does nothing any more of what it was asked for: it gives up after 7 s itself.
+    private static let afterlife = Duration.seconds(10)
+
+    /// Gives each write the lease that it needs: the one that the instance has, renewed, or a new one.
+    nonisolated(nonsending) func withLeases(
+        _ writes: [EtcdWrite], renewed: Set<String>
+    ) async throws(EtcdError) -> [EtcdWrite] {
+        var writes = writes
+        var toRenew: [Int] = []
+        for (index, write) in writes.enumerated() {
+            guard let instance = write.instance, instance.ttlSeconds > 0, let known = write.known, known.lease != 0,
+                self.instance(id: write.id)?.instance.ttlSeconds == instance.ttlSeconds
+            else { continue }
+            writes[index].lease = known.lease
+            if renewed.contains(write.id) { toRenew.append(index) }
+        }
+        for (index, isAlive) in zip(toRenew, try await renew(toRenew.map { writes[$0].lease })) where !isAlive {
+            writes[index].lease = 0
+        }
+        return try await withNewLeases(writes)
+    }
+
+    /// Gives those of the writes a new lease that need one and have none.
+    nonisolated(nonsending) func withNewLeases(_ writes: [EtcdWrite]) async throws(EtcdError) -> [EtcdWrite] {
+        var writes = writes
+        let needy = writes.indices.filter { index in
+            writes[index].lease == 0 && writes[index].instance.map { $0.ttlSeconds > 0 } ?? false
+        }
+        let leases = try await grant(needy.map { writes[$0].instance?.ttlSeconds ?? 1 })
+        for (index, lease) in zip(needy, leases) {
+            writes[index].lease = lease
+            writes[index].isLeaseNew = true
+        }
+        return writes
+    }
+
+    /// Asks for a lease for each ttl: all of them or none.
+    nonisolated(nonsending) private func grant(_ ttls: [Int]) async throws(EtcdError) -> [Int64] {
+        let leases = await concurrently(ttls) { [client] ttl in
+            await Result { () async throws(EtcdError) in
+                let lease = try await client.call("lease/grant", EtcdMessage.grant(ttlSeconds: ttl)).lease
+                guard lease != 0 else { throw EtcdError(kind: .unavailable, reason: "etcd has granted no lease") }
+                return lease
+            }
+        }
+        do throws(EtcdError) {
+            return try leases.map { lease throws(EtcdError) in try lease.get() }
+        } catch {
+            giveBack(leases.compactMap { try? $0.get() }, mayBeUsed: false, dueAt: .now)
+            throw error
+        }
+    }
+
+    /// Renews leases.
+    ///
+    /// - Returns: for each whether it is there.
+    nonisolated(nonsending) func renew(_ leases: [Int64]) async throws(EtcdError) -> [Bool] {
+        let slices = stride(from: 0, to: leases.count, by: Self.renewalLength).map {
+            leases[$0..<min($0 + Self.renewalLength, leases.count)]
+        }
+        let results = await concurrently(slices) { [client] slice in
+            await Result { () async throws(EtcdError) in
+                let answers = try await client.callForLines("lease/keepalive", EtcdMessage.keepAlive(slice))
+                guard answers.map(\.lease) == Array(slice) else {
+                    throw EtcdError(
+                        kind: .unavailable, reason: "\(answers.count) answers, or others, to \(slice.count) renewals")
+                }
+                return answers.map { $0.ttlSeconds > 0 }
+            }
+        }
+        var isAlive: [Bool] = []
+        isAlive.reserveCapacity(leases.count)
+        for result in results { isAlive += try result.get() }
+        return isAlive
+    }
+
+    /// Etcd does not know one of the leases of some writes: finds out which.
+    nonisolated(nonsending) func noteLostLeases(of writes: some Collection<EtcdWrite>) async {
+        let leased = writes.filter { $0.lease != 0 && !$0.isLeaseNew }
+        guard let isAlive = try? await renew(leased.map(\.lease)) else { return }
+        replica.withLock { replica in
+            for (write, isAlive) in zip(leased, isAlive) where !isAlive {
+                replica.lost(lease: write.lease, of: write.id)
+            }
+        }
+    }
+
+    // MARK: Giving back
+
+    /// Gives back the leases that writes have replaced, and those that were granted for writes that were not kept.
+    func giveBackLeases(of writes: [EtcdWrite], _ results: [EtcdWriteResult], now: Moment) {
+        for (write, result) in zip(writes, results) {
+            switch result {
+            case .kept:
+                if let old = write.known?.lease, old != write.lease {
+                    giveBack([old], mayBeUsed: false, dueAt: now.monotonic)
+                }
+            case .conflict where write.isLeaseNew:
+                // The client may have sent it twice, and the first have been kept.
+                giveBack([write.lease], mayBeUsed: true, dueAt: now.monotonic)
+            case .unavailable where write.isLeaseNew:
+                giveBack([write.lease], mayBeUsed: true, dueAt: now.monotonic + Self.afterlife)
+            case .conflict, .unavailable: break
+            }
+        }
+    }
+
+    /// Has leases given back.
+    func giveBack(_ leases: some Sequence<Int64>, mayBeUsed: Bool, dueAt: ContinuousClock.Instant) {
+        spareLeases.withLock { spare in
+            for lease in leases where lease != 0 && spare.count < Self.maximumSpareLeases {
+                spare.append(SpareLease(lease: lease, mayBeUsed: mayBeUsed, dueAt: dueAt))
+            }
+        }
+    }
+
+    /// Gives leases back to etcd, unless something is on them.
+    nonisolated(nonsending) func revokeSpareLeases(now: ContinuousClock.Instant) async throws(EtcdError) {
+        let leases = spareLeases.withLock { spare in
+            let due = spare.lazy.filter { $0.dueAt <= now }.prefix(Self.revocationLength)
+            let leases = Array(due)
+            if leases.isEmpty { return leases }
+            let taken = Set(leases.map(\.lease))
+            spare.removeAll { taken.contains($0.lease) }
+            return leases
+        }
+        let results = await concurrently(leases) { [client] spare in
+            await Result { () async throws(EtcdError) in
+                if spare.mayBeUsed {
+                    let look = try await client.call("lease/timetolive", EtcdMessage.look(atLease: spare.lease))
+                    if look.hasKeys || look.ttlSeconds <= 0 { return }
+                }
+                _ = try await client.call("lease/revoke", EtcdMessage.revoke(spare.lease))
+            }
+        }
+        var problem: EtcdError?
+        for (spare, result) in zip(leases, results) {
+            guard case .failure(let error) = result, error.kind == .unavailable else { continue }
+            giveBack([spare.lease], mayBeUsed: spare.mayBeUsed, dueAt: spare.dueAt)
+            problem = error
+        }
+        if let problem { throw problem }
+    }
+}

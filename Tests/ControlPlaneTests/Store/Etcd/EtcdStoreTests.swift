@@ -1,0 +1,354 @@
+import Logging
+import Testing
+
+@testable import ControlPlane
+
+/// A node whose etcd answers when a test wants it to: what two nodes do at once comes about without luck.
+@Suite struct EtcdStoreTests {
+    private let etcd = ScriptedEtcd()
+    private let node: ScriptedNode
+
+    init() {
+        node = ScriptedNode(etcd)
+    }
+
+    @Test func `what others do while a group is written is not undone by its results`() async throws {
+        try await node.running { registry in
+            // Two transactions: the answer to one of them is late.
+            let late = Signal()
+            etcd.follow { path, count in path == "kv/txn" && count == 1 ? .holdAnswer(until: late) : .answer }
+            async let outcomes = registry.submit((0..<60).map { .register(.test("i\($0)", ip: "10.0.0.\($0)")) })
+            try await node.waits("all is written") { etcd.keys.count { $0.key.contains("/services/") } == 60 }
+            etcd.change { model in
+                let key = "/kong-discovery/v1/services/orders/"
+                _ = model.commit(
+                    EtcdTransaction(success: [
+                        .delete(key: key + "i0"), .put(key: "/kong-discovery/v1/deregistered", value: [], lease: 0),
+                    ]))
+                var drained = try? StoredInstance.decode(model.keys[key + "i1"]?.value ?? [])
+                drained?.isDraining = true
+                model.put(key + "i1", drained.map(StoredInstance.encode) ?? [])
+                // The first by another node, then this one's.
+                var weighted = try? StoredInstance.decode(model.keys[key + "i59"]?.value ?? [])
+                weighted?.weight = 7
+                model.put(key + "i59", weighted.map(StoredInstance.encode) ?? [])
+            }
+            try await node.waits("the watch has told") {
+                registry.instance(id: "i1")?.instance.isDraining == true
+                    && registry.instance(id: "i59")?.instance.weight == 7
+            }
+            late.send()
+            // Each was kept, and is told so.
+            let all = try await outcomes
+            #expect(all.count == 60)
+            for outcome in all {
+                guard case .registered(_, isNew: true) = outcome else {
+                    Issue.record("\(outcome)")
+                    continue
+                }
+            }
+            #expect(registry.instance(id: "i0") == nil)
+            #expect(registry.instance(id: "i1")?.instance.isDraining == true)
+            #expect(registry.instance(id: "i59")?.instance.weight == 7)
+            #expect(Set(node.addresses) == Set((2..<60).map { "10.0.0.\($0)" }))
+            // And the node can go on with what there is.
+            _ = try await registry.patch(id: "i1", InstancePatch(isDraining: false))
+            #expect(Set(node.addresses) == Set((1..<60).map { "10.0.0.\($0)" }))
+            #expect(registry.renew(id: "i0") == nil)
+        }
+    }
+
+    @Test func `an instance that is registered under two names at once leaves the name that is older`() async throws {
+        try await node.running { registry in
+            let late = Signal()
+            etcd.follow { path, count in path == "kv/txn" && count == 0 ? .hold(until: late) : .answer }
+            async let outcome = registry.register(.test("i1", name: "orders"))
+            try await node.waits("it is on its way") { etcd.calls.contains("kv/txn") }
+            etcd.change {
+                $0.put("/kong-discovery/v1/services/users/i1", StoredInstance.encode(.test(1, name: "users")))
+            }
+            try await node.waits("the other one is known") { !node.zone.addresses("users.service.kong").isEmpty }
+            late.send()
+            _ = try await outcome
+            #expect(node.zone.addresses("users.service.kong").isEmpty)
+            #expect(node.addresses == ["10.0.0.1"])
+            try await node.waits("no key is left over") {
+                etcd.keys.keys.filter { $0.contains("/services/") } == ["/kong-discovery/v1/services/orders/i1"]
+            }
+        }
+    }
+
+    @Test func `an orphan is not restored over what came meanwhile`() async throws {
+        try await node.running { registry in
+            _ = try await registry.register(.test("i1"))
+            let key = "/kong-discovery/v1/services/orders/i1"
+            let lease = try #require(etcd.keys[key]?.lease)
+            // The node is about to write it again when another one has, with other values.
+            let late = Signal()
+            etcd.follow { path, count in path == "lease/grant" && count == 0 ? .holdAnswer(until: late) : .answer }
+            etcd.end(lease: lease)
+            try await node.waits("it is to be written again") { etcd.calls.contains("lease/grant") }
+            etcd.change { $0.put(key, StoredInstance.encode(.test(1, weight: 7))) }
+            late.send()
+            try await node.waits("it is known here") { registry.instance(id: "i1")?.instance.weight == 7 }
+            _ = try await registry.register(.test("i2"))
+            #expect(registry.instance(id: "i1")?.instance.weight == 7)
+            #expect((try? StoredInstance.decode(etcd.keys[key]?.value ?? []))?.weight == 7)
+        }
+    }
+
+    @Test func `an orphan that was deregistered elsewhere while it was written again is gone`() async throws {
+        try await node.running { registry in
+            _ = try await registry.register(.test("i1"))
+            let key = "/kong-discovery/v1/services/orders/i1"
+            let late = Signal()
+            etcd.follow { path, count in path == "kv/txn" && count == 0 ? .holdAnswer(until: late) : .answer }
+            etcd.end(lease: try #require(etcd.keys[key]?.lease))
+            try await node.waits("it is written again") { etcd.keys[key] != nil }
+            etcd.change { model in
+                let marker = EtcdTransaction.Operation.put(key: "/kong-discovery/v1/deregistered", value: [], lease: 0)
+                _ = model.commit(EtcdTransaction(success: [.delete(key: key), marker]))
+            }
+            try await node.waits("that is known here") { registry.instance(id: "i1") == nil }
+            late.send()
+            _ = try await registry.register(.test("i2", ip: "10.0.0.2"))
+            try await node.waits("upkeep has gone on") { etcd.calls.count { $0 == "kv/range" } > 3 }
+            #expect(registry.instance(id: "i1") == nil)
+            #expect(node.addresses == ["10.0.0.2"])
+        }
+    }
+
+    @Test func `what is deleted beside a deregistration is not meant by it`() async throws {
+        try await node.running { registry in
+            _ = try await registry.submit((1...2).map { .register(.test("i\($0)", ip: "10.0.0.\($0)")) })
+            // One message of the watch for both.
+            etcd.holdWatch(true)
+            let keys = (1...2).map { "/kong-discovery/v1/services/orders/i\($0)" }
+            let lease = try #require(etcd.keys[keys[1]]?.lease)
+            etcd.change { model in
+                let marker = EtcdTransaction.Operation.put(key: "/kong-discovery/v1/deregistered", value: [], lease: 0)
+                _ = model.commit(EtcdTransaction(success: [.delete(key: keys[0]), marker]))
+            }
+            etcd.end(lease: lease)
+            etcd.holdWatch(false)
+            try await node.waits("the one that is alive is written again") { etcd.keys[keys[1]] != nil }
+            #expect(registry.instance(id: "i1") == nil)
+            #expect(registry.instance(id: "i2") != nil)
+        }
+    }
+
+    @Test func `a key that is deleted by hand is not written again`() async throws {
+        try await node.running { registry in
+            _ = try await registry.submit((1...2).map { .register(.test("i\($0)", ip: "10.0.0.\($0)")) })
+            etcd.change { $0.delete(["/kong-discovery/v1/services/orders/i1"]) }
+            try await node.waits("it leaves") { registry.instance(id: "i1") == nil }
+            #expect(node.addresses == ["10.0.0.2"])
+            try await node.waits("its lease is given back") { etcd.leases.count == 1 }
+            #expect(etcd.keys["/kong-discovery/v1/services/orders/i1"] == nil)
+        }
+    }
+
+    // MARK: Leases
+
+    @Test func `leases of writes that were not kept are given back`() async throws {
+        try await node.running { registry in
+            // Somebody else is faster, ten times.
+            etcd.follow { [etcd] path, _ in
+                if path == "kv/txn" {
+                    etcd.change {
+                        let number = $0.revision % 100
+                        let other = ServiceInstance.test(1, weight: UInt16(number), ttl: Int(number) + 1)
+                        $0.put("/kong-discovery/v1/services/orders/i1", StoredInstance.encode(other))
+                    }
+                }
+                return .answer
+            }
+            await #expect(throws: RegistryError.self) { try await registry.register(.test("i1", ttl: 60)) }
+            #expect(etcd.calls.count { $0 == "lease/grant" } == 10)
+            try await node.waits("all leases are given back") { etcd.leases.isEmpty }
+        }
+    }
+
+    @Test func `a lease is not given back that is in use though the answer was lost`() async throws {
+        try await node.running { registry in
+            etcd.follow { path, count in path == "kv/txn" ? (count == 0 ? .loseAnswer : .refuse) : .answer }
+            await #expect(throws: RegistryError.self) { try await registry.register(.test("i1")) }
+            try await node.waits("the watch has told of it") { registry.instance(id: "i1") != nil }
+            try await node.waits("etcd answers again") { registry.storeState.isHealthy }
+            await #expect(throws: RegistryError.self) { try await registry.register(.test("i2")) }
+            #expect(etcd.leases.count == 2)
+            try await node.waits("etcd answers again") { registry.storeState.isHealthy }
+            node.clock.advance(by: .seconds(20))
+            try await node.waits("the one that is not used is given back") { etcd.leases.count == 1 }
+            let value = try #require(etcd.keys["/kong-discovery/v1/services/orders/i1"])
+            #expect(etcd.leases == [value.lease])
+        }
+    }
+
+    @Test func `of several leases that are asked for none is kept when one can't be had`() async throws {
+        try await node.running { registry in
+            etcd.follow { path, count in path == "lease/grant" && count == 3 ? .refuse : .answer }
+            await #expect(throws: RegistryError.self) {
+                try await registry.submit((1...5).map { .register(.test("i\($0)")) })
+            }
+            #expect(etcd.keys.keys.allSatisfy { !$0.contains("/services/") })
+            try await node.waits("all are given back") { etcd.leases.isEmpty }
+        }
+    }
+
+    @Test func `a lease that has ended unnoticed is replaced, and the others are kept`() async throws {
+        try await node.running { registry in
+            _ = try await registry.submit((1...3).map { .register(.test("i\($0)", ip: "10.0.0.\($0)")) })
+            let before = etcd.leases
+            let lease = try #require(etcd.keys["/kong-discovery/v1/services/orders/i1"]?.lease)
+            etcd.holdWatch(true)
+            etcd.end(lease: lease)
+            // A change that renews nothing finds out when it is written.
+            let patches = (1...3).map { RegistryCommand.patch(id: "i\($0)", InstancePatch(weight: 7)) }
+            _ = try await registry.submit(patches)
+            etcd.holdWatch(false)
+            #expect(etcd.keys.count { $0.key.contains("/services/") } == 3)
+            #expect(before.subtracting([lease]).isSubset(of: etcd.leases))
+            #expect(etcd.leases.count == 3)
+        }
+    }
+
+    @Test func `heartbeats are sent again when passing them on has failed`() async throws {
+        try await node.running { registry in
+            _ = try await registry.register(.test("i1"))
+            etcd.follow { path, count in path == "lease/keepalive" && count == 0 ? .refuse : .answer }
+            #expect(registry.renew(id: "i1") != nil)
+            // Nobody sends another one.
+            try await node.waits("it is passed on all the same") { etcd.calls.count { $0 == "lease/keepalive" } == 2 }
+        }
+    }
+
+    // MARK: Reading
+
+    @Test func `all pages are of one revision`() async throws {
+        for number in 1...1200 {
+            let instance = ServiceInstance.test(UInt64(number), ip: "10.0.\(number >> 8).\(number & 255)", ttl: 0)
+            etcd.change { $0.put("/kong-discovery/v1/services/orders/\(instance.id)", StoredInstance.encode(instance)) }
+        }
+        let asked = Note<[String]>([])
+        etcd.watchRequests { path, body in
+            if path == "kv/range", body.contains("range_end") { asked.change { $0.append(body) } }
+        }
+        try await node.running { registry in
+            #expect(registry.list(after: nil, limit: 2000, filter: InstanceFilter()).instances.count == 1200)
+        }
+        let revisions = asked.value.map { $0.firstMatch(of: /"revision":"(\d+)"/)?.1 ?? "none" }
+        #expect(revisions.first == "0" && revisions.count == 3)
+        #expect(Set(revisions.dropFirst()).count == 1 && revisions.last != "0")
+    }
+
+    @Test func `an instance that is never to expire from now on does not, at the node that hears it`() async throws {
+        try await node.running { registry in
+            _ = try await registry.register(.test("i1", ttl: 2))
+            let permanent = ServiceInstance.test(1, ttl: 0)
+            etcd.change { $0.put("/kong-discovery/v1/services/orders/i1", StoredInstance.encode(permanent)) }
+            try await node.waits("that is known") { registry.instance(id: "i1")?.instance.ttlSeconds == 0 }
+            #expect(registry.instance(id: "i1")?.lease.expiresAt == nil)
+            #expect(registry.instance(id: "i1")?.lease.deadline == nil)
+        }
+    }
+
+    @Test func `an etcd that has lost its data while a group was written says that it was not kept`() async throws {
+        try await node.running { registry in
+            _ = try await registry.register(.test("before"))
+            let late = Signal()
+            etcd.follow { path, count in path == "kv/txn" && count == 0 ? .holdAnswer(until: late) : .answer }
+            let registering = Task { try await registry.register(.test("i1")) }
+            try await node.waits("it is written") { etcd.keys["/kong-discovery/v1/services/orders/i1"] != nil }
+            etcd.wipe()
+            try await node.waits("the rest is written again") {
+                etcd.keys["/kong-discovery/v1/services/orders/before"] != nil
+            }
+            late.send()
+            await #expect(throws: RegistryError.self) { try await registering.value }
+            #expect(registry.instance(id: "i1") == nil)
+            _ = try await registry.register(.test("i1"))
+            #expect(etcd.keys["/kong-discovery/v1/services/orders/i1"] != nil)
+        }
+    }
+
+    // MARK: The watch
+
+    @Test func `a watch that tells nothing any more is made anew`() async throws {
+        try await node.running { registry in
+            #expect(etcd.watchCount == 1)
+            etcd.swallowWatches()
+            etcd.change { $0.put("/kong-discovery/v1/services/orders/i1", StoredInstance.encode(.test(1))) }
+            try await node.waits("what others have done is here", within: .seconds(10)) {
+                registry.instance(id: "i1") != nil
+            }
+            #expect(etcd.watchCount == 2)
+        }
+    }
+
+    @Test func `keys of others are no reason to make a watch anew`() async throws {
+        try await node.running { registry in
+            _ = try await registry.register(.test("i1"))
+            for round in 1...3 {
+                etcd.change { $0.put("/others/\(round)", []) }
+                let revision = etcd.revision
+                // It is tested, by a key of ours: what it tells of that is beyond what others have done.
+                try await node.waits("the watch has passed") {
+                    registry.storeState.details.contains { detail in
+                        guard detail.name == "revision", case .number(let number) = detail.value else { return false }
+                        return number > revision
+                    }
+                }
+            }
+            #expect(etcd.watchCount == 1)
+        }
+    }
+}
+
+/// A node over a scripted etcd.
+struct ScriptedNode {
+    struct NotInTime: Error { var description: String }
+
+    let clock = TestClock()
+    let zone = TestZone()
+    let store: EtcdStore
+    let registry: Registry
+
+    init(_ etcd: ScriptedEtcd, snapshot: String = "") {
+        var configuration = Configuration.Etcd()
+        configuration.snapshot = snapshot
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        store = EtcdStore(configuration, client: etcd, logger: logger)
+        registry = Registry(
+            store: store, publisher: ZonePublisher(sink: zone, policy: RecordPolicy()),
+            cleanupInterval: .milliseconds(200), time: clock.source, logger: logger)
+    }
+
+    /// The addresses of the service `orders`.
+    var addresses: [String] { zone.addresses("orders.service.kong") }
+
+    /// Runs `body` while the node works.
+    func running(_ body: (Registry) async throws -> Void) async throws {
+        try await registry.load()
+        async let running: Void = registry.run()
+        do {
+            try await waits("it watches") { registry.storeState.isHealthy }
+            try await body(registry)
+        } catch {
+            registry.stop()
+            await running
+            throw error
+        }
+        registry.stop()
+        await running
+    }
+
+    /// Waits until something is so.
+    func waits(_ what: String, within time: Duration = .seconds(20), _ isSo: () throws -> Bool) async throws {
+        let deadline = ContinuousClock.now + time
+        while !(try isSo()) {
+            guard ContinuousClock.now < deadline else { throw NotInTime(description: what) }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+    }
+}
