@@ -31,6 +31,7 @@ import Testing
             case .success(.patched): "patched"
             case .success(.deregistered): "deregistered"
             case .success(.unknownInstance): "unknown"
+            case .success(.refused): "refused"
             case .failure(let error): error.reason
             case nil: "again"
             }

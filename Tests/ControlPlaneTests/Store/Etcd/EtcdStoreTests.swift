@@ -320,7 +320,7 @@ struct ScriptedNode {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         store = EtcdStore(configuration, client: etcd, logger: logger)
         registry = Registry(
-            store: store, publisher: ZonePublisher(sink: zone, policy: RecordPolicy()),
+            store: store, publisher: ZonePublisher(sink: zone, policy: RecordPolicy()), limits: .init(),
             cleanupInterval: .milliseconds(200), time: clock.source, logger: logger)
     }
 
