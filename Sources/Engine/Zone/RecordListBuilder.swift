@@ -182,6 +182,23 @@ enum RecordListPart {
     case made(RecordBlock)
 }
 
+/// Makes lists within one update. What changes in the same way becomes the same list: names of a service often have the
+/// same records, and went on from the same list before.
+struct RecordListCache {
+    private var last: [RecordType: (change: RRsetChange, old: RecordList?, list: RecordList?)] = [:]
+
+    /// See ``RecordListBuilder/list(after:of:packer:name:)``.
+    mutating func list(
+        after change: RRsetChange, of old: RecordList?, packer: RRsetPacker, name: String
+    ) throws(EngineError) -> RecordList? {
+        let old = change.isWhole ? nil : old
+        if let last = last[change.type], last.old === old, last.change == change { return last.list }
+        let list = try RecordListBuilder.list(after: change, of: old, packer: packer, name: name)
+        last[change.type] = (change, old, list)
+        return list
+    }
+}
+
 /// A block of records, growing.
 struct RecordBlockBuilder {
     private var packed: PackingRRset

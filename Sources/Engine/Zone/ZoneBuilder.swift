@@ -61,11 +61,12 @@ struct ZoneBuilder {
         packed.reserveCapacity(changes.count)
         // What names have by now, for those that are changed in part.
         var current: [[UInt8]: Edit.Entry?] = [:]
+        var lists = RecordListCache()
         let hasPartialChanges = changes.contains { $0.content.isPartial }
         for change in changes {
             let name = try wireName(change.name)
             let before = change.content.isPartial ? current[name] ?? entry(of: name) : nil
-            let entry = try pack(change, before: before)
+            let entry = try pack(change, before: before, &lists)
             packed.append((name, entry))
             if hasPartialChanges { current[name] = .some(entry) }
         }
@@ -123,7 +124,9 @@ struct ZoneBuilder {
     /// What a change makes of its name; `nil`: nothing of its own.
     ///
     /// - Parameter before: what the name has had, where it is changed in part.
-    private mutating func pack(_ change: NameChange, before: Edit.Entry?) throws(EngineError) -> Edit.Entry? {
+    private mutating func pack(_ change: NameChange, before: Edit.Entry?, _ lists: inout RecordListCache)
+        throws(EngineError) -> Edit.Entry?
+    {
         switch change.content {
         case .absent: return nil
         case .failure: return Edit.Entry(kind: .failure, rrsets: [])
@@ -141,7 +144,7 @@ struct ZoneBuilder {
             var rrsets = before?.rrsets ?? []
             for each in changes {
                 let index = rrsets.firstIndex { $0.type == each.type }
-                let list = try RecordListBuilder.list(
+                let list = try lists.list(
                     after: each, of: index.flatMap { rrsets[$0].list }, packer: packer, name: change.name)
                 let changed = list.map { PackingRRset(type: each.type, list: $0) }
                 if let index {

@@ -2,7 +2,8 @@ import Testing
 
 @testable import Engine
 
-/// RRsets of many records, changed record by record: every answer is, octet by octet, that of the same RRset given whole.
+/// RRsets of many records, changed record by record: every answer is that of the same RRset given whole, octet by
+/// octet.
 struct RecordListTests {
     /// An RRset as a dictionary.
     private struct Model {
@@ -130,12 +131,16 @@ struct RecordListTests {
         }
         try expectSame()
         // What each has gained goes on when only the TTL changes, and begins anew when a weight does.
-        let before = model
-        model.ttl = 6
-        try changed.publish(["web": .changed([model.change(from: before)])])
-        let position = try changed.ask("web", overTCP: true).addresses
-        try whole.publish(["web": .records([model.rrset])])
-        #expect(position.count == 200)
+        for turn in 0..<200 {
+            if turn % 50 == 20 {
+                let before = model
+                model.ttl += 1
+                try changed.publish(["web": .changed([model.change(from: before)])])
+            }
+            let replies = try (changed.ask("web", overTCP: true), whole.ask("web", overTCP: true))
+            #expect(replies.0.addresses == replies.1.addresses)
+            #expect(replies.0.answers.allSatisfy { $0.ttl == model.ttl })
+        }
         let last = model
         model.records[7] = Record(.address(.ten(7)), weight: 50)
         try changed.publish(["web": .changed([model.change(from: last)])])
@@ -212,6 +217,53 @@ struct RecordListTests {
         let before = model
         model.records = model.records.filter { $0.key % 300 == 0 }
         #expect(try apply(model.change(from: before)).count <= model.records.count / 16)
+    }
+
+    @Test func `a block that overflows becomes two halves, but full blocks stay full when records come at the end`()
+        throws
+    {
+        var model = Model(type: .a)
+        let limit = RecordListBuilder.blockLimit
+        for number in 0..<limit { model.records[UInt64(number) * 10] = Record(.address(.ten(number))) }
+        let last = UInt64(limit) * 10
+        for (sequence, counts) in [(5, [limit / 2 + 1, limit / 2]), (last, [limit, 1])] as [(UInt64, [Int])] {
+            var builder = try ZoneBuilder(EngineConfiguration.test().zone, strategy: .roundRobin)
+            let added = RecordChange(sequence: sequence, record: Record(.address(.ten(1_000_000))))
+            for change in [model.whole, RRsetChange(type: .a, ttl: 5, records: [added])] {
+                try builder.apply(
+                    ZoneUpdate(serial: 1, changes: [NameChange(name: "web", content: .changed([change]))]))
+            }
+            #expect(try #require(builder.list(of: "web")).blocks.map(\.view.count) == counts)
+        }
+    }
+
+    @Test func `names whose records are and change the same share one list`() throws {
+        var model = Model(type: .a)
+        for number in 0..<1000 { model.records[UInt64(number)] = Record(.address(.ten(number))) }
+        var builder = try ZoneBuilder(EngineConfiguration.test().zone, strategy: .roundRobin)
+        func apply(_ contents: [RRsetChange]) throws -> [RecordList] {
+            let names = contents.indices.map { "web\($0)" }
+            try builder.apply(
+                ZoneUpdate(
+                    serial: 1, changes: zip(names, contents).map { NameChange(name: $0, content: .changed([$1])) }))
+            return try names.map { try #require(builder.list(of: $0)) }
+        }
+        var lists = try apply([model.whole, model.whole])
+        #expect(lists[0] === lists[1])
+        let before = model
+        model.records[7] = nil
+        let change = model.change(from: before)
+        lists = try apply([change, change])
+        #expect(lists[0] === lists[1] && lists[0].view.parts.count == 999)
+        // From then on each goes its own way.
+        let unchanged = RRsetChange(type: .a, ttl: 9, records: [])
+        lists = try apply([unchanged])
+        #expect(builder.list(of: "web1") !== lists[0])
+        var other = change
+        other.records = [RecordChange(sequence: 8, record: nil)]
+        lists = try apply([other, other])
+        #expect(lists[0] !== lists[1])
+        #expect(lists.map { $0.view.parts.ttl } == [5, 5] && lists.allSatisfy { $0.view.parts.count == 998 })
     }
 
     @Test func `a change that does not fit what is there is refused, and nothing changes`() throws {
