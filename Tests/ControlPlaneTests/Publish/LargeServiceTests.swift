@@ -27,14 +27,14 @@ import Testing
         mutating func publish() throws {
             let changes = table.journal.take()
             let table = table
-            try publisher.publish(changes, now: wall) { table.instances(ofService: $0, after: nil, limit: .max) }
+            try publisher.publish(changes, now: wall) { table.all(ofService: $0) }
         }
 
         /// Every name with what it should answer.
         func expected(_ services: [String]) -> [String: NameContent] {
             var contents: [String: NameContent] = [:]
             for service in services {
-                let instances = table.instances(ofService: service, after: nil, limit: .max).map { PublishedInstance($0) }
+                let instances = table.all(ofService: service).map { PublishedInstance($0) }
                 for change in ServiceRecords.changes(service: service, instances: instances, policy: policy)
                 where change.content != .absent {
                     contents[change.name] = change.content
@@ -137,7 +137,7 @@ import Testing
             let instances = registry.table
             let sink = TestZone()
             var other = ZonePublisher(sink: sink, policy: RecordPolicy())
-            try other.publish(Self.services, now: registry.wall) { instances.instances(ofService: $0, after: nil, limit: .max) }
+            try other.publish(Self.services, now: registry.wall) { instances.all(ofService: $0) }
             var anew = try Self.responder(.roundRobin)
             for update in sink.updates { try anew.publish(update) }
             for name in ["orders", "users", "_orders._tcp", "_users._udp", "v1.orders", "rare.orders", "none.orders"] {
@@ -250,5 +250,12 @@ private struct Numbers {
 
     mutating func pick<Element>(_ elements: some RandomAccessCollection<Element>) -> Element {
         elements[elements.index(elements.startIndex, offsetBy: next(elements.count))]
+    }
+}
+
+extension InstanceTable {
+    /// All instances of a service, in the order of their registration.
+    fileprivate func all(ofService name: String) -> [ServiceInstance] {
+        instances(ofService: name, after: nil, limit: .max)
     }
 }
