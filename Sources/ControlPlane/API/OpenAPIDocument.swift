@@ -414,7 +414,7 @@ enum OpenAPIDocument {
                   properties:
                     type: {type: string}
                     health: {type: string, enum: [pass, fail]}
-                    lag_seconds: {type: number, description: how old what is known may be}
+                    lag_seconds: {type: number, description: how old what is known may be; 0 below a second}
                     problem: {type: string, description: why no changes are kept now; missing when they are}
                     endpoint: {type: string, description: 'etcd: the member that is asked first'}
                     revision: {type: integer, description: 'etcd: up to where everything was seen'}

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import ControlPlane
@@ -173,6 +174,38 @@ import Testing
             }
         }
         #expect(servers.map(\.connectionCount) == [3, 3, 3])
+    }
+
+    @Test func `when a kept connection has swallowed a request no other of that age is used again`() async throws {
+        let connections = Note(0)
+        let server = try ScriptedServer { connection in
+            guard connection.readRequest() != nil else { return }
+            if connection.number <= 3 {
+                connections.change { $0 += 1 }
+                // All three at once, so that three are kept; and then nothing that comes is answered.
+                while connections.value < 3 { usleep(1000) }
+                connection.respond()
+                connection.waitForEnd()
+            } else {
+                repeat { connection.respond() } while connection.readRequest() != nil
+            }
+        }
+        let client = try HTTPClient()
+        defer { client.shutdown() }
+        let request = HTTPClientRequest(url: server.url(), timeout: .seconds(20))
+        async let first = client.send(request)
+        async let second = client.send(request)
+        async let third = client.send(request)
+        #expect(try await [first.status, second.status, third.status] == [200, 200, 200])
+        var hasty = request
+        hasty.timeout = .milliseconds(300)
+        await #expect(throws: HTTPClientError.self) { try await client.send(hasty) }
+        // At once, and when ages are counted in seconds.
+        for _ in 0..<40 {
+            #expect(try await client.send(request).status == 200)
+            usleep(100_000)
+        }
+        #expect(server.connectionCount >= 4)
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 @testable import ControlPlane
 
@@ -15,14 +16,30 @@ final class EtcdMember: Sendable {
         endpoint = "http://127.0.0.1:\(try Self.freePort())"
         let peer = "http://127.0.0.1:\(try Self.freePort())"
         process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/etcd")
+        process.executableURL = URL(filePath: "/usr/bin/setpriv")
         process.arguments = [
-            "--data-dir", folder.path, "--listen-client-urls", endpoint, "--advertise-client-urls", endpoint,
+            "--pdeathsig", "KILL", "/usr/bin/etcd", "--data-dir", folder.path, "--listen-client-urls", endpoint,
+            "--advertise-client-urls", endpoint,
             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=\(peer)",
         ]
         process.standardError = FileHandle.nullDevice
         process.standardOutput = FileHandle.nullDevice
-        try process.run()
+        try Self.start(process)
+    }
+
+    /// Starts it on a thread that never ends, for it ends with that thread (PR_SET_PDEATHSIG, prctl(2)): so that it is
+    /// not left behind when the tests die.
+    private static func start(_ process: Process) throws {
+        let result = Mutex<Result<Void, any Error>?>(nil)
+        let isStarted = DispatchSemaphore(value: 0)
+        Thread.detachNewThread {
+            let outcome = Result { try process.run() }
+            result.withLock { $0 = outcome }
+            isStarted.signal()
+            while true { pause() }
+        }
+        isStarted.wait()
+        try result.withLock { $0 }?.get()
     }
 
     deinit {

@@ -1,3 +1,5 @@
+import Foundation
+import Glibc
 import Testing
 
 extension ServerTests {
@@ -62,6 +64,36 @@ extension ServerTests {
             #expect(try connection.isClosedByServer())
             #expect(try HTTPConnection(proxy.endpoint).isClosedByServer())
             proxy.stop()
+        }
+
+        @Test func `what present connections carry can be swallowed`() throws {
+            let etcd = try EtcdProcess.started()
+            let proxy = try TCPProxy(to: etcd.endpoint)
+            let connection = try HTTPConnection(proxy.endpoint)
+            #expect(try connection.request("GET", "/health").status == 200)
+            #expect(proxy.swallowPresentConnections() == 1)
+            try connection.send("GET", "/health")
+            #expect(!connection.socket.isReadable(within: 300))
+            #expect(try HTTPConnection(proxy.endpoint).request("GET", "/health").status == 200)
+            proxy.stop()
+        }
+
+        @Test func `a program ends with the tests that have started it`() throws {
+            // The outer one starts the inner one as the tests do theirs, and is killed.
+            let script = "setpriv --pdeathsig KILL sleep 1000 & echo $!; wait"
+            let outer = try Command.start(["sh", "-c", script])
+            var inner: pid_t = 0
+            try eventually("it has started") {
+                _ = try outer.hasEnded()
+                inner = pid_t(outer.output.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
+                return inner > 0
+            }
+            outer.signal(SIGKILL)
+            try eventually("it has ended too") {
+                // Whoever it belongs to by now may leave it a zombie.
+                let status = try? String(contentsOfFile: "/proc/\(inner)/status", encoding: .utf8)
+                return status.map { $0.contains("State:\tZ") } ?? true
+            }
         }
 
         @Test func `TLS wants the client's certificate`() throws {

@@ -145,19 +145,26 @@ extension ServerTests {
             let etcd = try EtcdProcess.started()
             try await withNodes([etcd.settings(), etcd.settings()]) { nodes in
                 for round in 1...20 {
-                    let ids = try await withThrowingTaskGroup(of: String.self) { group in
+                    // Each client's status and what it was told.
+                    let answers = try await withThrowingTaskGroup(of: HTTPConnection.Response.self) { group in
                         for client in 0..<4 {
                             group.addTask {
                                 // With an id: the same one with other values. Without: the same values.
                                 let ip = withID ? "10.0.\(round).\(client)" : "10.0.\(round).1"
                                 let id = withID ? "id-\(round)" : nil
                                 let registration = Registration("s\(round)", ip, id: id, ttl: 60)
-                                return try HTTPConnection(nodes[client % 2].rest).register(registration).id
+                                return try HTTPConnection(nodes[client % 2].rest).request(
+                                    "POST", "/api/v1/services", json(registration))
                             }
                         }
-                        return try await group.reduce(into: Set()) { $0.insert($1) }
+                        return try await group.reduce(into: []) { $0.append($1) }
                     }
+                    // One has made it, the others have replaced it: what it was from the beginning stays.
+                    try #require(answers.map(\.status).sorted() == [200, 200, 200, 201], "round \(round)")
+                    let instances = try answers.map { try $0.decoded(as: WholeInstance.self) }
+                    let ids = Set(instances.map(\.id))
                     try #require(ids.count == 1, "round \(round)")
+                    try #require(Set(instances.map(\.registeredAt)).count == 1, "round \(round)")
                     let entries = try etcd.client.entries("/kong-discovery/v1/services/s\(round)/")
                     try #require(entries.map(\.key) == ["/kong-discovery/v1/services/s\(round)/\(ids.first ?? "")"])
                     try eventually("both show the same, round \(round)") {
@@ -167,8 +174,8 @@ extension ServerTests {
                         }
                         return lists[0] == lists[1] && lists[0].contains(ids.first ?? "?")
                     }
-                    let answers = try nodes.map { Set(try $0.ask("s\(round).service.kong").texts) }
-                    #expect(answers[0] == answers[1] && answers[0].count == 1)
+                    let addresses = try nodes.map { Set(try $0.ask("s\(round).service.kong").texts) }
+                    #expect(addresses[0] == addresses[1] && addresses[0].count == 1)
                 }
             }
         }

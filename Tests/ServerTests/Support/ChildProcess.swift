@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A program that a test has started; killed when the test forgets it.
+/// A program that a test has started; killed when the test forgets it, and when the tests die.
 final class ChildProcess: Sendable {
     /// How a program ended.
     enum Status: Sendable, Equatable { case exited(Int32), killed(signal: Int32) }
@@ -34,12 +34,14 @@ final class ChildProcess: Sendable {
             close(output.writing)
             close(errors.writing)
         }
-        // env changes the folder and becomes the program, as prlimit does with the limits.
+        // Each becomes the next: setpriv has it end with this process, env changes the folder, prlimit the limits.
         let limits = descriptors.map { ["prlimit", "--nofile=\($0.soft):\($0.hard)"] } ?? []
-        let words = ["/usr/bin/env", "-C", folder] + limits + [path] + arguments
+        let words = SpawningThread.setpriv + ["/usr/bin/env", "-C", folder] + limits + [path] + arguments
         let variables = environment.map { "\($0)=\($1)" }
         do {
-            identifier = try Self.spawn(words, variables, output.writing, errors.writing)
+            identifier = try SpawningThread.run { [output, errors] in
+                try Self.spawn(words, variables, output.writing, errors.writing)
+            }
         } catch {
             close(output.reading)
             close(errors.reading)

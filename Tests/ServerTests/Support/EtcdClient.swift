@@ -87,6 +87,19 @@ struct EtcdClient {
         return try #require(Int(response.id))
     }
 
+    /// All leases that there are.
+    func leases() throws -> [Int] {
+        struct Response: Decodable {
+            struct Lease: Decodable {
+                var id: String
+                enum CodingKeys: String, CodingKey { case id = "ID" }
+            }
+            var leases: [Lease]?
+        }
+        let response: Response = try call("lease/leases", [String: String]())
+        return (response.leases ?? []).compactMap { Int($0.id) }
+    }
+
     /// What is left of a lease.
     func lease(_ id: Int) throws -> Lease {
         struct Response: Decodable {

@@ -22,6 +22,8 @@ final class TCPProxy: Sendable {
         var mode = Mode.pass
         var isOver = false
         var sockets: [ObjectIdentifier: ClientSocket] = [:]
+        /// Connections whose octets are taken and go nowhere.
+        var swallowed: Set<ObjectIdentifier> = []
     }
 
     init(to target: Endpoint) throws {
@@ -47,6 +49,18 @@ final class TCPProxy: Sendable {
         }
     }
 
+    /// What the present connections carry is taken and acknowledged from now on, and goes nowhere; new ones work. As
+    /// with a balancer whose member is gone, or a firewall that has forgotten them.
+    ///
+    /// - Returns: how many there were.
+    @discardableResult
+    func swallowPresentConnections() -> Int {
+        state.withLock { state in
+            state.swallowed = Set(state.sockets.keys)
+            return state.sockets.count / 2
+        }
+    }
+
     /// Ends all connections.
     func stop() {
         set(.close)
@@ -62,7 +76,10 @@ final class TCPProxy: Sendable {
                 self?.forward(from, to)
                 from.cut()
                 to.cut()
-                _ = self?.state.withLock { $0.sockets.removeValue(forKey: ObjectIdentifier(from)) }
+                self?.state.withLock { state in
+                    state.sockets[ObjectIdentifier(from)] = nil
+                    state.swallowed.remove(ObjectIdentifier(from))
+                }
             }
         }
     }
@@ -72,6 +89,7 @@ final class TCPProxy: Sendable {
             do {
                 let octets = try from.receive()
                 if octets.isEmpty || !wait() { return }
+                if state.withLock({ $0.swallowed.contains(ObjectIdentifier(from)) }) { continue }
                 try to.send(octets)
             } catch let error as SocketError where error.isTimeout {
                 // Nothing was said for a while.

@@ -52,6 +52,17 @@ import Testing
         #expect(replica.settle(own(.test(1)), at: 7) == nil)
     }
 
+    @Test func `an orphan is what this node has written last, though that is known late`() {
+        var replica = EtcdReplica()
+        _ = replica.adopt(.changes([put(orders, 5)], revision: 5))
+        _ = replica.adopt(.everything([], revision: 9, isWiped: false))
+        let changed = ServiceInstance.test(1, weight: 7)
+        #expect(replica.settle(own(changed, known: entry(5)), at: 8) == .put(changed))
+        #expect(replica.entry(id: "i1") == entry(0, lease: 0, latest: 8))
+        #expect(replica.orphans.keys.sorted() == ["i1"])
+        #expect(replica.settle(own(.test(1), known: entry(5)), at: 7) == nil)
+    }
+
     @Test func `why a key was found missing is known when the watch has come so far`() {
         var replica = EtcdReplica()
         _ = replica.adopt(.changes([put(orders, 5)], revision: 5))

@@ -1,4 +1,6 @@
+import Foundation
 import Logging
+import Synchronization
 import Testing
 
 @testable import ControlPlane
@@ -67,10 +69,10 @@ import Testing
             etcd.change {
                 $0.put("/kong-discovery/v1/services/users/i1", StoredInstance.encode(.test(1, name: "users")))
             }
-            try await node.waits("the other one is known") { !node.zone.addresses("users.service.kong").isEmpty }
+            try await node.waits("the other one is known") { !node.zone.addresses("users").isEmpty }
             late.send()
             _ = try await outcome
-            #expect(node.zone.addresses("users.service.kong").isEmpty)
+            #expect(node.zone.addresses("users").isEmpty)
             #expect(node.addresses == ["10.0.0.1"])
             try await node.waits("no key is left over") {
                 etcd.keys.keys.filter { $0.contains("/services/") } == ["/kong-discovery/v1/services/orders/i1"]
@@ -112,7 +114,7 @@ import Testing
             try await node.waits("that is known here") { registry.instance(id: "i1") == nil }
             late.send()
             _ = try await registry.register(.test("i2", ip: "10.0.0.2"))
-            try await node.waits("upkeep has gone on") { etcd.calls.count { $0 == "kv/range" } > 3 }
+            try await node.waits("the node has gone on") { etcd.calls.count { $0 == "kv/range" } > 3 }
             #expect(registry.instance(id: "i1") == nil)
             #expect(node.addresses == ["10.0.0.2"])
         }
@@ -141,8 +143,7 @@ import Testing
         try await node.running { registry in
             _ = try await registry.submit((1...2).map { .register(.test("i\($0)", ip: "10.0.0.\($0)")) })
             etcd.change { $0.delete(["/kong-discovery/v1/services/orders/i1"]) }
-            try await node.waits("it leaves") { registry.instance(id: "i1") == nil }
-            #expect(node.addresses == ["10.0.0.2"])
+            try await node.waits("it leaves") { registry.instance(id: "i1") == nil && node.addresses == ["10.0.0.2"] }
             try await node.waits("its lease is given back") { etcd.leases.count == 1 }
             #expect(etcd.keys["/kong-discovery/v1/services/orders/i1"] == nil)
         }
@@ -209,7 +210,8 @@ import Testing
             etcd.holdWatch(false)
             #expect(etcd.keys.count { $0.key.contains("/services/") } == 3)
             #expect(before.subtracting([lease]).isSubset(of: etcd.leases))
-            #expect(etcd.leases.count == 3)
+            try await node.waits("what was granted in vain is given back") { etcd.leases.count == 3 }
+            #expect(before.subtracting([lease]).isSubset(of: etcd.leases))
         }
     }
 
@@ -235,7 +237,8 @@ import Testing
             if path == "kv/range", body.contains("range_end") { asked.change { $0.append(body) } }
         }
         try await node.running { registry in
-            #expect(registry.list(after: nil, limit: 2000, filter: InstanceFilter()).instances.count == 1200)
+            #expect(registry.instance(id: "i1200") != nil)
+            #expect(node.store.view.withTable { $0.count } == 1200)
         }
         let revisions = asked.value.map { $0.firstMatch(of: /"revision":"(\d+)"/)?.1 ?? "none" }
         #expect(revisions.first == "0" && revisions.count == 3)
@@ -269,6 +272,44 @@ import Testing
             #expect(registry.instance(id: "i1") == nil)
             _ = try await registry.register(.test("i1"))
             #expect(etcd.keys["/kong-discovery/v1/services/orders/i1"] != nil)
+        }
+    }
+
+    @Test func `a node that starts from a snapshot gives all of it back to an etcd that has lost its data`()
+        async throws
+    {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "kong-discovery-\(UUID())")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "snapshot").path
+        let first = ScriptedNode(etcd, snapshot: path)
+        try await first.running { registry in
+            _ = try await registry.submit([
+                .register(.test("i1", ip: "10.0.0.1")), .register(.test("i2", ip: "10.0.0.2", ttl: 0)),
+            ])
+        }
+        // Another etcd, and not yet there.
+        let other = ScriptedEtcd()
+        other.follow { _, _ in .refuse }
+        let second = ScriptedNode(other, snapshot: path)
+        try await second.registry.load()
+        #expect(Set(second.addresses) == ["10.0.0.1", "10.0.0.2"])
+        other.follow { _, _ in .answer }
+        async let running: Void = second.registry.run()
+        try await second.waits("they are written again") { other.keys.count { $0.key.contains("/services/") } == 2 }
+        #expect(Set(second.addresses) == ["10.0.0.1", "10.0.0.2"])
+        second.registry.stop()
+        await running
+    }
+
+    @Test func `that storage keeps changes again is told, though nobody changes anything`() async throws {
+        let log = Note<[String]>([])
+        let node = ScriptedNode(etcd, log: log)
+        try await node.running { registry in
+            etcd.follow { path, _ in path == "kv/txn" ? .refuse : .answer }
+            await #expect(throws: RegistryError.self) { try await registry.register(.test("i1")) }
+            #expect(log.value.contains("storage does not keep changes"))
+            etcd.follow { _, _ in .answer }
+            try await node.waits("it is told") { log.value.contains("storage keeps changes again") }
         }
     }
 
@@ -309,15 +350,15 @@ import Testing
 struct ScriptedNode {
     struct NotInTime: Error { var description: String }
 
-    let clock = TestClock()
+    let clock = RunningClock()
     let zone = TestZone()
     let store: EtcdStore
     let registry: Registry
 
-    init(_ etcd: ScriptedEtcd, snapshot: String = "") {
+    init(_ etcd: ScriptedEtcd, snapshot: String = "", log: Note<[String]>? = nil) {
         var configuration = Configuration.Etcd()
         configuration.snapshot = snapshot
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let logger = Logger(label: "test") { _ in NotingLogHandler(note: log ?? Note([])) }
         store = EtcdStore(configuration, client: etcd, logger: logger)
         registry = Registry(
             store: store, publisher: ZonePublisher(sink: zone, policy: RecordPolicy()), limits: .init(),
@@ -325,14 +366,14 @@ struct ScriptedNode {
     }
 
     /// The addresses of the service `orders`.
-    var addresses: [String] { zone.addresses("orders.service.kong") }
+    var addresses: [String] { zone.addresses("orders") }
 
     /// Runs `body` while the node works.
     func running(_ body: (Registry) async throws -> Void) async throws {
         try await registry.load()
         async let running: Void = registry.run()
         do {
-            try await waits("it watches") { registry.storeState.isHealthy }
+            try await waits("it watches") { store.watching.withLock { $0.isEstablished } }
             try await body(registry)
         } catch {
             registry.stop()
@@ -350,5 +391,32 @@ struct ScriptedNode {
             guard ContinuousClock.now < deadline else { throw NotInTime(description: what) }
             try await Task.sleep(for: .milliseconds(2))
         }
+    }
+}
+
+/// The machine's clock, which a test can put forward: how old an answer is counts here.
+final class RunningClock: Sendable {
+    private let ahead = Mutex(Duration.zero)
+
+    var now: Moment { TimeSource.system.now().advanced(by: ahead.withLock { $0 }) }
+
+    var source: TimeSource { TimeSource { self.now } }
+
+    func advance(by duration: Duration) { ahead.withLock { $0 += duration } }
+}
+
+/// Leaves messages for a test.
+private struct NotingLogHandler: LogHandler {
+    let note: Note<[String]>
+    var metadata = Logger.Metadata()
+    var logLevel = Logger.Level.info
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        note.change { $0.append("\(event.message)") }
     }
 }

@@ -37,6 +37,8 @@ final class ScriptedEtcd: EtcdGateway {
         var watches: [Watch] = []
         var isWatchHeld = false
         var calls: [String] = []
+        /// What calls wait for.
+        var signals: [Signal] = []
     }
 
     let endpoint = "http://script"
@@ -142,10 +144,10 @@ final class ScriptedEtcd: EtcdGateway {
         let fate = script.withLock { $0 }(path, count)
         let lost = EtcdError(kind: .unavailable, reason: "the script says so")
         if case .refuse = fate { throw lost }
-        if case .hold(let signal) = fate { await signal.wait() }
+        if case .hold(let signal) = fate { await wait(signal) }
         let answer = try Self.perform(path, body, state)
         if case .loseAnswer = fate { throw lost }
-        if case .holdAnswer(let signal) = fate { await signal.wait() }
+        if case .holdAnswer(let signal) = fate { await wait(signal) }
         return distortion.withLock { $0 }(path, answer)
     }
 
@@ -176,11 +178,17 @@ final class ScriptedEtcd: EtcdGateway {
         }
     }
 
+    private nonisolated(nonsending) func wait(_ signal: Signal) async {
+        state.withLock { $0.signals.append(signal) }
+        await signal.wait()
+    }
+
     func distrustConnections() {}
 
     func shutdown() {
         state.withLock { state in
             for index in state.watches.indices { Self.end(&state, index) }
+            for signal in state.signals { signal.send() }
         }
     }
 
