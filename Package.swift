@@ -35,6 +35,7 @@ let package = Package(
         .systemLibrary(name: "CLdns", pkgConfig: "ldns", providers: [.apt(["libldns-dev"])]),
         .systemLibrary(name: "CEvent", pkgConfig: "libevent_core", providers: [.apt(["libevent-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CFile"),
         .target(
             name: "Engine",
             dependencies: ["CLdns", "CEvent"],
@@ -44,6 +45,7 @@ let package = Package(
             name: "ControlPlane",
             dependencies: [
                 "CCurl",
+                "CFile",
                 "Engine",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

@@ -17,6 +17,7 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     func run() async throws {
+        ProcessSecrecy.begin()
         // A client or a log reader that went away is an error of one write, not the end of the server.
         signal(SIGPIPE, SIG_IGN)
         // So is a file that may not grow any more.

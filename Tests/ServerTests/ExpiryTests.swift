@@ -26,7 +26,7 @@ extension ServerTests {
                 sighting.goneBy = after
                 if !isThere { return sighting }
                 sighting.lastSeen = before
-                try #require(start.duration(to: after) < .seconds(10), "it does not go")
+                try #require(start.duration(to: after) < .seconds(20), "it does not go")
                 usleep(2000)
             }
         }
@@ -112,9 +112,11 @@ extension ServerTests {
         }
 
         @Test func `thousands that expire together are all gone in time`() async throws {
-            try await withServer(Self.settings) { server in
+            // Searches are far apart: what one of them leaves would stay too long.
+            let settings = ["heartbeat.cleanup_interval": "4s", "dns.workers": "2"]
+            try await withServer(settings) { server in
                 let rest = try HTTPConnection(server.rest)
-                let registrations = (0..<5000).map {
+                let registrations = (0..<10_000).map {
                     Registration("s\($0 % 50)", "10.1.\($0 / 250).\($0 % 250)", ttl: 2)
                 }
                 #expect(try rest.batch(register: registrations).allSatisfy { $0.status == 201 })
@@ -125,7 +127,7 @@ extension ServerTests {
                 }
                 // The work of taking them out comes on top; a debug build takes its time.
                 let slack = Duration.seconds(1) + sighting.longestGap * 2
-                #expect(after.duration(to: sighting.lastSeen) <= .milliseconds(2200) + slack)
+                #expect(after.duration(to: sighting.lastSeen) <= .milliseconds(6000) + slack)
                 #expect(try rest.request("GET", "/api/v1/names").text == #"{"names":[],"next_cursor":null}"#)
             }
         }

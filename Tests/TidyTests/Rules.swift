@@ -39,7 +39,9 @@ enum Rules {
         ],
         "Sources/ControlPlane/Store/SQLite/InstanceRow.swift": ["GRDB": "rows and statements"],
         "Sources/ControlPlane/Store/SQLite/InstanceSchema.swift": ["GRDB": "migrations"],
-        "Sources/ControlPlane/Store/SQLite/FileLock.swift": ["Foundation": "opens a file", "Glibc": "flock"],
+        "Sources/ControlPlane/Store/SQLite/FileLock.swift": ["Glibc": "open and flock"],
+        "Sources/ControlPlane/Store/SQLite/FileIdentity.swift": ["CFile": "which file it is"],
+        "Sources/ControlPlane/Lifecycle/ProcessSecrecy.swift": ["Glibc": "umask and setrlimit"],
         "Sources/ControlPlane/Logging/LogWriter.swift": [
             "NIOPosix": "the thread that writes", "Dispatch": "waits for it",
         ],
@@ -94,6 +96,9 @@ enum Rules {
         "Sources/ControlPlane/Lifecycle/DescriptorLimit.swift": "getrlimit writes to memory",
         "Sources/ControlPlane/Lifecycle/MachineName.swift": "gethostname writes to memory",
         "Sources/ControlPlane/Logging/StandardError.swift": "the kernel reads what is written",
+        "Sources/ControlPlane/Lifecycle/ProcessSecrecy.swift": "setrlimit reads a structure",
+        "Sources/ControlPlane/Store/SQLite/FileLock.swift": "open reads a C string",
+        "Sources/ControlPlane/Store/SQLite/FileIdentity.swift": "stat fills a structure",
         "Sources/ControlPlane/Registry/RegistryCommitter.swift": "an executor's unowned reference",
     ]
 

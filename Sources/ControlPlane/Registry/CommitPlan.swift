@@ -174,12 +174,6 @@ struct CommitPlan {
 }
 
 extension ServiceInstance {
-    /// Whether name, address, port and protocol are those of `registration`.
-    func isSameEndpoint(as registration: Registration) -> Bool {
-        name == registration.name && address == registration.address && port == registration.port
-            && transport == registration.transport
-    }
-
     /// What was registered, and what the registry knows of it.
     init(
         _ registration: Registration, id: String, idOrigin: IdentifierOrigin, isDraining: Bool, registeredAt: WallTime,

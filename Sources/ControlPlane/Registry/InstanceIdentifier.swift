@@ -49,17 +49,29 @@ enum InstanceIdentifier {
     }
 }
 
-extension ServiceInstance {
+/// What makes an instance that was registered without an id.
+protocol InstanceEndpoint {
+    var name: String { get }
+    var address: IPAddress { get }
+    var port: UInt16 { get }
+    var transport: TransportProtocol { get }
+}
+
+extension InstanceEndpoint {
     /// The id that follows from its name, address, port and protocol, whatever id it has.
     var derivedID: String {
         InstanceIdentifier.make(name: name, address: address, port: port, transport: transport)
     }
 
-    /// Where its id comes from as far as the instance itself tells: nothing else was kept by earlier versions.
-    var presumedOrigin: IdentifierOrigin { id == derivedID ? .derived : .given }
-
     /// Whether name, address, port and protocol are those of `other`.
-    func isSameEndpoint(as other: ServiceInstance) -> Bool {
+    func isSameEndpoint(as other: some InstanceEndpoint) -> Bool {
         name == other.name && address == other.address && port == other.port && transport == other.transport
     }
 }
+
+extension ServiceInstance: InstanceEndpoint {
+    /// Where its id comes from as far as the instance itself tells: nothing else was kept by earlier versions.
+    var presumedOrigin: IdentifierOrigin { id == derivedID ? .derived : .given }
+}
+
+extension Registration: InstanceEndpoint {}

@@ -162,8 +162,7 @@ extension Registration {
     static func anonymous(_ ip: String = "10.0.0.1", name: String = "orders", ttl: Int = 30) -> Registration {
         var registration = Registration.test(name: name, ip: ip, ttl: ttl)
         registration.hasDerivedID = true
-        registration.id = InstanceIdentifier.make(
-            name: name, address: registration.address, port: registration.port, transport: registration.transport)
+        registration.id = registration.derivedID
         return registration
     }
 

@@ -1,3 +1,4 @@
+import Engine
 import Testing
 
 @testable import ControlPlane
@@ -57,6 +58,26 @@ import Testing
             _ = try await register(.test(derivedID, ip: "10.0.0.77"))
             #expect(try await register(.anonymous("10.0.0.77")).isNew)
             #expect(addresses == ["10.0.0.77", "10.0.0.77"])
+        }
+    }
+
+    @Test(arguments: 0..<4) func `who moves in anything that makes an instance is another one from then on`(
+        part: Int
+    ) async throws {
+        var moved = Registration.test(derivedID)
+        switch part {
+        case 0: moved.name = "users"
+        case 1: moved.address = .v4(7)
+        case 2: moved.port = 81
+        default: moved.transport = .udp
+        }
+        try await test.running {
+            _ = try await register(first)
+            #expect(try await register(moved) == (derivedID, false))
+            #expect(try await register(first).isNew)
+            moved.hasDerivedID = true
+            moved.id = moved.derivedID
+            #expect(try await register(moved).isNew)
         }
     }
 

@@ -92,6 +92,34 @@ import Testing
         #expect(test.zone.updates.count == 2)
     }
 
+    @Test func `as many as are due expire with one search`() async throws {
+        let test = TestRegistry()
+        try await test.running {
+            _ = try await test.registry.submit((0..<10_000).map { .register(.test("i\($0)", ttl: 10)) })
+            test.clock.advance(by: .seconds(10))
+            try await test.sweep()
+            // Others get their turn between the parts of it.
+            for _ in 0..<5 { _ = try await test.registry.deregister(id: "nobody") }
+            #expect(test.registry.summary().counts.total == 0)
+        }
+    }
+
+    @Test func `changes beyond what may wait are refused at once, and those that wait are made`() async throws {
+        let test = TestRegistry()
+        let registry = test.registry
+        let unknown = [RegistryCommand](repeating: .deregister(id: "nobody"), count: 4096)
+        let waiting = (0..<16).map { _ in Task { try await registry.submit(unknown) } }
+        while registry.queue.commandCount < CommitQueue.maximumCommands { await Task.yield() }
+        #expect(CommitQueue.maximumCommands == 65_536)
+        await #expect(throws: RegistryError.overloaded) { try await registry.deregister(id: "one") }
+        try await test.running {
+            for request in waiting { #expect(try await request.value.count == 4096) }
+            // One request alone may be larger than all that may wait.
+            let large = try await registry.submit(unknown + [RegistryCommand](repeating: unknown[0], count: 62_000))
+            #expect(large.count == 66_096)
+        }
+    }
+
     @Test func `a stopped registry finishes what it took and takes no more`() async throws {
         let test = TestRegistry()
         try await test.running { _ = try await test.registry.register(.test("a")) }

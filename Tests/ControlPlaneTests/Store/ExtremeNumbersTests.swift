@@ -12,6 +12,12 @@ import Testing
         1 << 62, 3 << 61 - 1, 3 << 61, .max - 1, .max,
     ]
 
+    /// What the columns may have; a number that can't be a place in the order gets another.
+    private static let valid: [String: ClosedRange<Int>] = [
+        "port": 1...65_535, "weight": 0...65_535, "priority": 0...65_535, "ttl": 0...Int(Int32.max),
+        "dns_ttl": 1...86_400, "draining": 0...1, "registered_at_milliseconds": 0...253_402_300_799_999,
+    ]
+
     private let clock = TestClock()
 
     /// All that is done with an instance that was read, and with its neighbours.
@@ -107,6 +113,8 @@ import Testing
                 try store.view.withTable { table in Result { try use(&table) } }.get()
                 let before = store.list(after: nil, limit: 100, filter: InstanceFilter()).instances.map(\.instance)
                 #expect(before.contains { $0.id == "i2" }, "\(column) \(extreme)")
+                let isTaken = Self.valid[column].map { $0.contains(extreme) } ?? true
+                #expect(before.contains { $0.id == "i1" } == isTaken, "\(column) \(extreme)")
                 var added: [ServiceInstance] = []
                 for number in 0..<3 {
                     var instance = ServiceInstance.test(store.nextSequence(now: clock.now))

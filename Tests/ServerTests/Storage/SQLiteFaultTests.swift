@@ -148,6 +148,47 @@ extension ServerTests {
             }
         }
 
+        @Test func `a database that is deleted takes no more changes, and says so`() async throws {
+            let database = try Database()
+            try await withServer(database.settings, toleratesErrors: true) { server in
+                let rest = try HTTPConnection(server.rest)
+                try rest.register(Registration("steady", "10.0.0.1", id: "steady"))
+                for name in try FileManager.default.contentsOfDirectory(atPath: database.folder.path) {
+                    try FileManager.default.removeItem(atPath: "\(database.folder.path)/\(name)")
+                }
+                try rest.expectUnavailable("steady", within: .seconds(3))
+                try Self.expectFailing(rest, database.path)
+                #expect(try rest.storage().problem?.contains("removed or replaced") == true)
+                #expect(try server.ask("steady.service.kong").texts == ["10.0.0.1"])
+            }
+            // Without a write too.
+            try await withServer(database.settings, toleratesErrors: true) { server in
+                let rest = try HTTPConnection(server.rest)
+                try FileManager.default.removeItem(atPath: database.path)
+                try eventually("it is noticed") { try rest.storage().health == "fail" }
+            }
+        }
+
+        @Test func `a batch for which there is no room is not there after a restart, in no part`() async throws {
+            let database = try Database()
+            let server = try ServerProcess(database.settings)
+            let rest = try HTTPConnection(server.rest)
+            try rest.register(Registration("steady", "10.0.0.1", id: "steady"))
+            try Command.run("prlimit", "--pid", "\(server.process.identifier)", "--fsize=300000:")
+            let text = String(repeating: "x", count: 4000)
+            let registrations = (0..<200).map {
+                Registration("s\($0)", "10.1.0.1", id: "i\($0)", metadata: ["text": text])
+            }
+            let body = #"{"register":\#(json(registrations))}"#
+            #expect(try rest.request("POST", "/api/v1/services/batch", body).status == 503)
+            #expect(try rest.list().map(\.id) == ["steady"])
+            try server.kill()
+            try await withServer(database.settings) { server in
+                let ids = try HTTPConnection(server.rest).list().map(\.id)
+                #expect(ids == ["steady"])
+            }
+        }
+
         private static func expectFailing(_ rest: HTTPConnection, _ path: String) throws {
             let storage = try rest.storage()
             #expect(storage.health == "fail" && storage.problem?.contains(path) == true, "\(storage)")

@@ -37,6 +37,37 @@ extension ServerTests {
             }
         }
 
+        @Test func `of two servers that start at once on a database that is not there yet one starts`() throws {
+            for _ in 0..<60 {
+                let database = try Database()
+                let pair = try (0..<2).map { _ in try ServerProcess.start(["serve"], database.settings) }
+                let ready = try pair.filter { try $0.waitForErrors { $0.hasSuffix(" ready\n") } }
+                try #require(ready.count == 1)
+                for process in pair where process !== ready[0] {
+                    #expect(try process.waitForExit() == .exited(1))
+                    #expect(process.errors.contains("another kong-discovery uses this database"), "\(process.errors)")
+                }
+                try ready[0].end()
+            }
+        }
+
+        @Test func `nobody else may read the files, and memory is written to none`() async throws {
+            let folder = try TemporaryFolder()
+            try await withServer(["storage.type": "", "log.level": "debug"], folder: folder.path) { server in
+                try server.expectWell()
+                let data = "\(folder.path)/data"
+                let names = try FileManager.default.contentsOfDirectory(atPath: data)
+                #expect(names.count == 4, "\(names)")
+                for path in [data] + names.map({ "\(data)/\($0)" }) {
+                    let rights = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+                    #expect(rights.map { $0 & 0o077 } == 0, "\(path)")
+                }
+                let limits = try String(contentsOfFile: "/proc/\(server.process.identifier)/limits", encoding: .utf8)
+                let line = limits.split(separator: "\n").first { $0.hasPrefix("Max core file size") }
+                #expect(line?.split(separator: " ").suffix(3) == ["0", "0", "bytes"])
+            }
+        }
+
         enum Damage: CaseIterable { case noDatabase, pageInTheMiddle, zeroPage, firstPage, truncated, foreign }
 
         @Test(arguments: Damage.allCases)

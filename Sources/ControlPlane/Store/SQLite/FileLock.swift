@@ -1,31 +1,46 @@
-import Foundation
 import Glibc
+import Synchronization
 
 /// A lock that one process has: on a file that is nothing else than that.
 ///
 /// The system takes it back when the process ends, however it ends.
 final class FileLock: Sendable {
-    private let file: FileHandle
+    /// How often the file may be another one than was locked before somebody is said to be at work on it.
+    private static let maximumAttempts = 100
+
+    private let descriptor: Mutex<Int32?>
 
     /// Takes the lock.
     ///
     /// - Throws: ``StoreUnavailable`` when another process has it, or the file can't be made.
     init(path: String) throws(StoreUnavailable) {
-        if !FileManager.default.fileExists(atPath: path) {
-            _ = FileManager.default.createFile(atPath: path, contents: nil)
+        for _ in 0..<Self.maximumAttempts {
+            // Unsafe: reads a C string for the time of the call.
+            let descriptor = unsafe open(path, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            guard descriptor >= 0 else {
+                throw StoreUnavailable(
+                    reason: "\(path): can't be written to (the file and its folder must be writable, and it no link)")
+            }
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                close(descriptor)
+                throw StoreUnavailable(reason: "\(path): another kong-discovery uses this database")
+            }
+            // Whoever removes the file takes the lock from nobody, but gives it to the next who comes: only that on the
+            // file which has the name counts.
+            if let own = FileIdentity(of: descriptor), own == FileIdentity(path: path) {
+                self.descriptor = Mutex(descriptor)
+                return
+            }
+            close(descriptor)
         }
-        guard let file = FileHandle(forUpdatingAtPath: path) else {
-            throw StoreUnavailable(reason: "\(path): can't be written to (the file and its folder must be writable)")
-        }
-        guard flock(file.fileDescriptor, LOCK_EX | LOCK_NB) == 0 else {
-            throw StoreUnavailable(reason: "\(path): another kong-discovery uses this database")
-        }
-        self.file = file
+        throw StoreUnavailable(reason: "\(path): somebody keeps removing it")
     }
 
     /// Gives it back.
     func release() {
         // Closing ends the lock; a descriptor that can't be closed is gone as well.
-        try? file.close()
+        if let descriptor = descriptor.withLock({ $0.take() }) { close(descriptor) }
     }
+
+    deinit { release() }
 }

@@ -19,7 +19,8 @@ final class InstanceDatabase: Sendable {
 
     private let path: String
     private let lock: FileLock
-    private let queue: DatabaseQueue
+    let queue: DatabaseQueue
+    private let file: FileIdentity?
 
     /// Opens the file, and makes it and its folder when there is none.
     init(path: String) throws(StoreUnavailable) {
@@ -38,6 +39,7 @@ final class InstanceDatabase: Sendable {
             }
             queue = try DatabaseQueue(path: path, configuration: configuration)
             try InstanceSchema.migrate(queue)
+            file = FileIdentity(path: path)
         } catch {
             throw Self.unavailable(error, path)
         }
@@ -63,12 +65,19 @@ final class InstanceDatabase: Sendable {
         }
     }
 
+    /// Whether the file that is open has its name no longer: what is written to it is lost with the process.
+    var isReplaced: Bool { FileIdentity(path: path) != file }
+
     /// Writes all changes in one transaction, on the disk when it returns.
     ///
     /// - Parameters:
     ///   - deleting: keys of rows to be deleted before.
     ///   - isTrial: whether to write something even if there is nothing, to find out if that is possible.
     func write(_ changes: [RowChange], deleting: [Int64], isTrial: Bool) throws(StoreUnavailable) {
+        if isReplaced {
+            throw StoreUnavailable(
+                reason: "\(path): the file was removed or replaced (put it back, or restart with what is there)")
+        }
         do {
             try queue.write { database in
                 let put = try database.cachedStatement(sql: InstanceRow.replacement)

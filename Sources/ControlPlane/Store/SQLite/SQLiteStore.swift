@@ -13,7 +13,7 @@ final class SQLiteStore: Store {
     }
 
     let view = InstanceView()
-    private let database: InstanceDatabase
+    let database: InstanceDatabase
     private let logger: Logger
     private let condition = Mutex(State())
 
@@ -79,7 +79,7 @@ final class SQLiteStore: Store {
             return (!state.overdue.isEmpty, state.problem != nil)
         }
         // They are out of the view whatever becomes of their rows, which are deleted with the next write that works.
-        if isDue || isFailing { try? write([]) }
+        if isDue || isFailing || database.isReplaced { try? write([]) }
         return expired
     }
 
