@@ -18,7 +18,6 @@ public func serve(_ loaded: LoadedConfiguration, logger: Logger) async throws {
     let startedAt = ContinuousClock.now
     let budget = try DescriptorBudget(
         configuration, limit: DescriptorLimit.raise(), coreCount: System.coreCount)
-    budget.log(logger)
     let engine = try makeEngine(configuration, budget)
     do {
         try await run(loaded, engine, budget, startedAt: startedAt, logger)
@@ -71,6 +70,7 @@ private func run(
     ) { port in
         var address = configuration.server.listen
         address.port = UInt16(clamping: port)
+        budget.log(logger)
         logger.info("REST API listens", metadata: ["address": "\(address)"])
         if configuration.storage.type == .memory {
             logger.warning("storage.type is memory: all instances are forgotten when the server stops")

@@ -105,7 +105,13 @@ struct InstanceTable: Sendable {
         slots.withValue(of: id) { slot in
             let lease = Lease(ttlSeconds: slot.registered.instance.ttlSeconds, now: now)
             let known = slot.registered.lease
-            if let deadline = lease.deadline, let later = known.deadline, deadline < later { return known }
+            if let deadline = lease.deadline, let later = known.deadline, deadline < later {
+                // One that arrived earlier than another, or while the ttl was counted anew after a pause.
+                if lease.lastHeartbeat.millisecondsSince1970 > known.lastHeartbeat.millisecondsSince1970 {
+                    slot.registered.lease.lastHeartbeat = lease.lastHeartbeat
+                }
+                return slot.registered.lease
+            }
             slot.registered.lease = lease
             return lease
         }

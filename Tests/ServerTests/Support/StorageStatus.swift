@@ -55,7 +55,8 @@ extension HTTPConnection {
         var all: [WholeInstance] = []
         var cursor = ""
         repeat {
-            let page = try request("GET", "/api/v1/services?limit=1000&cursor=\(cursor)").decoded(as: Page.self)
+            let place = cursor.isEmpty ? "" : "&cursor=\(cursor)"
+            let page = try request("GET", "/api/v1/services?limit=1000\(place)").decoded(as: Page.self)
             all += page.services
             cursor = page.next ?? ""
         } while !cursor.isEmpty
