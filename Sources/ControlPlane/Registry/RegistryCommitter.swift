@@ -74,9 +74,7 @@ actor RegistryCommitter {
 
     /// Publishes what others have changed in the store, each time that `notices` tells of something.
     func publishOutsideChanges(_ notices: AsyncStream<Void>) async {
-        for await _ in notices {
-            while !adoptOutsideChanges() { await Task.yield() }
-        }
+        for await _ in notices { adoptOutsideChanges() }
     }
 
     private func commit(_ group: [PendingCommit]) async {
@@ -137,12 +135,9 @@ actor RegistryCommitter {
         }
     }
 
-    /// - Returns: whether there is nothing more.
-    @discardableResult
-    private func adoptOutsideChanges() -> Bool {
-        let changes = store.adoptOutsideChanges(now: time.now())
+    private func adoptOutsideChanges() {
+        store.adoptOutsideChanges(now: time.now())
         publishChanges()
-        return changes.isComplete
     }
 
     /// Logs when the store begins to fail and when it works again, not each failure.

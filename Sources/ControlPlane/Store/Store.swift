@@ -41,7 +41,7 @@ protocol Store: Sendable {
     nonisolated(nonsending) func watch(time: TimeSource, notify: @escaping @Sendable () -> Void) async
 
     /// Brings into the ``view`` what others have changed.
-    func adoptOutsideChanges(now: Moment) -> OutsideChanges
+    func adoptOutsideChanges(now: Moment)
 
     /// Is called when no more changes are taken: those under way must come to an end within two seconds.
     func stop()
@@ -58,7 +58,7 @@ extension Store {
 
     nonisolated(nonsending) func watch(time: TimeSource, notify: @escaping @Sendable () -> Void) async {}
 
-    func adoptOutsideChanges(now: Moment) -> OutsideChanges { OutsideChanges() }
+    func adoptOutsideChanges(now: Moment) {}
 
     func stop() {}
 
@@ -163,14 +163,6 @@ enum StoreResult: Sendable, Equatable {
     case conflict
     /// Not known to be kept.
     case unavailable(StoreUnavailable)
-}
-
-/// What ``Store/adoptOutsideChanges(now:)`` has brought.
-struct OutsideChanges: Sendable, Equatable {
-    /// The services whose records change.
-    var services: Set<String> = []
-    /// Whether there is nothing more to bring.
-    var isComplete = true
 }
 
 /// How a store is.

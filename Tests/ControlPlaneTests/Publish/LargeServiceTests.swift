@@ -106,6 +106,15 @@ import Testing
                     }
                 }
             }
+            // Now and then all leave their priority group, or come back.
+            if random.next(10) == 0 {
+                let priority = UInt16(random.next(3))
+                for id in ids.dropFirst(random.next(3)) {
+                    guard var known = registry.table.instance(id: "i\(id)")?.instance else { continue }
+                    known.priority = priority
+                    registry.put(known)
+                }
+            }
             // Now and then the zone takes nothing: what it has been given since comes with the next change.
             if random.next(20) == 0 {
                 registry.zone.reject("orders")
@@ -134,12 +143,15 @@ import Testing
             try registry.publish()
             for update in registry.zone.updates[published...] { try zone.publish(update) }
             published = registry.zone.updates.count
-            let instances = registry.table
-            let sink = TestZone()
-            var other = ZonePublisher(sink: sink, policy: RecordPolicy())
-            try other.publish(Self.services, now: registry.wall) { instances.all(ofService: $0) }
+            // Made anew from all instances, by what keeps nothing.
+            let whole = Self.services.flatMap { service in
+                ServiceRecords.changes(
+                    service: service,
+                    instances: registry.table.all(ofService: service).map { PublishedInstance($0) },
+                    policy: RecordPolicy())
+            }
             var anew = try Self.responder(.roundRobin)
-            for update in sink.updates { try anew.publish(update) }
+            try anew.publish(ZoneUpdate(serial: 1000, changes: whole))
             for name in ["orders", "users", "_orders._tcp", "_users._udp", "v1.orders", "rare.orders", "none.orders"] {
                 for type in [RecordType.a, .aaaa, .srv] {
                     for isTCP in [true, false] {
@@ -179,6 +191,24 @@ import Testing
         responder.respond(to: unsafe query.span.bytes, overTCP: isTCP) { reply in
             (0..<reply.byteCount).map { unsafe reply.unsafeLoad(fromByteOffset: $0, as: UInt8.self) }
         }
+    }
+
+    @Test func `when another priority group is the best one its records are answered, and no others`() throws {
+        var registry = Registry(RecordPolicy())
+        for number in 1...100 as ClosedRange<UInt64> {
+            registry.put(.test(number, ip: "10.0.0.\(number)", priority: 5))
+        }
+        try registry.publish()
+        #expect(registry.zone.addresses("orders").count == 100)
+        registry.put(.test(101, ip: "10.0.1.1", priority: 3))
+        try registry.publish()
+        #expect(registry.zone.addresses("orders") == ["10.0.1.1"])
+        registry.expectZone(["orders"], "with a better one")
+        registry.put(.test(101, ip: "10.0.1.1", priority: 3, draining: true))
+        registry.put(.test(50, ip: "10.0.0.50", priority: 6))
+        try registry.publish()
+        #expect(registry.zone.addresses("orders").count == 99)
+        registry.expectZone(["orders"], "without it")
     }
 
     // MARK: Work in proportion to the change

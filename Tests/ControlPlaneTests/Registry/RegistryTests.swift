@@ -237,12 +237,11 @@ private final class ContendedStore: Store {
         ExpiredInstances(instances: [], isComplete: true)
     }
 
-    func adoptOutsideChanges(now: Moment) -> OutsideChanges {
+    func adoptOutsideChanges(now: Moment) {
         let changes = others.withLock { others in
             defer { others = [] }
             return others
         }
-        let results = view.apply(changes, now: now)
-        return OutsideChanges(services: Set(results.compactMap { $0?.instance.name }))
+        _ = view.apply(changes, now: now)
     }
 }

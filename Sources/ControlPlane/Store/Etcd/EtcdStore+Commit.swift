@@ -73,7 +73,6 @@ extension EtcdStore {
         agreement.withLock { _ in
             var results: [String: EtcdWriteResult] = [:]
             var newest: Set<String> = []
-            var surprises: [EtcdWrite] = []
             replica.withLock { replica in
                 for (write, outcome) in zip(writes, outcomes) {
                     results[write.id] = outcome
@@ -82,15 +81,9 @@ extension EtcdStore {
                         results[write.id] = .unavailable(.historyLost)
                         continue
                     }
-                    let known = replica.entry(id: write.id)
-                    guard replica.settle(write, at: revision) != nil else { continue }
-                    newest.insert(write.id)
-                    if known != write.known { surprises.append(write) }
+                    if replica.settle(write, at: revision) != nil { newest.insert(write.id) }
                 }
             }
-            // The group was planned on something else than what the view shows by now.
-            let services = surprises.flatMap { [instance(id: $0.id)?.instance.name, $0.instance?.name] }
-            if !services.isEmpty { changedServices.withLock { $0.formUnion(services.compactMap(\.self)) } }
             let applied = changes.filter { newest.contains($0.id) || results[$0.id] == nil }
             var kept = view.apply(applied, now: now)[...]
             return changes.map { change in

@@ -38,7 +38,7 @@ extension EtcdStore {
 
     /// The first state: everybody who is alive gets a whole ttl again.
     private func settleIn(time: TimeSource) {
-        _ = adoptOutsideChanges(now: time.now())
+        adoptOutsideChanges(now: time.now())
         let ids = replica.withLock { replica in replica.leases(of: replica.ids).map(\.id) }
         heartbeats.withLock { $0.formUnion(ids) }
         noteSuccess(now: time.now())

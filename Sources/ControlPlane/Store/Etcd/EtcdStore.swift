@@ -25,8 +25,6 @@ final class EtcdStore: Store {
     let spareLeases = Mutex<[SpareLease]>([])
     /// Held while the replica and the view are brought to the same, by who changes both or reads both.
     let agreement = Mutex<Void>(())
-    /// Services whose records have changed though the group that was committed does not say so.
-    let changedServices = Mutex<Set<String>>([])
     let malformed = MalformedValues()
     /// Where in etcd's history this node is.
     let position = Mutex(EtcdPosition())
@@ -103,22 +101,16 @@ final class EtcdStore: Store {
         ExpiredInstances(instances: [], isComplete: true)
     }
 
-    func adoptOutsideChanges(now: Moment) -> OutsideChanges {
-        var outside = OutsideChanges()
-        outside.services = changedServices.withLock { services in
-            defer { services = [] }
-            return services
-        }
+    func adoptOutsideChanges(now: Moment) {
         agreement.withLock { _ in
             let history = replica.withLock { $0.history }
             for item in inbox.takeAll() {
-                apply(replica.withLock { $0.adopt(item) }, now, &outside.services)
+                apply(replica.withLock { $0.adopt(item) }, now)
             }
-            settleOrphans(now, &outside.services)
+            settleOrphans(now)
             let (seen, isNew) = replica.withLock { ($0.seen, $0.history != history) }
             health.withLock { $0.adopted(upTo: seen, isNewHistory: isNew) }
         }
-        return outside
     }
 
     func stop() {
@@ -132,20 +124,18 @@ final class EtcdStore: Store {
     }
 
     /// Puts into the view what the replica says.
-    private func apply(_ actions: [EtcdReplica.Action], _ now: Moment, _ services: inout Set<String>) {
+    private func apply(_ actions: [EtcdReplica.Action], _ now: Moment) {
         var rest = actions[...]
         while !rest.isEmpty {
             let slice = rest.prefix(256)
             rest = rest.dropFirst(256)
-            let names = view.withTable { table in
-                slice.flatMap { Self.apply($0, to: &table, now) }
+            view.withTable { table in
+                for action in slice { Self.apply(action, to: &table, now) }
             }
-            services.formUnion(names)
         }
     }
 
-    /// - Returns: the services whose records change.
-    private static func apply(_ action: EtcdReplica.Action, to table: inout InstanceTable, _ now: Moment) -> [String] {
+    private static func apply(_ action: EtcdReplica.Action, to table: inout InstanceTable, _ now: Moment) {
         switch action {
         case .put(let instance):
             let known = table.instance(id: instance.id)
@@ -154,23 +144,21 @@ final class EtcdStore: Store {
             table.put(
                 instance,
                 lease: isHeardHere ? nil : Lease(heardElsewhereWithTTLSeconds: instance.ttlSeconds, now: now))
-            guard let known = known?.instance else { return [instance.name] }
-            return known.looksInDNSLike(instance) ? [] : [known.name, instance.name]
         case .remove(let id):
-            return table.remove(id: id).map { [$0.name] } ?? []
+            table.remove(id: id)
         }
     }
 
     /// Decides about instances whose leases have ended: who was heard of here lives, and is written again; the others
     /// go, after an outage later than otherwise.
-    private func settleOrphans(_ now: Moment, _ services: inout Set<String>) {
+    private func settleOrphans(_ now: Moment) {
         if health.withLock({ $0.isHolding(now: now.monotonic) }) { return }
         let gone = replica.withLock { replica in
             let gone = replica.doubt(now: now.monotonic, patience: Self.orphanPatience) { isAlive($0, now) }
             for id in gone { replica.forget(id) }
             return gone
         }
-        apply(gone.map { .remove(id: $0) }, now, &services)
+        apply(gone.map { .remove(id: $0) }, now)
     }
 
     /// Whether a heartbeat that came here keeps an instance alive.
