@@ -88,7 +88,8 @@ extension ServerTests {
                         var ids: [String] = []
                         var cursor = ""
                         repeat {
-                            let response = try rest.request("GET", "/api/v1/services?limit=7&cursor=\(cursor)")
+                            let place = cursor.isEmpty ? "" : "&cursor=\(cursor)"
+                            let response = try rest.request("GET", "/api/v1/services?limit=7\(place)")
                             let page = try response.decoded(as: Page.self)
                             ids += page.services.map(\.id).filter { $0.hasPrefix("steady") }
                             cursor = page.next ?? ""

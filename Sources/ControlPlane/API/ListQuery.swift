@@ -1,4 +1,4 @@
-/// The parameters of `GET /api/v1/services`. An empty one counts as not given.
+/// The parameters of `GET /api/v1/services`.
 struct ListQuery: Sendable, Equatable {
     var filter = InstanceFilter()
     /// Instances on a page; 1–1000.
@@ -11,7 +11,7 @@ struct ListQuery: Sendable, Equatable {
         try target.readParameters { name, value, errors in
             switch name {
             case "name", "tag", "status", "limit", "cursor":
-                if !value.isEmpty { read(name, value, &errors) }
+                read(name, value, &errors)
             default:
                 errors.append(FieldError(field: name, message: "unknown parameter"))
             }
@@ -52,7 +52,7 @@ struct ListQuery: Sendable, Equatable {
     }
 }
 
-/// The parameters of `GET /api/v1/names`. An empty one counts as not given.
+/// The parameters of `GET /api/v1/names`.
 struct NamesQuery: Sendable, Equatable {
     /// Services on a page; 1–1000.
     var limit = 100
@@ -64,7 +64,7 @@ struct NamesQuery: Sendable, Equatable {
         try target.readParameters { name, value, errors in
             switch name {
             case "limit", "cursor":
-                if !value.isEmpty { read(name, value, &errors) }
+                read(name, value, &errors)
             default:
                 errors.append(FieldError(field: name, message: "unknown parameter"))
             }

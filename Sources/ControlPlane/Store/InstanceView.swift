@@ -39,7 +39,15 @@ final class InstanceView: Sendable {
                 place = withTable { $0.extendLeases(for: sweep, after: place, limit: Self.sliceLength) }
             } while place != nil
         }
-        return withTable { $0.removeExpired(at: sweep.now.monotonic, limit: limit) }
+        var expired = ExpiredInstances(instances: [], isComplete: false)
+        var left = limit
+        while left > 0, !expired.isComplete {
+            let part = withTable { $0.removeExpired(at: sweep.now.monotonic, limit: min(left, Self.sliceLength)) }
+            expired.instances += part.instances
+            expired.isComplete = part.isComplete
+            left -= Self.sliceLength
+        }
+        return expired
     }
 
     private static func apply(_ change: StoreChange, to table: inout InstanceTable, now: Moment) -> RegisteredInstance?
