@@ -30,7 +30,7 @@ extension EtcdTransaction {
     ///
     /// - Parameters:
     ///   - values: what the instances are written as, empty for those that leave.
-    ///   - limit: none also when anything was deregistered after that revision, as far as is known; `nil`: all the same.
+    ///   - limit: none also when anything was deregistered after that revision; `nil`: all the same.
     /// - Returns: also the keys that it asks for when it fails, in order.
     static func of(
         _ writes: some Sequence<EtcdWrite>, values: some Sequence<[UInt8]>, keys: EtcdKeyspace,
