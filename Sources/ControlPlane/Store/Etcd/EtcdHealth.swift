@@ -15,7 +15,7 @@ struct EtcdHealth: Sendable {
 
     /// Why it does not answer; `nil`: it does.
     private(set) var problem: String? = "not connected yet"
-    /// When it has answered last, with a watch that was there.
+    /// When it has answered last, with a watch that was there, or as of when a snapshot was.
     private var answeredAt: ContinuousClock.Instant?
     /// When what is known was all there is.
     private(set) var knownAsOf: ContinuousClock.Instant?
@@ -30,9 +30,9 @@ struct EtcdHealth: Sendable {
     ///
     /// - Returns: how long it had not, if this is the end of an outage.
     mutating func succeeded(now: ContinuousClock.Instant) -> Duration? {
-        let outage = problem == nil ? nil : (answeredAt ?? knownAsOf).map { $0.duration(to: now) }
+        let outage = problem == nil ? nil : answeredAt.map { $0.duration(to: now) }
         // At the start nothing was known that could have ended meanwhile.
-        if answeredAt != nil || knownAsOf != nil, problem != nil || isLate(now) { holdUntil = now + Self.holdTime }
+        if answeredAt != nil, problem != nil || isLate(now) { holdUntil = now + Self.holdTime }
         problem = nil
         answeredAt = now
         return outage
@@ -43,7 +43,7 @@ struct EtcdHealth: Sendable {
     /// - Returns: whether it had before, or had failed otherwise.
     mutating func failed(_ reason: String) -> Bool {
         defer { problem = reason }
-        return problem == nil || answeredAt == nil && knownAsOf == nil && problem != reason
+        return problem == nil || answeredAt == nil && problem != reason
     }
 
     /// Where etcd was when it was asked at some time.
@@ -68,6 +68,7 @@ struct EtcdHealth: Sendable {
     /// What is known is from a snapshot.
     mutating func remembered(asOf instant: ContinuousClock.Instant) {
         knownAsOf = instant
+        answeredAt = instant
     }
 
     /// Whether instances without a lease stay for now.

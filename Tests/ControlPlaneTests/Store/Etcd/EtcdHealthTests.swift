@@ -10,7 +10,7 @@ import Testing
         var health = EtcdHealth()
         #expect(health.problem != nil && health.isHolding(now: start))
         #expect(health.lagSeconds(now: start) == 0)
-        let first = health.succeeded(now: start)
+        let first = answer(&health, start)
         #expect(first == nil)
         #expect(health.problem == nil && !health.isHolding(now: start))
     }

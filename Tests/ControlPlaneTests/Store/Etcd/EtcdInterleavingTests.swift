@@ -4,9 +4,9 @@ import Testing
 
 /// Nodes whose own results, findings and events of the watch come in any order that is possible.
 ///
-/// Each seed is a history: nodes register, move, change, deregister and restore instances in a model of etcd, leases end,
-/// nonsense is written, data is lost, and the nodes hear of it early or late, twice, or by reading everything anew. What
-/// their replicas say is held against the model.
+/// Each seed is a history: nodes register, move, change, deregister and restore instances in a model of etcd, leases
+/// end, nonsense is written, data is lost, and the nodes hear of it early or late, twice, or by reading everything
+/// anew. What their replicas say is held against the model.
 @Suite struct EtcdInterleavingTests {
     @Test(arguments: 0..<20)
     func `whatever the order of news, nodes end with what etcd has and never go back`(part: UInt64) {
