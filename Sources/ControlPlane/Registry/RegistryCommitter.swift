@@ -16,6 +16,8 @@ actor RegistryCommitter {
     private static let changesAtOnce = 20_000
     /// How often a change is tried that others get in the way of.
     private static let maximumAttempts = 10
+    /// Why a change is not made that was tried so often.
+    private static let contended = StoreUnavailable(reason: "other nodes keep changing the same instance")
 
     // Unsafe: the reference is unowned; the event loop lives as long as the actor, which holds it.
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe eventLoop.executor.asUnownedSerialExecutor() }
@@ -96,8 +98,7 @@ actor RegistryCommitter {
             // Also what the group itself has changed elsewhere, before anybody is answered.
             adoptOutsideChanges()
         }
-        let contended = StoreUnavailable(reason: "other nodes keep changing the same instance")
-        answer(group, outcomes.map { $0 ?? .failure(contended) })
+        answer(group, outcomes.map { $0 ?? .failure(Self.contended) })
     }
 
     /// Answers the requests of a group; one of which a part is not kept is to be sent again as a whole.
@@ -111,7 +112,8 @@ actor RegistryCommitter {
                 note(nil)
                 request.continuation.resume(returning: .success(outcomes))
             } catch {
-                note(error)
+                // Nodes that get in each other's way are no failure of the store.
+                if error != Self.contended { note(error) }
                 request.continuation.resume(returning: .failure(.storeUnavailable(error)))
             }
         }

@@ -85,7 +85,7 @@ import Testing
         #expect(answer.fields[.allow] == "GET, HEAD, POST")
         #expect(try await api.send(.get, "/api/v1/services/a/heartbeat").fields[.allow] == "PUT")
         #expect(try await api.send(.get, "/nowhere").status == 404)
-        #expect(try await api.send(.get, "/api/v1/names?x=1").badFields == ["x"])
+        #expect(try await api.send(.get, "/api/v1/status?x=1").badFields == ["x"])
     }
 
     @Test func `a change is made whole or not at all`() async throws {

@@ -151,7 +151,7 @@ import Testing
                     policy: RecordPolicy())
             }
             var anew = try Self.responder(.roundRobin)
-            try anew.publish(ZoneUpdate(serial: 1000, changes: whole))
+            try anew.publish(ZoneUpdate(serial: UInt32(registry.wall.secondsSince1970), changes: whole))
             for name in ["orders", "users", "_orders._tcp", "_users._udp", "v1.orders", "rare.orders", "none.orders"] {
                 for type in [RecordType.a, .aaaa, .srv] {
                     for isTCP in [true, false] {

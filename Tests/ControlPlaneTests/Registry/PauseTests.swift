@@ -39,7 +39,8 @@ import Testing
     func `after a pause everybody who was alive has a whole ttl again, and who is dead expires then`(
         kind: StoreKind
     ) async throws {
-        let store = try await StoreFixture(kind).open(clock.source)
+        let fixture = try StoreFixture(kind)
+        let store = try await fixture.open(clock.source)
         // More than one slice.
         let changes = (1...600).map { StoreChange.register(.test($0, ttl: 3)) }
         _ = await store.keeps(changes + [.register(.test(1000, ttl: 0))], clock.source)

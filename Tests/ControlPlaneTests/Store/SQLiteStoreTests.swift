@@ -11,7 +11,8 @@ import Testing
     private let clock = TestClock()
 
     @Test func `what is written is on the disk before anybody is told`() async throws {
-        let store = try #require(try await StoreFixture(.sqlite).open(clock.source) as? SQLiteStore)
+        let fixture = try StoreFixture(.sqlite)
+        let store = try #require(try await fixture.open(clock.source) as? SQLiteStore)
         let synchronous = try await store.database.queue.read { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
         // FULL.
         #expect(synchronous == 2)

@@ -10,8 +10,6 @@ import ServiceLifecycle
 struct HTTPService: Service {
     /// Connections beyond the limit that were accepted and are about to be closed.
     private static let acceptedBeyondLimit = 64
-    /// How long a connection may be without a request, or a request without its next part.
-    private static let idleTimeout = TimeAmount.seconds(60)
     /// How long requests under way have to end when the server stops.
     private static let shutdownGrace = TimeAmount.milliseconds(1500)
 
@@ -27,12 +25,14 @@ struct HTTPService: Service {
     ///   - port: 0 lets the system choose one.
     ///   - maximumConnections: connections at once; at the limit the one idle longest gives way.
     ///   - maximumPerClient: connections of one client address at once.
+    ///   - idleTimeout: how long a connection may be without a request, or a request without its next part.
     ///   - onListening: is called with the port when connections are accepted.
     init(
         address: IPAddress,
         port: UInt16,
         maximumConnections: Int = 4096,
         maximumPerClient: Int = 256,
+        idleTimeout: Duration = .seconds(60),
         responder: HTTPResponder,
         logger: Logger,
         onListening: @escaping @Sendable (_ port: Int) -> Void
@@ -45,7 +45,7 @@ struct HTTPService: Service {
             maximum: maximumConnections, maximumPerClient: maximumPerClient, logger: logger)
         let logger = logger.quiet
         let channel = HTTPConnections(
-            responder: responder, group: group, idleTimeout: Self.idleTimeout, open: connections)
+            responder: responder, group: group, idleTimeout: TimeAmount(idleTimeout), open: connections)
         // Who must give way is closed by another thread: so many may be open for a moment, and no more.
         let accepted = maximumConnections + Self.acceptedBeyondLimit
         server = channel.server(

@@ -33,11 +33,10 @@ final class InstanceDatabase: Sendable {
             configuration.busyMode = .timeout(Self.busyTimeout)
             configuration.journalMode = .wal
             configuration.label = "storage"
-            configuration.prepareDatabase { database in
-                // What is acknowledged must survive the loss of power, not only that of the process.
-                try database.execute(sql: "PRAGMA synchronous = FULL")
-            }
             queue = try DatabaseQueue(path: path, configuration: configuration)
+            // What is acknowledged must survive the loss of power, not only that of the process. Not earlier: GRDB sets
+            // NORMAL when it turns on WAL.
+            try queue.inDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try InstanceSchema.migrate(queue)
             file = FileIdentity(path: path)
         } catch {

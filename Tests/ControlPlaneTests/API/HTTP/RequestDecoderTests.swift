@@ -57,7 +57,7 @@ import Testing
         let octets = Array(text.utf8)
         for start in stride(from: 0, to: octets.count, by: pieces ?? octets.count) {
             let piece = octets[start..<min(start + (pieces ?? octets.count), octets.count)]
-            do { try channel.writeInbound(ByteBuffer(bytes: piece)) } catch { failure = error }
+            do { try channel.writeInbound(ByteBuffer(bytes: piece)) } catch { failure = failure ?? error }
         }
         var heads: [HTTPRequestHead] = []
         while let part = try channel.readInbound(as: HTTPServerRequestPart.self) {
