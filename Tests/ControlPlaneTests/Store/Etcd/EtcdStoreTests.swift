@@ -384,7 +384,7 @@ struct ScriptedNode {
     }
 
     /// Waits until something is so.
-    func waits(_ what: String, within time: Duration = .seconds(60), _ isSo: () throws -> Bool) async throws {
+    func waits(_ what: String, within time: Duration = .seconds(300), _ isSo: () throws -> Bool) async throws {
         let deadline = ContinuousClock.now + time
         while !(try isSo()) {
             guard ContinuousClock.now < deadline else { throw NotInTime(description: what) }
