@@ -26,8 +26,9 @@ struct RecordListTests {
                 })
         }
 
-        /// The first records of all targets.
-        private var firsts: Set<UInt64> {
+        /// The first records of all targets; `nil`: records of this type have none, and each counts as the first.
+        private var firsts: Set<UInt64>? {
+            guard type == .srv else { return nil }
             var seen: Set<IPAddress> = []
             return Set(
                 records.sorted { $0.key < $1.key }.filter { $0.value.target.map { seen.insert($0).inserted } ?? true }
@@ -37,13 +38,15 @@ struct RecordListTests {
         /// The change that leads from `before` to here.
         func change(from before: Model) -> RRsetChange {
             let (firsts, firstsBefore) = (firsts, before.firsts)
-            let sequences = Set(records.keys).union(before.records.keys).sorted()
-            let changes = sequences.compactMap { sequence -> RecordChange? in
-                let isFirst = firsts.contains(sequence)
-                let isSame =
-                    records[sequence] == before.records[sequence] && isFirst == firstsBefore.contains(sequence)
-                return isSame
-                    ? nil : RecordChange(sequence: sequence, record: records[sequence], hasAdditional: isFirst)
+            let changed = Set(records.keys).union(before.records.keys).filter { sequence in
+                records[sequence] != before.records[sequence]
+                    || firsts?.contains(sequence) != firstsBefore?.contains(sequence)
+            }
+            // Sorted last: nearly all are the same, and the lists are long.
+            let changes = changed.sorted().map { sequence in
+                let record = records[sequence]
+                return RecordChange(
+                    sequence: sequence, record: record, hasAdditional: firsts?.contains(sequence) ?? (record != nil))
             }
             return RRsetChange(type: type, ttl: ttl, weightDivisor: weightDivisor, records: changes)
         }
@@ -359,11 +362,10 @@ struct RecordListTests {
 
     @Test func `an RRset that grows record by record leaves no more cells behind than it has`() throws {
         var builder = try ZoneBuilder(EngineConfiguration.test().zone, strategy: .weighted)
-        var model = Model(type: .a)
         for number in 0..<2000 {
-            let before = model
-            model.records[UInt64(number)] = Record(.address(.ten(number)))
-            let change = number == 0 ? model.whole : model.change(from: before)
+            let added = RecordChange(
+                sequence: UInt64(number), record: Record(.address(.ten(number))), hasAdditional: true)
+            let change = RRsetChange(type: .a, ttl: 5, isWhole: number == 0, records: [added])
             try builder.apply(
                 ZoneUpdate(serial: 1, changes: [NameChange(name: "web", content: .changed([change]))]))
         }
