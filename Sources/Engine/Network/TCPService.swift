@@ -223,10 +223,15 @@ final class TCPService {
         for connection in connections.all where connection.isFinished { close(connection) }
     }
 
-    /// Closes every client.
+    /// Closes every client, those that wait to be read too.
     func closeAll() {
         for connection in connections.all { close(connection) }
+        for accepted in waiting { closeWaiting(accepted) }
+        waiting = []
+        if let accepted = lastAccepted.take() { _ = CEvent.close(accepted.socket) }
         idleTimer.cancel()
+        acceptTimer.cancel()
+        waitingTimer.cancel()
     }
 }
 
