@@ -10,6 +10,7 @@
     run.py flood      our own names while names outside are flooded and the upstream does its worst
     run.py hot-path   allocations, reference counting and locks per answer
     run.py peers      the floor, Knot DNS and NSD alone, without our server
+    run.py before     our server against the one that --before names, an earlier release binary
     run.py smoke      everything with tiny numbers: fails when something is broken, not when it is slow
 
 Exit codes: 0; 1 where a threshold is missed under --strict; 2 where something is broken.
@@ -26,6 +27,7 @@ import sys
 import tempfile
 import time
 
+import before_bench
 import change_bench
 import dns_bench
 import flood_bench
@@ -50,6 +52,7 @@ PARTS = {
     "storage": ("storage",),
     "hot-path": ("hot_path",),
     "peers": ("dns",),
+    "before": ("before",),
 }
 
 
@@ -61,6 +64,7 @@ def parse_arguments():
     parser.add_argument("--services", type=int, default=1000, help="services of 4 instances (default 1000)")
     parser.add_argument("--instances", type=int, default=1_000_000, help="instances loaded for publication")
     parser.add_argument("--binary", type=pathlib.Path, default=ours.BINARY, help="our server")
+    parser.add_argument("--before", type=pathlib.Path, help="an earlier server of ours, for `run.py before`")
     parser.add_argument("--hot-path-program", type=pathlib.Path, default=hot_path.PROGRAM)
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a threshold is missed")
     arguments = parser.parse_args()
@@ -71,6 +75,8 @@ def parse_arguments():
         arguments.requests, arguments.count = 200, 10_000
     if not 1 <= arguments.services <= 10_000:
         parser.error("--services must be from 1 to 10,000")
+    if arguments.what == "before" and arguments.before is None:
+        parser.error("which server was before? Name its binary with --before")
     return arguments
 
 
@@ -101,6 +107,11 @@ def measure(arguments, directory):
     if "change" in parts:
         results["change"] = change_bench.run(
             directory, arguments.binary, 10 * arguments.rounds, log=say, smoke=arguments.what == "smoke"
+        )
+    if "before" in parts:
+        binaries = {"before": arguments.before.resolve(), "now": arguments.binary.resolve()}
+        results["before"] = before_bench.run(
+            directory, binaries, arguments.rounds, arguments.seconds, arguments.services, forward_bench.NAMES, log=say
         )
     if "storage" in parts:
         results["storage"] = storage_bench.run(
@@ -133,6 +144,8 @@ def run(arguments):
         say("\n" + change_bench.text(results["change"]))
     if "storage" in results:
         say("\n" + report.storage_text(results["storage"]))
+    if "before" in results:
+        say("\n" + before_bench.text(results["before"]))
     missed = 0
     if arguments.what == "smoke":
         say(f"\nsmoke: everything works ({time.monotonic() - start:.0f} s); figures this small say nothing of speed")
