@@ -139,12 +139,3 @@ private func makeEngine(_ configuration: Configuration, _ budget: DescriptorBudg
         throw StartError("dns.listen: \(error)")
     }
 }
-
-extension Logger {
-    /// The same without what libraries tell of their starts and stops at info, which is said better here.
-    var quiet: Logger {
-        var logger = self
-        logger.logLevel = max(logLevel, .warning)
-        return logger
-    }
-}

@@ -13,8 +13,8 @@ public final class Engine: Sendable {
     private let workers: [Worker]
     private let udpPayload: Int
     private let acknowledgements: WakeSignal
-    private let recursion: Recursion
-    private let settings: Mutex<RecursionSettings>
+    private let forwarding: SharedForwarding
+    private let settings: Mutex<ForwardingSettings>
     private let state: Mutex<State>
 
     private struct State {
@@ -43,15 +43,15 @@ public final class Engine: Sendable {
         let connections = TCPConnectionTable(limits: configuration.tcp)
         var reservations: [ListeningSocket.Reservation] = []
         for address in configuration.listen { reservations.append(try ListeningSocket.reserve(address)) }
-        let recursion = try Recursion(configuration.recursion, readerCount: configuration.workers)
-        let settings = RecursionSettings(configuration.recursion.upstreams)
+        let forwarding = try SharedForwarding(configuration.forwarding, readerCount: configuration.workers)
+        let settings = ForwardingSettings(configuration.forwarding.upstreams)
         var workers: [Worker] = []
         for index in 0..<configuration.workers {
             workers.append(
                 try Worker(
-                    configuration: configuration, snapshot: builder.snapshot, chaos: chaos,
-                    acknowledgements: acknowledgements, connections: connections, recursion: recursion,
-                    settings: settings, reader: index, grace: grace))
+                    responder: Responder(configuration, builder.snapshot, chaos, settings),
+                    acknowledgements: acknowledgements, tcp: configuration.tcp, connections: connections,
+                    forwarding: forwarding, settings: settings, reader: index, grace: grace))
         }
         let addresses = reservations.map(\.address)
         if !refusesUntilStart {
@@ -62,7 +62,7 @@ public final class Engine: Sendable {
         self.workers = workers
         udpPayload = configuration.udpPayload
         self.acknowledgements = acknowledgements
-        self.recursion = recursion
+        self.forwarding = forwarding
         self.settings = Mutex(settings)
         state = Mutex(State(builder: builder, reservations: reservations))
     }
@@ -87,9 +87,9 @@ public final class Engine: Sendable {
         guard configuration.tcp.maximumConnections >= 1, configuration.tcp.maximumPerClient >= 1,
             configuration.tcp.idleTimeout > .zero, configuration.tcp.maximumQueries >= 0
         else { throw .invalidConfiguration("TCP limits must be 1 or more") }
-        guard configuration.recursion.maximumInFlight >= 1, configuration.recursion.maximumSocketsPerWorker >= 1,
-            configuration.recursion.cache.maximumEntries >= 0,
-            configuration.recursion.upstreams.timeout > .zero
+        guard configuration.forwarding.maximumInFlight >= 1, configuration.forwarding.maximumSocketsPerWorker >= 1,
+            configuration.forwarding.cache.maximumEntries >= 0,
+            configuration.forwarding.upstreams.timeout > .zero
         else { throw .invalidConfiguration("limits of forwarding must be 1 or more, those of the cache 0 or more") }
     }
 
@@ -138,7 +138,7 @@ public final class Engine: Sendable {
     public func reconfigure(_ upstreams: UpstreamConfiguration) {
         settings.withLock { settings in
             guard upstreams != settings.configuration else { return }
-            settings = RecursionSettings(upstreams, previous: settings)
+            settings = ForwardingSettings(upstreams, previous: settings)
             for worker in workers { worker.mailbox.post(settings) }
         }
     }
@@ -156,15 +156,15 @@ public final class Engine: Sendable {
             guard let packed = RecordPacker.wireName(name) else { throw .invalidName(name) }
             wire = packed
         }
-        return recursion.cache.remove(wire, subtree: subtree) + recursion.failures.remove(wire, subtree: subtree)
+        return forwarding.cache.remove(wire, subtree: subtree) + forwarding.failures.remove(wire, subtree: subtree)
     }
 
     /// What the workers have counted since they started.
     public func statistics() -> EngineStatistics {
         var statistics = EngineStatistics()
         for worker in workers { statistics.add(worker.counters) }
-        statistics.recursion.inFlight = UInt64(max(recursion.inFlight.load(ordering: .relaxed), 0))
-        statistics.cache = recursion.cache.statistics
+        statistics.forwarding.inFlight = UInt64(max(forwarding.inFlight.load(ordering: .relaxed), 0))
+        statistics.cache = forwarding.cache.statistics
         statistics.upstreams = settings.withLock { $0.upstreams.statistics(now: .now) }
         return statistics
     }
@@ -181,5 +181,18 @@ public final class Engine: Sendable {
             for thread in state.threads { thread.join() }
             state.threads = []
         }
+    }
+}
+
+extension Responder {
+    /// A worker's, as it is configured.
+    init(
+        _ configuration: EngineConfiguration, _ snapshot: ZoneSnapshot, _ chaos: ChaosAnswer,
+        _ settings: ForwardingSettings
+    ) {
+        self.init(
+            snapshot: snapshot, strategy: configuration.strategy, udpPayload: configuration.udpPayload, chaos: chaos,
+            addresses: RegistrableAddresses(within: configuration.registrableNetworks), counters: WorkerCounters(),
+            outside: OutsideNames(access: settings.access, isOn: settings.isOn, strategy: configuration.strategy))
     }
 }

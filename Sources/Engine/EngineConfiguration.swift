@@ -18,7 +18,7 @@ public struct EngineConfiguration: Sendable {
     /// ``AddressRestriction``.
     public var registrableNetworks: [IPNetwork]
     /// Names outside the zone.
-    public var recursion: RecursionConfiguration
+    public var forwarding: ForwardingConfiguration
 
     /// Joins the parts.
     public init(
@@ -30,7 +30,7 @@ public struct EngineConfiguration: Sendable {
         zone: ZoneConfiguration,
         version: String = "",
         registrableNetworks: [IPNetwork] = [],
-        recursion: RecursionConfiguration = RecursionConfiguration()
+        forwarding: ForwardingConfiguration = ForwardingConfiguration()
     ) {
         self.listen = listen
         self.workers = workers
@@ -40,62 +40,6 @@ public struct EngineConfiguration: Sendable {
         self.zone = zone
         self.version = version
         self.registrableNetworks = registrableNetworks
-        self.recursion = recursion
-    }
-}
-
-/// How the first record of an answer is chosen.
-public enum RotationStrategyName: String, CaseIterable, Sendable {
-    /// Each record in turn.
-    case roundRobin = "round_robin"
-    /// Any record, uniformly.
-    case random
-    /// Each record as often as its weight says (smooth weighted round robin).
-    case weighted
-}
-
-/// Limits of the TCP service (RFC 7766 §6).
-public struct TCPLimits: Sendable {
-    /// Open connections over all workers; at the limit the one idle longest gives way, none that waits for an answer.
-    public var maximumConnections: Int
-    /// Open connections of one client address over all workers; at the limit its own idle longest gives way.
-    public var maximumPerClient: Int
-    /// How long a connection may stay open without a complete query.
-    public var idleTimeout: Duration
-    /// Queries answered on one connection before it is closed; 0 = no limit.
-    public var maximumQueries: Int
-
-    /// Joins the parts.
-    public init(
-        maximumConnections: Int = 4096,
-        maximumPerClient: Int = 256,
-        idleTimeout: Duration = .seconds(10),
-        maximumQueries: Int = 0
-    ) {
-        self.maximumConnections = maximumConnections
-        self.maximumPerClient = maximumPerClient
-        self.idleTimeout = idleTimeout
-        self.maximumQueries = maximumQueries
-    }
-}
-
-/// The zone's own records: all that does not come and go with a ``ZoneUpdate``.
-public struct ZoneConfiguration: Sendable {
-    /// The zone's name in presentation form without a trailing dot, e.g. `service.kong`; on the wire at most 127
-    /// octets.
-    public var origin: String
-    /// The TTL in seconds of the apex records and of synthesized addresses; 1–86,400.
-    public var ttl: UInt32
-    /// The TTL in seconds of negative answers: the SOA's MINIMUM (RFC 2308 §4); 1–86,400.
-    public var negativeTTL: UInt32
-    /// The addresses of `ns.<origin>`.
-    public var nameServerAddresses: [IPAddress]
-
-    /// Joins the parts.
-    public init(origin: String, ttl: UInt32, negativeTTL: UInt32, nameServerAddresses: [IPAddress]) {
-        self.origin = origin
-        self.ttl = ttl
-        self.negativeTTL = negativeTTL
-        self.nameServerAddresses = nameServerAddresses
+        self.forwarding = forwarding
     }
 }

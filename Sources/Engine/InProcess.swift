@@ -5,7 +5,7 @@
 public struct InProcessResponder: ~Copyable {
     private var builder: ZoneBuilder
     private var responder: Responder
-    private let recursion: Recursion
+    private let forwarding: SharedForwarding
     private var cache: CacheReader
     private let buffer: UnsafeMutableRawBufferPointer
 
@@ -15,18 +15,14 @@ public struct InProcessResponder: ~Copyable {
     public init(_ configuration: EngineConfiguration) throws(EngineError) {
         let builder = try ZoneBuilder(configuration.zone, strategy: configuration.strategy)
         let chaos = try ChaosAnswer(version: configuration.version, ttl: configuration.zone.ttl)
-        let recursion = try Recursion(configuration.recursion, readerCount: 1)
-        let settings = RecursionSettings(configuration.recursion.upstreams)
+        let forwarding = try SharedForwarding(configuration.forwarding, readerCount: 1)
+        let settings = ForwardingSettings(configuration.forwarding.upstreams)
         self.builder = builder
-        self.recursion = recursion
-        responder = Responder(
-            snapshot: builder.snapshot, strategy: configuration.strategy,
-            udpPayload: configuration.udpPayload,
-            chaos: chaos, addresses: RegistrableAddresses(within: configuration.registrableNetworks),
-            counters: WorkerCounters(), outside: OutsideNames(settings, strategy: configuration.strategy))
-        cache = CacheReader(recursion.cache, number: 0)
+        self.forwarding = forwarding
+        responder = Responder(configuration, builder.snapshot, chaos, settings)
+        cache = CacheReader(forwarding.cache, number: 0)
         // Unsafe: freed in deinit.
-        unsafe buffer = .allocate(byteCount: Responder.maximumMessage, alignment: 16)
+        unsafe buffer = .allocate(byteCount: MessageSize.maximum, alignment: 16)
     }
 
     deinit {
@@ -54,15 +50,15 @@ public struct InProcessResponder: ~Copyable {
         let expected = UpstreamResponse.Expectation(
             id: header.id, query: query.array, key: key, checksCase: true, usesEDNS: false)
         guard case .answer(let content) = UpstreamResponse.read(answer, expected) else { return false }
-        let lifetime = recursion.ttlPolicy.lifetime(of: content.ttl, isNegative: content.isNegative)
-        let times = recursion.ttlPolicy.times(lifetime: max(lifetime, 1), now: .now)
+        let lifetime = forwarding.ttlPolicy.lifetime(of: content.ttl, isNegative: content.isNegative)
+        let times = forwarding.ttlPolicy.times(lifetime: max(lifetime, 1), now: .now)
         guard let made = StoredAnswer.make(content, key: key, times: times) else { return false }
-        recursion.cache.take(made)
+        forwarding.cache.take(made)
         return true
     }
 
     /// What the cache holds.
-    public var cacheStatistics: CacheStatistics { recursion.cache.statistics }
+    public var cacheStatistics: CacheStatistics { forwarding.cache.statistics }
 
     /// Answers one message.
     ///

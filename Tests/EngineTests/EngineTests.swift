@@ -153,12 +153,12 @@ struct EngineTests {
         let upstream = try ScriptedUpstream { _ in .silence }
         let server = try TestEngine(
             grace: .milliseconds(100),
-            recursion: RecursionConfiguration(
+            forwarding: ForwardingConfiguration(
                 upstreams: UpstreamConfiguration(
                     servers: [upstream.address], timeout: .seconds(60), allow: [IPNetwork(.v4(0), prefixLength: 0)])))
         let client = try TestSocket.udp(server.address)
         try client.send(try TestQuery("www.example.com").octets)
-        try server.waitForStatistics { $0.recursion.udpQueries > 0 }
+        try server.waitForStatistics { $0.forwarding.udpQueries > 0 }
         server.engine.stop()
         #expect(try TestReply(try client.receive()).outcome == .serverFailure)
     }

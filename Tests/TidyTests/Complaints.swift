@@ -1,21 +1,21 @@
 /// Holds files against ``Rules``.
 enum Complaints {
-    /// Imports that the file's room may not have.
+    /// Imports that the file's module may not have.
     static func aboutImports(_ file: SourceFile) -> [String] {
-        guard let room = file.room, let allowed = Rules.imports[room] else {
-            return file.path.hasSuffix(".swift") ? ["\(file.path): no rule says what this room may import"] : []
+        guard let own = file.module, let allowed = Rules.imports[own] else {
+            return file.path.hasSuffix(".swift") ? ["\(file.path): no rule says what this module may import"] : []
         }
         let exceptions = Rules.importExceptions[file.path] ?? [:]
         return file.code.indices.compactMap { index in
             guard let module = file.code[index].importedModule else { return nil }
             if allowed.contains(module) || exceptions[module] != nil { return nil }
-            return file.complaint(index, "imports \(module), which \(room) may not")
+            return file.complaint(index, "imports \(module), which \(own) may not")
         }
     }
 
-    /// Words that the file's room must not use.
+    /// Words that the file's module must not use.
     static func aboutWords(_ file: SourceFile) -> [String] {
-        let forbidden = file.room.flatMap { Rules.forbiddenWords[$0] } ?? [:]
+        let forbidden = file.module.flatMap { Rules.forbiddenWords[$0] } ?? [:]
         return file.code.indices.flatMap { index in
             file.code[index].words.compactMap { word in
                 forbidden[String(word)].map { file.complaint(index, "uses `\(word)`: \($0)") }

@@ -1,6 +1,6 @@
 /// What a file of this project may do. One table for each kind of rule; an exception is a file with its reason.
 enum Rules {
-    /// What every file of a room may import: a room is a folder in `Sources`. Apple's and the Debian libraries by module.
+    /// What every file of a module may import. Apple's and the Debian libraries by module.
     static let imports: [String: Set<String>] = [
         // The data plane: no HTTP, JSON, storage, Foundation or Swift concurrency.
         "Engine": ["CEvent", "CLdns", "Synchronization"],
@@ -15,15 +15,15 @@ enum Rules {
 
     /// What single files may import besides, and why.
     static let importExceptions: [String: [String: String]] = [
-        "Sources/ControlPlane/API/HTTP/HTTPService.swift": [
+        "Sources/ControlPlane/HTTP/HTTPService.swift": [
             "NIOPosix": "the listening socket of the REST API",
             "Glibc": "strerror: why an address can't be listened on",
         ],
-        "Sources/ControlPlane/API/HTTP/SideThreads.swift": ["NIOPosix": "the threads"],
+        "Sources/ControlPlane/HTTP/SideThreads.swift": ["NIOPosix": "the threads"],
         "Sources/ControlPlane/Lifecycle/DescriptorLimit.swift": ["Glibc": "setrlimit"],
         "Sources/ControlPlane/Lifecycle/MachineName.swift": ["Glibc": "gethostname"],
         "Sources/ControlPlane/Registry/Registry.swift": ["NIOPosix": "the thread that the registry runs on"],
-        "Sources/ControlPlane/Registry/Moment.swift": ["FoundationEssentials": "the wall clock"],
+        "Sources/ControlPlane/Basics/Moment.swift": ["FoundationEssentials": "the wall clock"],
         "Sources/ControlPlane/Configuration/ConfigurationFile.swift": ["Foundation": "reads a file"],
         "Sources/ControlPlane/HTTPClient/CurlEasy.swift": ["CCurl": "libcurl's transfers"],
         "Sources/ControlPlane/HTTPClient/CurlMulti.swift": ["CCurl": "libcurl's loop"],
@@ -50,7 +50,47 @@ enum Rules {
         "Sources/kong-discovery/Serve.swift": ["Glibc": "ignores SIGPIPE"],
     ]
 
-    /// Words that a room must not use, and why.
+    /// The rooms of a module, which are its folders, from the bottom up, and which others each may name.
+    static let rooms: [String: [RoomRule]] = [
+        "Engine": [
+            RoomRule("Basics", names: []),
+            RoomRule("Counters", names: ["Basics"]),
+            RoomRule("Message", names: []),
+            RoomRule("Defence", names: ["Basics"]),
+            RoomRule("Rotation", names: []),
+            RoomRule("Zone", names: ["Basics", "Message", "Rotation"]),
+            RoomRule("Cache", names: ["Basics", "Counters", "Message"]),
+            RoomRule("Network", names: ["Basics", "Counters", "Message"]),
+            RoomRule("Upstream", names: ["Basics", "Counters", "Message", "Cache"]),
+            RoomRule("Answer", names: ["Basics", "Counters", "Message", "Defence", "Rotation", "Zone", "Cache"]),
+            RoomRule(
+                "Forwarding",
+                names: ["Basics", "Counters", "Message", "Defence", "Cache", "Network", "Upstream", "Answer"]),
+            RoomRule(
+                "Worker",
+                names: ["Basics", "Counters", "Message", "Zone", "Cache", "Network", "Answer", "Forwarding"]),
+        ],
+        "ControlPlane": [
+            RoomRule("Basics", names: []),
+            RoomRule("JSON", names: ["Basics"]),
+            RoomRule("Configuration", names: []),
+            RoomRule("Logging", names: ["Basics", "Configuration"]),
+            RoomRule("HTTP", names: ["Basics", "JSON"]),
+            RoomRule("HTTPClient", names: []),
+            RoomRule("Instances", names: ["Basics", "JSON"]),
+            RoomRule("Publish", names: ["Basics", "Instances"]),
+            RoomRule("Store", names: ["Basics", "JSON", "Instances"]),
+            RoomRule("Store/SQLite", names: ["Basics", "JSON", "Configuration", "Instances", "Store"]),
+            RoomRule("Store/Etcd", names: ["Basics", "JSON", "Configuration", "HTTPClient", "Instances", "Store"]),
+            RoomRule("Registry", names: ["Basics", "JSON", "Configuration", "Instances", "Publish", "Store"]),
+            RoomRule("API", names: ["Basics", "JSON", "HTTP", "Instances", "Store", "Registry"]),
+            RoomRule(
+                "Lifecycle",
+                names: ["Basics", "Configuration", "Logging", "HTTP", "Instances", "Publish", "Store", "Registry"]),
+        ],
+    ]
+
+    /// Words that a module must not use, and why.
     static let forbiddenWords: [String: [String: String]] = [
         "Engine": Dictionary(
             uniqueKeysWithValues: ["async", "await", "actor", "Task", "AsyncStream", "MainActor"].map {
@@ -62,7 +102,7 @@ enum Rules {
     static let unsafeFiles: [String: String] = [
         "Sources/Engine/Defence/AccessList.swift": "owns the networks; a view of them counts no reference",
         "Sources/Engine/InProcess.swift": "owns the reply's buffer",
-        "Sources/Engine/Answer/RotationCells.swift": "owns the cells: chunks that never move",
+        "Sources/Engine/Rotation/RotationCells.swift": "owns the cells: chunks that never move",
         "Sources/Engine/Message/Octets.swift": "reads and writes octets through spans, each bounds-checked",
         "Sources/Engine/Message/NameComparison.swift": "reads eight octets at once, bounds-checked",
         "Sources/Engine/Network/DatagramBuffers.swift": "owns buffers that the kernel reads and fills",
@@ -70,29 +110,31 @@ enum Rules {
         "Sources/Engine/Network/DatagramSender.swift": "owns headers of datagrams that the kernel reads",
         "Sources/Engine/Network/Descriptor.swift": "reads an eventfd",
         "Sources/Engine/Network/EventLoop.swift": "owns libevent's base and events",
-        "Sources/Engine/Network/IPAddress.swift": "inet_pton and inet_ntop",
+        "Sources/Engine/Basics/IPAddress.swift": "inet_pton and inet_ntop",
         "Sources/Engine/Network/ListeningSocket.swift": "the socket API's address forms",
         "Sources/Engine/Network/TCPConnection.swift": "owns libevent's buffered stream",
         "Sources/Engine/Network/TCPListener.swift": "the socket API's address forms",
         "Sources/Engine/Network/TCPService.swift": "owns the reply's buffer",
         "Sources/Engine/Network/UDPBatch.swift": "owns the batch's buffers, filled by the kernel",
-        "Sources/Engine/Recursion/CacheEntry.swift": "owns an entry's memory; views of it count no reference",
-        "Sources/Engine/Recursion/CacheTable.swift": "owns the cache's hash table",
-        "Sources/Engine/Recursion/LdnsValidation.swift": "ldns's packet",
-        "Sources/Engine/Recursion/ReadEpochs.swift": "owns the readers' epochs",
-        "Sources/Engine/Recursion/SystemRandom.swift": "getrandom writes to memory",
-        "Sources/Engine/Recursion/UpstreamConnection.swift": "owns libevent's buffered stream",
-        "Sources/Engine/Worker/Worker.swift": "made by one thread, run by another; no reference counted for a batch",
+        "Sources/Engine/Cache/CacheEntry.swift": "owns an entry's memory; views of it count no reference",
+        "Sources/Engine/Cache/CacheTable.swift": "owns the cache's hash table",
+        "Sources/Engine/Upstream/LdnsValidation.swift": "ldns's packet",
+        "Sources/Engine/Cache/ReadEpochs.swift": "owns the readers' epochs",
+        "Sources/Engine/Basics/SystemRandom.swift": "getrandom writes to memory",
+        "Sources/Engine/Forwarding/UpstreamConnection.swift": "owns libevent's buffered stream",
+        "Sources/Engine/Worker/BatchAnswering.swift": "owns places for queries that were read",
+        "Sources/Engine/Worker/UDPListener.swift": "no reference counted for a batch",
+        "Sources/Engine/Worker/Worker.swift": "made by one thread, run by another; owns a reply's buffer",
         "Sources/Engine/Worker/WorkerThread.swift": "pthread_create takes a pointer",
         "Sources/Engine/Zone/RecordPacker.swift": "owns ldns's record and buffer",
         "Sources/Engine/Zone/RecordListMemory.swift": "owns the records of large RRsets; views count no reference",
         "Sources/Engine/Zone/ZoneMemory.swift": "owns a snapshot's memory; views of it count no reference",
         "Sources/Engine/Zone/ZoneSnapshot.swift": "sendable, for nothing in it is written once it is made",
-        "Sources/ControlPlane/API/HTTP/EventLoopExecutor.swift": "an executor's unowned job",
+        "Sources/ControlPlane/HTTP/EventLoopExecutor.swift": "an executor's unowned job",
         "Sources/ControlPlane/HTTPClient/CurlEasy.swift": "owns libcurl's easy handle and what it points at",
         "Sources/ControlPlane/HTTPClient/CurlMulti.swift": "owns libcurl's multi handle, woken by other threads",
         "Sources/ControlPlane/HTTPClient/HTTPClientThread.swift": "pthread_create takes a pointer",
-        "Sources/ControlPlane/API/HTTP/HTTPService.swift": "copies strerror's text",
+        "Sources/ControlPlane/HTTP/HTTPService.swift": "copies strerror's text",
         "Sources/ControlPlane/Lifecycle/DescriptorLimit.swift": "getrlimit writes to memory",
         "Sources/ControlPlane/Lifecycle/MachineName.swift": "gethostname writes to memory",
         "Sources/ControlPlane/Logging/StandardError.swift": "the kernel reads what is written",
@@ -127,4 +169,17 @@ enum Rules {
 
     /// Columns that a line may have.
     static let maximumColumns = 120
+}
+
+/// What a room may name.
+struct RoomRule {
+    /// The folder in its module's.
+    let room: String
+    /// The rooms whose types it may name.
+    let names: Set<String>
+
+    init(_ room: String, names: Set<String>) {
+        self.room = room
+        self.names = names
+    }
 }

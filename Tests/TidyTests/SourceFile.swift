@@ -18,10 +18,27 @@ struct SourceFile {
     }
 
     /// The folder in `Sources` that it is in.
-    var room: String? {
+    var module: String? {
         let parts = path.split(separator: "/")
         return parts.count > 2 && parts[0] == "Sources" ? String(parts[1]) : nil
     }
+
+    /// The folder of its module that it is in, `Store/Etcd`; empty for files that are in none.
+    var room: String { path.split(separator: "/").dropFirst(2).dropLast().joined(separator: "/") }
+
+    /// Types that are declared in it for others to name, outside of any other.
+    var declaredTypes: [String] {
+        code.compactMap { line in
+            let words = line.prefix { $0 != "(" && $0 != "<" && $0 != ":" && $0 != "{" && $0 != "=" }
+                .split(separator: " ")
+            guard line.first != " ", !words.contains("private"), !words.contains("fileprivate"),
+                let place = words.firstIndex(where: { Self.declarations.contains($0) }), place + 1 < words.count
+            else { return nil }
+            return String(words[place + 1])
+        }
+    }
+
+    private static let declarations: Set<Substring> = ["struct", "class", "enum", "protocol", "actor", "typealias"]
 
     /// A complaint about one line.
     func complaint(_ index: Int, _ text: String) -> String { "\(path):\(index + 1): \(text)" }

@@ -11,11 +11,30 @@ struct TidyTests {
         for complaint in files.flatMap(complaints) { Issue.record("\(complaint)") }
     }
 
-    @Test func `a file imports only what its room may`() throws {
+    @Test func `a file imports only what its module may`() throws {
         try report(Complaints.aboutImports)
     }
 
-    @Test func `a room uses no words that don't belong there`() throws {
+    @Test func `a room names only those that it may`() throws {
+        try report(RoomMap(Self.sources.get()).complaints)
+    }
+
+    @Test func `rooms are layers, without circles, and each is there`() throws {
+        let files = try Self.sources.get()
+        for (module, table) in Rules.rooms {
+            var below: Set<String> = []
+            for rule in table {
+                for name in rule.names.subtracting(below).sorted() {
+                    Issue.record("\(module): \(rule.room) is to name \(name), which is not below it")
+                }
+                below.insert(rule.room)
+                let isThere = files.contains { $0.module == module && $0.room == rule.room }
+                if !isThere { Issue.record("\(module): there is no \(rule.room)") }
+            }
+        }
+    }
+
+    @Test func `a module uses no words that don't belong there`() throws {
         try report(Complaints.aboutWords)
     }
 
@@ -58,7 +77,7 @@ struct RuleTests {
         "internal import struct Foundation.URL",
         "@_spi(Testing) import Logging", "  import Hummingbird",
     ])
-    func `an import that a room may not have is found`(_ line: String) {
+    func `an import that a module may not have is found`(_ line: String) {
         #expect(Complaints.aboutImports(file(engineFile, "import CLdns\n\(line)\n")).count == 1)
         let complaint = Complaints.aboutImports(file(engineFile, "\nimport Foundation"))
         #expect(complaint == ["\(engineFile):2: imports Foundation, which Engine may not"])
@@ -67,8 +86,24 @@ struct RuleTests {
             Complaints.aboutImports(file("Sources/ControlPlane/Thing.swift", "import CLdns\nimport CEvent")).count == 2)
     }
 
+    @Test func `a name from a room above is found, with its file, line and room`() {
+        let zone = file("Sources/Engine/Zone/Thing.swift", "public struct Thing<Value> {\n    struct Inner {}\n}")
+        let answer = file(
+            "Sources/Engine/Answer/Other.swift", "final class Other: Thing {}\nprivate enum Hidden {}")
+        let rooms = RoomMap([zone, answer])
+        #expect(rooms.complaints(about: answer).isEmpty)
+        let bad = file(
+            "Sources/Engine/Zone/Bad.swift", "// Other\nlet x = Other(\"Other\"), y: Hidden, z: Inner, t: Thing")
+        #expect(
+            rooms.complaints(about: bad) == [
+                "Sources/Engine/Zone/Bad.swift:2: names `Other`, which is in Answer: Zone may not"
+            ])
+        #expect(rooms.complaints(about: file("Sources/Engine/Bad.swift", "let x = Other()")).isEmpty)
+        #expect(rooms.complaints(about: file("Sources/Engine/Attic/Bad.swift", "let x = 1")).count == 1)
+    }
+
     @Test func `an exception holds for its file and module alone`() {
-        let path = "Sources/ControlPlane/Registry/Moment.swift"
+        let path = "Sources/ControlPlane/Basics/Moment.swift"
         #expect(Complaints.aboutImports(file(path, "import FoundationEssentials")).isEmpty)
         #expect(Complaints.aboutImports(file(path, "import Foundation")).count == 1)
         #expect(Complaints.aboutImports(file(path + "x.swift", "import FoundationEssentials")).count == 1)

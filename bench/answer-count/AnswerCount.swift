@@ -90,7 +90,7 @@ struct AnswerCount {
             listen: [], workers: 1, strategy: strategy,
             zone: ZoneConfiguration(
                 origin: "service.kong", ttl: 5, negativeTTL: 1, nameServerAddresses: [.v4(0x7F00_0001)]),
-            recursion: RecursionConfiguration(
+            forwarding: ForwardingConfiguration(
                 upstreams: UpstreamConfiguration(
                     servers: [SocketAddress(.v4(0x7F00_0001), port: 53)],
                     allow: [IPNetwork(.v4(0x7F00_0000), prefixLength: 8)])))

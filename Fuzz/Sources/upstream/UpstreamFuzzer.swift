@@ -10,7 +10,7 @@ private func makeResponder() throws -> InProcessResponder {
             listen: [], workers: 1,
             zone: ZoneConfiguration(
                 origin: "service.kong", ttl: 5, negativeTTL: 1, nameServerAddresses: [.v4(0x7F00_0001)]),
-            recursion: RecursionConfiguration(
+            forwarding: ForwardingConfiguration(
                 upstreams: upstreams, cache: CacheConfiguration(maximumEntries: 100, minimumTTL: 60))))
 }
 

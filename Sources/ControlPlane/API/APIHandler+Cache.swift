@@ -2,7 +2,7 @@ import Engine
 
 extension APIHandler {
     /// `DELETE /api/v1/cache`
-    func removeFromCache(_ target: RequestTarget) -> APIResponse {
+    func removeFromCache(_ target: RequestTarget) -> ServerResponse {
         do throws(InvalidFields) {
             let selection = try CacheSelection(target)
             do throws(EngineError) {
@@ -24,6 +24,8 @@ extension APIHandler {
 
 /// The parameters of `DELETE /api/v1/cache`.
 struct CacheSelection: Sendable, Equatable {
+    static let parameterNames = ["name", "subtree"]
+
     /// The name; `nil`: all names.
     var name: String?
     /// Whether names below it are meant too.
@@ -31,13 +33,12 @@ struct CacheSelection: Sendable, Equatable {
 
     /// Reads the parameters of a request.
     init(_ target: RequestTarget) throws(InvalidFields) {
-        try target.readParameters { name, value, errors in
+        try target.readParameters(Self.parameterNames) { name, value, errors in
             switch (name, value) {
             case ("name", _): self.name = value
             case ("subtree", "true"): subtree = true
             case ("subtree", "false"): subtree = false
-            case ("subtree", _): errors.append(FieldError(field: name, message: "must be true or false"))
-            default: errors.append(FieldError(field: name, message: "unknown parameter"))
+            default: errors.append(FieldError(field: name, message: "must be true or false"))
             }
         }
         if subtree, name == nil {

@@ -4,7 +4,7 @@ extension APIHandler {
     /// `PUT /api/v1/services/{id}/heartbeat`
     ///
     /// - Parameter arrival: when it was read from its connection: the ttl counts from then, however long it waited.
-    func heartbeat(_ id: String, arrival: Moment) -> APIResponse {
+    func heartbeat(_ id: String, arrival: Moment) -> ServerResponse {
         guard let lease = registry.renew(id: id, heardAt: arrival) else { return .unknownInstance(id) }
         return .json(capacity: 128) { writer in
             writer.beginObject()
@@ -19,7 +19,7 @@ extension APIHandler {
     /// `POST /api/v1/heartbeats`
     ///
     /// - Parameter arrival: when its head was read from its connection.
-    func heartbeats(_ body: ByteBuffer, arrival: Moment) -> APIResponse {
+    func heartbeats(_ body: ByteBuffer, arrival: Moment) -> ServerResponse {
         do {
             let request = try decoder.heartbeats(Self.json(body))
             let (renewed, unknown) = registry.renew(ids: request.ids, heardAt: arrival)

@@ -4,7 +4,7 @@ import NIOCore
 
 extension APIHandler {
     /// `POST /api/v1/services`
-    func register(_ body: ByteBuffer, from client: IPAddress?) async -> APIResponse {
+    func register(_ body: ByteBuffer, from client: IPAddress?) async -> ServerResponse {
         do {
             let registration = try decoder.registration(Self.json(body), .from(client))
             let outcome = try await registry.register(registration)
@@ -12,7 +12,7 @@ extension APIHandler {
             guard case .registered(let registered, let isNew) = outcome else {
                 return .unknownInstance(registration.id)
             }
-            var response = APIResponse.json(isNew ? .created : .ok) { $0.instance(registered) }
+            var response = ServerResponse.json(isNew ? .created : .ok) { $0.instance(registered) }
             response.fields = [HTTPField(name: .location, value: "/api/v1/services/\(registered.instance.id)")]
             return response
         } catch {
@@ -21,7 +21,7 @@ extension APIHandler {
     }
 
     /// `GET /api/v1/services`
-    func list(_ target: RequestTarget) async -> APIResponse {
+    func list(_ target: RequestTarget) async -> ServerResponse {
         do {
             let query = try ListQuery(target)
             var page = InstancePageWriter(
@@ -42,13 +42,13 @@ extension APIHandler {
     }
 
     /// `GET /api/v1/services/{id}`
-    func show(_ id: String) -> APIResponse {
+    func show(_ id: String) -> ServerResponse {
         guard let registered = registry.instance(id: id) else { return .unknownInstance(id) }
         return .json { $0.instance(registered) }
     }
 
     /// `PATCH /api/v1/services/{id}`
-    func patch(_ id: String, _ body: ByteBuffer) async -> APIResponse {
+    func patch(_ id: String, _ body: ByteBuffer) async -> ServerResponse {
         do {
             let patch = try decoder.patch(Self.json(body))
             let outcome = try await registry.patch(id: id, patch)
@@ -61,7 +61,7 @@ extension APIHandler {
     }
 
     /// `DELETE /api/v1/services/{id}`
-    func deregister(_ id: String) async -> APIResponse {
+    func deregister(_ id: String) async -> ServerResponse {
         do {
             guard case .deregistered = try await registry.deregister(id: id) else { return .unknownInstance(id) }
             return .empty(.noContent)
@@ -71,7 +71,7 @@ extension APIHandler {
     }
 
     /// `POST /api/v1/services/batch`
-    func batch(_ body: ByteBuffer, from client: IPAddress?) async -> APIResponse {
+    func batch(_ body: ByteBuffer, from client: IPAddress?) async -> ServerResponse {
         do {
             let request = try decoder.batch(Self.json(body), .from(client))
             var commands: [RegistryCommand] = []
@@ -106,7 +106,7 @@ extension APIHandler {
     }
 
     /// What a request that could not be done is answered with.
-    static func response(to error: any Error) -> APIResponse {
+    static func response(to error: any Error) -> ServerResponse {
         switch error {
         case let error as JSONError:
             .problem(.badRequest, "not JSON: \(error.problem) (line \(error.line), column \(error.column))")

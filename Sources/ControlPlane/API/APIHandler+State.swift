@@ -3,7 +3,7 @@ import HTTPTypes
 
 extension APIHandler {
     /// `GET /api/v1/names`
-    func names(_ target: RequestTarget) -> APIResponse {
+    func names(_ target: RequestTarget) -> ServerResponse {
         let query: NamesQuery
         do throws(InvalidFields) {
             query = try NamesQuery(target)
@@ -36,7 +36,7 @@ extension APIHandler {
     }
 
     /// `GET /api/v1/status`
-    func status() -> APIResponse {
+    func status() -> ServerResponse {
         let summary = registry.summary()
         return .json(capacity: 1024) { writer in
             writer.beginObject()
@@ -75,7 +75,7 @@ extension APIHandler {
             writer.member("cache")
             writer.cacheStatistics(statistics)
             writer.member("forwarding")
-            writer.recursionStatistics(statistics.recursion)
+            writer.forwardingStatistics(statistics.forwarding)
             writer.member("upstreams")
             writer.upstreamStatistics(statistics.upstreams)
             writer.endObject()
@@ -83,7 +83,7 @@ extension APIHandler {
     }
 
     /// `GET /api/v1/health`
-    func health() -> APIResponse {
+    func health() -> ServerResponse {
         let isStorageHealthy = registry.storeState.isHealthy
         let isReady = state.isReady
         // Without its storage the server goes on answering DNS and reads: a warning, not a failure.
@@ -104,7 +104,7 @@ extension APIHandler {
     }
 
     /// `GET /ready`
-    func ready() -> APIResponse {
+    func ready() -> ServerResponse {
         let storage = registry.storeState
         guard state.isReady else {
             let reason = storage.problem.map { "; storage: \($0)" } ?? ""

@@ -4,7 +4,7 @@ import NIOCore
 import NIOHTTP1
 
 /// Answers requests of the API: no sockets, no HTTP framing.
-struct APIHandler: Sendable {
+struct APIHandler: RequestHandler {
     let registry: Registry
     let decoder: RegistrationDecoder
     let state: ServerState
@@ -14,26 +14,8 @@ struct APIHandler: Sendable {
     /// Where long answers are made, a few at a time.
     let largeAnswers = SideThreads(count: 2, capacity: 128)
 
-    /// The largest body of a request.
-    static let maximumBodyOctets = 1024 * 1024
-    /// The largest body of a batch of changes or heartbeats.
-    static let maximumBatchOctets = 16 * 1024 * 1024
-
-    /// A request that was found to lead somewhere.
-    struct Resolved: Sendable {
-        let route: Route
-        let method: HTTPRequest.Method
-        let target: RequestTarget
-        /// The largest body that is read, in octets; `nil`: the body does not matter.
-        let bodyLimit: Int?
-        /// When it came.
-        let arrival: Moment
-        /// Who sends it.
-        let client: IPAddress?
-    }
-
     /// Finds where a request leads to, by its head alone.
-    func resolve(_ head: RequestHead) -> Result<Resolved, ResponseError> {
+    func resolve(_ head: RequestHead) -> Result<ResolvedRequest, ResponseError> {
         if head.method == .connect {
             let allow = HTTPField(name: .allow, value: "GET, HEAD, POST, PUT, PATCH, DELETE")
             return .failure(ResponseError(.closing(.methodNotAllowed, "this is no proxy", fields: [allow])))
@@ -44,65 +26,45 @@ struct APIHandler: Sendable {
         }
         let target = RequestTarget(head.target)
         if let refusal = origin.refusal(of: head, target) { return .failure(ResponseError(refusal)) }
-        guard let route = target.segments.flatMap(Route.init(segments:)) else {
-            return .failure(ResponseError(.problem(.notFound, "there is nothing at this path")))
-        }
-        guard route.methods.contains(head.method) else {
-            let methods = route.methods.map(\.rawValue).joined(separator: ", ")
+        let endpoint: Endpoint
+        let id: String
+        switch target.segments.map({ EndpointTable.match(head.method, $0) }) ?? .nothing {
+        case .nothing: return .failure(ResponseError(.problem(.notFound, "there is nothing at this path")))
+        case .otherMethods(let methods):
+            let methods = methods.map(\.rawValue).joined(separator: ", ")
             let allow = HTTPField(name: .allow, value: methods)
             return .failure(
                 ResponseError(.problem(.methodNotAllowed, "only \(methods) can be used here", fields: [allow]))
             )
+        case .endpoint(let found, let foundID): (endpoint, id) = (found, foundID)
         }
-        let bodyLimit = Self.bodyLimit(route, head.method)
-        if bodyLimit != nil, let response = Self.mediaTypeProblem(head) { return .failure(ResponseError(response)) }
-        if !route.allowsParameters || head.method == .post, !target.query.isEmpty {
+        var bodyLimit: Int?
+        if case .json(let maximumOctets) = endpoint.body {
+            if let response = Self.mediaTypeProblem(head) { return .failure(ResponseError(response)) }
+            bodyLimit = maximumOctets
+        }
+        if endpoint.parameters.isEmpty, !target.query.isEmpty {
             let error = FieldError(
                 field: String(target.query.prefix { $0 != "=" && $0 != "&" }), message: "unknown parameter")
             return .failure(ResponseError(.invalid(InvalidFields(errors: [error]))))
         }
+        let request = Endpoint.Request(id: id, target: target, arrival: head.arrival, client: head.client)
         return .success(
-            Resolved(
-                route: route, method: head.method, target: target, bodyLimit: bodyLimit, arrival: head.arrival,
-                client: head.client)
-        )
+            ResolvedRequest(bodyLimit: bodyLimit) { body in await respond(to: request, body, at: endpoint) })
     }
 
-    /// Answers a request.
-    ///
-    /// - Parameter body: the whole body; empty when it does not matter.
-    func respond(to request: Resolved, body: ByteBuffer) async -> APIResponse {
+    private func respond(to request: Endpoint.Request, _ body: ByteBuffer, at endpoint: Endpoint) async
+        -> ServerResponse
+    {
         // What is not loaded yet must not be said to be unknown, or be registered a second time.
-        if request.route.needsRegistry, !registry.isLoaded { return .unavailable(.loading) }
-        return switch (request.route, request.method) {
-        case (.services, .post): await register(body, from: request.client)
-        case (.services, _): await list(request.target)
-        case (.service, .post): await batch(body, from: request.client)
-        case (.service(let id), .patch): await patch(id, body)
-        case (.service(let id), .delete): await deregister(id)
-        case (.service(let id), _): show(id)
-        case (.heartbeat(let id), _): heartbeat(id, arrival: request.arrival)
-        case (.heartbeats, _): heartbeats(body, arrival: request.arrival)
-        case (.names, _): names(request.target)
-        case (.status, _): status()
-        case (.health, _): health()
-        case (.cache, _): removeFromCache(request.target)
-        case (.alive, _): .json { writer in writer.statusObject("alive") }
-        case (.ready, _): ready()
-        case (.description, _): .text(OpenAPIDocument.text, contentType: "application/yaml")
-        }
-    }
-
-    private static func bodyLimit(_ route: Route, _ method: HTTPRequest.Method) -> Int? {
-        switch (route, method) {
-        case (.services, .post), (.service, .patch): maximumBodyOctets
-        case (.service, .post), (.heartbeats, .post): maximumBatchOctets
-        default: nil
-        }
+        if endpoint.needsRegistry, !registry.isLoaded { return .unavailable(.loading) }
+        var request = request
+        request.body = body
+        return await endpoint.handler(self, request)
     }
 
     /// Why a body can't be read by what its head says of it.
-    private static func mediaTypeProblem(_ head: RequestHead) -> APIResponse? {
+    private static func mediaTypeProblem(_ head: RequestHead) -> ServerResponse? {
         guard isJSON(head.fields.first(name: "content-type")) else {
             return .problem(.unsupportedMediaType, "the Content-Type must be application/json")
         }
@@ -123,15 +85,6 @@ struct APIHandler: Sendable {
         let type = contentType[..<end].lowercased()
         return String(type.trimmingPrefix { $0 == " " || $0 == "\t" }.prefix { $0 != " " && $0 != "\t" })
             == "application/json"
-    }
-}
-
-/// An answer that ends the handling of a request early.
-struct ResponseError: Error, Sendable {
-    let response: APIResponse
-
-    init(_ response: APIResponse) {
-        self.response = response
     }
 }
 

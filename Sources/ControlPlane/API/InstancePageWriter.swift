@@ -35,7 +35,7 @@ struct InstancePageWriter: Sendable {
     }
 
     /// The page with what is written, and the cursor to the rest.
-    var response: APIResponse {
+    var response: ServerResponse {
         var writer = writer
         writer.endArray()
         writer.member("next_cursor")
@@ -51,6 +51,6 @@ struct InstancePageWriter: Sendable {
             writer.null()
         }
         writer.endObject()
-        return APIResponse(status: .ok, contentType: "application/json", body: writer.buffer)
+        return ServerResponse(status: .ok, contentType: "application/json", body: writer.buffer)
     }
 }

@@ -1,5 +1,7 @@
 /// The parameters of `GET /api/v1/services`.
 struct ListQuery: Sendable, Equatable {
+    static let parameterNames = ["name", "tag", "status", "limit", "cursor"]
+
     var filter = InstanceFilter()
     /// Instances on a page; 1–1000.
     var limit = 100
@@ -8,14 +10,7 @@ struct ListQuery: Sendable, Equatable {
 
     /// Reads the parameters of a request.
     init(_ target: RequestTarget) throws(InvalidFields) {
-        try target.readParameters { name, value, errors in
-            switch name {
-            case "name", "tag", "status", "limit", "cursor":
-                read(name, value, &errors)
-            default:
-                errors.append(FieldError(field: name, message: "unknown parameter"))
-            }
-        }
+        try target.readParameters(Self.parameterNames) { read($0, $1, &$2) }
     }
 
     private mutating func read(_ name: String, _ value: String, _ errors: inout [FieldError]) {
@@ -54,6 +49,8 @@ struct ListQuery: Sendable, Equatable {
 
 /// The parameters of `GET /api/v1/names`.
 struct NamesQuery: Sendable, Equatable {
+    static let parameterNames = ["limit", "cursor"]
+
     /// Services on a page; 1–1000.
     var limit = 100
     /// The name after which the page begins.
@@ -61,14 +58,7 @@ struct NamesQuery: Sendable, Equatable {
 
     /// Reads the parameters of a request.
     init(_ target: RequestTarget) throws(InvalidFields) {
-        try target.readParameters { name, value, errors in
-            switch name {
-            case "limit", "cursor":
-                read(name, value, &errors)
-            default:
-                errors.append(FieldError(field: name, message: "unknown parameter"))
-            }
-        }
+        try target.readParameters(Self.parameterNames) { read($0, $1, &$2) }
     }
 
     private mutating func read(_ name: String, _ value: String, _ errors: inout [FieldError]) {

@@ -31,7 +31,7 @@ extension EngineConfiguration {
             ),
             version: dns.version,
             registrableNetworks: configuration.registry.networks,
-            recursion: RecursionConfiguration(
+            forwarding: ForwardingConfiguration(
                 upstreams: UpstreamConfiguration(dns),
                 maximumInFlight: dns.upstream.maximumInFlight,
                 maximumSocketsPerWorker: budget.upstreamSocketsPerWorker,

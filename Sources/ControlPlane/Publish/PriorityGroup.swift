@@ -9,7 +9,7 @@ struct PriorityGroup: Sendable {
     private var weights = WeightTally()
     // Most instances have an address of their own. Where several have one, or had: who has a record of them, and which.
     private var addresses: [IPAddress: InstanceTally] = [:]
-    private var endpoints: [Endpoint: InstanceTally] = [:]
+    private var endpoints: [SocketAddress: InstanceTally] = [:]
 
     /// Whether there is a record of that type.
     func has(_ type: RecordType) -> Bool { ttls[type] != nil }

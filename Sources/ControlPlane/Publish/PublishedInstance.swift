@@ -29,7 +29,7 @@ struct PublishedInstance: Sendable, Equatable {
     }
 
     /// Where it listens.
-    var endpoint: Endpoint { Endpoint(address: address, port: port) }
+    var endpoint: SocketAddress { SocketAddress(address, port: port) }
 
     /// Whether the names that both are under answer the same with either.
     func hasSameRecords(as other: PublishedInstance) -> Bool {
@@ -48,12 +48,6 @@ struct PublishedInstance: Sendable, Equatable {
         for tag in tags { names.append(PublishedName(text: "\(tag).\(service)", hasAddresses: true)) }
         return names
     }
-}
-
-/// An address and a port.
-struct Endpoint: Hashable, Sendable {
-    var address: IPAddress
-    var port: UInt16
 }
 
 /// A name in the zone.

@@ -100,10 +100,10 @@ enum ServiceRecords {
     /// lowest terms, because Kong unrolls them into a list.
     private static func serviceSet(_ instances: [PublishedInstance]) -> RRset? {
         guard let ttl = instances.lazy.map(\.dnsTTL).min() else { return nil }
-        var endpoints: [Endpoint] = []
+        var endpoints: [SocketAddress] = []
         var priorities: [UInt16] = []
         var weights: [Int] = []
-        var positions = Positions<Endpoint>()
+        var positions = Positions<SocketAddress>()
         for instance in instances {
             let endpoint = instance.endpoint
             let position = positions.position(of: endpoint)

@@ -8,18 +8,22 @@ struct OutsideNames: ~Copyable {
     private var strategy: any RotationStrategy
     private var cells = RotationCells()
 
-    init(_ settings: RecursionSettings, strategy: RotationStrategyName) {
-        access = settings.access
-        accessView = settings.access.view
-        isOn = settings.isOn
+    /// - Parameters:
+    ///   - access: who may have them.
+    ///   - isOn: whether there is an upstream.
+    ///   - strategy: the zone's.
+    init(access: AccessList, isOn: Bool, strategy: RotationStrategyName) {
+        self.access = access
+        accessView = access.view
+        self.isOn = isOn
         self.strategy = strategy == .random ? RandomRotation() : RoundRobin()
     }
 
     /// Goes by other settings from now on.
-    mutating func adopt(_ settings: RecursionSettings) {
-        access = settings.access
-        accessView = settings.access.view
-        isOn = settings.isOn
+    mutating func adopt(access: AccessList, isOn: Bool) {
+        self.access = access
+        accessView = access.view
+        self.isOn = isOn
     }
 
     /// Whether a client may have names outside the zone.
@@ -33,17 +37,7 @@ struct OutsideNames: ~Copyable {
     @inline(__always)
     mutating func first(of answer: CachedAnswer) -> Int {
         cells.grow(to: Int(answer.slot) &+ 1)
-        let rrset = PackedRRset(count: UInt32(answer.rotation.count), firstCell: answer.slot)
+        let rrset = RotatedRRset(count: UInt32(answer.rotation.count), firstCell: answer.slot, stamp: 0)
         return strategy.first(of: rrset, weights: Span(), cells: &cells)
-    }
-}
-
-extension PackedRRset {
-    /// What a ``RotationStrategy`` without weights needs to know of an RRset.
-    @inline(__always)
-    init(count: UInt32, firstCell: UInt32) {
-        self.init(
-            type: .a, stride: 0, count: count, answerOffset: 0, answerByteCount: 0, additionalOffset: 0,
-            additionalByteCount: 0, firstService: 0, firstWeight: 0, firstCell: firstCell, stamp: 0, list: 0)
     }
 }

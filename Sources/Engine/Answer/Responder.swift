@@ -18,11 +18,6 @@ enum Disposition {
 
 /// A worker's answers: a query in, a reply out. Owns the worker's rotation state and knows no sockets.
 struct Responder: ~Copyable {
-    /// The smallest UDP payload that every client takes (RFC 1035 §4.2.1, RFC 6891 §6.2.3).
-    static let minimumPayload = 512
-    /// The longest message over TCP (RFC 1035 §4.2.2).
-    static let maximumMessage = 65535
-
     /// Keeps alive what the views show.
     private var snapshot: ZoneSnapshot
     private var root: ZoneRoot
@@ -127,7 +122,7 @@ struct Responder: ~Copyable {
         }
         var frame = ReplyFrame(
             header: header, questionEnd: nil, edns: nil,
-            limit: transport == .udp ? Self.minimumPayload : Self.maximumMessage)
+            limit: transport == .udp ? MessageSize.minimumPayload : MessageSize.maximum)
         // RFC 9619 §4: a query has exactly one question. Opcodes that aren't served get NOTIMP in any case.
         guard let question = parsed.question else {
             let code = header.opcode == 0 ? ResponseCode.formatError : ResponseCode.notImplemented
@@ -143,7 +138,7 @@ struct Responder: ~Copyable {
         if case .present(let edns) = records {
             frame.edns = edns
             if transport == .udp {
-                frame.limit = min(max(Int(edns.payload), Self.minimumPayload), udpPayload)
+                frame.limit = min(max(Int(edns.payload), MessageSize.minimumPayload), udpPayload)
             }
             // RFC 6891 §6.1.3: what another version means nobody here can tell, whatever else is asked.
             guard edns.version == EDNS.version else {
@@ -261,7 +256,7 @@ struct Responder: ~Copyable {
             if rrset.count > 1 {
                 let start = weights.isEmpty ? 0 : Int(rrset.firstWeight)
                 let end = weights.isEmpty ? 0 : start &+ Int(rrset.count)
-                first = strategy.first(of: rrset, weights: weights.extracting(start..<end), cells: &cells)
+                first = strategy.first(of: rrset.rotated, weights: weights.extracting(start..<end), cells: &cells)
             }
             if fits {
                 reply.append(
@@ -304,7 +299,7 @@ struct Responder: ~Copyable {
             answerStart &+ Int(rrset.answerByteCount) <= limit && rrset.count <= UInt32(UInt16.max)
         var additionalCount: UInt16 = 0
         if fits || transport == .tcp {
-            let first = rrset.count > 1 ? strategy.first(of: rrset, weights: list.weights, cells: &cells) : 0
+            let first = rrset.count > 1 ? strategy.first(of: rrset.rotated, weights: list.weights, cells: &cells) : 0
             if fits {
                 reply.append(all: list, from: first)
                 reply.replace(at: HeaderOffset.answerCount, bigEndian: UInt16(truncatingIfNeeded: rrset.count))

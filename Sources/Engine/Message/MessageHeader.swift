@@ -1,3 +1,11 @@
+/// How long messages may be, in octets.
+enum MessageSize {
+    /// The smallest UDP payload that every client takes (RFC 1035 §4.2.1, RFC 6891 §6.2.3).
+    static let minimumPayload = 512
+    /// The longest message over TCP (RFC 1035 §4.2.2).
+    static let maximum = 65535
+}
+
 /// The header of a query (RFC 1035 §4.1.1).
 struct MessageHeader {
     /// Octets of a header.

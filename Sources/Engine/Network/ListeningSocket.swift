@@ -104,6 +104,9 @@ enum ListeningSocket {
         return socket
     }
 
+    /// How often another port is drawn when somebody has the first.
+    private static let sourcePortAttempts = 4
+
     /// A UDP socket with a port of the caller's choice, connected to a server.
     ///
     /// - Parameter port: called for another port as long as somebody has the one before, a few times; then the system
@@ -116,7 +119,7 @@ enum ListeningSocket {
         guard number >= 0 else { return nil }
         let socket = Descriptor(owning: number)
         var local = SocketAddress(server.address.isIPv4 ? .v4(0) : .v6(0, 0), port: 0)
-        for _ in 0..<UpstreamSocketPool.portAttempts {
+        for _ in 0..<sourcePortAttempts {
             local.port = port()
             if unsafe attach(number, local, CEvent.bind) { break }
         }

@@ -41,7 +41,7 @@ final class TCPConnection {
             stream, onReady, onReady, onEnd, Unmanaged.passUnretained(self).toOpaque())
         // One message of any length, and not much more.
         unsafe bufferevent_setwatermark(
-            stream, Int16(EV_READ), 0, TCPFraming.prefixBytes + Responder.maximumMessage + 4096)
+            stream, Int16(EV_READ), 0, TCPFraming.prefixBytes + MessageSize.maximum + 4096)
         unsafe bufferevent_enable(stream, Int16(EV_READ | EV_WRITE))
     }
 

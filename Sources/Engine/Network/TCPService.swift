@@ -1,5 +1,22 @@
 import CEvent
 
+/// Answers the queries that come over TCP.
+protocol TCPQueryHandler: AnyObject {
+    /// Answers a query.
+    ///
+    /// - Parameters:
+    ///   - buffer: room for the reply, until this returns.
+    ///   - send: writes the reply.
+    /// - Returns: whether the reply was written; `nil`: there is none, or it comes later.
+    func respond(
+        to query: RawSpan, from connection: TCPConnection, in buffer: UnsafeMutableRawBufferPointer,
+        _ send: (RawSpan) -> Bool
+    ) -> Bool?
+
+    /// Answers a query whose reply had no room when it came.
+    func respondAgain(to client: WaitingClient)
+}
+
 /// A worker's TCP side: accepts clients, keeps the limits, closes who is idle.
 @safe
 final class TCPService {
@@ -19,7 +36,7 @@ final class TCPService {
     private let limits: TCPLimits
     private let table: TCPConnectionTable
     private let counters: WorkerCounters
-    private unowned let worker: Worker
+    private unowned let handler: any TCPQueryHandler
     private var listeners: [TCPListener] = []
     /// Open connections, the one idle longest first.
     private var connections = RecencyList<TCPConnection>()
@@ -35,16 +52,16 @@ final class TCPService {
     private var isStopping = false
 
     init(
-        worker: Worker, loop: EventLoop, limits: TCPLimits, table: TCPConnectionTable,
+        handler: any TCPQueryHandler, loop: EventLoop, limits: TCPLimits, table: TCPConnectionTable,
         counters: WorkerCounters
     ) {
-        self.worker = worker
+        self.handler = handler
         self.loop = loop
         self.limits = limits
         self.table = table
         self.counters = counters
         // Unsafe: freed in deinit.
-        unsafe replyBuffer = .allocate(byteCount: Responder.maximumMessage, alignment: 16)
+        unsafe replyBuffer = .allocate(byteCount: MessageSize.maximum, alignment: 16)
         idleTimer.action = { [unowned self] in closeIdle() }
         acceptTimer.action = { [unowned self] in
             isOutOfDescriptors = false
@@ -190,12 +207,12 @@ final class TCPService {
 
     /// Answers one query.
     func respond(to query: RawSpan, from connection: TCPConnection, _ send: (RawSpan) -> Bool) -> Bool? {
-        unsafe worker.respond(to: query, from: connection, in: replyBuffer, send)
+        unsafe handler.respond(to: query, from: connection, in: replyBuffer, send)
     }
 
     /// Answers a query whose reply had no room when it came.
     func respondAgain(to client: WaitingClient) {
-        worker.respondAgain(to: client)
+        handler.respondAgain(to: client)
     }
 
     // MARK: The end
@@ -233,11 +250,4 @@ final class TCPService {
         acceptTimer.cancel()
         waitingTimer.cancel()
     }
-}
-
-/// A timer that calls a closure.
-final class TimerTarget: EventTarget {
-    var action: () -> Void = {}
-
-    override func fire() { action() }
 }

@@ -1,6 +1,7 @@
 import CEvent
 
-/// Buffers for a batch of datagrams: received with one system call, answered in place, sent with one system call.
+/// Buffers for a batch of datagrams: received with one system call, answered in place, sent with one system call. Knows
+/// nothing of DNS.
 ///
 /// Everything is allocated once. What the kernel leaves as it is, is set once.
 @safe
@@ -9,9 +10,6 @@ final class UDPBatch {
     static let capacity = 64
     /// The longest query over UDP; a longer one arrives cut off, and is malformed then.
     static let queryBytes = 2048
-
-    /// Queries that are read before the first of them is answered.
-    private static let readAhead = 16
 
     /// Distances of the buffers: no power of two, or all would fall into the same few sets of the processor's cache.
     private static let queryStride = queryBytes + 64
@@ -28,13 +26,10 @@ final class UDPBatch {
     private let vectors: UnsafeMutablePointer<iovec>
     private let received: UnsafeMutablePointer<mmsghdr>
     private let outgoing: UnsafeMutablePointer<mmsghdr>
-    private let parsed: UnsafeMutablePointer<Query>
     private let sender = DatagramSender()
     private let hasControls: Bool
     private let isIPv4: Bool
     private var outgoingCount = 0
-    /// Queries of this batch that are not done with their reply, if they have one.
-    private(set) var deferred: [DeferredQuery] = []
 
     /// - Parameters:
     ///   - replyBytes: the longest reply.
@@ -44,12 +39,10 @@ final class UDPBatch {
         self.replyBytes = replyBytes
         self.hasControls = hasControls
         self.isIPv4 = isIPv4
-        deferred.reserveCapacity(Self.capacity)
         replyStride = (replyBytes + 127) / 64 * 64 | 64
         let count = Self.capacity
         let bufferBytes = Self.queryStride + replyStride + Self.addressStride + Self.controlStride
         let headerBytes = unsafe 2 * MemoryLayout<mmsghdr>.stride + 2 * MemoryLayout<iovec>.stride
-        unsafe parsed = .allocate(capacity: Self.readAhead)
         // Unsafe in all that follows: one block, divided into parts of `count` elements each; freed in deinit.
         unsafe block = .allocate(byteCount: count * (bufferBytes + headerBytes), alignment: 64)
         unsafe block.initializeMemory(
@@ -83,7 +76,6 @@ final class UDPBatch {
 
     deinit {
         unsafe block.deallocate()
-        unsafe parsed.deallocate()
     }
 
     /// Receives what has arrived, and forgets the batch before.
@@ -98,35 +90,16 @@ final class UDPBatch {
             }
         }
         outgoingCount = 0
-        if !deferred.isEmpty { deferred.removeAll(keepingCapacity: true) }
         // Unsafe: every header describes buffers of ours.
         return max(
             0, Int(unsafe recvmmsg(socket, received, UInt32(Self.capacity), Int32(MSG_DONTWAIT), nil)))
-    }
-
-    /// Answers the first `count` datagrams: reads some, then answers them, so that the zone's memory is there by then.
-    @inline(__always)
-    func answer(_ count: Int, with responder: inout Responder, _ cache: inout CacheReading) {
-        var start = 0
-        while start < count {
-            let end = min(start &+ Self.readAhead, count, Self.capacity)
-            // Unsafe: `parsed` has readAhead places; each is filled here, and emptied below.
-            for index in start..<end {
-                unsafe (parsed + (index &- start)).initialize(to: responder.read(message(index), cache))
-            }
-            for index in start..<end { unsafe responder.prefetch(for: parsed[index &- start], &cache) }
-            for index in start..<end {
-                unsafe answer(index, parsed[index &- start], with: &responder, &cache)
-                unsafe (parsed + (index &- start)).deinitialize(count: 1)
-            }
-            start = end
-        }
     }
 
     /// What has arrived at that place.
     @inline(__always)
     @_lifetime(borrow self)
     func message(_ index: Int) -> RawSpan {
+        let index = min(max(index, 0), Self.capacity &- 1)
         // Unsafe: the kernel has written msg_len octets, at most queryBytes, and writes no more before the next batch.
         let span = unsafe RawSpan(
             _unsafeStart: queries + index &* Self.queryStride,
@@ -134,37 +107,36 @@ final class UDPBatch {
         return unsafe _overrideLifetime(span, borrowing: self)
     }
 
+    /// Room for the next reply, which is sent if ``keep(_:to:)`` is told of it.
     @inline(__always)
-    private func answer(
-        _ index: Int, _ query: Query, with responder: inout Responder, _ cache: inout CacheReading
-    ) {
+    @_lifetime(borrow self)
+    func nextReply() -> OutputRawSpan {
+        // Unsafe: each place has replyBytes, which are written through the newest of these spans alone.
+        let buffer = unsafe UnsafeMutableRawBufferPointer(
+            start: replies + min(outgoingCount, Self.capacity &- 1) &* replyStride, count: replyBytes)
+        let reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
+        return unsafe _overrideLifetime(reply, borrowing: self)
+    }
+
+    /// Has the reply sent that was written last.
+    ///
+    /// - Parameters:
+    ///   - byteCount: octets of it.
+    ///   - index: the place of the datagram that it answers.
+    @inline(__always)
+    func keep(_ byteCount: Int, to index: Int) {
         let slot = outgoingCount
-        // Unsafe: the reply buffer of each place has replyBytes and is written through this one span.
-        let buffer = unsafe UnsafeMutableRawBufferPointer(start: replies + slot &* replyStride, count: replyBytes)
-        var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
-        let disposition = responder.respond(
-            to: message(index), query, over: .udp, from: { client(index) }, &cache, into: &reply)
-        switch disposition {
-        case .reply: break
-        case .silence: return
-        case .forward: return note(index, responder.deferred)
-        case .replyAndRefresh: note(index, responder.deferred)
-        }
-        unsafe vectors[Self.capacity &+ slot].iov_len = reply.byteCount
+        guard slot < Self.capacity, index >= 0, index < Self.capacity else { return }
+        // Unsafe: within bounds by the line above.
+        unsafe vectors[Self.capacity &+ slot].iov_len = min(byteCount, replyBytes)
         unsafe outgoing[slot].msg_hdr.msg_name = received[index].msg_hdr.msg_name
         if hasControls { prepareControl(of: slot, from: index) }
         outgoingCount = slot &+ 1
     }
 
-    private func note(_ index: Int, _ query: DeferredQuery?) {
-        guard var query else { return }
-        query.place = index
-        deferred.append(query)
-    }
-
     /// Who has sent the datagram at that place.
     @inline(__always)
-    private func client(_ index: Int) -> IPAddress? {
+    func client(_ index: Int) -> IPAddress? {
         guard index >= 0, index < Self.capacity else { return nil }
         // Unsafe: the kernel has written an address of the socket's family there.
         let address = unsafe addresses + index &* Self.addressStride

@@ -4,7 +4,7 @@ import Synchronization
 final class SnapshotMailbox: Sendable {
     private let newest = Mutex<ZoneSnapshot?>(nil)
     private let generation = Atomic<UInt64>(0)
-    private let settings = Mutex<RecursionSettings?>(nil)
+    private let settings = Mutex<ForwardingSettings?>(nil)
     private let stopping = Atomic<Bool>(false)
     private let wake: WakeSignal
     private let acknowledgements: WakeSignal
@@ -25,7 +25,7 @@ final class SnapshotMailbox: Sendable {
     }
 
     /// Hands over settings; nobody waits until they are in use.
-    func post(_ settings: RecursionSettings) {
+    func post(_ settings: ForwardingSettings) {
         self.settings.withLock { $0 = settings }
         wake.signal()
     }
@@ -54,7 +54,7 @@ final class SnapshotMailbox: Sendable {
     }
 
     /// The posted settings, if there are new ones. Asked when woken alone.
-    func takeSettings() -> RecursionSettings? {
+    func takeSettings() -> ForwardingSettings? {
         settings.withLock { $0.take() }
     }
 

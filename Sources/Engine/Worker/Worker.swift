@@ -2,7 +2,7 @@ import CEvent
 
 /// One thread that answers: its own loop, sockets, counters and rotation. Shares nothing that it writes.
 @safe
-final class Worker: @unchecked Sendable {
+final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     // Sendable: made by one thread, then run by another, and from then on only its mailbox and its counters, which are
     // Sendable themselves, are touched from outside.
 
@@ -13,6 +13,7 @@ final class Worker: @unchecked Sendable {
     private var cache: CacheReader
     private var forwarder: Forwarder?
     private var udp: [UDPListener] = []
+    private var answering = BatchAnswering()
     private var tcp: TCPService?
     private let mailboxTarget = MailboxTarget()
     private let drainTimer = TimerTarget()
@@ -32,30 +33,28 @@ final class Worker: @unchecked Sendable {
     private static let batchesAtStop = 1024
 
     /// - Parameters:
+    ///   - responder: answers, and counts.
+    ///   - tcp: limits of the connections, of all workers together.
     ///   - connections: of all workers.
+    ///   - reader: the worker's number.
     ///   - grace: how long TCP clients may take at the end.
     init(
-        configuration: EngineConfiguration, snapshot: ZoneSnapshot, chaos: ChaosAnswer,
-        acknowledgements: WakeSignal, connections: TCPConnectionTable, recursion: Recursion,
-        settings: RecursionSettings, reader: Int, grace: Duration
+        responder: consuming Responder, acknowledgements: WakeSignal, tcp limits: TCPLimits,
+        connections: TCPConnectionTable, forwarding: SharedForwarding, settings: ForwardingSettings, reader: Int,
+        grace: Duration
     ) throws(EngineError) {
-        let counters = WorkerCounters()
+        let counters = responder.counters
         self.counters = counters
         self.grace = grace
         // Unsafe: freed in deinit.
-        unsafe replyBuffer = .allocate(byteCount: Responder.maximumMessage, alignment: 16)
+        unsafe replyBuffer = .allocate(byteCount: MessageSize.maximum, alignment: 16)
         mailbox = try SnapshotMailbox(acknowledgements: acknowledgements)
         loop = try EventLoop()
-        responder = Responder(
-            snapshot: snapshot, strategy: configuration.strategy, udpPayload: configuration.udpPayload,
-            chaos: chaos, addresses: RegistrableAddresses(within: configuration.registrableNetworks),
-            counters: counters, outside: OutsideNames(settings, strategy: configuration.strategy))
-        cache = CacheReader(recursion.cache, number: reader)
-        tcp = TCPService(
-            worker: self, loop: loop, limits: configuration.tcp, table: connections,
-            counters: counters)
+        self.responder = responder
+        cache = CacheReader(forwarding.cache, number: reader)
+        tcp = TCPService(handler: self, loop: loop, limits: limits, table: connections, counters: counters)
         forwarder = Forwarder(
-            worker: self, loop: loop, recursion: recursion, settings: settings, counters: counters)
+            sink: self, loop: loop, forwarding: forwarding, settings: settings, counters: counters)
         mailboxTarget.worker = self
         drainTimer.action = { [unowned self] in continueDraining() }
         try mailboxTarget.watch(mailbox.wakeDescriptor, on: loop)
@@ -116,10 +115,10 @@ final class Worker: @unchecked Sendable {
         for _ in 0..<batches {
             let count = batch.receive(from: socket)
             guard count > 0 else { return true }
-            cache.read { batch.answer(count, with: &responder, &$0) }
+            cache.read { answering.answer(batch, count, with: &responder, &$0) }
             let failures = batch.send(to: socket)
             if failures > 0 { counters.sendErrors.count(UInt64(failures)) }
-            if !batch.deferred.isEmpty { forward(batch, by: listener) }
+            if !answering.deferred.isEmpty { forward(batch, by: listener) }
             adoptIfNewer()
             // While this batch was answered the next came in; after a short one, most likely, nothing did, and asking
             // the socket once more would be a system call for nothing.
@@ -133,7 +132,7 @@ final class Worker: @unchecked Sendable {
     /// - Returns: how urgent the next query there is. One that finds few others goes before all upstreams' answers and
     ///   time-outs, which take longer each and come by the thousand when somebody asks for random names.
     @inline(__always)
-    fileprivate func turn(of listener: UDPListener, on socket: Int32) -> EventTarget.Priority {
+    func turn(of listener: UDPListener, on socket: Int32) -> EventTarget.Priority {
         loop.pace.noteTurn()
         let goesFirst = answer(listener.batch, by: listener, on: socket, batches: Self.batchesAtOnce)
         return goesFirst && loop.pace.queriesGoFirst ? .first : .other
@@ -141,9 +140,9 @@ final class Worker: @unchecked Sendable {
 
     private func forward(_ batch: UDPBatch, by listener: UDPListener) {
         loop.pace.noteBegin(.now)
-        for query in batch.deferred {
+        for query in answering.deferred {
             forwarder?.ask(
-                batch.message(query.place), query, batch.origin(query.place).map { .udp(listener, $0) })
+                batch.message(query.place), query, batch.origin(query.place).map { .udp(listener.replies, $0) })
         }
         loop.pace.noteEnd(.now)
     }
@@ -210,10 +209,10 @@ final class Worker: @unchecked Sendable {
     ///
     /// - Parameter stale: whether one that has expired may be (RFC 8767).
     /// - Returns: whether there was one.
-    func replyFromCache(_ key: CacheKey, to client: WaitingClient, now: MonotonicTime, stale: Bool = true) -> Bool {
+    func replyFromCache(_ key: CacheKey, to client: WaitingClient, now: MonotonicTime, mayBeStale: Bool) -> Bool {
         cache.read { cache in
             guard let answer = cache.find(key.name.rawSpan, key.type, key.variant, hash: key.hash),
-                now < (stale ? answer.times.end : answer.times.expiry)
+                now < (mayBeStale ? answer.times.end : answer.times.expiry)
             else { return false }
             let isFresh = now < answer.times.expiry
             let isNameError = answer.code == ResponseCode.nameError
@@ -244,8 +243,8 @@ final class Worker: @unchecked Sendable {
         to client: WaitingClient, isShort: Bool = false, _ write: (inout Responder, inout OutputRawSpan) -> Void
     ) {
         switch client.route {
-        case .udp(let listener, let origin):
-            listener.replies.add(to: origin) { write(&responder, &$0) }
+        case .udp(let replies, let origin):
+            replies.add(to: origin) { write(&responder, &$0) }
         case .tcp(let target):
             guard let connection = target.connection else { return }
             guard isShort || connection.hasRoom else { return connection.postpone(client) }
@@ -269,7 +268,7 @@ final class Worker: @unchecked Sendable {
 
     private func adoptSettings() {
         guard let settings = mailbox.takeSettings() else { return }
-        responder.outside.adopt(settings)
+        responder.outside.adopt(access: settings.access, isOn: settings.isOn)
         forwarder?.adopt(settings)
     }
 
@@ -309,46 +308,6 @@ final class Worker: @unchecked Sendable {
         guard (try? drainTimer.schedule(after: Self.drainInterval, on: loop)) != nil else {
             return loop.stop()
         }
-    }
-}
-
-/// A UDP socket of a worker.
-final class UDPListener: EventTarget {
-    let batch: UDPBatch
-    /// For those that had to wait.
-    let replies: ReplyQueue
-    private let socket: Descriptor
-    private let address: SocketAddress
-    private var priority = EventTarget.Priority.other
-    // Unsafe: the worker owns its listeners and outlives them; no reference is counted, for this runs for every batch.
-    private unowned(unsafe) let worker: Worker
-
-    /// - Parameter address: the one that the socket is bound to.
-    init(
-        socket: consuming Descriptor, address: SocketAddress, batch: UDPBatch, replies: ReplyQueue, worker: Worker
-    ) {
-        self.socket = socket
-        self.address = address
-        self.batch = batch
-        self.replies = replies
-        unsafe self.worker = worker
-    }
-
-    var socketNumber: Int32 { socket.number }
-
-    /// Receives nothing any longer but what has come already.
-    func refuse() {
-        ListeningSocket.refuse(socket.number, address)
-    }
-
-    /// The worker lets go of it once its loop has ended.
-    override var outlivesLoop: Bool { true }
-
-    override func fire() {
-        let next = unsafe worker.turn(of: self, on: socket.number)
-        guard next != priority else { return }
-        priority = next
-        set(next)
     }
 }
 

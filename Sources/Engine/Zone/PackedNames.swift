@@ -51,6 +51,10 @@ struct PackedRRset {
     /// Where its records are when they are many: one more than the number of its ``RecordList`` in the shard, and all
     /// offsets are without meaning. 0: they are in the shard itself.
     var list: UInt32
+
+    /// Its place in the workers' rotation.
+    @inline(__always)
+    var rotated: RotatedRRset { RotatedRRset(count: count, firstCell: firstCell, stamp: stamp) }
 }
 
 /// Where one SRV record and its target's address record are, relative to their RRset's offsets.

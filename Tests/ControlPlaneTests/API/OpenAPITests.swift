@@ -5,25 +5,26 @@ import Yams
 @testable import ControlPlane
 
 @Suite struct OpenAPITests {
-    private let routes: [(path: String, route: Route)] = [
-        ("/api/v1/services", .services), ("/api/v1/services/{id}", .service(id: "x")),
-        ("/api/v1/services/batch", .service(id: "batch")), ("/api/v1/services/{id}/heartbeat", .heartbeat(id: "x")),
-        ("/api/v1/heartbeats", .heartbeats), ("/api/v1/names", .names), ("/api/v1/status", .status),
-        ("/api/v1/health", .health), ("/api/v1/cache", .cache), ("/healthz", .alive), ("/ready", .ready),
-        ("/openapi.yaml", .description),
-    ]
-
-    @Test func `every path and method is described, and nothing else`() throws {
+    @Test func `every endpoint is described, with its parameters, and nothing else`() throws {
         let document = try #require(try Yams.compose(yaml: OpenAPIDocument.text))
         #expect(document["openapi"]?.string == "3.1.0")
         let paths = try #require(document["paths"]?.mapping)
-        #expect(Set(paths.keys.compactMap(\.string)) == Set(routes.map(\.path)))
-        for (path, route) in routes {
-            let described = try #require(paths[Node(path)]?.mapping).keys.compactMap(\.string)
-            var expected = Set(route.methods.map { $0.rawValue.lowercased() }).subtracting(["head"])
-            if path.hasSuffix("batch") { expected = ["post"] }
-            #expect(Set(described).subtracting(["parameters"]) == expected, "\(path)")
+        #expect(EndpointTable.all.count == 15)
+        #expect(Set(paths.keys.compactMap(\.string)) == Set(EndpointTable.all.map(\.path.description)))
+        for endpoint in EndpointTable.all {
+            let method = endpoint.method.rawValue.lowercased()
+            let operation = try #require(paths[Node(endpoint.path.description)]?[method]?.mapping, "\(endpoint.path)")
+            let parameters = operation["parameters"]?.sequence?.compactMap { $0["name"]?.string } ?? []
+            #expect(parameters == endpoint.parameters, "\(method) \(endpoint.path)")
+            #expect(operation["operationId"]?.string != nil && operation["responses"]?.mapping != nil)
+            var hasBody = false
+            if case .json = endpoint.body { hasBody = true }
+            #expect((operation["requestBody"] != nil) == hasBody, "\(method) \(endpoint.path)")
         }
+        let operations = EndpointTable.all.compactMap {
+            paths[Node($0.path.description)]?[$0.method.rawValue.lowercased()]?["operationId"]?.string
+        }
+        #expect(Set(operations).count == EndpointTable.all.count)
     }
 
     @Test func `every reference leads somewhere`() throws {

@@ -4,22 +4,33 @@ import Testing
 @testable import ControlPlane
 
 @Suite struct RouteTests {
-    private func route(_ target: String) -> Route? {
-        RequestTarget(target).segments.flatMap(Route.init(segments:))
+    private func match(_ method: HTTPRequest.Method, _ target: String) -> EndpointTable.Match {
+        RequestTarget(target).segments.map { EndpointTable.match(method, $0) } ?? .nothing
     }
 
     @Test(
         arguments: [
-            ("/api/v1/services", .services), ("/api/v1/services?x=/y", .services),
-            ("/api/v1/services/abc", .service(id: "abc")),
-            ("/api/v1/services/%41b", .service(id: "Ab")), ("/api/v1/services/batch", .service(id: "batch")),
-            ("/api/v1/services/a%2Fb", .service(id: "a/b")), ("/api/v1/services/a/heartbeat", .heartbeat(id: "a")),
-            ("http://localhost:8080/api/v1/names", .names), ("/api/v1/heartbeats", .heartbeats), ("/healthz", .alive),
-            ("/ready", .ready), ("/openapi.yaml", .description), ("/api/v1/status", .status),
-            ("/api/v1/health", .health),
-        ] as [(String, Route)]) func `a path leads to its route`(target: String, expected: Route)
-    {
-        #expect(route(target) == expected)
+            (.get, "/api/v1/services", "/api/v1/services", ""),
+            (.head, "/api/v1/services?x=/y", "/api/v1/services", ""),
+            (.get, "/api/v1/services/abc", "/api/v1/services/{id}", "abc"),
+            (.patch, "/api/v1/services/%41b", "/api/v1/services/{id}", "Ab"),
+            (.delete, "/api/v1/services/batch", "/api/v1/services/{id}", "batch"),
+            (.post, "/api/v1/services/batch", "/api/v1/services/batch", ""),
+            (.get, "/api/v1/services/a%2Fb", "/api/v1/services/{id}", "a/b"),
+            (.put, "/api/v1/services/a/heartbeat", "/api/v1/services/{id}/heartbeat", "a"),
+            (.get, "http://localhost:8080/api/v1/names", "/api/v1/names", ""),
+            (.post, "/api/v1/heartbeats", "/api/v1/heartbeats", ""), (.get, "/healthz", "/healthz", ""),
+            (.get, "/ready", "/ready", ""), (.get, "/openapi.yaml", "/openapi.yaml", ""),
+            (.get, "/api/v1/status", "/api/v1/status", ""), (.get, "/api/v1/health", "/api/v1/health", ""),
+            (.delete, "/api/v1/cache", "/api/v1/cache", ""),
+        ] as [(HTTPRequest.Method, String, String, String)])
+    func `a path leads to its endpoint`(method: HTTPRequest.Method, target: String, path: String, id: String) throws {
+        guard case .endpoint(let endpoint, let foundID) = match(method, target) else {
+            Issue.record("\(method) \(target) leads nowhere")
+            return
+        }
+        #expect(endpoint.path.description == path && foundID == id)
+        #expect(endpoint.method == method || endpoint.method == .get && method == .head)
     }
 
     @Test(arguments: [
@@ -29,7 +40,24 @@ import Testing
         "/api/v1/services/%zz",
         "/api/v1/services/%ff", "api/v1/services", "/API/v1/services", "?x", "http://host",
     ]) func `other paths lead nowhere`(target: String) {
-        #expect(route(target) == nil)
+        guard case .nothing = match(.get, target) else {
+            Issue.record("\(target) leads somewhere")
+            return
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("/api/v1/services", [.get, .head, .post]), ("/api/v1/services/x", [.get, .head, .patch, .delete]),
+            ("/api/v1/services/batch", [.post, .get, .head, .patch, .delete]),
+            ("/api/v1/services/x/heartbeat", [.put]), ("/api/v1/cache", [.delete]), ("/ready", [.get, .head]),
+        ] as [(String, [HTTPRequest.Method])])
+    func `other methods are told which there are`(target: String, methods: [HTTPRequest.Method]) {
+        guard case .otherMethods(let others) = match(.options, target) else {
+            Issue.record("OPTIONS \(target) is no other method")
+            return
+        }
+        #expect(others == methods)
     }
 
     @Test func `parameters are taken apart and decoded`() throws {

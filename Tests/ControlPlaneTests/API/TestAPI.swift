@@ -54,10 +54,10 @@ struct TestAPI {
         var head = RequestHead(method: method, target: path, arrival: test.clock.now, client: client)
         head.fields = HTTPHeaders(fields)
         if body != nil, let contentType { head.fields.add(name: "Content-Type", value: contentType) }
-        let response: APIResponse
+        let response: ServerResponse
         switch handler.resolve(head) {
         case .success(let resolved):
-            response = await handler.respond(to: resolved, body: ByteBuffer(string: body ?? ""))
+            response = await resolved.respond(ByteBuffer(string: body ?? ""))
         case .failure(let error):
             response = error.response
         }

@@ -137,13 +137,13 @@ struct EngineTCPTests {
         try socket.set(SOL_SOCKET, SO_RCVBUF, to: 100_000)
         let count = TCPSession.maximumOutstanding
         try socket.sendFramed(Array(repeating: TestQuery("long.example.com"), count: count))
-        try server.waitForStatistics { $0.recursion.cacheMisses == count && $0.recursion.inFlight == 0 }
+        try server.waitForStatistics { $0.forwarding.cacheMisses == count && $0.forwarding.inFlight == 0 }
         let before = server.engine.statistics()
         for _ in 0..<200 { #expect(try TestSocket.udp(server.address).ask(web).addresses.count == 3) }
         let written = server.engine.statistics().answered - before.udpQueries - 200
         #expect(written < count - 10, "\(written) of \(count) were written: nothing is tested")
         for _ in 0..<count { #expect(try socket.receiveFramed().addresses.count == 3700) }
-        #expect(server.engine.statistics().recursion.failures == 0)
+        #expect(server.engine.statistics().forwarding.failures == 0)
         #expect(try socket.askFramed(web).addresses.count == 3)
     }
 

@@ -344,7 +344,7 @@ extension TestEngine {
     ) throws {
         try self.init(
             workers: workers, tcp: tcp,
-            recursion: RecursionConfiguration(
+            forwarding: ForwardingConfiguration(
                 upstreams: UpstreamConfiguration(
                     servers: upstreams, policy: policy, timeout: timeout, allow: allow.compactMap(IPNetwork.init(text:))
                 ),

@@ -1,0 +1,30 @@
+import HTTPTypes
+
+extension Endpoint {
+    /// What the cache of upstreams' answers is managed with.
+    static let cache: [Endpoint] = [
+        Endpoint(
+            .delete, "/api/v1/cache", access: .admin, parameters: CacheSelection.parameterNames,
+            operation: """
+                operationId: removeFromCache
+                summary: Remove upstreams' answers, and failures, from the cache.
+                parameters:
+                  - name: name
+                    in: query
+                    description: The name whose answers go; all without it.
+                    schema: {type: string, minLength: 1}
+                  - name: subtree
+                    in: query
+                    description: Whether names below go too; true needs a name.
+                    schema: {type: boolean, default: false}
+                responses:
+                  '200':
+                    description: How many were removed.
+                    content:
+                      application/json:
+                        schema: {type: object, required: [removed], properties: {removed: {type: integer}}}
+                  '422': {$ref: '#/components/responses/Invalid'}
+                """
+        ) { api, request in api.removeFromCache(request.target) }
+    ]
+}

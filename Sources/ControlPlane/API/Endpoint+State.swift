@@ -1,0 +1,83 @@
+import HTTPTypes
+
+extension Endpoint {
+    /// What the server tells of itself.
+    static let state: [Endpoint] = [
+        Endpoint(
+            .get, "/api/v1/names", access: .read, parameters: NamesQuery.parameterNames, needsRegistry: true,
+            operation: """
+                operationId: listNames
+                summary: List the services and the number of their instances.
+                description: A name that exists throughout a walk over the pages is listed exactly once.
+                parameters:
+                  - {name: limit, in: query, schema: {type: integer, minimum: 1, maximum: 1000, default: 100}}
+                  - {name: cursor, in: query, schema: {type: string}, description: The next_cursor of the page before.}
+                responses:
+                  '200':
+                    description: In order of their names.
+                    content:
+                      application/json:
+                        schema:
+                          type: object
+                          required: [names, next_cursor]
+                          properties:
+                            names: {type: array, items: {$ref: '#/components/schemas/Name'}}
+                            next_cursor: {type: [string, 'null']}
+                  '422': {$ref: '#/components/responses/Invalid'}
+                """
+        ) { api, request in api.names(request.target) },
+        Endpoint(
+            .get, "/api/v1/status", access: .read,
+            operation: """
+                operationId: status
+                summary: Show the server's state at a glance.
+                responses:
+                  '200':
+                    description: The state.
+                    content: {application/json: {schema: {$ref: '#/components/schemas/ServerStatus'}}}
+                """
+        ) { api, _ in api.status() },
+        Endpoint(
+            .get, "/api/v1/health", access: .open,
+            operation: """
+                operationId: health
+                summary: Show what works and what does not.
+                responses:
+                  '200':
+                    description: It works; "warn" - DNS is answered, but something else fails.
+                    content: {application/json: {schema: {$ref: '#/components/schemas/Health'}}}
+                  '503':
+                    description: DNS is not answered.
+                    content: {application/json: {schema: {$ref: '#/components/schemas/Health'}}}
+                """
+        ) { api, _ in api.health() },
+        Endpoint(
+            .get, "/healthz", access: .open,
+            operation: """
+                operationId: alive
+                summary: Tell that the process is alive.
+                responses:
+                  '200': {description: It is.}
+                """
+        ) { _, _ in .json { writer in writer.statusObject("alive") } },
+        Endpoint(
+            .get, "/ready", access: .open,
+            operation: """
+                operationId: ready
+                summary: Tell whether DNS answers from a loaded registry.
+                responses:
+                  '200': {description: It does.}
+                  '503': {$ref: '#/components/responses/Unavailable'}
+                """
+        ) { api, _ in api.ready() },
+        Endpoint(
+            .get, "/openapi.yaml", access: .open,
+            operation: """
+                operationId: description
+                summary: Show this document.
+                responses:
+                  '200': {description: This document., content: {application/yaml: {}}}
+                """
+        ) { _, _ in .text(OpenAPIDocument.text, contentType: "application/yaml") },
+    ]
+}

@@ -1,0 +1,25 @@
+import HTTPTypes
+
+extension ServerResponse {
+    /// 422 for a registration beyond a limit.
+    static func refused(_ limit: RegistryLimit) -> ServerResponse {
+        problem(.unprocessableContent, limit.error.message, errors: [limit.error])
+    }
+
+    /// What a change that the registry can't take is answered with.
+    static func unavailable(_ error: RegistryError) -> ServerResponse {
+        let detail =
+            switch error {
+            case .overloaded: "too many changes are waiting"
+            case .storeUnavailable(let error): "the storage can't keep changes now: \(error.reason)"
+            case .loading: "the registry is not loaded yet"
+            case .stopping: "the server is about to stop"
+            }
+        return busy(detail)
+    }
+
+    /// 404 for an instance.
+    static func unknownInstance(_ id: String) -> ServerResponse {
+        problem(.notFound, "there is no instance with the id '\(id)'")
+    }
+}

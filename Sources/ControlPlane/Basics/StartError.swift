@@ -1,0 +1,9 @@
+/// Why the server could not start: one line for the person who started it.
+public struct StartError: Error, Sendable, CustomStringConvertible {
+    /// The line.
+    public let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

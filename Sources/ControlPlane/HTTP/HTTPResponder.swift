@@ -1,0 +1,99 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+
+/// Between a connection and the API: reads bodies, writes answers.
+struct HTTPResponder: Sendable {
+    /// Bodies from here on are worked on elsewhere, so that they do not hold up the event loop's other connections, and
+    /// the memory that they take is counted.
+    static let largeBodyOctets = 64 * 1024
+
+    let handler: any RequestHandler
+    let date: HTTPDate
+    /// How requests' bodies are read.
+    var bodyLimits = RequestBodyReader.Limits()
+
+    /// Large bodies that were read and not answered yet.
+    private let requestMemory = OctetBudget(limit: 256 << 20, limitPerClient: 64 << 20)
+    /// Large answers that clients have not read yet.
+    private let answerMemory = OctetBudget(limit: 256 << 20, limitPerClient: 64 << 20)
+    private let largeRequests = SideThreads(count: 2, capacity: 64)
+
+    init(handler: any RequestHandler, date: HTTPDate) {
+        self.handler = handler
+        self.date = date
+    }
+
+    /// Answers one request, and reads it to its end.
+    ///
+    /// - Returns: whether another request may follow on the connection.
+    func respond(
+        to head: RequestHead, _ parts: inout RequestParts, _ writer: ResponseWriter
+    ) async throws -> Bool {
+        var reader = RequestBodyReader(head, channel: writer.channel, limits: bodyLimits)
+        var share = requestMemory.share(for: head.client)
+        let response: ServerResponse
+        switch handler.resolve(head) {
+        case .failure(let error):
+            response = error.response
+        case .success(let request):
+            guard let limit = request.bodyLimit else {
+                response = await request.respond(ByteBuffer())
+                break
+            }
+            if head.expectsContinue, (head.contentLength ?? 0) <= limit { try await writer.writeContinue() }
+            switch try await reader.read(from: &parts, limit: limit, share: &share) {
+            case .whole(let body): response = await answer(request, body)
+            case .tooLong: response = .tooLong(limit: limit)
+            case .noMemory: response = .busy("too many large requests are under way")
+            }
+        }
+        let keepsConnection = head.keepsConnection && !response.closesConnection
+        try await write(response, to: head, keepsConnection: keepsConnection, writer)
+        return try await reader.discard(from: &parts) && keepsConnection
+    }
+
+    /// Answers what is not HTTP.
+    func respond(to error: any Error, _ writer: ResponseWriter) async throws {
+        let response: ServerResponse =
+            switch error {
+            case HTTPParserError.headerOverflow, is ByteToMessageDecoderError.PayloadTooLargeError:
+                .problem(.requestHeaderFieldsTooLarge, "the request line or the header fields are too long")
+            default:
+                .problem(.badRequest, "not HTTP/1.1: \(error)")
+            }
+        try await writer.write(response, date: currentDate, keepsConnection: false)
+    }
+
+    private var currentDate: String { date.text(at: handler.time.now().wall) }
+
+    private func answer(_ request: ResolvedRequest, _ body: ByteBuffer) async -> ServerResponse {
+        if body.readableBytes < Self.largeBodyOctets { return await request.respond(body) }
+        return await largeRequests.run { await request.respond(body) }
+            ?? .busy("too many large requests are under way")
+    }
+
+    private func write(
+        _ response: ServerResponse, to head: RequestHead, keepsConnection: Bool, _ writer: ResponseWriter
+    ) async throws {
+        let isHead = head.method == .head
+        guard response.body.readableBytes >= Self.largeBodyOctets, !isHead else {
+            return try await writer.write(
+                response, date: currentDate, isHead: isHead, keepsConnection: keepsConnection)
+        }
+        var share = answerMemory.share(for: head.client)
+        // What a change has come to is told in any case: it is as long as the request was, at most.
+        guard share.grow(to: response.body.readableBytes) || head.isChange else {
+            return try await writer.write(
+                .busy("too many large answers wait to be read"), date: currentDate, keepsConnection: keepsConnection)
+        }
+        try await writer.write(response, date: currentDate, keepsConnection: keepsConnection, waits: true)
+    }
+}
+
+extension RequestHead {
+    /// Whether the client waits for a word before it sends the body (RFC 9110 §10.1.1).
+    fileprivate var expectsContinue: Bool {
+        !isVersion10 && fields.first(name: "expect")?.lowercased() == "100-continue"
+    }
+}

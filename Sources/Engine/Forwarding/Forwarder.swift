@@ -1,0 +1,370 @@
+/// A worker's side of asking upstreams: which questions are under way, who waits for them, and when.
+///
+/// One question is asked once, whoever waits for it. The first upstream has as long as it usually takes, then another
+/// one is asked too, and so on; whose answer comes first is taken. At the deadline clients get an answer that has
+/// expired, if there is one, or SERVFAIL.
+final class Forwarder {
+    /// Clients at most that wait for the same question; more are answered SERVFAIL.
+    static let maximumClients = 4096
+    /// The time between attempts doubles, up to this.
+    static let longestPatience = Nanoseconds.milliseconds(400)
+    /// How long an answer that no client needs any longer is waited for, to know how its upstream does.
+    static let lingering = Nanoseconds.seconds(1)
+
+    /// What is due is done in stretches of so many, so that nobody else has to wait for all of it.
+    private static let callsAtOnce = 4
+
+    /// Requests that wait at most; more are answered SERVFAIL.
+    private static let maximumRequests = 4096
+    private static let requestsAtOnce = 8
+    /// Without time to spare: upstreams too do better when queries come in bursts.
+    private static let requestsAtOnceSaturated = 32
+
+    enum Call {
+        case query(PendingQuery)
+        case probe(Upstream, ProbeSchedule)
+        /// An answer's turn to be read; the query is held for its attempt.
+        case longAnswer(PendingQuery, UpstreamAttempt, [UInt8], arrival: MonotonicTime)
+    }
+
+    private unowned let sink: any ReplySink
+    let loop: EventLoop
+    let forwarding: SharedForwarding
+    let counters: WorkerCounters
+    private(set) var settings: ForwardingSettings
+    private var pending: [CacheKey: PendingQuery] = [:]
+    /// What is to be asked, from ``nextRequest`` on; without a client to renew an answer.
+    private var requests: [(key: CacheKey, client: WaitingClient?)] = []
+    private var nextRequest = 0
+    private let requestTarget = TimerTarget()
+    private var calls = DeadlineWheel<Call>()
+    private let timer = TimerTarget()
+    private var timerTime: MonotonicTime?
+    var random = SystemRandom()
+    lazy var sockets = UpstreamSocketPool(
+        forwarder: self, loop: loop, maximumCount: forwarding.maximumSocketsPerWorker)
+    lazy var outbox = UpstreamOutbox(forwarder: self, loop: loop)
+    var connections: [UpstreamConnection] = []
+    var longAnswers = LongAnswerBudget()
+
+    init(
+        sink: any ReplySink, loop: EventLoop, forwarding: SharedForwarding, settings: ForwardingSettings,
+        counters: WorkerCounters
+    ) {
+        self.sink = sink
+        self.loop = loop
+        self.forwarding = forwarding
+        self.settings = settings
+        self.counters = counters
+        timer.action = { [unowned self] in callDue() }
+        requestTarget.action = { [unowned self] in takeRequests() }
+    }
+
+    /// How many requests wait to be looked at.
+    var requestCount: Int { requests.count - nextRequest }
+
+    /// Goes by other settings for new questions; those under way go on as they began, and what has come in before is
+    /// asked as it was meant.
+    func adopt(_ settings: ForwardingSettings) {
+        while requestCount > 0 { takeRequests() }
+        self.settings = settings
+        let now = MonotonicTime.now
+        for upstream in settings.upstreams.upstreams { probeIfNeeded(upstream, now: now) }
+    }
+
+    /// Whether no client waits.
+    var isIdle: Bool { requests.isEmpty && pending.allSatisfy { $0.value.clients.isEmpty } }
+
+    /// Closes everything, at the end. Who still waits gets SERVFAIL.
+    func closeAll() {
+        timer.cancel()
+        requestTarget.cancel()
+        for request in requests[nextRequest...] {
+            if let client = request.client { sink.replyFailure(.other, to: client) }
+        }
+        requests = []
+        nextRequest = 0
+        for query in pending.values {
+            for client in query.clients { sink.replyFailure(.other, to: client) }
+        }
+        outbox.cancel()
+        // Attempts and the sockets that they wait at hold each other.
+        for case .query(let query) in calls.elements {
+            for attempt in query.attempts { drop(attempt, now: .now) }
+            query.attempts = []
+        }
+        for _ in pending { forwarding.release() }
+        pending = [:]
+        sockets.closeAll()
+        for connection in connections { connection.close() }
+        connections = []
+    }
+
+    // MARK: Questions
+
+    /// Has a question asked for a client, or without one, once the loop has handled what came in before: to answer what
+    /// is known takes a tenth of the time.
+    ///
+    /// - Parameters:
+    ///   - message: the query.
+    ///   - deferred: what was found out about it.
+    ///   - route: the way back to the client.
+    func ask(_ message: RawSpan, _ deferred: DeferredQuery, _ route: @autoclosure () -> WaitingClient.Route?) {
+        let frame = deferred.frame
+        let key = CacheKey(
+            name: deferred.question.name(in: message), type: deferred.question.type,
+            variant: AnswerVariant(header: frame.header, edns: frame.edns))
+        var client: WaitingClient?
+        if !deferred.isRefresh {
+            guard let route = route() else { return }
+            client = WaitingClient(
+                frame: frame, query: message.extracting(0..<deferred.question.end).array, route: route)
+        }
+        request(key, client)
+    }
+
+    /// The same for a client whose answer had no room when it came. By now the cache may have it no longer.
+    func askAgain(for client: WaitingClient) {
+        let query = client.query.rawSpan
+        guard let question = Question(query) else { return }
+        let variant = AnswerVariant(header: client.frame.header, edns: client.frame.edns)
+        request(CacheKey(name: question.name(in: query), type: question.type, variant: variant), client)
+    }
+
+    private func request(_ key: CacheKey, _ client: WaitingClient?) {
+        guard requestCount < Self.maximumRequests else {
+            counters.overLimit.count()
+            if let client { sink.replyFailure(.other, to: client) }
+            return
+        }
+        requests.append((key, client))
+        requestTarget.activate(on: loop)
+    }
+
+    private func takeRequests() {
+        let now = MonotonicTime.now
+        loop.noteWork(now: now)
+        let stretch = loop.pace.isSaturated ? Self.requestsAtOnceSaturated : Self.requestsAtOnce
+        for _ in 0..<stretch where nextRequest < requests.count {
+            let key = requests[nextRequest].key
+            let client = requests[nextRequest].client.take()
+            nextRequest += 1
+            if let client { ask(key, for: client, now: now) } else { refresh(key, now: now) }
+        }
+        if nextRequest == requests.count {
+            requests.removeAll(keepingCapacity: true)
+            nextRequest = 0
+            return
+        }
+        // Moved once for as many as may wait.
+        if nextRequest >= Self.maximumRequests {
+            requests.removeFirst(nextRequest)
+            nextRequest = 0
+        }
+        requestTarget.activate(on: loop)
+    }
+
+    private func ask(_ key: CacheKey, for client: consuming WaitingClient, now: MonotonicTime) {
+        // It may have come since the client was told to wait.
+        if sink.replyFromCache(key, to: client, now: now, mayBeStale: false) { return }
+        switch forwarding.failures.recency(of: key, now: now) {
+        case .none: break
+        case .fresh:
+            if sink.replyFromCache(key, to: client, now: now, mayBeStale: true) { return }
+            counters.cachedFailures.count()
+            return sink.replyFailure(.cachedError, to: client)
+        case .remembered:
+            // RFC 8767 §5: not every query has to wait for an upstream that was away a moment ago.
+            if sink.replyFromCache(key, to: client, now: now, mayBeStale: true) { return refresh(key, now: now) }
+        }
+        if let query = pending[key] {
+            counters.coalesced.count()
+            guard query.clients.count < Self.maximumClients else { return sink.replyFailure(.other, to: client) }
+            query.clients.append(client)
+            return
+        }
+        guard let query = begin(key, now: now) else {
+            counters.overLimit.count()
+            return sink.replyFailure(.other, to: client)
+        }
+        query.clients.append(client)
+        start(query, now: now)
+    }
+
+    private func refresh(_ key: CacheKey, now: MonotonicTime) {
+        guard pending[key] == nil, let query = begin(key, now: now) else { return }
+        start(query, now: now)
+    }
+
+    private func begin(_ key: CacheKey, now: MonotonicTime) -> PendingQuery? {
+        guard forwarding.admit() else { return nil }
+        let query = PendingQuery(key: key, upstreams: settings.upstreams, deadline: now + settings.timeout)
+        pending[key] = query
+        return query
+    }
+
+    private func start(_ query: PendingQuery, now: MonotonicTime) {
+        let random = random.next()
+        guard let choice = query.upstreams.choose(asked: [], excluded: [], now: now, random: random) else {
+            return fail(query, .noReachableAuthority, now: now)
+        }
+        query.patience = choice.patience
+        wait(for: query, until: min(now + query.patience, query.deadline))
+        attempt(query, choice.index, now: now)
+        if let besides = choice.besides, !query.isFinished { attempt(query, besides, now: now) }
+    }
+
+    /// Asks an upstream that has not been asked yet, if there is one. Not one that is being asked over TCP: it would
+    /// only say once more that the answer is too long.
+    ///
+    /// - Returns: whether there was one.
+    func askNext(_ query: PendingQuery, mayRepeat: Bool, now: MonotonicTime) -> Bool {
+        guard query.attempts.count < PendingQuery.maximumAttempts,
+            let choice = query.upstreams.choose(
+                asked: query.asked, excluded: query.failed + query.askedOverTCP, now: now, random: random.next()),
+            mayRepeat || !query.asked.contains(choice.index)
+        else { return false }
+        attempt(query, choice.index, now: now)
+        return true
+    }
+
+    // MARK: Time
+
+    /// Looks after a query at `time`, and no longer at the time that was set before.
+    func wait(for query: PendingQuery, until time: MonotonicTime) {
+        stopWaiting(for: query)
+        query.ticket = call(.query(query), at: time)
+    }
+
+    private func stopWaiting(for query: PendingQuery) {
+        if let ticket = query.ticket.take() { calls.remove(ticket) }
+    }
+
+    @discardableResult
+    private func call(_ call: Call, at time: MonotonicTime) -> DeadlineWheel<Call>.Ticket {
+        let ticket = calls.insert(call, at: time)
+        if timerTime.map({ time < $0 }) ?? true { schedule() }
+        return ticket
+    }
+
+    private func schedule() {
+        guard let earliest = calls.earliest else {
+            timerTime = nil
+            return
+        }
+        timerTime = earliest
+        // At least a millisecond: the loop's clock and ours may differ by less.
+        let delay = max(earliest - .now, .milliseconds(1))
+        try? timer.schedule(after: delay.duration, on: loop)
+    }
+
+    private func callDue() {
+        let now = MonotonicTime.now
+        loop.noteWork(now: now)
+        var left = Self.callsAtOnce
+        while left > 0, let due = calls.popDue(at: now) {
+            left -= 1
+            switch due {
+            case .query(let query):
+                query.ticket = nil
+                proceed(query, now: now)
+            case .probe(let upstream, var schedule):
+                guard let index = settings.upstreams.index(of: upstream) else {
+                    upstream.endProbing(schedule)
+                    break
+                }
+                guard upstream.isProbed(by: schedule) else { break }
+                probe(index, now: now)
+                let wait = schedule.next()
+                call(.probe(upstream, schedule), at: now + wait)
+            case .longAnswer(_, let attempt, let message, let arrival):
+                if attempt.state == .waiting { received(message.rawSpan, attempt, .stream, arrival: arrival) }
+            }
+        }
+        if left > 0 { schedule() } else { timer.activate(on: loop) }
+    }
+
+    /// What was waited for has not come.
+    private func proceed(_ query: PendingQuery, now: MonotonicTime) {
+        for attempt in query.attempts where attempt.state == .waiting && !attempt.isOverdue {
+            attempt.isOverdue = true
+            overdue(attempt, now: now)
+        }
+        guard !query.isFinished, now < query.deadline else { return expire(query, now: now) }
+        query.patience = min(query.patience * 2, Self.longestPatience)
+        wait(for: query, until: min(now + query.patience, query.deadline))
+        if askNext(query, mayRepeat: true, now: now) { counters.hedges.count() }
+    }
+
+    private func expire(_ query: PendingQuery, now: MonotonicTime) {
+        if !query.isFinished {
+            counters.timeouts.count()
+            fail(query, .noReachableAuthority, now: now)
+        }
+        for attempt in query.attempts { drop(attempt, now: now) }
+        query.attempts = []
+    }
+
+    // MARK: Probes
+
+    /// Probes an upstream from now on, if it is suspect and nobody does.
+    func probeIfNeeded(_ upstream: Upstream, now: MonotonicTime) {
+        if let schedule = upstream.beginProbing() { call(.probe(upstream, schedule), at: now) }
+    }
+
+    private func probe(_ index: Int, now: MonotonicTime) {
+        let root = CacheKey(name: [UInt8]([0]).rawSpan, type: .ns, variant: [])
+        let query = PendingQuery(key: root, upstreams: settings.upstreams, deadline: now + Self.lingering)
+        query.isFinished = true
+        wait(for: query, until: query.deadline)
+        attempt(query, index, now: now)
+    }
+
+    // MARK: Long answers
+
+    /// A long answer has come whose turn to be read is later.
+    func read(_ message: [UInt8], _ attempt: UpstreamAttempt, after delay: Nanoseconds, now: MonotonicTime) {
+        // That it is not read yet is not the upstream's fault.
+        attempt.isOverdue = true
+        call(.longAnswer(attempt.query, attempt, message, arrival: now), at: now + delay)
+    }
+
+    // MARK: Results
+
+    /// Passes an answer on to all who wait.
+    func finish(_ query: PendingQuery, _ content: AnswerContent, now: MonotonicTime) {
+        guard !query.isFinished else { return }
+        let lifetime = forwarding.ttlPolicy.lifetime(of: content.ttl, isNegative: content.isNegative)
+        let times = forwarding.ttlPolicy.times(lifetime: lifetime, now: now)
+        end(query, now: now)
+        let clients = query.clients
+        query.clients = []
+        let isReplied = sink.reply(
+            content, query.key, times, isKept: content.isCacheable && lifetime > 0, ttl: max(lifetime, 1), to: clients)
+        if !isReplied { for client in clients { sink.replyFailure(.other, to: client) } }
+        forwarding.failures.remove(query.key)
+    }
+
+    /// Tells all who wait that there is no answer, or gives them one that has expired.
+    func fail(_ query: PendingQuery, _ reason: ExtendedError, now: MonotonicTime) {
+        guard !query.isFinished else { return }
+        counters.failures.count()
+        end(query, now: now)
+        forwarding.failures.insert(query.key, now: now)
+        for client in query.clients where !sink.replyFromCache(query.key, to: client, now: now, mayBeStale: true) {
+            sink.replyFailure(reason, to: client)
+        }
+        query.clients = []
+    }
+
+    private func end(_ query: PendingQuery, now: MonotonicTime) {
+        query.isFinished = true
+        pending[query.key] = nil
+        forwarding.release()
+        if query.isWaiting {
+            wait(for: query, until: min(query.deadline, now + Self.lingering))
+        } else {
+            stopWaiting(for: query)
+        }
+    }
+}

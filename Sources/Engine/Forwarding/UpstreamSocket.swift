@@ -1,0 +1,255 @@
+import CEvent
+
+/// A UDP socket connected to one upstream: the kernel lets through what comes from there alone, and tells when nobody
+/// listens there.
+final class UpstreamSocket: EventTarget {
+    private unowned let pool: UpstreamSocketPool
+    private var descriptor: Descriptor?
+    /// What waits for an answer here.
+    private(set) var attempts: [UpstreamAttempt] = []
+    /// Their IDs, in the same order.
+    private var ids: [UInt16] = []
+    fileprivate(set) var address: SocketAddress
+    /// Its place among those that may be shared.
+    fileprivate var index: Int?
+    fileprivate var uses = 0
+    private var openings = 0
+
+    fileprivate init(pool: UpstreamSocketPool, address: SocketAddress) {
+        self.pool = pool
+        self.address = address
+    }
+
+    /// - Returns: `false` when the system gives no socket, or has no way to the upstream.
+    fileprivate func open(_ address: SocketAddress, port: () -> UInt16, on loop: EventLoop) -> Bool {
+        self.address = address
+        guard let opened = ListeningSocket.openConnected(address, port: port) else { return false }
+        uses = 0
+        openings &+= 1
+        let number = opened.number
+        descriptor = consume opened
+        guard (try? watch(number, on: loop)) != nil else {
+            descriptor = nil
+            return false
+        }
+        return true
+    }
+
+    fileprivate func close() {
+        cancel()
+        descriptor = nil
+    }
+
+    /// The system's number of it; `nil`: it is closed.
+    var number: Int32? { descriptor?.number }
+
+    /// Whether an ID may be used: no other query here has it.
+    func isFree(_ id: UInt16) -> Bool { !ids.contains(id) }
+
+    /// Waits for an answer.
+    func add(_ attempt: UpstreamAttempt) {
+        attempts.append(attempt)
+        ids.append(attempt.expectation.id)
+        pool.inFlight += 1
+    }
+
+    /// Waits for an answer no longer.
+    func remove(_ attempt: UpstreamAttempt, now: MonotonicTime) {
+        guard let place = ids.firstIndex(of: attempt.expectation.id), attempts[place] === attempt else { return }
+        attempts.swapAt(place, attempts.count - 1)
+        attempts.removeLast()
+        ids.swapAt(place, ids.count - 1)
+        ids.removeLast()
+        pool.inFlight -= 1
+        if attempts.isEmpty { pool.release(self, now: now) }
+    }
+
+    override func fire() {
+        guard let number = descriptor?.number else { return }
+        let count = pool.received.receive(from: number)
+        guard count >= 0 else {
+            let error = last_error()
+            if error != EAGAIN, error != EINTR { pool.forwarder.unreachable(attempts) }
+            return
+        }
+        // Once a round, so that an upstream that sends garbage holds up nobody. An answer may close the socket, and
+        // another query open it again: what is left is for neither.
+        let openings = openings
+        let received = pool.received
+        for index in 0..<count where openings == self.openings {
+            let message = received.message(index)
+            let place = message.uint16(at: 0).flatMap { ids.firstIndex(of: $0) }
+            pool.forwarder.received(
+                message, place.map { attempts[$0] }, received.isCut(index) ? .cutDatagram : .datagram)
+        }
+    }
+}
+
+/// A worker's sockets to upstreams.
+///
+/// Each query gets a socket of its own with a port that nobody can guess, which is closed with its answer
+/// (RFC 5452 §9.2). While many are under way, sockets drawn at random are shared, each by some dozen queries: opening
+/// and closing one costs as much as the rest of a query. A forger has to guess port, ID and letters of a query as
+/// before.
+final class UpstreamSocketPool {
+    /// Queries under way, or to be asked, from which on sockets are shared, and how many are for each upstream. With
+    /// fewer queries each has one of its own.
+    static let sharedCount = 32
+    /// How long sockets are shared after there were so many: an upstream that answers many at once is left with few for
+    /// a moment, and closing and opening all of them each time would cost more than it is worth.
+    static let sharedTime = Nanoseconds.milliseconds(100)
+    /// Queries that a socket is shared by before its port changes.
+    static let maximumUses = 64
+    /// Queries that are sent together share a socket, up to this: one system call sends them.
+    static let runLength = 16
+    /// Datagrams received with one system call.
+    private static let batchCapacity = 8
+    /// Ports below belong to services; the rest is drawn from.
+    private static let lowestPort: UInt16 = 10240
+
+    fileprivate unowned let forwarder: Forwarder
+    private let loop: EventLoop
+    /// Sockets open at once.
+    private let maximumCount: Int
+    /// Those that may be shared.
+    private var open: [UpstreamSocket] = []
+    /// Those that have been used often enough, and wait for their last answers.
+    private var retiredCount = 0
+    /// Closed ones, to be used again: a socket may be closed while it is being read from.
+    private var closed: [UpstreamSocket] = []
+    /// Queries under way on all sockets.
+    fileprivate var inFlight = 0
+    private var sharingEnd = MonotonicTime.distantPast
+    /// For ``closeIdle()``.
+    private let timer = TimerTarget()
+    private var run: (socket: UpstreamSocket, left: Int)?
+    fileprivate let received = DatagramBuffers(
+        capacity: batchCapacity, octets: Int(UpstreamQuery.payload))
+
+    /// - Parameter maximumCount: sockets open at once.
+    init(forwarder: Forwarder, loop: EventLoop, maximumCount: Int) {
+        self.forwarder = forwarder
+        self.loop = loop
+        self.maximumCount = maximumCount
+        timer.action = { [unowned self] in closeIdle() }
+    }
+
+    // MARK: Sockets
+
+    /// A socket for a query.
+    ///
+    /// - Returns: `nil` when the system gives none.
+    func socket(to address: SocketAddress, now: MonotonicTime, _ random: inout SystemRandom) -> UpstreamSocket? {
+        let isSharing = isSharing(now)
+        if isSharing, let (socket, left) = run, left > 0, socket.number != nil, socket.address == address {
+            run = (socket, left - 1)
+            return used(socket)
+        }
+        let socket = anySocket(to: address, isSharing: isSharing, &random)
+        run = socket.map { ($0, Self.runLength - 1) }
+        return socket.map(used)
+    }
+
+    /// Whether sockets are shared.
+    private func isSharing(_ now: MonotonicTime) -> Bool {
+        if inFlight + forwarder.requestCount >= Self.sharedCount {
+            if now >= sharingEnd { try? timer.schedule(after: Self.sharedTime.duration, on: loop) }
+            sharingEnd = now + Self.sharedTime
+        }
+        return now < sharingEnd
+    }
+
+    /// Closes those that nothing waits at, once they are shared no longer.
+    private func closeIdle() {
+        guard !isSharing(.now) else {
+            try? timer.schedule(after: Self.sharedTime.duration, on: loop)
+            return
+        }
+        for idle in open where idle.attempts.isEmpty {
+            remove(idle)
+            close(idle)
+        }
+    }
+
+    /// What was asked for until now is sent: the next query draws anew.
+    func endRun() {
+        run = nil
+    }
+
+    private func anySocket(to address: SocketAddress, isSharing: Bool, _ random: inout SystemRandom) -> UpstreamSocket?
+    {
+        let isFull = open.count + retiredCount >= maximumCount
+        if isFull || (isSharing && open.count { $0.address == address } >= Self.sharedCount),
+            let socket = drawn(for: address, random.next())
+        {
+            return socket
+        }
+        guard !isFull else { return nil }
+        let socket = closed.popLast() ?? UpstreamSocket(pool: self, address: address)
+        let bits = random.next()
+        var shift: UInt64 = 0
+        let isOpen = socket.open(
+            address,
+            port: {
+                defer { shift += 16 }
+                let number = UInt16(truncatingIfNeeded: bits >> shift) % (.max - Self.lowestPort)
+                return Self.lowestPort + number
+            }, on: loop)
+        guard isOpen else {
+            closed.append(socket)
+            return drawn(for: address, bits)
+        }
+        socket.index = open.count
+        open.append(socket)
+        return socket
+    }
+
+    /// Any of the sockets to an address that may be shared.
+    private func drawn(for address: SocketAddress, _ random: UInt64) -> UpstreamSocket? {
+        guard !open.isEmpty else { return nil }
+        let start = Int(random % UInt64(open.count))
+        return open[start...].first { $0.address == address } ?? open[..<start].first { $0.address == address }
+    }
+
+    private func used(_ socket: UpstreamSocket) -> UpstreamSocket {
+        socket.uses += 1
+        // At the limit there would be none to take its place.
+        if socket.uses >= Self.maximumUses, socket.index != nil, open.count + retiredCount < maximumCount {
+            remove(socket)
+            retiredCount += 1
+            run = nil
+        }
+        return socket
+    }
+
+    private func remove(_ socket: UpstreamSocket) {
+        guard let index = socket.index, open.indices.contains(index) else { return }
+        open.swapAt(index, open.count - 1)
+        open[index].index = index
+        open.removeLast()
+        socket.index = nil
+    }
+
+    /// A socket that nothing waits at is closed, or stays for the next queries while there are many.
+    fileprivate func release(_ socket: UpstreamSocket, now: MonotonicTime) {
+        if socket.index == nil {
+            retiredCount -= 1
+            close(socket)
+        } else if !isSharing(now) {
+            remove(socket)
+            close(socket)
+        }
+    }
+
+    private func close(_ socket: UpstreamSocket) {
+        socket.close()
+        closed.append(socket)
+    }
+
+    /// Closes all.
+    func closeAll() {
+        timer.cancel()
+        for socket in open { socket.close() }
+        open = []
+    }
+}

@@ -1,0 +1,103 @@
+/// What a ``RotationStrategy`` has to know of an RRset.
+struct RotatedRRset: BitwiseCopyable {
+    /// How many records it has; 1 or more.
+    var count: UInt32
+    /// The first of its cells in each worker's ``RotationCells``.
+    var firstCell: UInt32
+    /// Tells it from one that had the same cells before.
+    var stamp: UInt32
+}
+
+/// Chooses the record that comes first in an answer; the others follow in their order, the last followed by the first.
+///
+/// A new strategy is a type that conforms, and its case in ``RotationStrategyName``.
+protocol RotationStrategy {
+    /// Whether it reads the records' weights; only then a shard holds them.
+    static var usesWeights: Bool { get }
+
+    /// How many cells an RRset of `count` records needs.
+    static func cellCount(records count: Int) -> Int
+
+    /// The first record of the next answer. An answer that does not count is not asked for.
+    ///
+    /// - Parameters:
+    ///   - rrset: the RRset that is answered; it has two records or more.
+    ///   - weights: its records' weights where ``usesWeights``, else empty.
+    ///   - cells: the worker's cells; the RRset's own begin at `rrset.firstCell`.
+    /// - Returns: 0..<`rrset.count`.
+    mutating func first(of rrset: RotatedRRset, weights: Span<UInt32>, cells: inout RotationCells) -> Int
+}
+
+/// Each record in turn.
+struct RoundRobin: RotationStrategy {
+    static let usesWeights = false
+
+    static func cellCount(records count: Int) -> Int { 1 }
+
+    @inline(__always)
+    func first(of rrset: RotatedRRset, weights: Span<UInt32>, cells: inout RotationCells) -> Int {
+        let count = Int(rrset.count)
+        // The cell may be another RRset's of old, or this one's when it had more records: any start is a fair one.
+        let next = Int(truncatingIfNeeded: cells[Int(rrset.firstCell)])
+        let first = next < count ? next : 0
+        cells[Int(rrset.firstCell)] = first &+ 1 == count ? 0 : Int64(first &+ 1)
+        return first
+    }
+}
+
+/// Any record, uniformly: xorshift64*, seeded from the system.
+struct RandomRotation: RotationStrategy {
+    static let usesWeights = false
+
+    static func cellCount(records count: Int) -> Int { 0 }
+
+    private var state = UInt64.random(in: 1...UInt64.max)
+
+    @inline(__always)
+    mutating func first(of rrset: RotatedRRset, weights: Span<UInt32>, cells: inout RotationCells) -> Int {
+        state ^= state >> 12
+        state ^= state << 25
+        state ^= state >> 27
+        let random = (state &* 0x2545_F491_4F6C_DD1D) >> 32
+        // The upper half of a 64-bit product maps 32 random bits to 0..<count without a bias worth naming.
+        return Int((random &* UInt64(rrset.count)) >> 32)
+    }
+}
+
+/// Each record as often as its weight says, spread out (smooth weighted round robin, as in nginx): every record gains
+/// its weight, the one with most comes first and loses the sum of all.
+struct WeightedRotation: RotationStrategy {
+    static let usesWeights = true
+
+    /// The stamp, then what each record has gained.
+    static func cellCount(records count: Int) -> Int { 1 + count }
+
+    func first(of rrset: RotatedRRset, weights: Span<UInt32>, cells: inout RotationCells) -> Int {
+        let stampCell = Int(rrset.firstCell)
+        let gains = stampCell &+ 1
+        if cells[stampCell] != Int64(rrset.stamp) {
+            for index in weights.indices { cells[gains &+ index] = 0 }
+            cells[stampCell] = Int64(rrset.stamp)
+        }
+        var sum: Int64 = 0
+        for index in weights.indices { sum &+= Int64(weights[index]) }
+        // Weight 0 never comes first, unless all are 0: then each counts as 1.
+        let allZero = sum == 0
+        if allZero { sum = Int64(weights.count) }
+        var best = -1
+        var bestGain = Int64.min
+        for index in weights.indices {
+            let weight = allZero ? 1 : Int64(weights[index])
+            guard weight > 0 else { continue }
+            let gain = cells[gains &+ index] &+ weight
+            cells[gains &+ index] = gain
+            if gain > bestGain {
+                best = index
+                bestGain = gain
+            }
+        }
+        guard best >= 0 else { return 0 }
+        cells[gains &+ best] = bestGain &- sum
+        return best
+    }
+}

@@ -1,0 +1,34 @@
+/// The part that can change while the engine runs, see ``Engine/reconfigure(_:)``.
+public struct UpstreamConfiguration: Sendable, Equatable {
+    /// The servers that are asked; none: names outside are REFUSED.
+    public var servers: [SocketAddress]
+    /// Which one is asked first.
+    public var policy: UpstreamPolicyName
+    /// A client's whole wait, all attempts together.
+    public var timeout: Duration
+    /// Networks whose clients' queries are forwarded, or answered from the cache.
+    public var allow: [IPNetwork]
+
+    /// Joins the parts.
+    public init(
+        servers: [SocketAddress] = [], policy: UpstreamPolicyName = .fastest, timeout: Duration = .milliseconds(1500),
+        allow: [IPNetwork] = []
+    ) {
+        self.servers = servers
+        self.policy = policy
+        self.timeout = timeout
+        self.allow = allow
+    }
+}
+
+/// Which upstream is asked first.
+public enum UpstreamPolicyName: String, CaseIterable, Sendable {
+    /// The one that answered fastest.
+    case fastest
+    /// Each in turn.
+    case roundRobin = "round_robin"
+    /// Any, uniformly.
+    case random
+    /// The first that is healthy.
+    case sequential
+}

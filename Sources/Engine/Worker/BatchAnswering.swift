@@ -1,0 +1,64 @@
+/// Answers batches of queries: reads some, then answers them, so that the zone's memory is there by then.
+@safe
+struct BatchAnswering: ~Copyable {
+    /// Queries that are read before the first of them is answered.
+    private static let readAhead = 16
+
+    private let parsed: UnsafeMutablePointer<Query>
+    /// Queries of the last batch that are not done with their reply, if they have one.
+    private(set) var deferred: [DeferredQuery] = []
+
+    init() {
+        // Unsafe: freed in deinit.
+        unsafe parsed = .allocate(capacity: Self.readAhead)
+        deferred.reserveCapacity(UDPBatch.capacity)
+    }
+
+    deinit {
+        unsafe parsed.deallocate()
+    }
+
+    /// Answers the first `count` datagrams of a batch.
+    @inline(__always)
+    mutating func answer(
+        _ batch: UDPBatch, _ count: Int, with responder: inout Responder, _ cache: inout CacheReading
+    ) {
+        if !deferred.isEmpty { deferred.removeAll(keepingCapacity: true) }
+        var start = 0
+        while start < count {
+            let end = min(start &+ Self.readAhead, count)
+            // Unsafe: `parsed` has readAhead places; each is filled here, and emptied below.
+            for index in start..<end {
+                unsafe (parsed + (index &- start)).initialize(to: responder.read(batch.message(index), cache))
+            }
+            for index in start..<end { unsafe responder.prefetch(for: parsed[index &- start], &cache) }
+            for index in start..<end {
+                unsafe answer(batch, index, parsed[index &- start], with: &responder, &cache)
+                unsafe (parsed + (index &- start)).deinitialize(count: 1)
+            }
+            start = end
+        }
+    }
+
+    @inline(__always)
+    private mutating func answer(
+        _ batch: UDPBatch, _ index: Int, _ query: Query, with responder: inout Responder, _ cache: inout CacheReading
+    ) {
+        var reply = batch.nextReply()
+        let disposition = responder.respond(
+            to: batch.message(index), query, over: .udp, from: { batch.client(index) }, &cache, into: &reply)
+        switch disposition {
+        case .reply: break
+        case .silence: return
+        case .forward: return note(index, responder.deferred)
+        case .replyAndRefresh: note(index, responder.deferred)
+        }
+        batch.keep(reply.byteCount, to: index)
+    }
+
+    private mutating func note(_ index: Int, _ query: DeferredQuery?) {
+        guard var query else { return }
+        query.place = index
+        deferred.append(query)
+    }
+}

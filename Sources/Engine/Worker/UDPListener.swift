@@ -1,0 +1,39 @@
+/// A UDP socket of a worker.
+final class UDPListener: EventTarget {
+    let batch: UDPBatch
+    /// For those that had to wait.
+    let replies: ReplyQueue
+    private let socket: Descriptor
+    private let address: SocketAddress
+    private var priority = EventTarget.Priority.other
+    // Unsafe: the worker owns its listeners and outlives them; no reference is counted, for this runs for every batch.
+    private unowned(unsafe) let worker: Worker
+
+    /// - Parameter address: the one that the socket is bound to.
+    init(
+        socket: consuming Descriptor, address: SocketAddress, batch: UDPBatch, replies: ReplyQueue, worker: Worker
+    ) {
+        self.socket = socket
+        self.address = address
+        self.batch = batch
+        self.replies = replies
+        unsafe self.worker = worker
+    }
+
+    var socketNumber: Int32 { socket.number }
+
+    /// Receives nothing any longer but what has come already.
+    func refuse() {
+        ListeningSocket.refuse(socket.number, address)
+    }
+
+    /// The worker lets go of it once its loop has ended.
+    override var outlivesLoop: Bool { true }
+
+    override func fire() {
+        let next = unsafe worker.turn(of: self, on: socket.number)
+        guard next != priority else { return }
+        priority = next
+        set(next)
+    }
+}

@@ -1,0 +1,435 @@
+import Glibc
+import Synchronization
+import Testing
+
+@testable import Engine
+
+/// Names outside the zone, asked from upstreams over real sockets.
+struct ForwardingTests {
+    private let outside = TestQuery("www.example.com")
+
+    @Test(arguments: [false, true])
+    func `a name outside is asked from the upstream once, then answered from the cache`(overTCP: Bool) throws {
+        let upstream = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [upstream.address])
+        for _ in 0..<3 {
+            let reply =
+                overTCP ? try TestSocket.tcp(server.address).askFramed(outside) : try server.ask(outside)
+            #expect(reply.addresses == [.v4(0xC000_0201)])
+            #expect(reply.recursionAvailable && !reply.isAuthoritative && !reply.authenticData)
+            #expect(reply.questions.first?.owner == (try wireName("www.example.com")))
+            #expect(reply.answers.allSatisfy { (1...60).contains($0.ttl) } && reply.edns == nil)
+        }
+        #expect(upstream.requests.count == 1)
+        let statistics = server.engine.statistics()
+        #expect(statistics.forwarding.cacheHits == 2 && statistics.forwarding.cacheMisses == 1)
+        #expect(statistics.cache.entries == 1 && statistics.forwarding.inFlight == 0)
+        // Own names as ever.
+        #expect(try server.ask(web).isAuthoritative)
+    }
+
+    @Test func `the question is echoed byte for byte, from the upstream and from the cache`() throws {
+        let upstream = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [upstream.address])
+        for name in ["WwW.eXample.COM", "www.EXAMPLE.com"] {
+            let query = try TestQuery(name).octets
+            let socket = try TestSocket.udp(server.address)
+            try socket.send(query)
+            let reply = try socket.receive()
+            #expect(reply[12..<query.count] == query[12...] && reply[0...1] == query[0...1])
+        }
+        #expect(upstream.requests.count == 1)
+    }
+
+    @Test func `without RD, or from elsewhere, a name outside is REFUSED`() throws {
+        let upstream = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [upstream.address], allow: ["127.0.0.1/32", "10.0.0.0/8"])
+        var query = outside
+        query.recursionDesired = false
+        #expect(try server.ask(query).outcome == .refused)
+        let stranger = try TestSocket.udp(server.address, from: SocketAddress("127.0.0.2:0"))
+        #expect(try stranger.ask(outside).outcome == .refused)
+        #expect(
+            try TestSocket.tcp(server.address, from: SocketAddress("127.0.0.2:0")).askFramed(outside).outcome
+                == .refused)
+        #expect(upstream.requests.isEmpty)
+        #expect(try server.ask(outside).addresses.count == 1)
+        // Nor does a stranger get what the cache has.
+        #expect(try stranger.ask(outside).outcome == .refused)
+    }
+
+    @Test func `each query has a port and an ID of its own, in no order, and letters in random case`() throws {
+        let upstream = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [upstream.address])
+        let socket = try TestSocket.udp(server.address)
+        for number in 0..<200 { _ = try socket.ask(TestQuery("name\(number).example.com")) }
+        // A busy machine may have one asked a second time: the first of each.
+        var seen: Set<[UInt8]> = []
+        let requests = upstream.requests.filter { seen.insert($0.name.map(\.lowercasedASCII)).inserted }
+        #expect(requests.count == 200)
+        #expect(Set(requests.map(\.port)).count > 190)
+        #expect(Set(requests.map { UInt16($0.octets[0]) << 8 | UInt16($0.octets[1]) }).count > 190)
+        for values in [requests.map(\.port), requests.map { UInt16($0.octets[0]) << 8 | UInt16($0.octets[1]) }] {
+            // Of random numbers half are higher than the one before.
+            let ascending = zip(values, values.dropFirst()).count { $0 < $1 }
+            #expect((60...140).contains(ascending), "\(ascending) of 199")
+        }
+        let upper = requests.flatMap(\.name).count { (65...90).contains($0) }
+        let letters = requests.flatMap(\.name).count { $0.isLetterASCII }
+        #expect((letters * 2 / 5...letters * 3 / 5).contains(upper), "\(upper) of \(letters)")
+        // With EDNS, and 1,232 octets.
+        #expect(requests.allSatisfy { $0.octets.suffix(11) == [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0] })
+    }
+
+    @Test func `wrong answers are passed over, and the right one is waited for`() throws {
+        let upstream = try ScriptedUpstream { request in
+            let right = request.address(9)
+            var wrongID = request.address(1)
+            wrongID[0] ^= 0xFF
+            var wrongName = request.address(2)
+            wrongName[13] ^= 1
+            var wrongCase = request.address(3)
+            if wrongCase[13].isLetterASCII { wrongCase[13] ^= 0x20 }
+            var query = request.address(4)
+            query[2] = 1
+            return .messages([[], [1], wrongID, wrongName, query, [UInt8](repeating: 0xFF, count: 500), right])
+        }
+        let server = try TestEngine(upstreams: [upstream.address])
+        #expect(try server.ask(outside).addresses == [.v4(0xC000_0209)])
+        try server.waitForStatistics { $0.forwarding.wrongAnswers >= 4 }
+        #expect(upstream.requests.count == 1)
+    }
+
+    @Test func `an upstream that does not preserve case is asked with small letters`() throws {
+        let upstream = try ScriptedUpstream { .messages([$0.inSmallLetters($0.address())]) }
+        let server = try TestEngine(upstreams: [upstream.address])
+        for number in 0..<5 {
+            #expect(try server.ask(TestQuery("a-long-name\(number).example.com")).addresses.count == 1)
+        }
+        // One round trip more, once.
+        #expect(upstream.distinctRequests.count { $0.hasCapitals } == 1)
+        #expect(upstream.requests.first?.hasCapitals == true)
+    }
+
+    @Test func `a truncated answer is asked for again over TCP, on one connection`() throws {
+        let upstream = try ScriptedUpstream { request in
+            guard request.isTCP else { return .messages([request.reply(flags: 0x83)]) }
+            return .messages([request.reply(answers: (0..<200).map { record(1, [10, 0, 0, UInt8($0)]) })])
+        }
+        let server = try TestEngine(upstreams: [upstream.address])
+        for number in 0..<3 {
+            let query = TestQuery("big\(number).example.com")
+            let reply = try server.ask(query)
+            #expect(reply.isTruncated && reply.answers.isEmpty && reply.octets.count <= 512)
+            #expect(try TestSocket.tcp(server.address).askFramed(query).addresses.count == 200)
+        }
+        #expect(upstream.requests.count == 6)
+        #expect(server.engine.statistics().forwarding.tcpQueries == 3)
+    }
+
+    @Test func `an answer of 64 KB reaches a TCP client whole`() throws {
+        let upstream = try ScriptedUpstream { request in
+            guard request.isTCP else { return .messages([request.reply(flags: 0x83)]) }
+            return .messages([
+                request.reply(answers: (0..<4090).map { record(1, [10, 0, UInt8($0 >> 8), UInt8($0 & 255)]) })
+            ])
+        }
+        let server = try TestEngine(upstreams: [upstream.address])
+        for _ in 0..<2 { #expect(try TestSocket.tcp(server.address).askFramed(outside).addresses.count == 4090) }
+        #expect(try server.ask(web).addresses.count == 3)
+    }
+
+    @Test func `a CNAME chain passes on whole, and ADDITIONAL does not`() throws {
+        let target = try wireName("target.example.net")
+        let upstream = try ScriptedUpstream { request in
+            .messages([
+                request.reply(
+                    answers: [record(5, ttl: 300, target), record(1, owner: target, ttl: 40, [192, 0, 2, 7])],
+                    additional: [
+                        record(
+                            1, owner: [3] + "own".utf8 + [7] + "service".utf8 + [4] + "kong".utf8 + [0], [6, 6, 6, 6])
+                    ])
+            ])
+        }
+        let server = try TestEngine(upstreams: [upstream.address])
+        for _ in 0..<2 {
+            let reply = try server.ask(outside)
+            #expect(reply.answers.map(\.type) == [5, 1] && reply.additional.isEmpty)
+            #expect(reply.answers.last?.owner == target)
+            #expect(Set(reply.answers.map(\.ttl)).count == 1 && (39...40).contains(reply.answers[0].ttl))
+        }
+        #expect(upstream.requests.count == 1)
+        // Its lie about one of our names is nobody's answer.
+        #expect(try server.ask(TestQuery("own.service.kong")).outcome == .nameError)
+    }
+
+    @Test(arguments: [(600, 500, 30), (600, 7, 7), (5, 500, 5)] as [(UInt32, UInt32, UInt32)])
+    func `negative answers are kept for the SOA's MINIMUM or its TTL, and no longer than configured`(
+        ttl: UInt32, minimum: UInt32, kept: UInt32
+    ) throws {
+        let upstream = try ScriptedUpstream { .messages([$0.nameError(ttl: ttl, minimum: minimum)]) }
+        let server = try TestEngine(upstreams: [upstream.address])
+        for _ in 0..<3 {
+            let reply = try server.ask(outside)
+            #expect(reply.outcome == .nameError && reply.authority.map(\.type) == [6])
+            #expect(reply.authority.allSatisfy { (kept - 1...kept).contains($0.ttl) })
+        }
+        #expect(upstream.requests.count == 1)
+    }
+
+    @Test func `a name in demand is asked for again before it expires, and nobody waits for that`() throws {
+        let upstream = try ScriptedUpstream(ttl: 2)
+        let server = try TestEngine(upstreams: [upstream.address])
+        #expect(try server.ask(outside).addresses == [.v4(0xC000_0201)])
+        upstream.change { .late(milliseconds: 50, $0.address(2, ttl: 60)) }
+        // Until its last second has begun; one query in demand starts one query to the upstream.
+        var replies = 0
+        while upstream.requests.count < 2 {
+            #expect(try server.ask(outside).addresses == [.v4(0xC000_0201)])
+            replies += 1
+        }
+        #expect(replies > 1)
+        while try server.ask(outside).addresses != [.v4(0xC000_0202)] {}
+        let statistics = server.engine.statistics().forwarding
+        #expect(statistics.prefetches == 1 && statistics.cacheMisses == 1)
+    }
+
+    @Test func `a name that nobody asks for again is left to expire`() throws {
+        let upstream = try ScriptedUpstream(ttl: 1)
+        let server = try TestEngine(upstreams: [upstream.address], timeout: .milliseconds(100))
+        for number in 0..<2 {
+            #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1)
+        }
+        usleep(1_200_000)
+        #expect(server.engine.statistics().forwarding.prefetches == 0 && upstream.requests.count == 2)
+        #expect(try server.ask(TestQuery("name0.example.com")).addresses.count == 1)
+        #expect(upstream.requests.count == 3)
+    }
+
+    @Test func `many at a time share ports, which change`() throws {
+        let lateness = 20
+        let upstream = try ScriptedUpstream { .late(milliseconds: Int64(lateness), $0.address()) }
+        let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(5))
+        let socket = try TestSocket.udp(server.address)
+        let rounds = 30
+        for round in 0..<rounds {
+            for number in 0..<200 { try socket.send(try TestQuery("name\(number).r\(round).example.com").octets) }
+            for _ in 0..<200 { #expect(try TestReply(try socket.receive()).addresses.count == 1) }
+        }
+        let ports = Dictionary(grouping: upstream.requests, by: \.port)
+        // With as many as are shared, and no change, each would be used three times as often.
+        #expect(upstream.requests.count / UpstreamSocketPool.sharedCount > 2 * UpstreamSocketPool.maximumUses)
+        // By chance two sockets, one after the other, may have the same port.
+        #expect(ports.values.allSatisfy { $0.count <= 2 * UpstreamSocketPool.maximumUses })
+        #expect(ports.values.count { $0.count > UpstreamSocketPool.maximumUses } <= 2)
+        // Of those under way at a port, not answered when the next one comes, no two have the same ID.
+        for requests in ports.values {
+            for (place, request) in requests.enumerated() {
+                let underWay = requests[..<place].filter { request.time - $0.time < .milliseconds(lateness) }
+                #expect(!underWay.contains { $0.octets[0...1] == request.octets[0...1] })
+            }
+        }
+        // Once the rush is over nobody can send anything to them.
+        let end = ContinuousClock.now + .seconds(30)
+        while try openSockets(to: upstream.address) > 0 {
+            try #require(ContinuousClock.now < end, "sockets stay open")
+            usleep(10_000)
+        }
+    }
+
+    @Test func `a TTL of 0 is answered as 1, and not kept`() throws {
+        let upstream = try ScriptedUpstream(ttl: 0)
+        let server = try TestEngine(upstreams: [upstream.address])
+        for _ in 0..<2 { #expect(try server.ask(outside).answers.map(\.ttl) == [1]) }
+        #expect(upstream.requests.count == 2)
+        // Nor does it stand in for one that can't be had.
+        upstream.change { .messages([$0.reply(code: 2)]) }
+        #expect(try server.ask(outside).outcome == .serverFailure)
+        #expect(server.engine.statistics().cache.entries == 0)
+    }
+
+    @Test func `addresses rotate, from the cache too`() throws {
+        let upstream = try ScriptedUpstream { request in
+            .messages([request.reply(answers: (1...4).map { record(1, [192, 0, 2, UInt8($0)]) })])
+        }
+        let server = try TestEngine(upstreams: [upstream.address])
+        let socket = try TestSocket.udp(server.address)
+        _ = try socket.ask(outside)
+        let firsts = try (0..<8).map { _ in
+            let addresses = try socket.ask(outside).addresses
+            #expect(Set(addresses).count == 4)
+            return addresses.first
+        }
+        for first in Set(firsts) { #expect(firsts.count { $0 == first } == 2) }
+        #expect(Set(firsts).count == 4)
+    }
+
+    @Test func `answers with and without DNSSEC records are kept apart`() throws {
+        let upstream = try ScriptedUpstream { .messages([$0.address($0.number == 0 ? 1 : 2)]) }
+        let server = try TestEngine(upstreams: [upstream.address])
+        #expect(try server.ask(outside).addresses == [.v4(0xC000_0201)])
+        let signed = try server.ask(outside.offering(payload: 1232, dnssecOK: true))
+        #expect(signed.addresses == [.v4(0xC000_0202)] && signed.edns?.dnssecOK == true)
+        #expect(try server.ask(outside.offering(payload: 1232)).addresses == [.v4(0xC000_0201)])
+        #expect(upstream.requests.count == 2)
+    }
+
+    @Test func `answers that are to be checked by the client itself are asked for so, and kept apart`() throws {
+        let upstream = try ScriptedUpstream { .messages([$0.address($0.octets[3] & 0x10 == 0 ? 1 : 2)]) }
+        let server = try TestEngine(upstreams: [upstream.address])
+        var unchecked = outside
+        unchecked.checkingDisabled = true
+        for _ in 0..<2 {
+            #expect(try server.ask(outside).addresses == [.v4(0xC000_0201)])
+            let reply = try server.ask(unchecked)
+            #expect(reply.addresses == [.v4(0xC000_0202)] && reply.checkingDisabled)
+        }
+        #expect(upstream.requests.map { $0.octets[3] & 0x10 } == [0, 0x10])
+    }
+
+    @Test func `what one worker has fetched all answer`() throws {
+        let upstream = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [upstream.address], workers: 4)
+        #expect(try server.ask(outside).addresses.count == 1)
+        for _ in 0..<32 { #expect(try server.ask(outside).addresses.count == 1) }
+        #expect(upstream.requests.count == 1)
+    }
+
+    @Test func `many clients that ask for the same name cause one query, and all get the answer`() throws {
+        let upstream = try ScriptedUpstream { .late(milliseconds: 20, $0.address()) }
+        let server = try TestEngine(upstreams: [upstream.address])
+        let sockets = try (0..<60).map { _ in try TestSocket.udp(server.address) }
+        let connection = try TestSocket.tcp(server.address)
+        for socket in sockets { try socket.send(try outside.octets) }
+        try connection.sendFramed([outside])
+        connection.finish()
+        for socket in sockets { #expect(try TestReply(try socket.receive()).addresses.count == 1) }
+        #expect(try connection.receiveFramed().addresses.count == 1)
+        #expect(connection.isClosedByServer())
+        // But for those that a busy machine had asked a second time.
+        let statistics = server.engine.statistics().forwarding
+        #expect(statistics.udpQueries - statistics.hedges == 1 && statistics.cacheMisses == 61)
+        #expect(statistics.coalesced == 60)
+    }
+
+    @Test func `more clients than may wait for one name are told so at once`() throws {
+        let isReady = TestFlag()
+        let upstream = try ScriptedUpstream { .held(until: isReady, $0.address()) }
+        let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20))
+        // Each with few enough for its receive buffer.
+        let sockets = try (0..<64).map { _ in try TestSocket.udp(server.address) }
+        let each = Forwarder.maximumClients / sockets.count + 1
+        for round in 1...each {
+            for socket in sockets { try socket.send(try outside.octets) }
+            try server.waitForStatistics { $0.forwarding.cacheMisses == UInt64(round * sockets.count) }
+        }
+        // All but the last of each wait.
+        for socket in sockets { #expect(try TestReply(try socket.receive()).outcome == .serverFailure) }
+        isReady.set()
+        for socket in sockets {
+            for _ in 1..<each { #expect(try TestReply(try socket.receive()).addresses.count == 1) }
+        }
+        #expect(server.engine.statistics().forwarding.inFlight == 0)
+    }
+
+    @Test func `removing a name, a subtree or all from the cache has them asked again`() throws {
+        let upstream = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [upstream.address])
+        let names = ["a.example.com", "b.example.com", "example.com", "notexample.com"]
+        func askAll() throws -> Int {
+            let before = upstream.requests.count
+            for name in names { _ = try server.ask(TestQuery(name)) }
+            return upstream.requests.count - before
+        }
+        #expect(try askAll() == 4)
+        #expect(try server.engine.removeFromCache("A.example.com.", subtree: false) == 1)
+        #expect(try askAll() == 1)
+        #expect(try server.engine.removeFromCache("example.com", subtree: true) == 3)
+        #expect(try askAll() == 3)
+        #expect(try server.engine.removeFromCache(nil, subtree: false) == 4)
+        #expect(server.engine.statistics().cache == CacheStatistics())
+        #expect(throws: EngineError.self) { try server.engine.removeFromCache("a..b", subtree: false) }
+    }
+
+    @Test func `other upstreams are asked from the next query on, and none is lost meanwhile`() throws {
+        let first = try ScriptedUpstream { .late(milliseconds: 30, $0.address(1)) }
+        let second = try ScriptedUpstream(address: 2)
+        let server = try TestEngine(upstreams: [first.address])
+        let waiting = try (0..<20).map { number in
+            let socket = try TestSocket.udp(server.address)
+            try socket.send(try TestQuery("name\(number).example.com").octets)
+            return socket
+        }
+        try server.waitForStatistics { $0.forwarding.cacheMisses >= 20 }
+        let allow = [IPNetwork(.v4(0x7F00_0000), prefixLength: 8)]
+        server.engine.reconfigure(UpstreamConfiguration(servers: [second.address], allow: allow))
+        for socket in waiting { #expect(try TestReply(try socket.receive()).addresses == [.v4(0xC000_0201)]) }
+        #expect(try server.ask(outside).addresses == [.v4(0xC000_0202)])
+        server.engine.reconfigure(UpstreamConfiguration(servers: [second.address], allow: []))
+        #expect(try server.ask(outside).outcome == .refused)
+        server.engine.reconfigure(UpstreamConfiguration(servers: [], allow: allow))
+        #expect(try server.ask(outside).outcome == .refused)
+    }
+
+    @Test(arguments: [1, 4])
+    func `an upstream that is down while others are configured is back as soon as it answers`(workers: Int) throws {
+        let gone = try ScriptedUpstream()
+        gone.stop()
+        let good = try ScriptedUpstream(address: 2)
+        let server = try TestEngine(upstreams: [gone.address, good.address], workers: workers)
+        #expect(try server.ask(outside).addresses == [.v4(0xC000_0202)])
+        try server.waitForStatistics { $0.upstreams.first?.isHealthy == false }
+        let before = server.engine.statistics().upstreams.map(\.queries)
+        let allow = [IPNetwork(.v4(0x7F00_0000), prefixLength: 8)]
+        for timeout in [2, 3, 4] {
+            server.engine.reconfigure(
+                UpstreamConfiguration(
+                    servers: [gone.address, good.address], policy: .sequential, timeout: .seconds(timeout),
+                    allow: allow))
+        }
+        // What was learned stays: it is not asked first, and its counters go on.
+        #expect(try server.ask(TestQuery("other.example.com")).addresses == [.v4(0xC000_0202)])
+        let after = server.engine.statistics().upstreams
+        #expect(
+            after[0].isHealthy == false && zip(before, after.map(\.queries)).allSatisfy(<=)
+                && after[1].queries > before[1])
+        let back = try ScriptedUpstream(at: gone.address, address: 1)
+        try server.waitForStatistics { $0.upstreams.allSatisfy(\.isHealthy) }
+        #expect(try server.ask(TestQuery("later.example.com")).addresses == [.v4(0xC000_0201)])
+        _ = back
+    }
+
+    @Test func `an upstream that was away from the configuration is probed again when it is back there`() throws {
+        let gone = try ScriptedUpstream()
+        gone.stop()
+        let good = try ScriptedUpstream(address: 2)
+        let server = try TestEngine(upstreams: [gone.address, good.address])
+        #expect(try server.ask(outside).addresses == [.v4(0xC000_0202)])
+        let allow = [IPNetwork(.v4(0x7F00_0000), prefixLength: 8)]
+        func configure(_ servers: [SocketAddress]) throws {
+            server.engine.reconfigure(
+                UpstreamConfiguration(servers: servers, policy: .sequential, allow: allow))
+            // Until the worker goes by it.
+            for number in 0..<2 { _ = try server.ask(TestQuery("n\(number).\(servers.count).example.com")) }
+        }
+        try configure([good.address])
+        try configure([gone.address, good.address])
+        let back = try ScriptedUpstream(at: gone.address, address: 1)
+        try server.waitForStatistics { $0.upstreams.allSatisfy(\.isHealthy) }
+        #expect(try server.ask(TestQuery("later.example.com")).addresses == [.v4(0xC000_0201)])
+        _ = back
+    }
+
+    @Test func `stopping answers the clients that wait for an upstream`() throws {
+        let upstream = try ScriptedUpstream { .late(milliseconds: 50, $0.address()) }
+        let server = try TestEngine(upstreams: [upstream.address])
+        let udp = try TestSocket.udp(server.address)
+        let tcp = try TestSocket.tcp(server.address)
+        try udp.send(try outside.octets)
+        try tcp.sendFramed([TestQuery("other.example.com")])
+        try server.waitForStatistics { $0.forwarding.cacheMisses == 2 }
+        server.engine.stop()
+        #expect(try TestReply(try udp.receive()).addresses.count == 1)
+        #expect(try tcp.receiveFramed().addresses.count == 1)
+    }
+}
