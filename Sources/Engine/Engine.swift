@@ -163,8 +163,11 @@ public final class Engine: Sendable {
     public func statistics() -> EngineStatistics {
         var statistics = EngineStatistics()
         for worker in workers { statistics.add(worker.counters) }
-        statistics.forwarding.inFlight = UInt64(max(forwarding.inFlight.load(ordering: .relaxed), 0))
-        statistics.cache = forwarding.cache.statistics
+        statistics[.inFlight] = UInt64(max(forwarding.inFlight.load(ordering: .relaxed), 0))
+        let cache = forwarding.cache.statistics
+        statistics[.cacheEntries] = cache.entries
+        statistics[.cacheBytes] = cache.bytes
+        statistics[.cacheEvictions] = cache.evictions
         statistics.upstreams = settings.withLock { $0.upstreams.statistics(now: .now) }
         return statistics
     }

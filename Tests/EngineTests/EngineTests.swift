@@ -158,7 +158,7 @@ struct EngineTests {
                     servers: [upstream.address], timeout: .seconds(60), allow: [IPNetwork(.v4(0), prefixLength: 0)])))
         let client = try TestSocket.udp(server.address)
         try client.send(try TestQuery("www.example.com").octets)
-        try server.waitForStatistics { $0.forwarding.udpQueries > 0 }
+        try server.waitForStatistics { $0[.upstreamUDPQueries] > 0 }
         server.engine.stop()
         #expect(try TestReply(try client.receive()).outcome == .serverFailure)
     }
@@ -200,7 +200,7 @@ struct EngineTests {
         let slow = try TestSocket.tcp(server.address)
         try slow.shrinkReceiveBuffer()
         try slow.sendFramed(Array(repeating: big, count: 100))
-        try server.waitForStatistics { $0.connectionsOpen == 51 && $0.tcpQueries > 0 }
+        try server.waitForStatistics { $0[.connectionsOpen] == 51 && $0[.tcpQueries] > 0 }
         let start = ContinuousClock.now
         server.engine.stop()
         // Generous: the machine may be busy. Without the grace's end it would never return.
@@ -272,6 +272,22 @@ struct EngineTests {
         }
     }
 
+    @Test func `each counter has a place and a name of its own`() {
+        #expect(Counter.allCases.count <= WorkerCounters.capacity)
+        let names = Counter.allCases.map { "\($0.description.group).\($0.description.name)" }
+        #expect(Set(names).count == names.count)
+        let counters = WorkerCounters()
+        for counter in Counter.allCases { counters.count(counter, UInt64(counter.rawValue) + 1) }
+        counters.uncount(.connectionsOpen)
+        var statistics = EngineStatistics()
+        statistics.add(counters)
+        statistics.add(counters)
+        for counter in Counter.allCases where counter != .connectionsOpen {
+            #expect(statistics[counter] == 2 * (UInt64(counter.rawValue) + 1), "\(counter)")
+        }
+        #expect(statistics[.connectionsOpen] == 2 * UInt64(Counter.connectionsOpen.rawValue))
+    }
+
     @Test func `statistics count what was answered`() throws {
         let server = try TestEngine()
         try server.publish(["broken": .failure])
@@ -287,11 +303,11 @@ struct EngineTests {
         try socket.send([0])
         _ = try TestSocket.tcp(server.address).askFramed(web)
         let statistics = server.engine.statistics()
-        #expect(statistics.udpQueries == 10 && statistics.tcpQueries == 1 && statistics.dropped == 1)
-        #expect(statistics.answered == 3 && statistics.truncated == 1 && statistics.nameErrors == 1)
-        #expect(statistics.noData == 1 && statistics.serverFailures == 1 && statistics.refused == 1)
-        #expect(statistics.notImplemented == 1 && statistics.badVersions == 1 && statistics.formatErrors == 1)
-        #expect(statistics.connectionsAccepted == 1 && statistics.sendErrors == 0)
+        #expect(statistics[.udpQueries] == 10 && statistics[.tcpQueries] == 1 && statistics[.dropped] == 1)
+        #expect(statistics[.answered] == 3 && statistics[.truncated] == 1 && statistics[.nameErrors] == 1)
+        #expect(statistics[.noData] == 1 && statistics[.serverFailures] == 1 && statistics[.refused] == 1)
+        #expect(statistics[.notImplemented] == 1 && statistics[.badVersions] == 1 && statistics[.formatErrors] == 1)
+        #expect(statistics[.connectionsAccepted] == 1 && statistics[.sendErrors] == 0)
     }
 }
 

@@ -69,13 +69,11 @@ extension APIHandler {
             writer.member("generation")
             writer.integer(summary.zoneGeneration)
             writer.endObject()
-            writer.member("dns")
             let statistics = state.statistics
-            writer.engineStatistics(statistics)
-            writer.member("cache")
-            writer.cacheStatistics(statistics)
-            writer.member("forwarding")
-            writer.forwardingStatistics(statistics.forwarding)
+            for group in Counter.Group.allCases {
+                writer.member(group.rawValue)
+                writer.counters(group, statistics)
+            }
             writer.member("upstreams")
             writer.upstreamStatistics(statistics.upstreams)
             writer.endObject()
@@ -130,32 +128,37 @@ extension APIHandler {
 }
 
 extension JSONWriter {
-    /// The data plane's counters.
-    fileprivate mutating func engineStatistics(_ statistics: EngineStatistics) {
-        let counters: [(String, UInt64)] = [
-            ("udp_queries", statistics.udpQueries),
-            ("tcp_queries", statistics.tcpQueries),
-            ("dropped", statistics.dropped),
-            ("truncated", statistics.truncated),
-            ("answered", statistics.answered),
-            ("nodata", statistics.noData),
-            ("nxdomain", statistics.nameErrors),
-            ("servfail", statistics.serverFailures),
-            ("refused", statistics.refused),
-            ("formerr", statistics.formatErrors),
-            ("notimp", statistics.notImplemented),
-            ("badvers", statistics.badVersions),
-            ("send_errors", statistics.sendErrors),
-            ("connections_accepted", statistics.connectionsAccepted),
-            ("connections_evicted", statistics.connectionsEvicted),
-            ("connections_open", statistics.connectionsOpen),
-        ]
+    /// The counters of a group as an object.
+    fileprivate mutating func counters(_ group: Counter.Group, _ statistics: EngineStatistics) {
         beginObject()
-        for (name, value) in counters {
-            member(name)
-            integer(value)
+        for counter in Counter.allCases where counter.description.group == group {
+            member(counter.description.name)
+            integer(statistics[counter])
         }
         endObject()
+    }
+
+    /// How each upstream does.
+    fileprivate mutating func upstreamStatistics(_ upstreams: [UpstreamStatistics]) {
+        beginArray()
+        for upstream in upstreams {
+            beginObject()
+            member("address")
+            string("\(upstream.address)")
+            member("health")
+            string(upstream.isHealthy ? "pass" : "fail")
+            member("round_trip_seconds")
+            if let time = upstream.roundTripTime { decimal(time / .seconds(1), places: 6) } else { null() }
+            for (name, value) in [
+                ("queries", upstream.queries), ("answers", upstream.answers), ("timeouts", upstream.timeouts),
+                ("errors", upstream.errors),
+            ] {
+                member(name)
+                integer(value)
+            }
+            endObject()
+        }
+        endArray()
     }
 
     /// What a store tells of itself, as members of the object that is being written.

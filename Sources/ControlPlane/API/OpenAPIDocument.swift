@@ -1,3 +1,5 @@
+import Engine
+
 /// The API's description, `GET /openapi.yaml` (OpenAPI 3.1).
 enum OpenAPIDocument {
     /// The document.
@@ -20,6 +22,17 @@ enum OpenAPIDocument {
         paths:
 
         """
+
+    /// The schemas of the counters, each group an object.
+    private static var counters: String {
+        Counter.Group.allCases.map { group in
+            let properties = Counter.allCases.map(\.description).filter { $0.group == group }.map {
+                "            \($0.name): {type: integer, description: \"\($0.help)\"}"
+            }
+            return (["        \(group.rawValue):", "          type: object", "          properties:"] + properties)
+                .joined(separator: "\n")
+        }.joined(separator: "\n")
+    }
 
     private static let components = """
         components:
@@ -185,15 +198,7 @@ enum OpenAPIDocument {
                   type: object
                   properties:
                     generation: {type: integer}
-                dns:
-                  type: object
-                  additionalProperties: {type: integer}
-                cache:
-                  type: object
-                  additionalProperties: {type: integer}
-                forwarding:
-                  type: object
-                  additionalProperties: {type: integer}
+        \(counters)
                 upstreams:
                   type: array
                   items:

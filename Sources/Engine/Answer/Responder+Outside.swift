@@ -24,17 +24,17 @@ extension Responder {
         guard let answer = cache.find(question.name(in: query), question.type, variant, hash: hash),
             cache.now < answer.times.expiry
         else {
-            counters.cacheMisses.count()
+            counters.count(.cacheMisses)
             deferred = DeferredQuery(frame: frame, question: question, isRefresh: false)
             return .forward
         }
-        counters.cacheHits.count()
+        counters.count(.cacheHits)
         let now = cache.now
         write(answer, ttl: answer.times.remainingTTL(now: now), frame, query, into: &reply)
         let isPopular = answer.isPopular
         answer.noteAsked()
         guard isPopular, answer.claimRefresh(now: now) else { return .reply }
-        counters.prefetches.count()
+        counters.count(.prefetches)
         deferred = DeferredQuery(frame: frame, question: question, isRefresh: true)
         return .replyAndRefresh
     }
@@ -50,16 +50,16 @@ extension Responder {
         into reply: inout OutputRawSpan
     ) {
         switch answer.code {
-        case ResponseCode.noError where answer.answerCount > 0: counters.answered.count()
-        case ResponseCode.noError: counters.noData.count()
-        case ResponseCode.nameError: counters.nameErrors.count()
+        case ResponseCode.noError where answer.answerCount > 0: counters.count(.answered)
+        case ResponseCode.noError: counters.count(.noData)
+        case ResponseCode.nameError: counters.count(.nameErrors)
         default: break
         }
         let body = answer.body
         let start = frame.questionEnd ?? 0
         let reserved = frame.edns == nil ? 0 : frame.reserved &+ (reason == nil ? 0 : ExtendedError.byteCount)
         guard start &+ body.byteCount &+ reserved <= frame.limit else {
-            counters.truncated.count()
+            counters.count(.truncated)
             let flags = HeaderFlags.recursionAvailable | HeaderFlags.truncated
             reply.begin(frame, query: query, flags: flags, code: answer.code)
             reply.end(frame, additionalCount: 0, payload: offeredPayload, code: answer.code)
@@ -103,7 +103,7 @@ extension Responder {
 
     /// Writes SERVFAIL for a name outside.
     func writeFailure(_ reason: ExtendedError, _ frame: ReplyFrame, _ query: RawSpan, into reply: inout OutputRawSpan) {
-        counters.serverFailures.count()
+        counters.count(.serverFailures)
         let code = ResponseCode.serverFailure
         reply.begin(frame, query: query, flags: HeaderFlags.recursionAvailable, code: code)
         reply.end(frame, additionalCount: 0, payload: offeredPayload, code: code, reason: reason)

@@ -112,12 +112,12 @@ struct Responder: ~Copyable {
         _ cache: inout CacheReading, into reply: inout OutputRawSpan
     ) -> Disposition {
         switch transport {
-        case .udp: counters.udpQueries.count()
-        case .tcp: counters.tcpQueries.count()
+        case .udp: counters.count(.udpQueries)
+        case .tcp: counters.count(.tcpQueries)
         }
         // Without a header there is nobody to answer; answering a response could start a loop of two servers.
         guard let header = parsed.header, !header.isResponse else {
-            counters.dropped.count()
+            counters.count(.dropped)
             return .silence
         }
         var frame = ReplyFrame(
@@ -244,7 +244,7 @@ struct Responder: ~Copyable {
         let octets = shard.octets
         let services = shard.services
         let weights = shard.weights
-        counters.answered.count()
+        counters.count(.answered)
         reply.begin(frame, query: query, flags: HeaderFlags.authoritative, code: ResponseCode.noError)
         let answerStart = reply.byteCount
         let limit = frame.limit &- frame.reserved
@@ -291,7 +291,7 @@ struct Responder: ~Copyable {
         _ list: RecordListView, _ rrset: PackedRRset, _ frame: ReplyFrame, _ query: RawSpan, _ transport: Transport,
         into reply: inout OutputRawSpan
     ) {
-        counters.answered.count()
+        counters.count(.answered)
         reply.begin(frame, query: query, flags: HeaderFlags.authoritative, code: ResponseCode.noError)
         let answerStart = reply.byteCount
         let limit = frame.limit &- frame.reserved
@@ -319,7 +319,7 @@ struct Responder: ~Copyable {
 
     /// Says that the `count` records in ANSWER are not all.
     private func truncate(_ frame: ReplyFrame, count: UInt16, _ reply: inout OutputRawSpan) {
-        counters.truncated.count()
+        counters.count(.truncated)
         reply.replace(at: HeaderOffset.answerCount, bigEndian: count)
         reply.replace(
             at: HeaderOffset.flags,
@@ -353,7 +353,7 @@ struct Responder: ~Copyable {
             writeNegative(ResponseCode.noError, position, frame, query, into: &reply)
             return
         }
-        counters.answered.count()
+        counters.count(.answered)
         reply.begin(frame, query: query, flags: HeaderFlags.authoritative, code: ResponseCode.noError)
         reply.replace(at: HeaderOffset.answerCount, bigEndian: 1)
         switch address {
@@ -377,7 +377,7 @@ struct Responder: ~Copyable {
         oneRecord record: RawSpan, _ frame: ReplyFrame, _ query: RawSpan,
         into reply: inout OutputRawSpan
     ) {
-        counters.answered.count()
+        counters.count(.answered)
         reply.begin(frame, query: query, flags: HeaderFlags.authoritative, code: ResponseCode.noError)
         reply.append(octets: record)
         reply.replace(at: HeaderOffset.answerCount, bigEndian: 1)
@@ -393,9 +393,9 @@ struct Responder: ~Copyable {
         into reply: inout OutputRawSpan
     ) {
         if code == ResponseCode.nameError {
-            counters.nameErrors.count()
+            counters.count(.nameErrors)
         } else {
-            counters.noData.count()
+            counters.count(.noData)
         }
         reply.begin(frame, query: query, flags: HeaderFlags.authoritative, code: code)
         let soa = negativeSOA
@@ -416,11 +416,11 @@ struct Responder: ~Copyable {
         _ code: UInt16, _ frame: ReplyFrame, _ query: RawSpan, into reply: inout OutputRawSpan
     ) {
         switch code {
-        case ResponseCode.formatError: counters.formatErrors.count()
-        case ResponseCode.serverFailure: counters.serverFailures.count()
-        case ResponseCode.notImplemented: counters.notImplemented.count()
-        case ResponseCode.badVersion: counters.badVersions.count()
-        default: counters.refused.count()
+        case ResponseCode.formatError: counters.count(.formatErrors)
+        case ResponseCode.serverFailure: counters.count(.serverFailures)
+        case ResponseCode.notImplemented: counters.count(.notImplemented)
+        case ResponseCode.badVersion: counters.count(.badVersions)
+        default: counters.count(.refused)
         }
         reply.begin(frame, query: query, flags: 0, code: code)
         reply.end(

@@ -26,7 +26,7 @@ extension Forwarder {
         let attempt = make(query, upstream, id: id, form, showing: lesson, isOverTCP: false, now: now)
         attempt.socket = socket
         query.attempts.append(attempt)
-        counters.upstreamUDPQueries.count()
+        counters.count(.upstreamUDPQueries)
         socket.add(attempt)
         outbox.add(attempt)
     }
@@ -55,7 +55,7 @@ extension Forwarder {
     func continueAfterFailure(_ query: PendingQuery, _ reason: ExtendedError, now: MonotonicTime) {
         guard !query.isFinished else { return }
         if askNext(query, mayRepeat: false, now: now) {
-            counters.retries.count()
+            counters.count(.retries)
         } else if !query.expectsAnswer {
             fail(query, reason, now: now)
         }
@@ -96,15 +96,15 @@ extension Forwarder {
     ) {
         let now = MonotonicTime.now
         loop.noteWork(now: now)
-        guard let attempt else { return counters.wrongAnswers.count() }
+        guard let attempt else { return counters.count(.wrongAnswers) }
         let query = attempt.query
         let upstream = query.upstreams[attempt.upstream]
         let response = UpstreamResponse.read(message, attempt.expectation, form)
         let use: UpstreamHealth.Use
         switch response {
-        case .unrelated: return counters.wrongAnswers.count()
+        case .unrelated: return counters.count(.wrongAnswers)
         case .otherCase:
-            counters.wrongAnswers.count()
+            counters.count(.wrongAnswers)
             return askAgain(attempt, now: now)
         case .truncated, .withoutEDNS: use = .undecided
         case .failure: use = .useless
@@ -137,7 +137,7 @@ extension Forwarder {
             guard !query.isFinished else { return }
             // Another one may have the DNSSEC records that are wanted.
             if query.key.variant.contains(.dnssecOK), askNext(query, mayRepeat: false, now: now) {
-                return counters.retries.count()
+                return counters.count(.retries)
             }
             let form = UpstreamQuery.Form(usesEDNS: false, mixesCase: attempt.form.mixesCase)
             if attempt.isOverTCP {

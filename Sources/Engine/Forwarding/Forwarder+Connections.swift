@@ -20,7 +20,7 @@ extension Forwarder {
         attempt.isSecondConnection = isSecond
         attempt.connection = connection
         query.attempts.append(attempt)
-        counters.upstreamTCPQueries.count()
+        counters.count(.upstreamTCPQueries)
         connection.send(attempt)
         // A connection takes a round trip more.
         wait(for: query, until: min(now + UpstreamHealth.maximumPatience, query.deadline))

@@ -133,7 +133,7 @@ final class Forwarder {
 
     private func request(_ key: CacheKey, _ client: WaitingClient?) {
         guard requestCount < Self.maximumRequests else {
-            counters.overLimit.count()
+            counters.count(.overLimit)
             if let client { sink.replyFailure(.other, to: client) }
             return
         }
@@ -171,20 +171,20 @@ final class Forwarder {
         case .none: break
         case .fresh:
             if sink.replyFromCache(key, to: client, now: now, mayBeStale: true) { return }
-            counters.cachedFailures.count()
+            counters.count(.cachedFailures)
             return sink.replyFailure(.cachedError, to: client)
         case .remembered:
             // RFC 8767 §5: not every query has to wait for an upstream that was away a moment ago.
             if sink.replyFromCache(key, to: client, now: now, mayBeStale: true) { return refresh(key, now: now) }
         }
         if let query = pending[key] {
-            counters.coalesced.count()
+            counters.count(.coalesced)
             guard query.clients.count < Self.maximumClients else { return sink.replyFailure(.other, to: client) }
             query.clients.append(client)
             return
         }
         guard let query = begin(key, now: now) else {
-            counters.overLimit.count()
+            counters.count(.overLimit)
             return sink.replyFailure(.other, to: client)
         }
         query.clients.append(client)
@@ -293,12 +293,12 @@ final class Forwarder {
         guard !query.isFinished, now < query.deadline else { return expire(query, now: now) }
         query.patience = min(query.patience * 2, Self.longestPatience)
         wait(for: query, until: min(now + query.patience, query.deadline))
-        if askNext(query, mayRepeat: true, now: now) { counters.hedges.count() }
+        if askNext(query, mayRepeat: true, now: now) { counters.count(.hedges) }
     }
 
     private func expire(_ query: PendingQuery, now: MonotonicTime) {
         if !query.isFinished {
-            counters.timeouts.count()
+            counters.count(.timeouts)
             fail(query, .noReachableAuthority, now: now)
         }
         for attempt in query.attempts { drop(attempt, now: now) }
@@ -348,7 +348,7 @@ final class Forwarder {
     /// Tells all who wait that there is no answer, or gives them one that has expired.
     func fail(_ query: PendingQuery, _ reason: ExtendedError, now: MonotonicTime) {
         guard !query.isFinished else { return }
-        counters.failures.count()
+        counters.count(.failures)
         end(query, now: now)
         forwarding.failures.insert(query.key, now: now)
         for client in query.clients where !sink.replyFromCache(query.key, to: client, now: now, mayBeStale: true) {

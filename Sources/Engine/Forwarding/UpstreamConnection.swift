@@ -121,7 +121,7 @@ final class UpstreamConnection {
         guard let attempt = attempts.first(where: { $0.expectation.id == id }) else {
             unsafe evbuffer_drain(input, frame)
             strayCount += 1
-            forwarder.counters.wrongAnswers.count()
+            forwarder.counters.count(.wrongAnswers)
             if strayCount > Self.maximumAttempts { ended() }
             return
         }

@@ -33,7 +33,7 @@ final class ReplyQueue: EventTarget {
 
     /// Sends what there is.
     func send() {
-        buffers.send(0..<count, by: socket) { _ in counters.sendErrors.count() }
+        buffers.send(0..<count, by: socket) { _ in counters.count(.sendErrors) }
         count = 0
     }
 

@@ -85,7 +85,7 @@ final class TCPService {
     // MARK: Accepting
 
     func accepted(_ socket: Int32, from client: IPAddress) {
-        counters.connectionsAccepted.count()
+        counters.count(.connectionsAccepted)
         let now = MonotonicTime.now
         guard !isStopping else { return open(socket, table.admitAnyway(client, socket: socket, now: now)) }
         admit(WaitingSocket(socket: socket, client: client, since: now), now: now)
@@ -97,7 +97,7 @@ final class TCPService {
         case .waits: waiting.append(accepted)
         case .allAreBusy: lastAccepted = accepted
         case .refused:
-            counters.connectionsEvicted.count()
+            counters.count(.connectionsEvicted)
             _ = CEvent.close(accepted.socket)
             return
         }
@@ -116,7 +116,7 @@ final class TCPService {
         }
         if connections.isEmpty { scheduleIdleTimer(after: limits.idleTimeout) }
         connections.append(connection)
-        counters.connectionsOpen.count()
+        counters.count(.connectionsOpen)
     }
 
     /// Opens the connections for which there is room now.
@@ -142,7 +142,7 @@ final class TCPService {
     }
 
     private func closeWaiting(_ accepted: WaitingSocket) {
-        counters.connectionsEvicted.count()
+        counters.count(.connectionsEvicted)
         table.removeWaiting(accepted.client)
         _ = CEvent.close(accepted.socket)
     }
@@ -183,9 +183,9 @@ final class TCPService {
     /// Closes a connection and forgets it.
     func close(_ connection: TCPConnection) {
         guard connections.remove(connection) else { return }
-        if !table.remove(connection.activity) { counters.connectionsEvicted.count() }
+        if !table.remove(connection.activity) { counters.count(.connectionsEvicted) }
         connection.close()
-        counters.connectionsOpen.uncount()
+        counters.uncount(.connectionsOpen)
     }
 
     private func closeIdle() {

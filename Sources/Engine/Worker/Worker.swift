@@ -117,7 +117,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
             guard count > 0 else { return true }
             cache.read { answering.answer(batch, count, with: &responder, &$0) }
             let failures = batch.send(to: socket)
-            if failures > 0 { counters.sendErrors.count(UInt64(failures)) }
+            if failures > 0 { counters.count(.sendErrors, UInt64(failures)) }
             if !answering.deferred.isEmpty { forward(batch, by: listener) }
             adoptIfNewer()
             // While this batch was answered the next came in; after a short one, most likely, nothing did, and asking
@@ -216,7 +216,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
             else { return false }
             let isFresh = now < answer.times.expiry
             let isNameError = answer.code == ResponseCode.nameError
-            if !isFresh { counters.staleAnswers.count() }
+            if !isFresh { counters.count(.staleAnswers) }
             write(
                 answer, ttl: answer.times.remainingTTL(now: now),
                 reason: isFresh ? nil : isNameError ? .staleNameError : .staleAnswer, to: client)

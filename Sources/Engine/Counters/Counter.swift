@@ -1,0 +1,96 @@
+/// All that is counted, each with its one row: status, metrics and the API's description follow from it.
+public enum Counter: Int, CaseIterable, Sendable {
+    case udpQueries, tcpQueries, dropped, truncated, answered, noData, nameErrors, serverFailures, refused,
+        formatErrors, notImplemented, badVersions, sendErrors, connectionsAccepted, connectionsEvicted, connectionsOpen
+    case cacheEntries, cacheBytes, cacheHits, cacheMisses, prefetches, cacheEvictions
+    case coalesced, staleAnswers, cachedFailures, overLimit, upstreamUDPQueries, upstreamTCPQueries, hedges, retries,
+        wrongAnswers, timeouts, failures, inFlight
+
+    /// What a counter belongs to.
+    public enum Group: String, CaseIterable, Sendable {
+        case dns, cache, forwarding
+    }
+
+    /// What there is to say about a counter.
+    public struct Description: Sendable {
+        /// What it belongs to.
+        public let group: Group
+        /// Its name within its group.
+        public let name: String
+        /// Whether it tells how much there is now, and not how much there was since the start.
+        public let isGauge: Bool
+        /// What it counts, in a sentence.
+        public let help: String
+
+        init(_ group: Group, _ name: String, isGauge: Bool = false, _ help: String) {
+            self.group = group
+            self.name = name
+            self.isGauge = isGauge
+            self.help = help
+        }
+    }
+
+    /// What there is to say about it.
+    public var description: Description {
+        switch self {
+        case .udpQueries: Description(.dns, "udp_queries", "Queries that arrived over UDP.")
+        case .tcpQueries: Description(.dns, "tcp_queries", "Queries that arrived over TCP.")
+        case .dropped: Description(.dns, "dropped", "Messages dropped without an answer: no header, or a response.")
+        case .truncated: Description(.dns, "truncated", "Answers sent with TC.")
+        case .answered: Description(.dns, "answered", "Answers NOERROR with records.")
+        case .noData: Description(.dns, "nodata", "Answers NOERROR without a record of the type that was asked for.")
+        case .nameErrors: Description(.dns, "nxdomain", "Answers NXDOMAIN.")
+        case .serverFailures: Description(.dns, "servfail", "Answers SERVFAIL.")
+        case .refused: Description(.dns, "refused", "Answers REFUSED.")
+        case .formatErrors: Description(.dns, "formerr", "Answers FORMERR.")
+        case .notImplemented: Description(.dns, "notimp", "Answers NOTIMP.")
+        case .badVersions: Description(.dns, "badvers", "Answers BADVERS.")
+        case .sendErrors: Description(.dns, "send_errors", "Answers over UDP that the system did not take.")
+        case .connectionsAccepted: Description(.dns, "connections_accepted", "TCP connections accepted.")
+        case .connectionsEvicted:
+            Description(
+                .dns, "connections_evicted",
+                "TCP connections closed because a limit was reached.")
+        case .connectionsOpen: Description(.dns, "connections_open", isGauge: true, "TCP connections open now.")
+        case .cacheEntries: Description(.cache, "entries", isGauge: true, "Upstreams' answers kept now.")
+        case .cacheBytes: Description(.cache, "bytes", isGauge: true, "Octets of memory that they take.")
+        case .cacheHits: Description(.cache, "hits", "Queries answered from the cache.")
+        case .cacheMisses: Description(.cache, "misses", "Queries that the cache had no fresh answer to.")
+        case .prefetches: Description(.cache, "prefetches", "Answers asked for again before they expired.")
+        case .cacheEvictions: Description(.cache, "evictions", "Answers that had to make room for others.")
+        case .coalesced:
+            Description(
+                .forwarding, "coalesced",
+                "Misses that joined an earlier one that was under way.")
+        case .staleAnswers:
+            Description(
+                .forwarding, "stale_answers",
+                "Queries answered with an answer that had expired (RFC 8767).")
+        case .cachedFailures:
+            Description(
+                .forwarding, "cached_failures",
+                "Queries answered SERVFAIL because the same one had failed shortly before (RFC 9520).")
+        case .overLimit:
+            Description(
+                .forwarding, "over_limit",
+                "Queries answered SERVFAIL because too many were under way.")
+        case .upstreamUDPQueries: Description(.forwarding, "udp_queries", "Queries sent to upstreams over UDP.")
+        case .upstreamTCPQueries: Description(.forwarding, "tcp_queries", "Queries sent to upstreams over TCP.")
+        case .hedges:
+            Description(
+                .forwarding, "hedges",
+                "Second and further attempts because an earlier one took longer than usual.")
+        case .retries:
+            Description(
+                .forwarding, "retries",
+                "Second and further attempts because an earlier one had failed.")
+        case .wrongAnswers:
+            Description(
+                .forwarding, "wrong_answers",
+                "What came from an upstream's address and was no answer to what was asked.")
+        case .timeouts: Description(.forwarding, "timeouts", "Misses that no upstream had answered in time.")
+        case .failures: Description(.forwarding, "failures", "Misses that ended in SERVFAIL.")
+        case .inFlight: Description(.forwarding, "in_flight", isGauge: true, "Misses under way now.")
+        }
+    }
+}
