@@ -24,21 +24,27 @@ extension APIHandler {
     func list(_ target: RequestTarget) async -> ServerResponse {
         do {
             let query = try ListQuery(target)
-            var page = InstancePageWriter(
-                registry.list(after: query.after, limit: query.limit, filter: query.filter))
+            guard query.isShort else { return await longList(query, begun: nil) }
+            var page = page(query)
             page.write(upTo: HTTPResponder.largeBodyOctets)
-            if page.isComplete { return page.response }
-            // It goes on elsewhere: who sends a heartbeat must not wait for who reads.
-            let begun = page
-            let response = await largeAnswers.run {
-                var page = begun
-                page.write(upTo: InstancePageWriter.maximumOctets)
-                return page.response
-            }
-            return response ?? .busy("too many long lists are asked for at once")
+            return page.isComplete ? page.response : await longList(query, begun: page)
         } catch {
             return .invalid(error)
         }
+    }
+
+    /// A list that is made elsewhere: who sends a heartbeat must not wait for who reads.
+    private func longList(_ query: ListQuery, begun: InstancePageWriter?) async -> ServerResponse {
+        let response = await largeAnswers.run {
+            var page = begun ?? page(query)
+            page.write(upTo: InstancePageWriter.maximumOctets)
+            return page.response
+        }
+        return response ?? .busy("too many long lists are asked for at once")
+    }
+
+    private func page(_ query: ListQuery) -> InstancePageWriter {
+        InstancePageWriter(registry.list(after: query.after, limit: query.limit, filter: query.filter))
     }
 
     /// `GET /api/v1/services/{id}`

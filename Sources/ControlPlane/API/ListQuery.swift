@@ -13,6 +13,9 @@ struct ListQuery: Sendable, Equatable {
         try target.readParameters(Self.parameterNames) { read($0, $1, &$2) }
     }
 
+    /// Whether few instances have to be looked at for it: not for those of a tag or status, which may be rare.
+    var isShort: Bool { limit <= 100 && filter.tag == nil && filter.status == nil }
+
     private mutating func read(_ name: String, _ value: String, _ errors: inout [FieldError]) {
         switch name {
         case "name": filter.name = value.lowercased()

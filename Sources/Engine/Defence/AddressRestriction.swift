@@ -26,7 +26,10 @@ extension IPAddress {
             if high == 0 {
                 if low == 1 { return nil }
                 if low == 0 { return .thisNetwork }
-                return low >> 32 == 0xFFFF || low >> 32 == 0 ? .embedded : nil
+                if low >> 32 == 0xFFFF || low >> 32 == 0 { return .embedded }
+                // The IPv4-translated addresses of RFC 2765 §2.1.
+                let isTranslated = low >> 32 == 0xFFFF_0000
+                return !isTranslated || Self.isUsable(UInt32(truncatingIfNeeded: low)) ? nil : .translated
             }
             if high >> 54 == 0x3FA { return .linkLocal }
             if high >> 56 == 0xFF { return .multicast }
