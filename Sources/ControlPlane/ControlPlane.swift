@@ -35,7 +35,8 @@ private func run(
     let configuration = loaded.configuration
     let registry = Registry(
         store: try makeStore(configuration, logger),
-        publisher: ZonePublisher(sink: engine, policy: RecordPolicy(configuration.dns)),
+        publisher: ZonePublisher(
+            sink: engine, policy: RecordPolicy(configuration.dns), reverse: ReverseNames(configuration.dns)),
         limits: configuration.registry,
         cleanupInterval: configuration.heartbeat.cleanupInterval,
         logger: logger

@@ -18,7 +18,7 @@ public final class Engine: Sendable {
     private let state: Mutex<State>
 
     private struct State {
-        var builder: ZoneBuilder
+        var builder: SnapshotBuilder
         var threads: [WorkerThread] = []
         /// The addresses, as long as they are not listened on.
         var reservations: [ListeningSocket.Reservation] = []
@@ -37,8 +37,8 @@ public final class Engine: Sendable {
         throws(EngineError)
     {
         try Self.validate(configuration)
-        let builder = try ZoneBuilder(configuration.zone, strategy: configuration.strategy)
-        let chaos = try ChaosAnswer(version: configuration.version, ttl: configuration.zone.ttl)
+        let builder = try SnapshotBuilder(configuration.zones, strategy: configuration.strategy)
+        let fixed = try FixedAnswers(version: configuration.version, ttl: configuration.zone.ttl)
         let acknowledgements = try WakeSignal(blocking: true)
         let connections = TCPConnectionTable(limits: configuration.tcp)
         var reservations: [ListeningSocket.Reservation] = []
@@ -49,7 +49,7 @@ public final class Engine: Sendable {
         for index in 0..<configuration.workers {
             workers.append(
                 try Worker(
-                    responder: Responder(configuration, builder.snapshot, chaos, settings),
+                    responder: Responder(configuration, builder.snapshot, fixed, settings),
                     acknowledgements: acknowledgements, tcp: configuration.tcp, connections: connections,
                     forwarding: forwarding, settings: settings, reader: index, grace: grace))
         }
@@ -190,11 +190,11 @@ public final class Engine: Sendable {
 extension Responder {
     /// A worker's, as it is configured.
     init(
-        _ configuration: EngineConfiguration, _ snapshot: ZoneSnapshot, _ chaos: ChaosAnswer,
+        _ configuration: EngineConfiguration, _ snapshot: ZoneSnapshot, _ fixed: FixedAnswers,
         _ settings: ForwardingSettings
     ) {
         self.init(
-            snapshot: snapshot, strategy: configuration.strategy, udpPayload: configuration.udpPayload, chaos: chaos,
+            snapshot: snapshot, strategy: configuration.strategy, udpPayload: configuration.udpPayload, fixed: fixed,
             addresses: RegistrableAddresses(within: configuration.registrableNetworks), counters: WorkerCounters(),
             outside: OutsideNames(access: settings.access, isOn: settings.isOn, strategy: configuration.strategy))
     }

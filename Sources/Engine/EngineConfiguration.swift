@@ -12,6 +12,8 @@ public struct EngineConfiguration: Sendable {
     public var tcp: TCPLimits
     /// The zone this server is authoritative for.
     public var zone: ZoneConfiguration
+    /// Other zones that are answered, such as those of reverse names.
+    public var otherZones: [ZoneConfiguration]
     /// The text of `version.bind` and `version.server` (class CH); empty: REFUSED. At most 255 octets.
     public var version: String
     /// Networks whose addresses have names below `addr.<origin>`; empty: all, but for those that have an
@@ -28,6 +30,7 @@ public struct EngineConfiguration: Sendable {
         strategy: RotationStrategyName = .roundRobin,
         tcp: TCPLimits = TCPLimits(),
         zone: ZoneConfiguration,
+        otherZones: [ZoneConfiguration] = [],
         version: String = "",
         registrableNetworks: [IPNetwork] = [],
         forwarding: ForwardingConfiguration = ForwardingConfiguration()
@@ -38,8 +41,12 @@ public struct EngineConfiguration: Sendable {
         self.strategy = strategy
         self.tcp = tcp
         self.zone = zone
+        self.otherZones = otherZones
         self.version = version
         self.registrableNetworks = registrableNetworks
         self.forwarding = forwarding
     }
+
+    /// All zones: the one of the services, then the others. Their places are those that ``NameChange/zone`` means.
+    public var zones: [ZoneConfiguration] { [zone] + otherZones }
 }

@@ -3,7 +3,7 @@
 /// It is the very function that the workers call, with a zone and a rotation state of its own.
 @safe
 public struct InProcessResponder: ~Copyable {
-    private var builder: ZoneBuilder
+    private var builder: SnapshotBuilder
     private var responder: Responder
     private let forwarding: SharedForwarding
     private var cache: CacheReader
@@ -13,13 +13,13 @@ public struct InProcessResponder: ~Copyable {
     ///
     /// - Throws: ``EngineError`` when the zone or the version text is not valid.
     public init(_ configuration: EngineConfiguration) throws(EngineError) {
-        let builder = try ZoneBuilder(configuration.zone, strategy: configuration.strategy)
-        let chaos = try ChaosAnswer(version: configuration.version, ttl: configuration.zone.ttl)
+        let builder = try SnapshotBuilder(configuration.zones, strategy: configuration.strategy)
+        let fixed = try FixedAnswers(version: configuration.version, ttl: configuration.zone.ttl)
         let forwarding = try SharedForwarding(configuration.forwarding, readerCount: 1)
         let settings = ForwardingSettings(configuration.forwarding.upstreams)
         self.builder = builder
         self.forwarding = forwarding
-        responder = Responder(configuration, builder.snapshot, chaos, settings)
+        responder = Responder(configuration, builder.snapshot, fixed, settings)
         cache = CacheReader(forwarding.cache, number: 0)
         // Unsafe: freed in deinit.
         unsafe buffer = .allocate(byteCount: MessageSize.maximum, alignment: 16)

@@ -59,6 +59,31 @@ extension ServerTests {
         /// Asks for a name below the domain over UDP and TCP.
         ///
         /// - Parameter texts: the records, none for NODATA; `nil` for NXDOMAIN.
+        @Test func `names of registered addresses tell their services`() async throws {
+            let settings = ["dns.reverse": "10.0.0.0/8, fd00::/8"]
+            try await withServer(settings) { server in
+                let rest = try HTTPConnection(server.rest)
+                try rest.register(Registration("orders", "10.0.0.1", id: "a"))
+                try rest.register(Registration("users", "10.0.0.1", port: 81, id: "b"))
+                try rest.register(Registration("web", "fd00::1", id: "c"))
+                func names(_ name: String) throws -> Set<String>? {
+                    let reply = try server.ask(name, .ptr)
+                    #expect(reply.isAuthoritative, "\(name)")
+                    return reply.code == .nameError ? nil : Set(reply.texts)
+                }
+                let ipv6 = "1" + String(repeating: ".0", count: 27) + ".0.0.d.f.ip6.arpa"
+                #expect(try names("1.0.0.10.in-addr.arpa") == ["orders.service.kong", "users.service.kong"])
+                #expect(try names(ipv6) == ["web.service.kong"])
+                #expect(try names("2.0.0.10.in-addr.arpa") == nil)
+                #expect(try names("0.0.10.in-addr.arpa") == [])
+                #expect(try server.ask("1.0.0.11.in-addr.arpa", .ptr).code == .refused)
+                #expect(try rest.request("DELETE", "/api/v1/services/a").status == 204)
+                #expect(try names("1.0.0.10.in-addr.arpa") == ["users.service.kong"])
+                #expect(try rest.request("DELETE", "/api/v1/services/b").status == 204)
+                #expect(try names("1.0.0.10.in-addr.arpa") == nil)
+            }
+        }
+
         private func expect(
             _ server: ServerProcess,
             _ name: String,

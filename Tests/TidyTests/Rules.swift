@@ -73,7 +73,7 @@ enum Rules {
         "ControlPlane": [
             RoomRule("Basics", names: []),
             RoomRule("JSON", names: ["Basics"]),
-            RoomRule("Configuration", names: []),
+            RoomRule("Configuration", names: ["Basics"]),
             RoomRule("Logging", names: ["Basics", "Configuration"]),
             RoomRule("HTTP", names: ["Basics", "JSON"]),
             RoomRule("HTTPClient", names: []),

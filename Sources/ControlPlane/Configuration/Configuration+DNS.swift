@@ -36,6 +36,8 @@ extension Configuration {
         public var rateLimit = ResponseRateLimit()
         /// Whether DNS cookies (RFC 7873) are used.
         public var cookies = true
+        /// Networks whose addresses' names are answered.
+        public var reverse: [IPNetwork] = []
         /// The text of `version.bind`; empty: REFUSED. At most 255 octets.
         public var version = ""
         /// The name server identifier (RFC 5001); empty: none.

@@ -72,6 +72,12 @@ extension ConfigurationSchema {
         ConfigurationKey(
             "dns.cookies", \.dns.cookies, .boolean, "DNS cookies (RFC 7873); none are sent in this version"),
         ConfigurationKey(
+            "dns.reverse",
+            list: \.dns.reverse,
+            .network,
+            "networks whose addresses' names are answered, with PTR records of registered ones"
+        ),
+        ConfigurationKey(
             "dns.version",
             \.dns.version,
             .text(0...255),

@@ -84,7 +84,24 @@ public struct LoadedConfiguration: Sendable {
             let message = "'\(configuration.server.listen)' is also in dns.listen: each needs a TCP port of its own"
             conflicts.append(ConfigurationProblem(origin: nil, key: "server.listen", message: message))
         }
-        return conflicts
+        return conflicts + reverseConflicts(in: configuration)
+    }
+
+    private static func reverseConflicts(in configuration: Configuration) -> [ConfigurationProblem] {
+        func problem(_ message: String) -> ConfigurationProblem {
+            ConfigurationProblem(origin: nil, key: "dns.reverse", message: message)
+        }
+        let networks = configuration.dns.reverse
+        if let small = networks.first(where: { !$0.canBeReversed }) {
+            return [problem("'\(small)' is too small: give at least a /24, or a /124 of IPv6")]
+        }
+        let count = networks.reduce(0) { $0 + $1.reverseParts.count }
+        guard count > ReverseZones.maximumCount else { return [] }
+        return [
+            problem(
+                "makes \(count) zones, of which there may be \(ReverseZones.maximumCount): "
+                    + "give networks whose prefixes end with an octet, or a hexadecimal digit of IPv6")
+        ]
     }
 
     /// The order of problems: as in the file, then the environment by name.

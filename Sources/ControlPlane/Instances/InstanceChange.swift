@@ -5,6 +5,9 @@ struct InstanceChange: Sendable, Equatable {
     /// As it is; `nil`: it is there no longer.
     var new: ServiceInstance?
 
+    /// Names in DNS that it may change; 1 or more.
+    var nameCount: Int { max(old?.partCount ?? 1, new?.partCount ?? 1) }
+
     /// Whether DNS answers differently with the one and with the other.
     var isSeenInDNS: Bool {
         guard let old, let new else { return true }

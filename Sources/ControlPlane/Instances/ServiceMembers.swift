@@ -19,6 +19,9 @@ extension ServiceInstance {
         [.whole, .transport(transport)] + tags.map { .tag($0) }
     }
 
+    /// How many parts these are.
+    var partCount: Int { 2 + tags.count }
+
     /// Whether it belongs to the same parts of the same service as `other`.
     func hasSameParts(as other: ServiceInstance) -> Bool {
         name == other.name && transport == other.transport && tags == other.tags

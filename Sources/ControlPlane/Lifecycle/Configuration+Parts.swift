@@ -29,6 +29,15 @@ extension EngineConfiguration {
                     interfaces: interfaces
                 )
             ),
+            otherZones: ReverseZones(dns.reverse).networks.map { network in
+                ZoneConfiguration(
+                    origin: network.reverseOrigin,
+                    ttl: UInt32(clamping: dns.ttl.wholeSeconds),
+                    negativeTTL: UInt32(clamping: dns.negativeTTL.wholeSeconds),
+                    nameServerAddresses: [],
+                    server: dns.domain
+                )
+            },
             version: dns.version,
             registrableNetworks: configuration.registry.networks,
             forwarding: ForwardingConfiguration(
@@ -77,6 +86,14 @@ extension RecordPolicy {
         case .serverFailure, .lastKnown: onEmpty = .failure
         }
         isLowestPriorityOnly = dns.priorities == .lowest
+    }
+}
+
+extension ReverseNames {
+    /// What decides about addresses' names in the configuration.
+    init(_ dns: Configuration.DNS) {
+        self.init(
+            zones: ReverseZones(dns.reverse), domain: dns.domain, ttl: UInt32(clamping: dns.ttl.wholeSeconds))
     }
 }
 

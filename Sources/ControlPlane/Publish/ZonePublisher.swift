@@ -11,13 +11,15 @@ struct ZonePublisher: Sendable {
     private var large: [String: LargeService] = [:]
     /// The names that services may have in the zone, where that is not certain after a publication that failed.
     private var uncertain: [String: Set<String>] = [:]
+    private var reverse: ReverseNames
     private var serial: UInt32 = 0
     /// The zone's generation after the last publication.
     private(set) var generation: UInt64 = 0
 
     /// Publishes to `sink`, nothing yet.
-    init(sink: any ZoneSink, policy: RecordPolicy) {
+    init(sink: any ZoneSink, policy: RecordPolicy, reverse: ReverseNames = ReverseNames()) {
         self.sink = sink
+        self.reverse = reverse
         self.policy = policy
     }
 
@@ -28,7 +30,11 @@ struct ZonePublisher: Sendable {
         _ services: some Collection<String>, now: WallTime, instances: (String) -> [ServiceInstance]
     ) throws(EngineError) {
         var update = Update()
-        for service in services { renew(service, instances(service), in: &update) }
+        for service in services {
+            let instances = instances(service)
+            renew(service, instances, in: &update)
+            reverse.replace(service, by: instances)
+        }
         try send(update, now)
     }
 
@@ -46,10 +52,12 @@ struct ZonePublisher: Sendable {
         for change in changes {
             if let old = change.old {
                 services.insert(old.name)
+                if change.new?.sequence != old.sequence { reverse.change(old.sequence, to: nil) }
                 if change.new?.name != old.name { large[old.name]?.change(old.sequence, to: nil) }
             }
             if let new = change.new {
                 services.insert(new.name)
+                reverse.change(new.sequence, to: new)
                 large[new.name]?.change(new.sequence, to: PublishedInstance(new))
             }
         }
@@ -103,7 +111,8 @@ struct ZonePublisher: Sendable {
         // The Unix time, as far as it fits and does not go back (RFC 1982).
         serial = max(serial, UInt32(truncatingIfNeeded: now.secondsSince1970))
         do throws(EngineError) {
-            generation = try sink.publish(ZoneUpdate(serial: serial, changes: update.changes))
+            generation = try sink.publish(ZoneUpdate(serial: serial, changes: update.changes + reverse.changes))
+            reverse.noteTold()
         } catch {
             for (index, each) in update.services.enumerated() {
                 let end = index + 1 < update.services.count ? update.services[index + 1].start : update.changes.count

@@ -12,8 +12,9 @@ actor RegistryCommitter {
     private static let sweepLimit = 2048
     /// Services that are published together when everything is.
     private static let servicesAtOnce = 1000
-    /// Changes of instances that are published together, of which a request may have as many.
-    private static let changesAtOnce = 20_000
+    /// Names that are published together, unless one change has more: an instance may have one for each tag, and what a
+    /// publication needs while it is made is many times its records.
+    private static let namesAtOnce = 20_000
     /// How often a change is tried that others get in the way of.
     private static let maximumAttempts = 10
     /// Why a change is not made that was tried so often.
@@ -157,8 +158,13 @@ actor RegistryCommitter {
     private func publishChanges() {
         var rest = store.view.withTable { $0.journal.take() }[...]
         while !rest.isEmpty {
-            let changes = Array(rest.prefix(Self.changesAtOnce))
-            rest = rest.dropFirst(Self.changesAtOnce)
+            var nameCount = 0
+            let changes = Array(
+                rest.prefix { change in
+                    defer { nameCount += change.nameCount }
+                    return nameCount == 0 || nameCount + change.nameCount <= Self.namesAtOnce
+                })
+            rest = rest.dropFirst(changes.count)
             do {
                 try publisher.publish(changes, now: time.now().wall) { store.instances(ofService: $0) }
                 generation.store(publisher.generation, ordering: .relaxed)

@@ -20,17 +20,12 @@ enum Disposition {
 struct Responder: ~Copyable {
     /// Keeps alive what the views show.
     private var snapshot: ZoneSnapshot
-    private var root: ZoneRoot
-    private var apex: ShardView
-    private var negativeSOA: OctetsView
-    private let origin: OctetsView
-    private let address4: OctetsView
-    private let address6: OctetsView
-    private let any: OctetsView
+    /// Those below others come before them.
+    private var zones: [ZoneView]
     private var strategy: any RotationStrategy
     private var cells = RotationCells()
     private let udpPayload: Int
-    private let chaos: ChaosAnswer
+    private let fixed: FixedAnswers
     private let addresses: RegistrableAddresses
     let counters: WorkerCounters
     /// How names outside the zone are answered.
@@ -43,21 +38,14 @@ struct Responder: ~Copyable {
     ///   - addresses: those that synthesized names have.
     ///   - outside: how names outside the zone are answered.
     init(
-        snapshot: ZoneSnapshot, strategy: RotationStrategyName, udpPayload: Int, chaos: ChaosAnswer,
+        snapshot: ZoneSnapshot, strategy: RotationStrategyName, udpPayload: Int, fixed: FixedAnswers,
         addresses: RegistrableAddresses, counters: WorkerCounters, outside: consuming OutsideNames
     ) {
         self.snapshot = snapshot
-        root = snapshot.root
-        apex = snapshot.apex.view
-        negativeSOA = snapshot.negativeSOA.view
-        // The same in all snapshots of a zone.
-        origin = snapshot.fixed.origin.view
-        address4 = snapshot.fixed.address4.view
-        address6 = snapshot.fixed.address6.view
-        any = snapshot.fixed.any.view
+        zones = snapshot.views
         self.strategy = strategy.makeStrategy()
         self.udpPayload = udpPayload
-        self.chaos = chaos
+        self.fixed = fixed
         self.addresses = addresses
         self.counters = counters
         self.outside = outside
@@ -74,19 +62,21 @@ struct Responder: ~Copyable {
     mutating func adopt(_ next: ZoneSnapshot) {
         cells.grow(to: next.cellCount)
         snapshot = next
-        root = next.root
-        apex = next.apex.view
-        negativeSOA = next.negativeSOA.view
+        zones = next.views
     }
 
     /// Reads a query, and fetches what its answer will be copied from, or for a name outside what leads there.
     @inline(__always)
     func read(_ message: RawSpan, _ cache: borrowing CacheReading) -> Query {
-        var query = Query(message, origin: origin.span)
-        if query.hash != 0 {
-            root.prefetch(query.hash)
-        } else if outside.isOn, query.position == nil, let question = query.question {
-            query.hash = NameHash.hash(question.name(in: message), type: question.type)
+        var query = Query(message)
+        guard let question = query.question else { return query }
+        let name = question.name(in: message)
+        for place in zones.indices where query.find(name, inZone: place, origin: zones[place].origin.span) {
+            if query.hash != 0 { zones[place].root.prefetch(query.hash) }
+            return query
+        }
+        if outside.isOn {
+            query.hash = NameHash.hash(name, type: question.type)
             cache.prefetchLink(query.hash)
         }
         return query
@@ -170,7 +160,7 @@ struct Responder: ~Copyable {
             }
             answer(question, parsed, frame, query, transport, client, into: &reply)
         case RecordClass.chaos:
-            if let record = chaos.record(for: question, in: query) {
+            if let record = fixed.chaosRecord(for: question, in: query) {
                 write(oneRecord: record.span, frame, query, into: &reply)
             } else {
                 writeError(ResponseCode.refused, frame, query, into: &reply)
@@ -187,26 +177,30 @@ struct Responder: ~Copyable {
         _ question: Question, _ parsed: Query, _ frame: ReplyFrame, _ query: RawSpan, _ transport: Transport,
         _ client: () -> IPAddress?, into reply: inout OutputRawSpan
     ) {
-        guard let position = parsed.position else {
+        guard let position = parsed.position, parsed.zone < zones.count else {
             writeError(ResponseCode.refused, frame, query, into: &reply)
             return
         }
+        let zone = zones[parsed.zone]
         let relative = question.name(in: query).extracting(0..<position.relativeByteCount)
         let shard: ShardView
         let found: Int?
         if position.labelCount == 0 {
-            shard = apex
+            shard = zone.apex
             found = 0
         } else {
-            shard = root.view(for: parsed.hash)
+            shard = zone.root.view(for: parsed.hash)
             found = shard.index(of: relative, hash: parsed.hash)
         }
         guard let found else {
-            if SynthesizedAddress.isBelow(relative, lastLabelOffset: position.lastLabelOffset) {
+            if zone.synthesis != nil,
+                SynthesizedAddress.isBelow(relative, lastLabelOffset: position.lastLabelOffset)
+            {
                 answerSynthesized(
-                    relative, labelCount: position.labelCount, question.type, frame, query, client, into: &reply)
+                    relative, labelCount: position.labelCount, in: zone, question.type, frame, query, client,
+                    into: &reply)
             } else {
-                writeNegative(ResponseCode.nameError, position, frame, query, into: &reply)
+                writeNegative(ResponseCode.nameError, in: zone, position, frame, query, into: &reply)
             }
             return
         }
@@ -224,10 +218,10 @@ struct Responder: ~Copyable {
         }
         if question.type == .any, entry.rrsetCount > 0 {
             // RFC 8482 §4.2: a HINFO record instead of everything.
-            write(oneRecord: any.span, frame, query, into: &reply)
+            write(oneRecord: fixed.any.span, frame, query, into: &reply)
             return
         }
-        writeNegative(ResponseCode.noError, position, frame, query, into: &reply)
+        writeNegative(ResponseCode.noError, in: zone, position, frame, query, into: &reply)
     }
 
     /// Answers with an RRset: the records in rotation, then, for SRV, their targets' addresses.
@@ -329,28 +323,29 @@ struct Responder: ~Copyable {
 
     /// Answers a name below `addr.<origin>`, and `addr.<origin>` itself, an empty non-terminal.
     private func answerSynthesized(
-        _ relative: RawSpan, labelCount: Int, _ type: RecordType, _ frame: ReplyFrame, _ query: RawSpan,
+        _ relative: RawSpan, labelCount: Int, in zone: ZoneView, _ type: RecordType, _ frame: ReplyFrame,
+        _ query: RawSpan,
         _ client: () -> IPAddress?, into reply: inout OutputRawSpan
     ) {
         let position = DomainName.Position(
             relativeByteCount: relative.byteCount, labelCount: labelCount, lastLabelOffset: 0)
         guard labelCount > 1 else {
-            writeNegative(ResponseCode.noError, position, frame, query, into: &reply)
+            writeNegative(ResponseCode.noError, in: zone, position, frame, query, into: &reply)
             return
         }
         // What nobody may register has no name: a filter that forbids the address could be passed with it otherwise.
-        guard labelCount == 2, let address = SynthesizedAddress.read(relative),
+        guard labelCount == 2, let synthesis = zone.synthesis, let address = SynthesizedAddress.read(relative),
             addresses.contains(address, client: client)
         else {
-            writeNegative(ResponseCode.nameError, position, frame, query, into: &reply)
+            writeNegative(ResponseCode.nameError, in: zone, position, frame, query, into: &reply)
             return
         }
         if type == .any {
-            write(oneRecord: any.span, frame, query, into: &reply)
+            write(oneRecord: fixed.any.span, frame, query, into: &reply)
             return
         }
         guard type == address.recordType else {
-            writeNegative(ResponseCode.noError, position, frame, query, into: &reply)
+            writeNegative(ResponseCode.noError, in: zone, position, frame, query, into: &reply)
             return
         }
         counters.count(.answered)
@@ -358,10 +353,10 @@ struct Responder: ~Copyable {
         reply.replace(at: HeaderOffset.answerCount, bigEndian: 1)
         switch address {
         case .v4(let value):
-            reply.append(octets: address4.span)
+            reply.append(octets: synthesis.address4.span)
             reply.append(bigEndian: value)
         case .v6(let high, let low):
-            reply.append(octets: address6.span)
+            reply.append(octets: synthesis.address6.span)
             reply.append(bigEndian: UInt32(truncatingIfNeeded: high >> 32))
             reply.append(bigEndian: UInt32(truncatingIfNeeded: high))
             reply.append(bigEndian: UInt32(truncatingIfNeeded: low >> 32))
@@ -389,7 +384,7 @@ struct Responder: ~Copyable {
     /// NXDOMAIN or NODATA, with the SOA in AUTHORITY (RFC 2308 §2).
     @inline(__always)
     private func writeNegative(
-        _ code: UInt16, _ position: DomainName.Position, _ frame: ReplyFrame, _ query: RawSpan,
+        _ code: UInt16, in zone: ZoneView, _ position: DomainName.Position, _ frame: ReplyFrame, _ query: RawSpan,
         into reply: inout OutputRawSpan
     ) {
         if code == ResponseCode.nameError {
@@ -398,14 +393,8 @@ struct Responder: ~Copyable {
             counters.count(.noData)
         }
         reply.begin(frame, query: query, flags: HeaderFlags.authoritative, code: code)
-        let soa = negativeSOA
-        let owner = reply.byteCount
-        // Fits always: header and question have at most 271 octets, this record 50 and OPT 11.
-        reply.append(octets: soa.span)
-        let zone = 0xC000 | UInt16(truncatingIfNeeded: MessageHeader.byteCount &+ position.relativeByteCount)
-        reply.replace(at: owner &+ NegativeSOA.owner, bigEndian: zone)
-        reply.replace(at: owner &+ NegativeSOA.server, bigEndian: zone)
-        reply.replace(at: owner &+ NegativeSOA.mailbox, bigEndian: zone)
+        // Fits always: header and question have at most 271 octets, this record at most 175 and OPT 11.
+        reply.append(zone.negativeSOA, zone: MessageHeader.byteCount &+ position.relativeByteCount)
         reply.replace(at: HeaderOffset.authorityCount, bigEndian: 1)
         reply.end(
             frame, additionalCount: 0, payload: offeredPayload, code: code)

@@ -7,25 +7,39 @@ struct Query {
     let header: MessageHeader?
     /// `nil`: there is not exactly one (RFC 9619), or it is malformed.
     private(set) var question: Question?
-    /// Where the asked name stands in the zone; `nil`: outside, or there is no question.
-    private(set) var position: DomainName.Position?
+    /// Where the asked name stands in its zone; `nil`: in none, or there is no question.
+    var position: DomainName.Position?
+    /// The place of its zone.
+    var zone = 0
     /// The ``NameHash`` of its labels above the origin; 0 without any. Of a name outside, that of the whole name and
     /// the type, where that is of use.
     var hash: UInt64 = 0
 
     /// Reads `message`.
     ///
-    /// - Parameter origin: the zone's name in wire form and lower case.
     @inline(__always)
-    init(_ message: RawSpan, origin: RawSpan) {
+    init(_ message: RawSpan) {
         header = MessageHeader(message)
         guard let header, !header.isResponse, header.questionCount == 1, let question = Question(message) else {
             return
         }
         self.question = question
-        let name = question.name(in: message)
-        position = DomainName.position(of: name, in: origin)
-        guard let position, position.relativeByteCount > 0 else { return }
-        hash = NameHash.hash(name.extracting(0..<position.relativeByteCount))
+    }
+
+    /// Looks whether the asked name is in a zone.
+    ///
+    /// - Parameters:
+    ///   - zone: its place.
+    ///   - origin: its name in wire form and lower case.
+    @inline(__always)
+    mutating func find(_ name: RawSpan, inZone zone: Int, origin: RawSpan) -> Bool {
+        // Most often this octet tells already: the length of the origin's first label.
+        guard let length = name.octet(at: name.byteCount &- origin.byteCount), length == origin.octet(at: 0),
+            let position = DomainName.position(of: name, in: origin)
+        else { return false }
+        self.position = position
+        self.zone = zone
+        if position.relativeByteCount > 0 { hash = NameHash.hash(name.extracting(0..<position.relativeByteCount)) }
+        return true
     }
 }

@@ -4,13 +4,19 @@ struct RRsetPacker {
     static let maximumRecords = 1 << 20
 
     private let origin: [UInt8]
+    /// The zone whose `ns` and `hostmaster` are named.
+    private let server: [UInt8]
     private let usesWeights: Bool
     private let templates: RecordTemplates
     /// The RRsets of each type packed last: a service's names mostly have the same ones.
     private var last: [RecordType: (rrset: RRset, packed: PackingRRset)] = [:]
 
-    init(origin: [UInt8], usesWeights: Bool) throws(EngineError) {
+    /// - Parameters:
+    ///   - origin: the zone's name in wire form.
+    ///   - server: that of the zone whose `ns` and `hostmaster` are named.
+    init(origin: [UInt8], server: [UInt8], usesWeights: Bool) throws(EngineError) {
         self.origin = origin
+        self.server = server
         self.usesWeights = usesWeights
         templates = try RecordTemplates(origin: origin)
     }
@@ -65,28 +71,37 @@ struct RRsetPacker {
                 slot.additionalByteCount = UInt32(packed.additional.count) - slot.additional
             }
             packed.services.append(slot)
+        case .name(let text):
+            guard packed.type == .ptr, let name = RecordPacker.wireName(text),
+                let record = try? RecordPacker(.ptr, ttl: ttl, [.name(name)]).packed()
+            else { return false }
+            packed.services.append(
+                ServiceSlot(
+                    answer: UInt32(packed.answer.count), additional: UInt32(packed.additional.count),
+                    additionalByteCount: 0))
+            packed.answer += record
         }
         packed.count += 1
         if usesWeights { packed.weights.append(record.weight) }
         return true
     }
 
-    /// The records of the apex and of names that are answered without any state.
+    /// What the answers for names are made of that are in no snapshot.
     ///
     /// - Parameter ttl: in seconds.
-    func packConstants(ttl: UInt32) throws(EngineError) -> ZoneConstants {
-        let any = try RecordPacker(.hinfo, ttl: ttl, [.text("RFC8482"), .text("")]).packed()
+    func packConstants(ttl: UInt32) -> ZoneConstants {
         var address4: [UInt8] = []
         var address6: [UInt8] = []
         templates.append(.v4(0), ttl: ttl, to: &address4)
         templates.append(.v6(0, 0), ttl: ttl, to: &address6)
         return ZoneConstants(
-            origin: origin, address4: address4.dropLast(4), address6: address6.dropLast(16), any: any)
+            origin: origin, address4: address4.dropLast(4), address6: address6.dropLast(16),
+            hasSynthesizedNames: server == origin)
     }
 
     /// The zone's NS record.
     func packNameServer(ttl: UInt32) throws(EngineError) -> [UInt8] {
-        try RecordPacker(.ns, ttl: ttl, [.name(Self.label("ns") + origin)]).packed()
+        try RecordPacker(.ns, ttl: ttl, [.name(Self.label("ns") + server)]).packed()
     }
 
     /// The zone's SOA record (RFC 1035 §3.3.13).
@@ -96,24 +111,28 @@ struct RRsetPacker {
         try RecordPacker(
             .soa, ttl: ttl,
             [
-                .name(Self.label("ns") + origin), .name(Self.label("hostmaster") + origin),
+                .name(Self.label("ns") + server), .name(Self.label("hostmaster") + server),
                 .uint32(serial), .uint32(3600), .uint32(600), .uint32(86400), .uint32(minimum),
             ]
         ).packed()
     }
 
     /// The same record for the AUTHORITY section of negative answers (RFC 2308 §3), with its names compressed (RFC 1035
-    /// §4.1.4), so that it fits behind any question: ``NegativeSOA`` tells where the pointers to the zone's name go.
+    /// §4.1.4), so that it fits behind any question.
     ///
     /// - Parameter ttl: in seconds.
-    func packNegativeSOA(ttl: UInt32, serial: UInt32, minimum: UInt32) throws(EngineError) -> [UInt8] {
+    func packNegativeSOA(ttl: UInt32, serial: UInt32, minimum: UInt32) throws(EngineError) -> NegativeSOA {
         let whole = try packStartOfAuthority(ttl: ttl, serial: serial, minimum: minimum)
-        let server = Self.label("ns")
-        let mailbox = Self.label("hostmaster")
         let pointer: [UInt8] = [0, 0]
-        let rdata = server + pointer + mailbox + pointer + whole.suffix(20)
+        let isServedHere = server == origin
+        // Of a server in another zone RNAME points to MNAME behind its `ns`.
+        let rdata =
+            Self.label("ns") + (isServedHere ? pointer : server) + Self.label("hostmaster") + pointer + whole.suffix(20)
         // Owner, type, class and TTL are as they were.
-        return whole.prefix(10) + [0, UInt8(rdata.count)] + rdata
+        let octets = whole.prefix(10) + [0, UInt8(rdata.count)] + rdata
+        return NegativeSOA(
+            octets: PackedOctets([UInt8](octets)), serverByteCount: isServedHere ? pointer.count : server.count,
+            isServedHere: isServedHere)
     }
 
     private static func label(_ text: String) -> [UInt8] { [UInt8(text.utf8.count)] + text.utf8 }
@@ -145,12 +164,4 @@ extension IPAddress {
             digits(low, 16)
         }
     }
-}
-
-/// Where the SOA record of a negative answer refers to the zone's name: owner, MNAME behind `ns`, RNAME behind
-/// `hostmaster`.
-enum NegativeSOA {
-    static let owner = 0
-    static let server = 12 + 3
-    static let mailbox = server + 2 + 11
 }

@@ -146,14 +146,14 @@ struct PackingRRset {
             shard.octets.extracting(
                 additionalStart..<(additionalStart + Int(rrset.additionalByteCount))
             ).array
-        if rrset.type == .srv { services = (0..<count).map { shard.services[Int(rrset.firstService) + $0] } }
+        if rrset.stride == 0 { services = (0..<count).map { shard.services[Int(rrset.firstService) + $0] } }
         if !shard.weights.isEmpty { weights = (0..<count).map { shard.weights[Int(rrset.firstWeight) + $0] } }
     }
 
     /// Octets of each record; 0 when they may differ.
     var stride: UInt16 {
         if let list { return list.view.entry(0).view.parts.stride }
-        return type == .srv || count == 0 ? 0 : UInt16(answer.count / count)
+        return !services.isEmpty || count == 0 ? 0 : UInt16(answer.count / count)
     }
 
     /// Makes room for `count` records.

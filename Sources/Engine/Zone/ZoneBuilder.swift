@@ -1,38 +1,44 @@
-/// Turns updates into snapshots. Used by one thread at a time, never by a worker.
+/// Builds one zone, change by change. Used by one thread at a time, never by a worker.
 struct ZoneBuilder {
-    /// The snapshot that was built last.
-    private(set) var snapshot: ZoneSnapshot
+    /// The zone as it was built last.
+    private(set) var zone: Zone
     private let configuration: ZoneConfiguration
     private let strategy: any RotationStrategy.Type
     private var packer: RRsetPacker
     private let nameServer: [UInt8]
-    private var authority: Authority?
-    private var cells = CellAllocator()
+    private var serial: UInt32 = 0
     /// How many names exist right below a name; the apex is not counted for.
     private var childCounts: [[UInt8]: Int] = [:]
 
     /// A zone with its own records only: the apex and `ns`.
     ///
     /// - Throws: ``EngineError/invalidConfiguration(_:)`` when the origin is not a name or longer than 127 octets.
-    init(_ configuration: ZoneConfiguration, strategy: RotationStrategyName) throws(EngineError) {
-        guard let origin = RecordPacker.wireName(configuration.origin), (2...127).contains(origin.count)
-        else {
-            throw .invalidConfiguration(
-                "'\(configuration.origin)' is not a domain name of at most 127 octets")
-        }
+    init(
+        _ configuration: ZoneConfiguration, strategy: RotationStrategyName, cells: inout CellAllocator
+    ) throws(EngineError) {
+        let origin = try Self.wireOrigin(configuration.origin)
         guard (1...86400).contains(configuration.ttl), (1...86400).contains(configuration.negativeTTL)
         else {
             throw .invalidConfiguration("TTLs of the zone must be 1–86,400 seconds")
         }
         self.configuration = configuration
         self.strategy = strategy.type
-        packer = try RRsetPacker(origin: origin, usesWeights: self.strategy.usesWeights)
+        let server = try configuration.server.map { name throws(EngineError) in try Self.wireOrigin(name) } ?? origin
+        packer = try RRsetPacker(origin: origin, server: server, usesWeights: self.strategy.usesWeights)
         nameServer = try packer.packNameServer(ttl: configuration.ttl)
-        snapshot = ZoneSnapshot(
-            generation: 0, fixed: try packer.packConstants(ttl: configuration.ttl), apex: .empty,
-            negativeSOA: PackedOctets([]),
-            cellCount: 0, root: .empty)
-        try apply([NameChange(name: "ns", content: .records(nameServerAddresses()))], serial: 0)
+        let negativeSOA = try packer.packNegativeSOA(ttl: 1, serial: 0, minimum: configuration.negativeTTL)
+        zone = Zone(
+            fixed: packer.packConstants(ttl: configuration.ttl), apex: .empty, negativeSOA: negativeSOA, root: .empty)
+        let own =
+            configuration.server == nil ? [NameChange(name: "ns", content: .records(nameServerAddresses()))] : []
+        commit(try prepare(own, serial: 0), &cells)
+    }
+
+    private static func wireOrigin(_ text: String) throws(EngineError) -> [UInt8] {
+        guard let origin = RecordPacker.wireName(text), (2...127).contains(origin.count) else {
+            throw .invalidConfiguration("'\(text)' is not a domain name of at most 127 octets")
+        }
+        return origin
     }
 
     private func nameServerAddresses() -> [RRset] {
@@ -45,18 +51,23 @@ struct ZoneBuilder {
         }
     }
 
-    /// Builds the next snapshot. When this throws, nothing has changed.
-    mutating func apply(_ update: ZoneUpdate) throws(EngineError) {
-        for change in update.changes {
-            guard change.name != "ns", change.name != "addr", !change.name.hasSuffix(".addr") else {
-                throw .invalidName(change.name)
-            }
-        }
-        try apply(update.changes, serial: update.serial)
+    /// Changes that can be made: nothing can go wrong any more.
+    struct Prepared {
+        fileprivate var entries: [(name: [UInt8], entry: Edit.Entry?)]
+        fileprivate var authority: Authority?
+        /// Cells of rotation that the new records take.
+        var cellCount: Int
     }
 
-    private mutating func apply(_ changes: [NameChange], serial: UInt32) throws(EngineError) {
-        // First all that can fail, then all that changes.
+    /// Whether the zone itself has a name, which nobody else may change.
+    func isReserved(_ name: String) -> Bool {
+        configuration.server == nil && (name == "ns" || name == "addr" || name.hasSuffix(".addr"))
+    }
+
+    /// Packs changes. When this throws, nothing has changed.
+    ///
+    /// - Parameter serial: the zone's from now on.
+    mutating func prepare(_ changes: [NameChange], serial: UInt32) throws(EngineError) -> Prepared {
         var packed: [(name: [UInt8], entry: Edit.Entry?)] = []
         packed.reserveCapacity(changes.count)
         // What names have by now, for those that are changed in part.
@@ -70,33 +81,33 @@ struct ZoneBuilder {
             packed.append((name, entry))
             if hasPartialChanges { current[name] = .some(entry) }
         }
-        let neededCells = packed.reduce(0) { sum, change in
-            sum + (change.entry?.rrsets.reduce(0) { $0 + cellCount(records: $1.count) } ?? 0)
+        let cellCount = packed.reduce(0) { sum, change in
+            sum + (change.entry?.rrsets.reduce(0) { $0 + self.cellCount(records: $1.count) } ?? 0)
         }
-        guard cells.hasRoom(for: neededCells) else {
-            throw .resourceExhausted(
-                "the zone has more than \(RotationCells.maximumCount) rotating records")
-        }
-        let authority = try self.authority(serial: serial)
+        return Prepared(entries: packed, authority: try authority(serial: serial), cellCount: cellCount)
+    }
 
+    /// Makes changes that were prepared last.
+    mutating func commit(_ prepared: Prepared, _ cells: inout CellAllocator) {
         var edit = Edit()
-        for (name, entry) in packed { change(name, to: entry, in: &edit) }
-        let root = snapshot.root.replacing(rebuildShards(edit))
-        self.authority = authority
-        snapshot = ZoneSnapshot(
-            generation: snapshot.generation + 1, fixed: snapshot.fixed, apex: authority.apex,
-            negativeSOA: authority.negativeSOA, cellCount: cells.count, root: root)
+        for (name, entry) in prepared.entries { change(name, to: entry, in: &edit) }
+        let root = zone.root.replacing(rebuildShards(edit, &cells))
+        serial = prepared.authority?.serial ?? serial
+        zone = Zone(
+            fixed: zone.fixed, apex: prepared.authority?.apex ?? zone.apex,
+            negativeSOA: prepared.authority?.negativeSOA ?? zone.negativeSOA, root: root)
     }
 
     /// What changes with the serial alone.
-    private struct Authority {
+    fileprivate struct Authority {
         var serial: UInt32
         var apex: ZoneShard
-        var negativeSOA: PackedOctets
+        var negativeSOA: NegativeSOA
     }
 
-    private func authority(serial: UInt32) throws(EngineError) -> Authority {
-        if let authority, authority.serial == serial { return authority }
+    /// - Returns: `nil` when it is there already.
+    private func authority(serial: UInt32) throws(EngineError) -> Authority? {
+        if serial == self.serial, !zone.apex.view.names.isEmpty { return nil }
         let soa = try packer.packStartOfAuthority(
             ttl: configuration.ttl, serial: serial, minimum: configuration.negativeTTL)
         var apex = ShardBuilder()
@@ -108,7 +119,7 @@ struct ZoneBuilder {
         // RFC 2308 §3: the TTL of a negative answer is the lower of the SOA's own and its MINIMUM.
         let negativeSOA = try packer.packNegativeSOA(
             ttl: min(configuration.ttl, configuration.negativeTTL), serial: serial, minimum: configuration.negativeTTL)
-        return Authority(serial: serial, apex: apex.build(), negativeSOA: PackedOctets(negativeSOA))
+        return Authority(serial: serial, apex: apex.build(), negativeSOA: negativeSOA)
     }
 
     /// A name's labels above the origin, in wire form.
@@ -116,7 +127,7 @@ struct ZoneBuilder {
         // One spelling for each name: "NS" or "ns." would get past the check for the zone's own names.
         let isCanonical = text.last != "." && !text.utf8.contains { $0 &- UInt8(ascii: "A") < 26 }
         guard isCanonical, let absolute = RecordPacker.wireName(text), absolute.count > 1,
-            absolute.count - 1 + snapshot.fixed.origin.view.byteCount <= DomainName.maximumByteCount
+            absolute.count - 1 + zone.fixed.origin.view.byteCount <= DomainName.maximumByteCount
         else { throw .invalidName(text) }
         return [UInt8](absolute.dropLast())
     }
@@ -160,7 +171,7 @@ struct ZoneBuilder {
     /// What a name of the snapshot has; `nil`: nothing of its own.
     private func entry(of name: [UInt8]) -> Edit.Entry? {
         let hash = NameHash.hash(name.rawSpan)
-        let shard = snapshot.root.shard(for: hash).view
+        let shard = zone.root.shard(for: hash).view
         guard let index = shard.index(of: name.rawSpan, hash: hash) else { return nil }
         let entry = shard.names[index]
         guard entry.kind != .emptyNonTerminal else { return nil }
@@ -175,7 +186,7 @@ struct ZoneBuilder {
     // MARK: Names
 
     /// The names that an update changes, until their shards are built.
-    private struct Edit {
+    fileprivate struct Edit {
         /// What becomes of a name.
         struct Entry {
             var kind: NameEntry.Kind
@@ -201,7 +212,7 @@ struct ZoneBuilder {
 
     private func find(_ name: [UInt8]) -> NameEntry? {
         let hash = NameHash.hash(name.rawSpan)
-        let shard = snapshot.root.shard(for: hash).view
+        let shard = zone.root.shard(for: hash).view
         return shard.index(of: name.rawSpan, hash: hash).map { shard.names[$0] }
     }
 
@@ -227,20 +238,20 @@ struct ZoneBuilder {
 
     // MARK: Shards
 
-    private mutating func rebuildShards(_ edit: Edit) -> [(slot: Int, shard: ZoneShard)] {
+    private mutating func rebuildShards(_ edit: Edit, _ cells: inout CellAllocator) -> [(slot: Int, shard: ZoneShard)] {
         var names: [Int: [[UInt8]]] = [:]
         for name in edit.entries.keys {
             names[ShardSlot(NameHash.hash(name.rawSpan)).number, default: []].append(name)
         }
-        return names.map { (slot: $0.key, shard: rebuild($0.value, of: edit)) }.sorted {
-            $0.slot < $1.slot
-        }
+        var shards: [(slot: Int, shard: ZoneShard)] = []
+        for (slot, names) in names { shards.append((slot, rebuild(names, of: edit, &cells))) }
+        return shards.sorted { $0.slot < $1.slot }
     }
 
     /// A shard with `names` as `edit` wants them, and all else as it was.
-    private mutating func rebuild(_ names: [[UInt8]], of edit: Edit) -> ZoneShard {
+    private func rebuild(_ names: [[UInt8]], of edit: Edit, _ cells: inout CellAllocator) -> ZoneShard {
         let first = names[0]
-        let old = snapshot.root.shard(for: NameHash.hash(first.rawSpan)).view
+        let old = zone.root.shard(for: NameHash.hash(first.rawSpan)).view
         var builder = ShardBuilder(old, without: names)
         for name in names {
             let hash = NameHash.hash(name.rawSpan)

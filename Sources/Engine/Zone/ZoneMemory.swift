@@ -319,12 +319,6 @@ extension ZoneRoot {
         }
     }
 
-    /// Fetches the beginning of the shard that has names of this hash: where its names and the first records are.
-    @inline(__always)
-    func prefetch(_ hash: UInt64) {
-        view(for: hash).prefetch()
-    }
-
     /// The shard that has names of this hash.
     func shard(for hash: UInt64) -> ZoneShard {
         let slot = ShardSlot(hash)
@@ -360,6 +354,30 @@ extension Array {
             rest = rest.dropFirst(group.count)
         }
         return groups
+    }
+}
+
+/// A tree of shards that somebody else owns: reading it counts no reference.
+@safe
+struct ZoneRootView: @unchecked Sendable {
+    // Sendable: neither the tree nor any shard in it is ever written once it is made.
+    private let root: Unmanaged<ZoneRoot>
+
+    init(_ root: ZoneRoot) {
+        // Unsafe: a worker holds the snapshot that owns the tree for as long as it has the view.
+        unsafe self.root = unsafe Unmanaged.passUnretained(root)
+    }
+
+    /// What the shard holds that has names of this hash.
+    @inline(__always)
+    func view(for hash: UInt64) -> ShardView {
+        unsafe root._withUnsafeGuaranteedRef { $0.view(for: hash) }
+    }
+
+    /// Fetches the beginning of that shard: where its names and the first records are.
+    @inline(__always)
+    func prefetch(_ hash: UInt64) {
+        view(for: hash).prefetch()
     }
 }
 

@@ -1,8 +1,9 @@
-/// What changes in the zone: the one message that the control plane sends through the door.
+/// What changes in the zones: the one message that the control plane sends through the door.
 ///
 /// Plain values only: names with their records, no services and no packed octets.
 public struct ZoneUpdate: Sendable {
-    /// The SOA serial from now on, e.g. the Unix time in seconds; must not go back (RFC 1982).
+    /// The SOA serial from now on, e.g. the Unix time in seconds; must not go back (RFC 1982). The first zone has it in
+    /// any case, others when something changes in them.
     public var serial: UInt32
     /// The names that change. A name listed twice changes twice, in that order.
     public var changes: [NameChange]
@@ -16,13 +17,16 @@ public struct ZoneUpdate: Sendable {
 
 /// One name and all that it answers from now on.
 public struct NameChange: Sendable {
+    /// Which zone it is in: its place in ``EngineConfiguration/zones``.
+    public var zone: Int
     /// The name relative to the zone's origin, in lower case without a trailing dot: `orders`, `_orders._tcp`.
     public var name: String
     /// What it answers.
     public var content: NameContent
 
     /// Joins the parts.
-    public init(name: String, content: NameContent) {
+    public init(zone: Int = 0, name: String, content: NameContent) {
+        self.zone = zone
         self.name = name
         self.content = content
     }
@@ -124,4 +128,6 @@ public enum RecordData: Hashable, Sendable {
     case address(IPAddress)
     /// An SRV record (RFC 2782). Its target is the synthesized name of `target` (`<hex>.addr.<origin>`).
     case service(priority: UInt16, weight: UInt16, port: UInt16, target: IPAddress)
+    /// The name that a PTR record tells, in presentation form.
+    case name(String)
 }

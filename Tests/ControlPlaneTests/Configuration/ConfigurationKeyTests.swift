@@ -26,6 +26,7 @@ import Testing
         "dns.udp_payload": "4096",
         "dns.allow": "192.0.2.0/24,2001:db8::/32",
         "dns.recursion_allow": "192.0.2.0/24",
+        "dns.reverse": "172.16.0.0/12",
         "dns.rate_limit.responses_per_second": "20",
         "dns.rate_limit.slip": "1",
         "dns.cookies": "false",

@@ -30,6 +30,15 @@ import Testing
         #expect(second.configuration.dns.version == text)
     }
 
+    @Test(arguments: [
+        ("10.0.0.0/25", "'10.0.0.0/25' is too small"), ("fd00::/125", "too small"),
+        ("128.0.0.0/1, 0.0.0.0/1, 10.0.0.0/8", "makes 257 zones, of which there may be 256"),
+    ]) func `networks whose addresses can't have names are refused`(networks: String, message: String) {
+        #expect {
+            try LoadedConfiguration(file: nil, environment: ["KONG_DISCOVERY_DNS_REVERSE": networks])
+        } throws: { "\($0)".contains("dns.reverse") && "\($0)".contains(message) }
+    }
+
     @Test func `each value that is no default tells where it comes from`() throws {
         let loaded = try LoadedConfiguration(
             yaml: "dns:\n  ttl: 7s\n  workers: 2\n",

@@ -88,6 +88,21 @@ import Testing
         await store.close()
     }
 
+    @Test func `a store whose lock's file was removed takes no changes, for another server may have the database`()
+        async throws
+    {
+        let fixture = try StoreFixture(.sqlite)
+        let store = try await fixture.open(clock.source)
+        try FileManager.default.removeItem(atPath: fixture.databasePath + ".lock")
+        _ = try await store.removeExpired(Sweep(now: clock.now), limit: 10)
+        #expect(store.state.problem?.contains(".lock: the file was removed or replaced") == true)
+        let other = try await fixture.open(clock.source)
+        #expect(await store.keeps([.register(.test(1))], clock.source).isEmpty)
+        #expect(await other.keeps([.register(.test(2))], clock.source).count == 1)
+        await store.close()
+        await other.close()
+    }
+
     @Test func `of many who want a lock at once, on a file that is not there yet, one gets it`() async throws {
         for _ in 0..<500 {
             let path = FileManager.default.temporaryDirectory.appending(path: "kong-discovery-\(UUID())").path

@@ -195,7 +195,7 @@ struct RecordListTests {
     @Test func `only the blocks that change are made anew`() throws {
         var model = Model(type: .a)
         for number in 0..<10_000 { model.records[UInt64(number) * 10] = Record(.address(.ten(number))) }
-        var builder = try ZoneBuilder(EngineConfiguration.test().zone, strategy: .roundRobin)
+        var builder = try SnapshotBuilder([EngineConfiguration.test().zone], strategy: .roundRobin)
         func apply(_ change: RRsetChange) throws -> [RecordBlock] {
             try builder.apply(
                 ZoneUpdate(serial: 1, changes: [NameChange(name: "web", content: .changed([change]))]))
@@ -230,7 +230,7 @@ struct RecordListTests {
         for number in 0..<limit { model.records[UInt64(number) * 10] = Record(.address(.ten(number))) }
         let last = UInt64(limit) * 10
         for (sequence, counts) in [(5, [limit / 2 + 1, limit / 2]), (last, [limit, 1])] as [(UInt64, [Int])] {
-            var builder = try ZoneBuilder(EngineConfiguration.test().zone, strategy: .roundRobin)
+            var builder = try SnapshotBuilder([EngineConfiguration.test().zone], strategy: .roundRobin)
             let added = RecordChange(sequence: sequence, record: Record(.address(.ten(1_000_000))))
             for change in [model.whole, RRsetChange(type: .a, ttl: 5, records: [added])] {
                 try builder.apply(
@@ -243,7 +243,7 @@ struct RecordListTests {
     @Test func `names whose records are and change the same share one list`() throws {
         var model = Model(type: .a)
         for number in 0..<1000 { model.records[UInt64(number)] = Record(.address(.ten(number))) }
-        var builder = try ZoneBuilder(EngineConfiguration.test().zone, strategy: .roundRobin)
+        var builder = try SnapshotBuilder([EngineConfiguration.test().zone], strategy: .roundRobin)
         func apply(_ contents: [RRsetChange]) throws -> [RecordList] {
             let names = contents.indices.map { "web\($0)" }
             try builder.apply(
@@ -340,7 +340,7 @@ struct RecordListTests {
             let data = RecordData.service(priority: 0, weight: 1, port: 80, target: .ten(number))
             model.records[UInt64(number)] = Record(data)
         }
-        var builder = try ZoneBuilder(EngineConfiguration.test().zone, strategy: strategy)
+        var builder = try SnapshotBuilder([EngineConfiguration.test().zone], strategy: strategy)
         var references: [Reference] = []
         func apply(_ content: NameContent) throws {
             try builder.apply(ZoneUpdate(serial: 1, changes: [NameChange(name: "web", content: content)]))
@@ -361,7 +361,7 @@ struct RecordListTests {
     }
 
     @Test func `an RRset that grows record by record leaves no more cells behind than it has`() throws {
-        var builder = try ZoneBuilder(EngineConfiguration.test().zone, strategy: .weighted)
+        var builder = try SnapshotBuilder([EngineConfiguration.test().zone], strategy: .weighted)
         for number in 0..<2000 {
             let added = RecordChange(
                 sequence: UInt64(number), record: Record(.address(.ten(number))), hasAdditional: true)
@@ -379,12 +379,12 @@ extension Record {
     }
 }
 
-extension ZoneBuilder {
+extension SnapshotBuilder {
     /// The records of a name that has many.
     fileprivate func list(of name: String) -> RecordList? {
         let wire = [UInt8(name.utf8.count)] + name.utf8
         let hash = NameHash.hash(wire.rawSpan)
-        let view = snapshot.root.shard(for: hash).view
+        let view = snapshot.zones[0].root.shard(for: hash).view
         guard let index = view.index(of: wire.rawSpan, hash: hash) else { return nil }
         return view.rrsets(of: view.names[index]).lazy.compactMap { view.ownedList(of: $0) }.first
     }

@@ -3,8 +3,8 @@ import Testing
 @testable import Engine
 
 struct ZoneBuilderTests {
-    private func makeBuilder(_ strategy: RotationStrategyName = .roundRobin) throws -> ZoneBuilder {
-        try ZoneBuilder(EngineConfiguration.test().zone, strategy: strategy)
+    private func makeBuilder(_ strategy: RotationStrategyName = .roundRobin) throws -> SnapshotBuilder {
+        try SnapshotBuilder([EngineConfiguration.test().zone], strategy: strategy)
     }
 
     private func update(_ changes: (String, NameContent)...) -> ZoneUpdate {
@@ -148,7 +148,7 @@ struct ZoneBuilderTests {
     ])
     func `an origin that is no name, or too long, is refused`(_ origin: String) {
         #expect(throws: EngineError.self) {
-            try ZoneBuilder(EngineConfiguration.test(origin: origin).zone, strategy: .roundRobin)
+            try SnapshotBuilder([EngineConfiguration.test(origin: origin).zone], strategy: .roundRobin)
         }
     }
 
@@ -163,10 +163,10 @@ struct ZoneBuilderTests {
         for ttl: UInt32 in [0, 86_401] {
             var zone = EngineConfiguration.test().zone
             zone.ttl = ttl
-            #expect(throws: EngineError.self) { try ZoneBuilder(zone, strategy: .roundRobin) }
+            #expect(throws: EngineError.self) { try SnapshotBuilder([zone], strategy: .roundRobin) }
             zone.ttl = 1
             zone.negativeTTL = ttl
-            #expect(throws: EngineError.self) { try ZoneBuilder(zone, strategy: .roundRobin) }
+            #expect(throws: EngineError.self) { try SnapshotBuilder([zone], strategy: .roundRobin) }
         }
     }
 
@@ -218,11 +218,11 @@ struct ZoneBuilderTests {
     }
 }
 
-extension ZoneBuilder {
+extension SnapshotBuilder {
     private func entry(_ name: String) -> (ShardView, NameEntry)? {
         guard let wire = try? [UInt8](wireName(name).dropLast()) else { return nil }
         let hash = NameHash.hash(wire.rawSpan)
-        let view = snapshot.root.shard(for: hash).view
+        let view = snapshot.zones[0].root.shard(for: hash).view
         return view.index(of: wire.rawSpan, hash: hash).map { (view, view.names[$0]) }
     }
 

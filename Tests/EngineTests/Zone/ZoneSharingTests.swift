@@ -4,8 +4,8 @@ import Testing
 
 /// A publication costs what changes: seen by what two snapshots share, not by the time it took.
 struct ZoneSharingTests {
-    private static func makeBuilder(names: Int) throws -> ZoneBuilder {
-        var builder = try ZoneBuilder(EngineConfiguration.test().zone, strategy: .roundRobin)
+    private static func makeBuilder(names: Int) throws -> SnapshotBuilder {
+        var builder = try SnapshotBuilder([EngineConfiguration.test().zone], strategy: .roundRobin)
         let changes = (0..<names).map { NameChange(name: "n\($0)", content: .records([.a(1)])) }
         try builder.apply(ZoneUpdate(serial: 1, changes: changes))
         return builder
@@ -31,26 +31,26 @@ struct ZoneSharingTests {
             NameChange(name: "n5", content: .records([.a(2)])), NameChange(name: "n77", content: .absent),
             NameChange(name: "new", content: .records([.a(1)])), NameChange(name: "n99999", content: .failure),
         ] {
-            let before = builder.snapshot.root
+            let before = builder.snapshot.zones[0].root
             try builder.apply(ZoneUpdate(serial: 2, changes: [change]))
-            #expect(countDifferences(before, builder.snapshot.root) == (1, 1, 1))
+            #expect(countDifferences(before, builder.snapshot.zones[0].root) == (1, 1, 1))
         }
         // A name below a name touches its parent's shard too, and no more.
-        let before = builder.snapshot.root
+        let before = builder.snapshot.zones[0].root
         try builder.apply(ZoneUpdate(serial: 3, changes: [NameChange(name: "x.n7", content: .records([.a(1)]))]))
-        let differences = countDifferences(before, builder.snapshot.root)
+        let differences = countDifferences(before, builder.snapshot.zones[0].root)
         #expect(differences.shards <= 2 && differences.twigs <= 2 && differences.branches <= 2)
     }
 
     @Test func `no change rebuilds no shard`() throws {
         var builder = try Self.makeBuilder(names: 1000)
-        let before = builder.snapshot.root
+        let before = builder.snapshot.zones[0].root
         try builder.apply(ZoneUpdate(serial: 2, changes: []))
-        #expect(countDifferences(before, builder.snapshot.root) == (0, 0, 0))
+        #expect(countDifferences(before, builder.snapshot.zones[0].root) == (0, 0, 0))
     }
 
     @Test func `100,000 names are spread evenly`() throws {
-        let root = try Self.makeBuilder(names: 100_000).snapshot.root
+        let root = try Self.makeBuilder(names: 100_000).snapshot.zones[0].root
         var counts: [Int] = []
         for branch in 0..<32 {
             for twig in 0..<32 {
@@ -72,8 +72,8 @@ struct ZoneSharingTests {
         let slot = ShardSlot(NameHash.hash(wire.rawSpan))
         func look() {
             snapshot = builder.snapshot
-            root = builder.snapshot.root
-            twig = builder.snapshot.root.child(slot.branch).child(slot.twig)
+            root = builder.snapshot.zones[0].root
+            twig = builder.snapshot.zones[0].root.child(slot.branch).child(slot.twig)
             shard = twig?.child(slot.shard)
         }
         look()
@@ -83,7 +83,7 @@ struct ZoneSharingTests {
         look()
         let kept = builder.snapshot
         try builder.apply(ZoneUpdate(serial: 3, changes: [NameChange(name: "n1", content: .failure)]))
-        #expect(snapshot === kept && shard != nil && twig != nil && root === kept.root)
+        #expect(snapshot === kept && shard != nil && twig != nil && root === kept.zones[0].root)
     }
 
     @Test func `of a thousand publications only the last is left`() throws {
@@ -99,7 +99,7 @@ struct ZoneSharingTests {
             let content: NameContent = round % 3 == 0 ? .absent : .records([.a(round % 5 + 1), .srv([.ten(1)])])
             let changes = [NameChange(name: name, content: content)]
             try builder.apply(ZoneUpdate(serial: UInt32(round), changes: changes))
-            let root = builder.snapshot.root
+            let root = builder.snapshot.zones[0].root
             let wire = [UInt8(name.utf8.count)] + name.utf8
             let shard = root.shard(for: NameHash.hash(wire.rawSpan))
             references.append(Reference(snapshot: builder.snapshot, root: root, shard: shard))

@@ -5,6 +5,7 @@ enum RecordType: UInt16, Sendable {
     case a = 1
     case ns = 2
     case soa = 6
+    case ptr = 12
     case txt = 16
     case aaaa = 28
     case srv = 33
@@ -23,7 +24,7 @@ struct DNSRecord: Sendable, Equatable {
     var name: String
     var type: UInt16
     var ttl: UInt32
-    /// Presentation form of A, AAAA, NS, SRV and SOA; hexadecimal digits of others.
+    /// Presentation form of A, AAAA, NS, PTR, SRV and SOA; hexadecimal digits of others.
     var text: String
 }
 
@@ -131,7 +132,7 @@ struct DNSMessage: Sendable {
                 return try take(4).map(String.init).joined(separator: ".")
             case .aaaa:
                 return Self.text(ofIPv6: try take(16))
-            case .ns:
+            case .ns, .ptr:
                 return try name()
             case .srv:
                 return "\(try uint16()) \(try uint16()) \(try uint16()) \(try name())"

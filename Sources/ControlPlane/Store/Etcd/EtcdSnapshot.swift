@@ -70,7 +70,7 @@ final class EtcdSnapshot: Sendable {
             }
         }
         guard version == Self.version, let identity, let savedAt else {
-            throw MalformedInstance(reason: "not a snapshot of version \(Self.version)")
+            throw MalformedInstance(reason: "not a snapshot of version \(Self.version), or its first line is damaged")
         }
         return Contents(
             identity: identity,

@@ -8,12 +8,14 @@ final class FileLock: Sendable {
     /// How often the file may be another one than was locked before somebody is said to be at work on it.
     private static let maximumAttempts = 100
 
+    private let path: String
     private let descriptor: Mutex<Int32?>
 
     /// Takes the lock.
     ///
     /// - Throws: ``StoreUnavailable`` when another process has it, or the file can't be made.
     init(path: String) throws(StoreUnavailable) {
+        self.path = path
         for _ in 0..<Self.maximumAttempts {
             // Unsafe: reads a C string for the time of the call.
             let descriptor = unsafe open(path, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o600)
@@ -34,6 +36,14 @@ final class FileLock: Sendable {
             close(descriptor)
         }
         throw StoreUnavailable(reason: "\(path): somebody keeps removing it")
+    }
+
+    /// Whether it still keeps others out: not once somebody has removed the file, for then they lock another one.
+    var isEffective: Bool {
+        descriptor.withLock { descriptor in
+            guard let descriptor, let own = FileIdentity(of: descriptor) else { return false }
+            return own == FileIdentity(path: path)
+        }
     }
 
     /// Gives it back.

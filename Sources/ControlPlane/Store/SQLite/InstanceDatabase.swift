@@ -64,8 +64,19 @@ final class InstanceDatabase: Sendable {
         }
     }
 
-    /// Whether the file that is open has its name no longer: what is written to it is lost with the process.
-    var isReplaced: Bool { FileIdentity(path: path) != file }
+    /// Why nothing may be written: the file that is open has its name no longer, so that what is written to it is lost
+    /// with the process; or the lock is on a file that others don't see.
+    var replacement: StoreUnavailable? {
+        let lost: (path: String, advice: String)? =
+            if FileIdentity(path: path) != file {
+                (path, "put it back, or restart with what is there")
+            } else if !lock.isEffective {
+                (path + ".lock", "another server could use the database now: restart the one that shall have it")
+            } else {
+                nil
+            }
+        return lost.map { StoreUnavailable(reason: "\($0.path): the file was removed or replaced (\($0.advice))") }
+    }
 
     /// Writes all changes in one transaction, on the disk when it returns.
     ///
@@ -73,10 +84,7 @@ final class InstanceDatabase: Sendable {
     ///   - deleting: keys of rows to be deleted before.
     ///   - isTrial: whether to write something even if there is nothing, to find out if that is possible.
     func write(_ changes: [RowChange], deleting: [Int64], isTrial: Bool) throws(StoreUnavailable) {
-        if isReplaced {
-            throw StoreUnavailable(
-                reason: "\(path): the file was removed or replaced (put it back, or restart with what is there)")
-        }
+        if let replacement { throw replacement }
         do {
             try queue.write { database in
                 let put = try database.cachedStatement(sql: InstanceRow.replacement)

@@ -79,7 +79,7 @@ final class SQLiteStore: Store {
             return (!state.overdue.isEmpty, state.problem != nil)
         }
         // They are out of the view whatever becomes of their rows, which are deleted with the next write that works.
-        if isDue || isFailing || database.isReplaced { try? write([]) }
+        if isDue || isFailing || database.replacement != nil { try? write([]) }
         return expired
     }
 

@@ -1,5 +1,8 @@
-/// Answers in class CH: `version.bind` and `version.server`, as BIND and NSD have them.
-struct ChaosAnswer: Sendable {
+/// Answers that no zone has: to ANY, and in class CH to `version.bind` and `version.server`, as BIND and NSD have them.
+struct FixedAnswers: Sendable {
+    private let anyRecord: PackedOctets
+    /// The HINFO record that answers ANY (RFC 8482 §4.2).
+    let any: OctetsView
     /// The packed TXT record; empty when the version is not told.
     private let version: PackedOctets?
     private let names: [PackedOctets]
@@ -11,6 +14,8 @@ struct ChaosAnswer: Sendable {
         guard version.utf8.count <= 255 else {
             throw .invalidConfiguration("the version text is longer than 255 octets")
         }
+        anyRecord = PackedOctets(try RecordPacker(.hinfo, ttl: ttl, [.text("RFC8482"), .text("")]).packed())
+        any = anyRecord.view
         let record = try RecordPacker(.txt, recordClass: RecordClass.chaos, ttl: ttl, [.text(version)])
         self.version = version.isEmpty ? nil : PackedOctets(try record.packed())
         names = ["version.bind", "version.server"].compactMap {
@@ -18,8 +23,8 @@ struct ChaosAnswer: Sendable {
         }
     }
 
-    /// The record that answers `question`; `nil`: REFUSED.
-    func record(for question: Question, in query: RawSpan) -> OctetsView? {
+    /// The record that answers `question` in class CH; `nil`: REFUSED.
+    func chaosRecord(for question: Question, in query: RawSpan) -> OctetsView? {
         guard let version, question.type == .txt || question.type == .any else { return nil }
         for name in names where question.name(in: query).isName(name.view.span) { return version.view }
         return nil

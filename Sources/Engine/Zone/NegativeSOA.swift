@@ -1,0 +1,42 @@
+/// The SOA record of negative answers, packed, with places for compression pointers that depend on the question.
+struct NegativeSOA: Sendable {
+    let octets: PackedOctets
+    /// Octets of what stands behind `ns` in MNAME: a pointer, or a zone's name.
+    let serverByteCount: Int
+    /// Whether MNAME and RNAME are in the zone itself: both then point to its name within the question.
+    let isServedHere: Bool
+
+    /// What a worker reads of it.
+    var view: View {
+        View(
+            octets: octets.view, isServedHere: isServedHere,
+            mailbox: PackedRecord.data + 3 + serverByteCount + 11)
+    }
+
+    /// What is read of it for a query.
+    struct View {
+        fileprivate let octets: OctetsView
+        fileprivate let isServedHere: Bool
+        /// Where RNAME refers to a zone's name.
+        fileprivate let mailbox: Int
+    }
+}
+
+extension OutputRawSpan {
+    /// Appends the record.
+    ///
+    /// - Parameter zone: where the zone's name begins in the message.
+    @inline(__always)
+    @_lifetime(self: copy self)
+    mutating func append(_ soa: NegativeSOA.View, zone: Int) {
+        let owner = byteCount
+        append(octets: soa.octets.span)
+        let server = owner &+ PackedRecord.data &+ 3
+        let zonePointer = 0xC000 | UInt16(truncatingIfNeeded: zone)
+        replace(at: owner, bigEndian: zonePointer)
+        if soa.isServedHere { replace(at: server, bigEndian: zonePointer) }
+        replace(
+            at: owner &+ soa.mailbox,
+            bigEndian: soa.isServedHere ? zonePointer : 0xC000 | UInt16(truncatingIfNeeded: server))
+    }
+}
