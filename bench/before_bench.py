@@ -94,6 +94,8 @@ def outside_names(directory, binaries, rounds, seconds, names):
 def rest(directory, binaries, rounds, seconds, services):
     """Registrations and heartbeats over 64 connections."""
     instances = services * zone.INSTANCES_PER_SERVICE
+    # wrk takes whole seconds alone.
+    seconds = max(1, round(seconds))
     with contextlib.ExitStack() as stack:
         servers = start_both(stack, directory, binaries)
         first = dict.fromkeys(NAMES, 0)

@@ -3,7 +3,7 @@ import HTTPTypes
 import NIOCore
 
 /// One thing that the API can be asked for, with all that there is to say about it.
-struct Endpoint: Sendable {
+final class Endpoint: Sendable {
     /// Who may ask for it.
     enum Access: Sendable {
         /// Anybody.

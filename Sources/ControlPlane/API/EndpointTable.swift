@@ -6,7 +6,10 @@ enum EndpointTable {
     static let all = Endpoint.services + Endpoint.heartbeats + Endpoint.state + Endpoint.cache
 
     /// By the number of their paths' segments.
-    private static let byLength = Dictionary(grouping: all, by: \.path.length)
+    private static let byLength: [[Endpoint]] = {
+        let longest = all.map(\.path.length).max() ?? 0
+        return (0...longest).map { length in all.filter { $0.path.length == length } }
+    }()
 
     /// Where a request leads to.
     enum Match {
@@ -20,14 +23,12 @@ enum EndpointTable {
     ///
     /// - Parameter path: its segments, decoded.
     static func match(_ method: HTTPRequest.Method, _ path: [String]) -> Match {
-        var methods: [HTTPRequest.Method] = []
-        for endpoint in byLength[path.count] ?? [] {
-            guard let id = endpoint.path.match(path) else { continue }
-            if endpoint.method == method || endpoint.method == .get && method == .head {
-                return .endpoint(endpoint, id: id)
-            }
-            methods += endpoint.methods
+        guard path.count < byLength.count else { return .nothing }
+        let candidates = byLength[path.count]
+        for endpoint in candidates where endpoint.method == method || endpoint.method == .get && method == .head {
+            if let id = endpoint.path.match(path) { return .endpoint(endpoint, id: id) }
         }
+        let methods = candidates.filter { $0.path.match(path) != nil }.flatMap(\.methods)
         return methods.isEmpty ? .nothing : .otherMethods(methods)
     }
 

@@ -3,14 +3,16 @@ struct PathPattern: Sendable, Equatable, ExpressibleByStringLiteral, CustomStrin
     /// As it was written.
     let description: String
     private let segments: [String]
+    private let idPlace: Int?
 
     init(stringLiteral path: String) {
         description = path
         segments = path.split(separator: "/").map { String($0) }
+        idPlace = segments.firstIndex(of: "{id}")
     }
 
     /// Whether it has an `{id}`.
-    var hasID: Bool { segments.contains("{id}") }
+    var hasID: Bool { idPlace != nil }
 
     /// How many segments it has.
     var length: Int { segments.count }
@@ -20,11 +22,9 @@ struct PathPattern: Sendable, Equatable, ExpressibleByStringLiteral, CustomStrin
     /// - Returns: what stands for `{id}`, empty where there is none; `nil`: it is another path.
     func match(_ path: [String]) -> String? {
         guard path.count == segments.count else { return nil }
-        var id = ""
-        for (segment, given) in zip(segments, path) where segment != given {
-            guard segment == "{id}", !given.isEmpty else { return nil }
-            id = given
-        }
-        return id
+        // The last ones differ most.
+        for place in path.indices.reversed() where place != idPlace && path[place] != segments[place] { return nil }
+        guard let idPlace else { return "" }
+        return path[idPlace].isEmpty ? nil : path[idPlace]
     }
 }

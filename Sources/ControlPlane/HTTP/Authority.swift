@@ -2,10 +2,13 @@ import Engine
 
 /// A host and a port as URIs and the `Host` field have them (RFC 3986 §3.2, RFC 9110 §7.2).
 struct Authority: Sendable, Equatable {
-    /// A name in lower case without a trailing dot, or an address in its canonical form.
-    let host: String
-    /// Whether the host is an address.
-    let isAddress: Bool
+    enum Host: Sendable, Equatable {
+        /// In lower case, without a trailing dot.
+        case name(String)
+        case address(IPAddress)
+    }
+
+    let host: Host
     /// `nil`: the scheme's usual one.
     let port: UInt16?
 
@@ -19,19 +22,16 @@ struct Authority: Sendable, Equatable {
             host = text[text.index(after: text.startIndex)..<end]
             rest = text[text.index(after: end)...]
             guard let address = IPAddress(Substring(host)), !address.isIPv4 else { return nil }
-            self.host = address.description
-            isAddress = true
+            self.host = .address(address)
         } else {
             let end = text.firstIndex(of: UInt8(ascii: ":")) ?? text.endIndex
             host = text[..<end]
             rest = text[end...]
             if let address = IPAddress(Substring(host)) {
-                self.host = address.description
-                isAddress = true
+                self.host = .address(address)
             } else {
                 guard let name = Self.name(Substring(host)) else { return nil }
-                self.host = name
-                isAddress = false
+                self.host = .name(name)
             }
         }
         guard let port = Self.port(rest) else { return nil }

@@ -5,8 +5,11 @@ import Engine
 /// At a limit the one gives way that has waited longest without a complete request; when each has had one, the one
 /// that has been idle longest. One whose request waits for its answer never does.
 struct ConnectionTable {
-    /// What a connection is known by.
-    typealias ID = UInt64
+    /// What a connection is known by: its place, and how many had the place before.
+    struct ID: Hashable, Sendable {
+        fileprivate let place: Int
+        fileprivate let generation: UInt64
+    }
 
     /// What becomes of a new connection.
     enum Admission: Equatable {
@@ -18,27 +21,31 @@ struct ConnectionTable {
 
     /// The order in which connections began to wait.
     private struct Order {
-        var first: ID?
-        var last: ID?
+        var first: Int?
+        var last: Int?
     }
 
     private struct Entry {
         var client: IPAddress?
+        var generation: UInt64
+        var isOpen = true
         var isWorking = false
         var hasHadRequest = false
-        var previous: ID?
-        var next: ID?
+        var previous: Int?
+        var next: Int?
     }
 
     private let maximum: Int
     private let maximumPerClient: Int
-    private var entries: [ID: Entry] = [:]
+    private var entries: [Entry] = []
+    /// Places of connections that are gone.
+    private var free: [Int] = []
     private var counts: [IPAddress: Int] = [:]
-    private var lastID: ID = 0
-    /// Those that never had a complete request.
-    private var fresh = Order()
-    /// Those whose last request was answered.
-    private var idle = Order()
+    private var lastGeneration: UInt64 = 0
+    /// Those that never had a complete request, and those whose last request was answered.
+    private var orders = [Order(), Order()]
+    private static let fresh = 0
+    private static let idle = 1
 
     /// An empty table.
     ///
@@ -51,7 +58,7 @@ struct ConnectionTable {
     }
 
     /// How many there are.
-    var count: Int { entries.count }
+    var count: Int { entries.count - free.count }
 
     /// How many client addresses they have.
     var clientCount: Int { counts.count }
@@ -62,73 +69,81 @@ struct ConnectionTable {
         if let client, counts[client, default: 0] >= maximumPerClient {
             evicted = firstWaiting { $0.client == client }
             if evicted == nil { return .refused }
-        } else if entries.count >= maximum {
+        } else if count >= maximum {
             evicted = firstWaiting { _ in true }
             if evicted == nil { return .refused }
         }
         if let evicted { remove(evicted) }
-        lastID += 1
-        entries[lastID] = Entry(client: client)
-        append(lastID, to: \.fresh)
+        lastGeneration += 1
+        let entry = Entry(client: client, generation: lastGeneration)
+        let place = free.popLast() ?? entries.count
+        if place < entries.count { entries[place] = entry } else { entries.append(entry) }
+        append(place, to: Self.fresh)
         if let client { counts[client, default: 0] += 1 }
-        return .admitted(lastID, evicted: evicted)
+        return .admitted(ID(place: place, generation: lastGeneration), evicted: evicted)
     }
 
     /// Notes that a connection has had a complete request, which is to be answered.
     mutating func begin(_ id: ID) {
-        guard let entry = entries[id], !entry.isWorking else { return }
-        unlink(id)
-        entries[id]?.isWorking = true
-        entries[id]?.hasHadRequest = true
+        guard isOpen(id), !entries[id.place].isWorking else { return }
+        unlink(id.place)
+        entries[id.place].isWorking = true
+        entries[id.place].hasHadRequest = true
     }
 
     /// Notes that all complete requests of a connection were answered.
     mutating func end(_ id: ID) {
-        guard let entry = entries[id], entry.isWorking else { return }
-        entries[id]?.isWorking = false
-        append(id, to: \.idle)
+        guard isOpen(id), entries[id.place].isWorking else { return }
+        entries[id.place].isWorking = false
+        append(id.place, to: Self.idle)
     }
 
     /// Forgets a connection.
     mutating func remove(_ id: ID) {
-        guard let entry = entries[id] else { return }
-        if !entry.isWorking { unlink(id) }
-        entries[id] = nil
-        guard let client = entry.client, let count = counts[client] else { return }
+        guard isOpen(id) else { return }
+        if !entries[id.place].isWorking { unlink(id.place) }
+        entries[id.place].isOpen = false
+        free.append(id.place)
+        guard let client = entries[id.place].client, let count = counts[client] else { return }
         counts[client] = count > 1 ? count - 1 : nil
     }
 
+    private func isOpen(_ id: ID) -> Bool {
+        entries.indices.contains(id.place) && entries[id.place].generation == id.generation && entries[id.place].isOpen
+    }
+
     private func firstWaiting(where isWanted: (Entry) -> Bool) -> ID? {
-        for order in [fresh, idle] {
+        for order in orders {
             var next = order.first
-            while let id = next, let entry = entries[id] {
-                if isWanted(entry) { return id }
+            while let place = next {
+                let entry = entries[place]
+                if isWanted(entry) { return ID(place: place, generation: entry.generation) }
                 next = entry.next
             }
         }
         return nil
     }
 
-    private mutating func append(_ id: ID, to order: WritableKeyPath<Self, Order>) {
-        let last = self[keyPath: order].last
-        entries[id]?.previous = last
-        entries[id]?.next = nil
-        if let last { entries[last]?.next = id } else { self[keyPath: order].first = id }
-        self[keyPath: order].last = id
+    private mutating func append(_ place: Int, to order: Int) {
+        let last = orders[order].last
+        entries[place].previous = last
+        entries[place].next = nil
+        if let last { entries[last].next = place } else { orders[order].first = place }
+        orders[order].last = place
     }
 
-    private mutating func unlink(_ id: ID) {
-        guard let entry = entries[id] else { return }
-        let order: WritableKeyPath<Self, Order> = entry.hasHadRequest ? \.idle : \.fresh
+    private mutating func unlink(_ place: Int) {
+        let entry = entries[place]
+        let order = entry.hasHadRequest ? Self.idle : Self.fresh
         if let previous = entry.previous {
-            entries[previous]?.next = entry.next
+            entries[previous].next = entry.next
         } else {
-            self[keyPath: order].first = entry.next
+            orders[order].first = entry.next
         }
         if let next = entry.next {
-            entries[next]?.previous = entry.previous
+            entries[next].previous = entry.previous
         } else {
-            self[keyPath: order].last = entry.previous
+            orders[order].last = entry.previous
         }
     }
 }

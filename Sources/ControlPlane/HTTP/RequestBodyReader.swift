@@ -26,6 +26,7 @@ struct RequestBodyReader {
 
     private let channel: any Channel
     private let expectedOctets: Int?
+    private let hasBody: Bool
     private let limits: Limits
     private var isAtEnd = false
 
@@ -34,6 +35,7 @@ struct RequestBodyReader {
         self.channel = channel
         self.limits = limits
         expectedOctets = head.contentLength
+        hasBody = head.hasBody
     }
 
     /// Reads the whole body.
@@ -70,6 +72,8 @@ struct RequestBodyReader {
     /// - Returns: whether the end was reached: only then can another request follow.
     mutating func discard(from parts: inout RequestParts) async throws -> Bool {
         if isAtEnd { return true }
+        // The usual case: all that is left is its end, which has come with the head.
+        if !hasBody { return try await next(&parts) == nil }
         let deadline = closeConnection(in: limits.time)
         defer { deadline.cancel() }
         var octets = 0

@@ -34,10 +34,10 @@ struct RequestOrigin: Sendable {
             authority = Authority(text)
             if authority == nil { return .closing(.badRequest, "Host is not a host and a port") }
         }
-        if let authority, let names, !authority.isAddress, !names.contains(authority.host) {
+        if case .name(let name) = authority?.host, let names, !names.contains(name) {
             return .problem(
                 .misdirectedRequest,
-                "'\(authority.host)' is no name of this server: use its address, or name it in server.hosts"
+                "'\(name)' is no name of this server: use its address, or name it in server.hosts"
             )
         }
         guard head.isChange, isForeign(head, to: authority) else { return nil }

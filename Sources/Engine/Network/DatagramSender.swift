@@ -24,6 +24,7 @@ final class DatagramSender {
 
     /// Whether any are put together; a copy, for reading a static each time asks whether it was made.
     private let isOn = isKnownToKernel
+    private var search = SegmentSearch()
     private let messages: UnsafeMutablePointer<mmsghdr>
     /// For those that have to be sent by themselves.
     private let singles: UnsafeMutablePointer<mmsghdr>
@@ -94,7 +95,7 @@ final class DatagramSender {
         while start < places.upperBound {
             let count = min(places.upperBound &- start, Self.maximumCount)
             // Unsafe: the caller's headers have these places.
-            if unsafe isOn && count > 1 && sort(datagrams + start, count) {
+            if unsafe isOn && count > 1 && goTogether(datagrams + start, count) {
                 unsafe sendTogether(datagrams + start, count, by: socket) { failed($0 &+ start) }
             } else {
                 unsafe sendEach(datagrams + start, count, by: socket) { failed($0 &+ start) }
@@ -122,6 +123,15 @@ final class DatagramSender {
     }
 
     // MARK: Which go together
+
+    /// Whether any datagrams go the same way, as far as it is worth looking; those are behind each other then.
+    @inline(__always)
+    private func goTogether(_ datagrams: UnsafeMutablePointer<mmsghdr>, _ count: Int) -> Bool {
+        guard search.begin() else { return false }
+        let isFound = unsafe sort(datagrams, count)
+        search.note(found: isFound)
+        return isFound
+    }
 
     /// Finds out which datagrams go the same way, and puts those behind each other.
     ///

@@ -30,6 +30,7 @@ import Testing
               recursion_allow: [127.0.0.0/8, ::1/128, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7]
               rate_limit: {responses_per_second: 0, slip: 2}
               cookies: true
+              reverse: []
               version: ""
               nsid: ""
               tcp: {max_connections: 4096, max_per_client: 256, idle_timeout: 10s, max_queries: 0}
