@@ -93,11 +93,13 @@ import Testing
         for method in [HTTPRequest.Method.get, .head] {
             #expect(status([("Host", "localhost"), ("Origin", "http://evil.example")], method, "/") == nil)
         }
-        // Behind a proxy that ends TLS, on its usual port.
-        #expect(
-            status(
-                [("Host", "registry.example"), ("Origin", "https://registry.example")], .post, "/",
-                hosts: ["registry.example"]) == nil)
+        // Behind a proxy that ends TLS, on its usual port, which it may name.
+        for host in ["registry.example", "registry.example:443"] {
+            #expect(
+                status(
+                    [("Host", host), ("Origin", "https://registry.example")], .post, "/", hosts: ["registry.example"])
+                    == nil)
+        }
         #expect(status([("Host", "evil.example"), ("Origin", "http://evil.example")], .post, hosts: ["*"]) == nil)
         #expect(status([("Host", "x"), ("Origin", "http://evil.example")], .post, hosts: ["*"]) == 403)
         #expect(status([("Origin", "http://localhost")], .post, isVersion10: true) == 403)

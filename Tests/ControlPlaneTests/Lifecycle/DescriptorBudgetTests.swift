@@ -42,6 +42,18 @@ import Testing
         #expect(larger.restConnections >= smaller.restConnections)
     }
 
+    @Test(arguments: [1, 2, 4]) func `what the process needs for itself is taken by no share`(workers: Int) throws {
+        func own(_ limit: Int) throws -> Int {
+            let budget = try make(limit, cores: workers)
+            let shares = budget.restConnections + budget.tcpConnections + workers * budget.upstreamSocketsPerWorker
+            return limit - shares
+        }
+        // Where all that is configured just fits, it is what is left.
+        let whole = try #require(try (8192...20_000).first { try make($0, cores: workers).shortages.isEmpty })
+        let needed = try own(whole)
+        #expect(try (600..<whole).first { try own($0) < needed } == nil)
+    }
+
     @Test func `a small configuration is left alone by a small limit`() throws {
         let budget = try make(2000) {
             $0.server.maximumConnections = 10

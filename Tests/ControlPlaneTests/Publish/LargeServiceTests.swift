@@ -211,6 +211,46 @@ import Testing
         registry.expectZone(["orders"], "without it")
     }
 
+    @Test func `a name that has few instances again has them in the order of their registration`() throws {
+        var registry = Registry(RecordPolicy())
+        for number in 1...100 as ClosedRange<UInt64> {
+            registry.put(
+                .test(
+                    number, ip: "10.0.0.\(number)", tags: number <= 40 ? ["v1"] : [], priority: number % 3 == 0 ? 1 : 0,
+                    draining: number == 40))
+        }
+        try registry.publish()
+        for number in 1...26 as ClosedRange<UInt64> { registry.put(.test(number, ip: "10.0.0.\(number)")) }
+        try registry.publish()
+        registry.expectZone(["orders"], "with 14 of a tag")
+        // The last of them comes back, and another one goes.
+        registry.put(.test(40, ip: "10.0.0.40", tags: ["v1"]))
+        registry.put(.test(28, ip: "10.0.0.28", tags: ["v1"], draining: true))
+        try registry.publish()
+        #expect(registry.zone.addresses("v1.orders").last == "10.0.0.40")
+        registry.expectZone(["orders"], "with others of the tag")
+    }
+
+    @Test(arguments: [NameContent.absent, .records([]), .failure])
+    func `of many instances of which none is healthy a name answers as of few`(onEmpty: NameContent) throws {
+        var registry = Registry(RecordPolicy(onEmpty: onEmpty))
+        // As after a restart: all at once.
+        for number in 1...100 as ClosedRange<UInt64> {
+            registry.put(.test(number, ip: "10.0.0.\(number)", tags: number <= 20 ? ["v1"] : [], draining: number > 20))
+        }
+        for number in 101...140 as ClosedRange<UInt64> { registry.put(.test(number, name: "users", draining: true)) }
+        try registry.publish()
+        #expect(registry.zone.addresses("v1.orders").count == 20)
+        registry.expectZone(Self.services, "at first")
+        // A name gets many instances and loses its last healthy one in one update.
+        for number in 1...60 as ClosedRange<UInt64> {
+            registry.put(.test(number, ip: "10.0.0.\(number)", tags: ["v1"], draining: true))
+        }
+        try registry.publish()
+        #expect(registry.zone.addresses("v1.orders").isEmpty)
+        registry.expectZone(Self.services, "without a healthy one")
+    }
+
     // MARK: Work in proportion to the change
 
     /// Records in the updates since `start`.

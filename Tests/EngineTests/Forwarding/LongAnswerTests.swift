@@ -135,4 +135,24 @@ struct LongAnswerTests {
         #expect(try server.ask(TestQuery("c.example.com")).addresses.count == 1)
         #expect(upstream.connectionCount == before + 1)
     }
+
+    @Test func `a connection is not left for one answer that does not come while others do`() throws {
+        let upstream = try ScriptedUpstream { request in
+            let isQuiet = request.name[1].lowercasedASCII == UInt8(ascii: "q")
+            return isQuiet && request.isTCP ? .silence : Self.script(request)
+        }
+        let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(1))
+        var number = 0
+        for round in 0..<5 {
+            let socket = try TestSocket.udp(server.address)
+            try socket.send(try TestQuery("quiet\(round).example.com").octets)
+            while !socket.isReadable(withinMilliseconds: 0) {
+                #expect(try server.ask(TestQuery("s\(number).example.com")).addresses.count == 1)
+                number += 1
+            }
+            #expect(try TestReply(try socket.receive()).outcome == .serverFailure)
+        }
+        // One more where a busy machine has been late with all of them.
+        #expect(upstream.connectionCount <= 2)
+    }
 }

@@ -101,6 +101,23 @@ struct TCPConnectionTableTests {
         #expect(table.count == 3 + TCPConnectionTable.maximumWaiting - 1)
     }
 
+    @Test func `who waits goes first also when a connection of its client is closed`() throws {
+        var table = table(1000, 1)
+        let open = try openIdle(.ten(1), since: 0, in: &table)
+        open.note(.busy, now: time(0))
+        for _ in 0..<2 {
+            guard case .waits = table.admit(.ten(1), -1, now: time(1)) else { throw TestFailure("does not wait") }
+        }
+        table.remove(open)
+        guard case .waits = table.admit(.ten(1), -1, now: time(2)) else { throw TestFailure("overtakes") }
+        guard let next = table.admitWaiting(.ten(1), -1, now: time(3)) else { throw TestFailure("not admitted") }
+        #expect(table.count == 3 && table.clientCount == 1)
+        // Nor is one forgotten whose client has nothing else.
+        table.remove(next)
+        #expect(table.admitWaiting(.ten(1), -1, now: time(4)) != nil)
+        #expect(table.count == 2 && table.clientCount == 1)
+    }
+
     @Test func `when all are busy nobody is counted`() throws {
         var table = table(2, 1)
         for number in 1...2 { try openIdle(.ten(number), since: 0, in: &table).note(.busy, now: time(0)) }

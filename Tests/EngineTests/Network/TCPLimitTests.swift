@@ -137,6 +137,21 @@ struct TCPLimitTests {
         #expect(socket.isClosedByServer())
     }
 
+    @Test func `who waits for another connection of its client waits no longer than who is idle`() throws {
+        let upstream = try ScriptedUpstream { _ in .silence }
+        let limits = TCPLimits(maximumPerClient: 1, idleTimeout: .milliseconds(300))
+        let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20), tcp: limits)
+        let busy = try TestSocket.tcp(server.address)
+        try busy.sendFramed([TestQuery("never.example.com")])
+        try server.waitForStatistics { $0.connectionsOpen == 1 }
+        let waiting = try TestSocket.tcp(server.address)
+        try waiting.sendFramed([web])
+        #expect(waiting.isClosedByServer())
+        // The other one waits for its answer, as before.
+        #expect(!busy.isReadable(withinMilliseconds: 0))
+        #expect(server.engine.statistics().connectionsOpen == 1)
+    }
+
     @Test func `after as many queries as allowed the connection is closed, all of them answered`() throws {
         var limits = all
         limits.maximumQueries = 3

@@ -170,7 +170,12 @@ struct UpstreamChoiceTests {
         #expect(!features.takesConnections(at: start))
         #expect(features.takesConnections(at: start + UpstreamFeatures.connectionPause))
         features.connectionAnswered()
-        #expect(features.takesConnections(at: start))
+        // Those before do not count any longer.
+        for _ in 0..<UpstreamFeatures.maximumFailedConnections {
+            #expect(features.takesConnections(at: start))
+            features.connectionFailed(now: start)
+        }
+        #expect(!features.takesConnections(at: start))
     }
 
     @Test func `case that is lost over UDP alone is given up after some answers in a row`() {

@@ -192,6 +192,24 @@ struct RecordListTests {
         }
     }
 
+    @Test func `addresses of targets that no pointer reaches have the TTL that the RRset has by now`() throws {
+        var model = Model(type: .srv)
+        for number in 0..<600 {
+            let data = RecordData.service(priority: 0, weight: 1, port: 80, target: .ten(number))
+            model.records[UInt64(number)] = Record(data)
+        }
+        let changed = try TestServer(["web": .changed([model.whole])])
+        let before = model
+        model.records[300] = nil
+        model.ttl = 9
+        try changed.publish(["web": .changed([model.change(from: before)])])
+        let whole = try TestServer(["web": .records([model.rrset])])
+        let replies = try (changed.ask("web", .srv, overTCP: true), whole.ask("web", .srv, overTCP: true))
+        #expect(replies.0.octets == replies.1.octets)
+        #expect(replies.0.message.additional.count == 599)
+        #expect(replies.0.message.additional.allSatisfy { $0.ttl == 9 })
+    }
+
     @Test func `only the blocks that change are made anew`() throws {
         var model = Model(type: .a)
         for number in 0..<10_000 { model.records[UInt64(number) * 10] = Record(.address(.ten(number))) }

@@ -131,6 +131,17 @@ import Testing
         #expect(replica.tell(put(orders, 10)) == .put(.test(1)))
     }
 
+    @Test func `what this node has written does not come back when it has deleted it since`() {
+        var replica = EtcdReplica()
+        _ = replica.adopt(.changes([put(orders, 5), .delete(orders, revision: 6, isDeliberate: false)], revision: 6))
+        // The orphan is written again; before that is told, it is found, and deregistered.
+        let restored = EtcdKeptWrite(write: own(.test(1), known: entry(0, lease: 0, latest: 6)), revision: 7)
+        #expect(replica.adopt(.findings([put(orders, 7)], history: 0)) == [.put(.test(1))])
+        #expect(replica.settle(own(nil, known: entry(7)), at: 8) == .remove(id: "i1"))
+        #expect(replica.adopt(.own([restored], history: 0)) == [])
+        #expect(replica.entry(id: "i1") == nil)
+    }
+
     @Test func `an instance whose lease has ended waits for who hears it`() {
         var replica = EtcdReplica()
         _ = replica.tell(put(orders, 5))

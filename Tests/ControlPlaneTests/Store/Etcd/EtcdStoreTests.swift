@@ -186,6 +186,22 @@ import Testing
         }
     }
 
+    @Test func `a lease is not given back that is in use though the second answer says that nothing was kept`()
+        async throws
+    {
+        try await node.running { registry in
+            etcd.follow { path, count in path == "kv/txn" && count == 0 ? .doTwice : .answer }
+            _ = try await registry.register(.test("i1", ttl: 60))
+            try await node.waits("the lease is looked at, or given back") {
+                etcd.calls.contains { $0 == "lease/timetolive" || $0 == "lease/revoke" }
+            }
+            _ = try await registry.register(.test("i2", ttl: 60))
+            #expect(!etcd.calls.contains("lease/revoke"))
+            let value = try #require(etcd.keys["/kong-discovery/v1/services/orders/i1"])
+            #expect(etcd.leases.count == 2 && etcd.leases.contains(value.lease))
+        }
+    }
+
     @Test func `of several leases that are asked for none is kept when one can't be had`() async throws {
         try await node.running { registry in
             etcd.follow { path, count in path == "lease/grant" && count == 3 ? .refuse : .answer }
@@ -323,6 +339,18 @@ import Testing
                 registry.instance(id: "i1") != nil
             }
             #expect(etcd.watchCount == 2)
+        }
+    }
+
+    @Test func `a watch that does not begin in time is made anew`() async throws {
+        try await node.running { registry in
+            etcd.silenceNextWatch()
+            try await node.waits("the next one is asked for") { etcd.watchCount == 2 }
+            etcd.change { $0.put("/kong-discovery/v1/services/orders/i1", StoredInstance.encode(.test(1))) }
+            try await node.waits("what others have done is here", within: .seconds(20)) {
+                registry.instance(id: "i1") != nil
+            }
+            #expect(etcd.watchCount == 3)
         }
     }
 

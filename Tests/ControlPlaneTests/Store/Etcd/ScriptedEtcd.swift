@@ -16,6 +16,8 @@ final class ScriptedEtcd: EtcdGateway {
         case holdAnswer(until: Signal)
         /// It is done when the signal has come.
         case hold(until: Signal)
+        /// It is done twice, as when a client has lost its connection and sends it again: the second answer counts.
+        case doTwice
     }
 
     private struct Watch {
@@ -36,6 +38,8 @@ final class ScriptedEtcd: EtcdGateway {
         var nextLease: Int64 = 100
         var watches: [Watch] = []
         var isWatchHeld = false
+        /// Watches that are to begin without a word.
+        var silentWatches = 0
         var calls: [String] = []
         /// What calls wait for.
         var signals: [Signal] = []
@@ -119,6 +123,14 @@ final class ScriptedEtcd: EtcdGateway {
         }
     }
 
+    /// Ends the present watches, and says nothing at all on the next one.
+    func silenceNextWatch() {
+        state.withLock { state in
+            state.silentWatches = 1
+            for index in state.watches.indices { Self.end(&state, index) }
+        }
+    }
+
     /// How many watches there were.
     var watchCount: Int { state.withLock { $0.watches.count } }
 
@@ -145,6 +157,7 @@ final class ScriptedEtcd: EtcdGateway {
         let lost = EtcdError(kind: .unavailable, reason: "the script says so")
         if case .refuse = fate { throw lost }
         if case .hold(let signal) = fate { await wait(signal) }
+        if case .doTwice = fate { _ = try Self.perform(path, body, state) }
         let answer = try Self.perform(path, body, state)
         if case .loseAnswer = fate { throw lost }
         if case .holdAnswer(let signal) = fate { await wait(signal) }
@@ -167,6 +180,11 @@ final class ScriptedEtcd: EtcdGateway {
                         Watch(
                             next: from, start: start, end: end, onOctets: { onOctets(distort("watch", $0)) },
                             waiting: continuation))
+                    if state.silentWatches > 0 {
+                        state.silentWatches -= 1
+                        state.watches[state.watches.count - 1].isDead = true
+                        return
+                    }
                     let created = #"{"result":{\#(Self.header(state)),"watch_id":"0","created":true}}"# + "\n"
                     if !onOctets(distort("watch", Array(created.utf8))) { Self.end(&state, state.watches.count - 1) }
                     Self.tell(&state)
@@ -277,28 +295,25 @@ final class ScriptedEtcd: EtcdGateway {
         return "{\(header(state)),\(values(page)),\"more\":\(page.count < all.count)}"
     }
 
-    /// Sends every watch what it has not been told.
+    /// Sends every watch what it has not been told: in one message, whatever revisions it is of, as etcd does with what a
+    /// watch has to catch up.
     private static func tell(_ state: inout State) {
         if state.isWatchHeld { return }
         for index in state.watches.indices where !state.watches[index].isDead {
             let watch = state.watches[index]
+            var texts: [String] = []
             for (offset, all) in state.model.events(after: watch.next - 1).enumerated() {
                 let revision = max(watch.next, 2) + Int64(offset)
                 state.watches[index].next = revision + 1
-                let events = all.filter { $0.key >= watch.start && $0.key < watch.end }
-                if events.isEmpty { continue }
-                let texts = events.map { event in
+                texts += all.filter { $0.key >= watch.start && $0.key < watch.end }.map { event in
                     let type = event.value == nil ? #""type":"DELETE","# : ""
                     let value = event.value ?? EtcdModel.Value(value: [], revision: revision, lease: 0)
                     return "{\(type)\"kv\":\(self.value(event.key, value))}"
                 }
-                let head = #""header":{"cluster_id":"7","member_id":"18446744073709551615","revision":"\#(revision)"}"#
-                let line = #"{"result":{\#(head),"events":[\#(texts.joined(separator: ","))]}}"# + "\n"
-                if !watch.onOctets(Array(line.utf8)) {
-                    end(&state, index)
-                    break
-                }
             }
+            if texts.isEmpty { continue }
+            let line = #"{"result":{\#(header(state)),"events":[\#(texts.joined(separator: ","))]}}"# + "\n"
+            if !watch.onOctets(Array(line.utf8)) { end(&state, index) }
         }
     }
 
