@@ -40,6 +40,11 @@ struct WorkerThread: Sendable {
     guard let context = unsafe context else { return nil }
     let start = unsafe Unmanaged<WorkerThread.Start>.fromOpaque(context).takeRetainedValue()
     _ = unsafe pthread_setname_np(pthread_self(), start.name)
+    // libevent writes to connections that clients may have closed: an error, not the end of the process.
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
+    unsafe sigaddset(&signals, SIGPIPE)
+    _ = unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
     start.worker.run()
     return nil
 }

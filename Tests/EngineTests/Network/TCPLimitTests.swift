@@ -143,13 +143,13 @@ struct TCPLimitTests {
         let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20), tcp: limits)
         let busy = try TestSocket.tcp(server.address)
         try busy.sendFramed([TestQuery("never.example.com")])
-        try server.waitForStatistics { $0.connectionsOpen == 1 }
+        try server.waitForStatistics { $0[.connectionsOpen] == 1 }
         let waiting = try TestSocket.tcp(server.address)
         try waiting.sendFramed([web])
         #expect(waiting.isClosedByServer())
         // The other one waits for its answer, as before.
         #expect(!busy.isReadable(withinMilliseconds: 0))
-        #expect(server.engine.statistics().connectionsOpen == 1)
+        #expect(server.engine.statistics()[.connectionsOpen] == 1)
     }
 
     @Test func `after as many queries as allowed the connection is closed, all of them answered`() throws {
