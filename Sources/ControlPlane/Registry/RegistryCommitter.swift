@@ -14,7 +14,7 @@ actor RegistryCommitter {
     private static let servicesAtOnce = 1000
     /// Names that are published together, unless one change has more: an instance may have one for each tag, and what a
     /// publication needs while it is made is many times its records.
-    private static let namesAtOnce = 20_000
+    private static let namesAtOnce = 100_000
     /// How often a change is tried that others get in the way of.
     private static let maximumAttempts = 10
     /// Why a change is not made that was tried so often.
