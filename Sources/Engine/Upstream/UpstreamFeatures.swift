@@ -32,6 +32,9 @@ struct UpstreamFeatures {
         return hasPreservedCase ? .yes : .unknown
     }
 
+    /// Whether it is news that it repeats letters in their case.
+    func wantsCaseSeen(at now: MonotonicTime) -> Bool { casePreservation(at: now) == .unknown || caseDoubts > 0 }
+
     /// It has repeated letters in their case.
     mutating func preservedCase() {
         hasPreservedCase = true

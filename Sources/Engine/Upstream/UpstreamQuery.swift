@@ -6,7 +6,7 @@ enum UpstreamQuery {
     static let maximumByteCount = MessageHeader.byteCount + DomainName.maximumByteCount + 4 + EDNS.byteCount
 
     /// In which way an upstream is asked.
-    struct Form {
+    struct Form: Equatable {
         /// Whether the query has an OPT record.
         var usesEDNS: Bool
         /// Whether each letter gets a case by chance (draft-vixie-dnsext-dns0x20): one bit more for a forger to guess.

@@ -1,0 +1,118 @@
+extension Resolution {
+    /// One query to one upstream, as far as it decides about what comes next.
+    struct Attempt: Equatable {
+        /// What it is sent over.
+        enum Transport {
+            case datagram
+            case connection
+            /// In place of a connection that ended before the answer came.
+            case secondConnection
+        }
+
+        enum State {
+            /// Its answer has not come.
+            case waiting
+            /// What has come has the name's letters in another case. The upstream is asked in another way; the right
+            /// answer may come yet.
+            case doubted
+            /// Its answer has come, is long, and will be read in its turn.
+            case postponed
+            /// Answered, or not waited for any longer, or another attempt stands in for it.
+            case done
+            /// No answer comes, or the upstream can't answer.
+            case failed
+        }
+
+        /// What its answer shows of its upstream, besides what was asked.
+        enum Lesson {
+            /// That it answers without EDNS what it had refused with it.
+            case worksWithoutEDNS
+            /// That it answers in small letters what it had repeated in another case.
+            case worksInSmallLetters
+            /// Whether it repeats the letters' case where nobody can forge it, over TCP.
+            case preservesCase
+        }
+
+        let upstream: Int
+        private(set) var form: UpstreamQuery.Form
+        private(set) var sentAt: MonotonicTime
+        private(set) var transport = Transport.datagram
+        private(set) var lesson: Lesson?
+        var state = State.waiting
+
+        /// One over UDP.
+        init(upstream: Int, _ form: UpstreamQuery.Form, at now: MonotonicTime) {
+            self.upstream = upstream
+            self.form = form
+            sentAt = now
+        }
+
+        /// Whether something may still come of it.
+        var isWaiting: Bool {
+            switch state {
+            case .waiting, .doubted, .postponed: true
+            case .done, .failed: false
+            }
+        }
+
+        /// Whether it waits for the answer of this upstream over TCP.
+        func isAskingOverTCP(_ upstream: Int) -> Bool {
+            self.upstream == upstream && transport != .datagram && isWaiting
+        }
+
+        // MARK: In another way
+
+        func withoutEDNS(at now: MonotonicTime) -> Attempt {
+            var attempt = again(at: now, over: transport == .datagram ? .datagram : .connection)
+            attempt.form.usesEDNS = false
+            attempt.lesson = .worksWithoutEDNS
+            return attempt
+        }
+
+        func inSmallLetters(at now: MonotonicTime) -> Attempt {
+            var attempt = again(at: now, over: .datagram)
+            attempt.form.mixesCase = false
+            attempt.lesson = .worksInSmallLetters
+            return attempt
+        }
+
+        /// - Parameter mixesCase: `nil`: as before.
+        func overTCP(at now: MonotonicTime, mixesCase: Bool? = nil, showing lesson: Lesson?) -> Attempt {
+            var attempt = again(at: now, over: .connection)
+            attempt.form.mixesCase = mixesCase ?? form.mixesCase
+            attempt.lesson = lesson
+            return attempt
+        }
+
+        func onSecondConnection(at now: MonotonicTime) -> Attempt { again(at: now, over: .secondConnection) }
+
+        private func again(at now: MonotonicTime, over transport: Transport) -> Attempt {
+            var attempt = self
+            attempt.sentAt = now
+            attempt.transport = transport
+            attempt.state = .waiting
+            return attempt
+        }
+
+        // MARK: What it shows
+
+        /// What its answer shows.
+        ///
+        /// - Parameters:
+        ///   - isTypical: whether the upstream answers other questions too as it has answered this one.
+        ///   - letters: of the answer.
+        func finding(_ isTypical: Bool, _ letters: Answer.Letters) -> UpstreamFinding? {
+            switch (lesson, letters) {
+            case (.worksWithoutEDNS, _): isTypical ? .answersWithoutEDNS : nil
+            case (.worksInSmallLetters, _), (.preservesCase, .changed): .changesCase
+            case (.preservesCase, .repeated): .changesCaseOverUDP
+            case (.preservesCase, .small), (nil, _): nil
+            }
+        }
+
+        /// Whether its answer shows that the upstream preserves case.
+        func showsCase(_ letters: Answer.Letters) -> Bool {
+            transport == .datagram && form.mixesCase && letters == .repeated
+        }
+    }
+}

@@ -1,0 +1,283 @@
+/// One forwarded question's life, from the first query to an upstream until nothing is waited for any longer: whom to
+/// ask and in which way, how long to wait, what is learned, and when it ends.
+///
+/// Pure, like ``TCPSession``: told what has happened and when, it says what to do. It has no clock, no sockets and no
+/// random numbers, and never sees a message.
+///
+/// The first upstream has as long as it usually takes; then another one is asked too, and so on. The first answer is
+/// the clients'. Others are waited for a little longer, to know how their upstreams do.
+struct Resolution {
+    /// Attempts after which no further upstream is asked.
+    static let maximumAttempts = 8
+    /// Attempts at most, with those that ask again in another way because of what an upstream has answered.
+    static let maximumQueries = 24
+    /// The time between attempts doubles, up to this.
+    static let longestPatience = Nanoseconds.milliseconds(400)
+    /// How long an answer that no client needs any longer is waited for, to know how its upstream does.
+    static let lingering = Nanoseconds.seconds(1)
+
+    /// How far it is.
+    enum Phase {
+        /// Clients wait for an answer.
+        case asking
+        /// They have got one, or there are none; upstreams are still waited for.
+        case lingering
+        /// Nothing is waited for.
+        case over
+    }
+
+    private(set) var phase = Phase.asking
+    private(set) var attempts: [Attempt] = []
+    /// When clients get something else.
+    let deadline: MonotonicTime
+    /// Whether DNSSEC records are wanted, which come with EDNS alone.
+    private let wantsDNSSEC: Bool
+    /// Whether upstreams may refuse the question for what it is: many do so with ANY (RFC 8482).
+    private let isOftenRefused: Bool
+    /// How long until another attempt.
+    private var patience = Nanoseconds.zero
+    /// So many of the attempts are known to take long, if they still wait.
+    private var overdueCount = 0
+
+    /// - Parameter deadline: when clients get something else, if there is no answer by then.
+    init(type: RecordType, variant: AnswerVariant, deadline: MonotonicTime) {
+        self.deadline = deadline
+        wantsDNSSEC = variant.contains(.dnssecOK)
+        isOftenRefused = type == .any
+    }
+
+    /// Something has happened.
+    ///
+    /// - Parameter actions: gets what is to be done, in this order.
+    mutating func handle(_ event: Event, now: MonotonicTime, _ actions: inout [Action]) {
+        switch event {
+        case .begun: actions.append(.choose(.first))
+        case .probing(let upstream, let features):
+            phase = .lingering
+            actions.append(.wait(until: deadline))
+            ask(upstream, features, now: now, &actions)
+        case .chosen(let choice, let purpose): chosen(choice, purpose, now: now, &actions)
+        case .exploring(let upstream, let features):
+            if phase == .asking { ask(upstream, features, now: now, &actions) }
+        case .unsent(let number):
+            guard end(number, .failed) else { break }
+            unanswered(number, now: now, &actions)
+        case .otherCase(let number, let features): otherCase(number, features, now: now, &actions)
+        case .postponed(let number):
+            if isWaiting(number) { attempts[number].state = .postponed }
+        case .answered(let number, let answer, let features):
+            guard end(number, answer == .failure ? .failed : .done) else { break }
+            answered(number, answer, features, now: now, &actions)
+        case .ended(let number, let end): ended(number, end, now: now, &actions)
+        case .due: due(now: now, &actions)
+        }
+        if phase == .lingering, !attempts.contains(where: \.isWaiting) { close(&actions) }
+    }
+
+    // MARK: Whom to ask
+
+    /// The upstreams that were asked.
+    var asked: [Int] { attempts.map(\.upstream) }
+
+    /// Those that are not to be asked again: they said that they can't answer, or are being asked over TCP, and would
+    /// only say once more that the answer is too long.
+    var excluded: [Int] {
+        attempts.filter { $0.state == .failed || $0.isAskingOverTCP($0.upstream) }.map(\.upstream)
+    }
+
+    private mutating func chosen(
+        _ choice: Choice?, _ purpose: Purpose, now: MonotonicTime, _ actions: inout [Action]
+    ) {
+        guard phase == .asking else { return }
+        // Only who has waited for an answer in vain asks an upstream the same once more.
+        let choice = choice.flatMap { choice in
+            purpose == .hedge || !attempts.contains { $0.upstream == choice.upstream } ? choice : nil
+        }
+        switch (purpose, choice) {
+        case (.first, let choice?):
+            patience = choice.patience
+            actions.append(.wait(until: min(now + patience, deadline)))
+        case (.first, nil): return fail(.noReachableAuthority, now: now, &actions)
+        case (.retry, .some), (.retryWithEDNS, .some): actions.append(.count(.retries))
+        case (.retry(let reason), nil): return failIfHopeless(reason, now: now, &actions)
+        case (.retryWithEDNS(let number), nil): return add(attempts[number].withoutEDNS(at: now), now: now, &actions)
+        case (.hedge, .some): actions.append(.count(.hedges))
+        case (.hedge, nil): return
+        }
+        if let choice { ask(choice.upstream, choice.features, now: now, &actions) }
+    }
+
+    /// An attempt has failed: asks the next upstream; when all have failed, so has the question.
+    private mutating func askNext(_ reason: ExtendedError, now: MonotonicTime, _ actions: inout [Action]) {
+        guard phase == .asking else { return }
+        if attempts.count < Self.maximumAttempts {
+            actions.append(.choose(.retry(after: reason)))
+        } else {
+            failIfHopeless(reason, now: now, &actions)
+        }
+    }
+
+    /// Fails if no answer is to be expected: not from an attempt in whose place the upstream was asked in another way.
+    private mutating func failIfHopeless(_ reason: ExtendedError, now: MonotonicTime, _ actions: inout [Action]) {
+        guard !attempts.contains(where: { $0.isWaiting && $0.state != .doubted }) else { return }
+        fail(reason, now: now, &actions)
+    }
+
+    // MARK: In which way
+
+    /// Asks an upstream in the way that it is known to understand.
+    private mutating func ask(
+        _ upstream: Int, _ features: UpstreamFeatures, now: MonotonicTime, _ actions: inout [Action]
+    ) {
+        let form = UpstreamQuery.Form(
+            usesEDNS: features.usesEDNS(at: now) || wantsDNSSEC, mixesCase: features.casePreservation(at: now) != .no)
+        add(Attempt(upstream: upstream, form, at: now), now: now, &actions)
+    }
+
+    private mutating func add(_ attempt: Attempt, now: MonotonicTime, _ actions: inout [Action]) {
+        guard attempts.count < Self.maximumQueries else { return askNext(.networkError, now: now, &actions) }
+        let number = attempts.count
+        attempts.append(attempt)
+        switch attempt.transport {
+        case .datagram: actions.append(.send(number))
+        case .connection, .secondConnection:
+            // A connection takes a round trip more.
+            actions.append(.connect(number, waitingUntil: min(now + UpstreamHealth.maximumPatience, deadline)))
+        }
+    }
+
+    // MARK: What comes back
+
+    private func isWaiting(_ number: Int) -> Bool { attempts.indices.contains(number) && attempts[number].isWaiting }
+
+    /// - Returns: whether the attempt was waiting until now.
+    private mutating func end(_ number: Int, _ state: Attempt.State) -> Bool {
+        guard isWaiting(number) else { return false }
+        attempts[number].state = state
+        return true
+    }
+
+    /// An answer has come with letters in another case than the query's: the upstream does not preserve it, or somebody
+    /// has forged the answer. One that is known to preserve it is asked over TCP, where nobody can forge, and where it
+    /// shows whether it still does; another one in small letters.
+    private mutating func otherCase(
+        _ number: Int, _ features: UpstreamFeatures, now: MonotonicTime, _ actions: inout [Action]
+    ) {
+        guard phase == .asking, isWaiting(number), attempts[number].state != .doubted else { return }
+        attempts[number].state = .doubted
+        guard features.casePreservation(at: now) == .yes else {
+            return add(attempts[number].inSmallLetters(at: now), now: now, &actions)
+        }
+        add(attempts[number].overTCP(at: now, showing: .preservesCase), now: now, &actions)
+    }
+
+    private mutating func answered(
+        _ number: Int, _ answer: Answer, _ features: UpstreamFeatures, now: MonotonicTime, _ actions: inout [Action]
+    ) {
+        let attempt = attempts[number]
+        switch answer {
+        case .truncated:
+            // Not if a second answer says the same.
+            guard phase == .asking, !attempts.contains(where: { $0.isAskingOverTCP(attempt.upstream) }) else { return }
+            // Nobody can forge what comes on a connection: the letters may stay small.
+            add(attempt.overTCP(at: now, mixesCase: false, showing: attempt.lesson), now: now, &actions)
+        case .withoutEDNS:
+            guard phase == .asking else { return }
+            // Another one may have the DNSSEC records that are wanted.
+            guard wantsDNSSEC, attempts.count < Self.maximumAttempts else {
+                return add(attempts[number].withoutEDNS(at: now), now: now, &actions)
+            }
+            actions.append(.choose(.retryWithEDNS(number)))
+        case .failure: askNext(.noReachableAuthority, now: now, &actions)
+        case .content(let isCacheable, let letters):
+            let finding = attempt.finding(isCacheable && !wantsDNSSEC && !isOftenRefused, letters)
+            if let finding { actions.append(.learn(attempt.upstream, finding)) }
+            if features.wantsCaseSeen(at: now), attempt.showsCase(letters) {
+                actions.append(.learn(attempt.upstream, .preservesCase))
+            }
+            guard phase == .asking else { return }
+            actions.append(.reply)
+            linger(now: now, &actions)
+        }
+    }
+
+    private mutating func ended(
+        _ number: Int, _ reason: ExchangeEnd, now: MonotonicTime, _ actions: inout [Action]
+    ) {
+        guard isWaiting(number) else { return }
+        let attempt = attempts[number]
+        // One that was open before may have been closed for being idle just when it was used (RFC 7766 §6.2.4).
+        if reason == .connectionEnded(hasAnswered: true), attempt.transport == .connection, phase == .asking {
+            attempts[number].state = .done
+            return add(attempt.onSecondConnection(at: now), now: now, &actions)
+        }
+        attempts[number].state = .failed
+        switch reason {
+        case .unreachable:
+            actions.append(.learn(attempt.upstream, .unreachable))
+            askNext(.networkError, now: now, &actions)
+        case .connectionEnded:
+            actions.append(.learn(attempt.upstream, .failed))
+            unanswered(number, now: now, &actions)
+        // Others would answer the same.
+        case .tooLong: if phase == .asking { fail(.other, now: now, &actions) }
+        case .unwanted: attempts[number].state = .done
+        }
+    }
+
+    /// An attempt has failed, which need not be the upstream's fault.
+    private mutating func unanswered(_ number: Int, now: MonotonicTime, _ actions: inout [Action]) {
+        guard phase == .asking else { return }
+        // It was asked over TCP only because of the letters: there is another way.
+        if attempts[number].lesson == .preservesCase {
+            add(attempts[number].inSmallLetters(at: now), now: now, &actions)
+        } else {
+            askNext(.networkError, now: now, &actions)
+        }
+    }
+
+    // MARK: Time
+
+    /// What was waited for has not come.
+    private mutating func due(now: MonotonicTime, _ actions: inout [Action]) {
+        guard phase != .over else { return }
+        let isInTime = phase == .asking && now < deadline
+        let late = overdueCount..<attempts.count
+        overdueCount = attempts.count
+        for number in late where attempts[number].isWaiting && attempts[number].state != .postponed {
+            actions.append(.overdue(number))
+            if isInTime, attempts[number].lesson == .preservesCase {
+                add(attempts[number].inSmallLetters(at: now), now: now, &actions)
+            }
+        }
+        guard isInTime else { return expire(&actions) }
+        patience = min(patience * 2, Self.longestPatience)
+        actions.append(.wait(until: min(now + patience, deadline)))
+        if attempts.count < Self.maximumAttempts { actions.append(.choose(.hedge)) }
+    }
+
+    // MARK: The end
+
+    private mutating func fail(_ reason: ExtendedError, now: MonotonicTime, _ actions: inout [Action]) {
+        actions.append(.fail(reason))
+        linger(now: now, &actions)
+    }
+
+    /// Clients have got what they get.
+    private mutating func linger(now: MonotonicTime, _ actions: inout [Action]) {
+        phase = .lingering
+        guard attempts.contains(where: \.isWaiting) else { return }
+        actions.append(.wait(until: min(deadline, now + Self.lingering)))
+    }
+
+    private mutating func expire(_ actions: inout [Action]) {
+        if phase == .asking { actions += [.count(.timeouts), .fail(.noReachableAuthority)] }
+        close(&actions)
+    }
+
+    private mutating func close(_ actions: inout [Action]) {
+        phase = .over
+        for number in attempts.indices where attempts[number].isWaiting { attempts[number].state = .done }
+        actions.append(.close)
+    }
+}

@@ -1,0 +1,390 @@
+import Testing
+
+@testable import Engine
+
+/// One question's life: what happens, and what is done about it. Pure, without a clock or a socket.
+struct ResolutionTests {
+    typealias Event = Resolution.Event
+    typealias Action = Resolution.Action
+    /// What happens after so many milliseconds, and what is to be done then.
+    typealias Step = (milliseconds: Int64, event: Event, actions: [Action])
+
+    private static let unknown = UpstreamFeatures()
+    private static let preserving = features { $0.preservedCase() }
+    private static let content = Resolution.Answer.content(isCacheable: true, .repeated)
+
+    private static func features(_ learn: (inout UpstreamFeatures) -> Void) -> UpstreamFeatures {
+        var features = UpstreamFeatures()
+        learn(&features)
+        return features
+    }
+
+    private static func time(_ milliseconds: Int64) -> MonotonicTime {
+        MonotonicTime(nanoseconds: 1_000_000_000_000) + .milliseconds(milliseconds)
+    }
+
+    private func time(_ milliseconds: Int64) -> MonotonicTime { Self.time(milliseconds) }
+
+    private func chosen(
+        _ upstream: Int, for purpose: Resolution.Purpose, _ features: UpstreamFeatures = unknown
+    ) -> Event {
+        .chosen(Resolution.Choice(upstream: upstream, features: features, patience: .milliseconds(150)), purpose)
+    }
+
+    /// The first upstream is asked, which has 150 ms.
+    private func start(_ features: UpstreamFeatures = unknown) -> [Step] {
+        [
+            (0, .begun, [.choose(.first)]),
+            (0, chosen(0, for: .first, features), [.wait(until: time(150)), .send(0)]),
+        ]
+    }
+
+    private let retry = Resolution.Purpose.retry(after: .noReachableAuthority)
+    private let retryElsewhere = Resolution.Purpose.retry(after: .networkError)
+
+    /// Plays the steps.
+    ///
+    /// - Returns: how the question stands after them.
+    @discardableResult
+    private func play(
+        _ steps: [Step], type: RecordType = .a, _ variant: AnswerVariant = [],
+        at location: SourceLocation = #_sourceLocation
+    ) -> Resolution {
+        var resolution = Resolution(type: type, variant: variant, deadline: time(1500))
+        for (number, step) in steps.enumerated() {
+            var actions: [Action] = []
+            resolution.handle(step.event, now: time(step.milliseconds), &actions)
+            #expect(actions == step.actions, "step \(number)", sourceLocation: location)
+        }
+        return resolution
+    }
+
+    private func form(_ resolution: Resolution, _ number: Int) -> UpstreamQuery.Form {
+        resolution.attempts[number].form
+    }
+
+    // MARK: Answers
+
+    @Test func `an answer is passed on, and that is all`() {
+        let end = play(
+            start() + [
+                (
+                    20, .answered(0, Self.content, Self.unknown),
+                    [
+                        .learn(0, .preservesCase), .reply, .close,
+                    ]
+                )
+            ])
+        #expect(end.phase == .over)
+        // What is known is not learned again; a name without letters shows nothing.
+        play(start(Self.preserving) + [(20, .answered(0, Self.content, Self.preserving), [.reply, .close])])
+        let bare = Resolution.Answer.content(isCacheable: true, .small)
+        play(start() + [(20, .answered(0, bare, Self.unknown), [.reply, .close])])
+    }
+
+    @Test func `an upstream is asked as it is known to understand; where DNSSEC is wanted, with EDNS`() {
+        let simple = Self.features {
+            $0.changedCase(now: time(0))
+            $0.answeredWithoutEDNS(now: time(0))
+        }
+        #expect(form(play(start()), 0) == UpstreamQuery.Form(usesEDNS: true, mixesCase: true))
+        #expect(form(play(start(simple)), 0) == UpstreamQuery.Form(usesEDNS: false, mixesCase: false))
+        #expect(form(play(start(simple), .dnssecOK), 0) == UpstreamQuery.Form(usesEDNS: true, mixesCase: false))
+    }
+
+    @Test func `others are asked when the first takes long, ever more seldom; the first answer counts`() {
+        let hedge = chosen(1, for: .hedge)
+        play(
+            start() + [
+                (150, .due, [.overdue(0), .wait(until: time(450)), .choose(.hedge)]),
+                (150, hedge, [.count(.hedges), .send(1)]),
+                (450, .due, [.overdue(1), .wait(until: time(850)), .choose(.hedge)]),
+                // All were asked: one of them is asked again.
+                (450, hedge, [.count(.hedges), .send(2)]),
+                (850, .due, [.overdue(2), .wait(until: time(1250)), .choose(.hedge)]),
+                (850, .chosen(nil, .hedge), []),
+                (1250, .due, [.wait(until: time(1500)), .choose(.hedge)]),
+                (1250, .chosen(nil, .hedge), []),
+                // The others are waited for a little, to know how they do.
+                (1260, .answered(1, Self.content, Self.preserving), [.reply, .wait(until: time(1500))]),
+                (1270, .answered(0, Self.content, Self.unknown), [.learn(0, .preservesCase)]),
+                (1280, .answered(2, .failure, Self.preserving), [.close]),
+            ])
+    }
+
+    @Test func `an upstream that is explored is asked besides, and not instead`() {
+        play(
+            start() + [
+                (0, .exploring(1, Self.preserving), [.send(1)]),
+                (10, .answered(1, Self.content, Self.preserving), [.reply, .wait(until: time(1010))]),
+                (1010, .due, [.overdue(0), .close]),
+            ])
+    }
+
+    // MARK: Failures
+
+    @Test func `an upstream that fails hands the question to the next one, until all have failed`() {
+        let end = play(
+            start() + [
+                (5, .answered(0, .failure, Self.unknown), [.choose(retry)]),
+                (5, chosen(1, for: retry), [.count(.retries), .send(1)]),
+                (9, .ended(1, .unreachable), [.learn(1, .unreachable), .choose(retryElsewhere)]),
+                (9, .chosen(nil, retryElsewhere), [.fail(.networkError), .close]),
+            ])
+        #expect(end.excluded == [0, 1])
+        // Nor is one asked again that was asked already.
+        play(
+            start() + [
+                (5, .exploring(1, Self.unknown), [.send(1)]),
+                (6, .answered(0, .failure, Self.unknown), [.choose(retry)]),
+                (6, chosen(1, for: retry), []),
+                (7, .answered(1, .failure, Self.unknown), [.choose(retry)]),
+                (7, chosen(1, for: retry), [.fail(.noReachableAuthority), .close]),
+            ])
+        play([
+            (0, .begun, [.choose(.first)]),
+            (0, .chosen(nil, .first), [.fail(.noReachableAuthority), .close]),
+        ])
+    }
+
+    @Test func `without a socket, nothing is said of the upstream`() {
+        play(
+            start() + [
+                (0, .unsent(0), [.choose(retryElsewhere)]),
+                (0, chosen(1, for: retryElsewhere), [.count(.retries), .send(1)]),
+                (0, .unsent(1), [.choose(retryElsewhere)]),
+                (0, .chosen(nil, retryElsewhere), [.fail(.networkError), .close]),
+            ])
+    }
+
+    @Test func `at the deadline clients get something else, and nothing is waited for`() {
+        let end = play(
+            start() + [
+                (1500, .due, [.overdue(0), .count(.timeouts), .fail(.noReachableAuthority), .close]),
+                (1501, .answered(0, Self.content, Self.unknown), []),
+                (1501, .ended(0, .unreachable), []),
+                (1501, .due, []),
+            ])
+        #expect(end.phase == .over)
+    }
+
+    // MARK: EDNS
+
+    @Test func `FORMERR or NOTIMP: once more without EDNS, which is learned if it helps; if not, the next upstream`() {
+        let refused: [Step] = [(5, .answered(0, .withoutEDNS, Self.preserving), [.send(1)])]
+        let end = play(
+            start() + refused + [
+                (9, .answered(1, Self.content, Self.preserving), [.learn(0, .answersWithoutEDNS), .reply, .close])
+            ])
+        #expect(form(end, 1) == UpstreamQuery.Form(usesEDNS: false, mixesCase: true))
+        play(start() + refused + [(9, .answered(1, .failure, Self.preserving), [.choose(retry)])])
+        // What is refused for another reason teaches nothing.
+        play(
+            start() + refused + [(9, .answered(1, Self.content, Self.preserving), [.reply, .close])], type: .any)
+        let odd = Resolution.Answer.content(isCacheable: false, .repeated)
+        play(start() + refused + [(9, .answered(1, odd, Self.preserving), [.reply, .close])])
+    }
+
+    @Test func `where DNSSEC is wanted, another upstream goes before that, and nothing is learned`() {
+        let refused: [Step] = [(5, .answered(0, .withoutEDNS, Self.preserving), [.choose(.retryWithEDNS(0))])]
+        play(
+            start() + refused + [
+                (5, chosen(1, for: .retryWithEDNS(0)), [.count(.retries), .send(1)]),
+                (9, .answered(1, Self.content, Self.preserving), [.reply, .close]),
+            ], .dnssecOK)
+        let end = play(
+            start() + refused + [
+                (5, .chosen(nil, .retryWithEDNS(0)), [.send(1)]),
+                (9, .answered(1, Self.content, Self.preserving), [.reply, .close]),
+            ], .dnssecOK)
+        #expect(!form(end, 1).usesEDNS)
+    }
+
+    // MARK: Letters
+
+    @Test func `another case from an upstream that nothing is known of: once more, in small letters`() {
+        let end = play(
+            start() + [
+                (5, .otherCase(0, Self.unknown), [.send(1)]),
+                // Again, or forged.
+                (6, .otherCase(0, Self.unknown), []),
+                (
+                    9, .answered(1, .content(isCacheable: true, .small), Self.unknown),
+                    [
+                        .learn(0, .changesCase), .reply, .wait(until: time(1009)),
+                    ]
+                ),
+                (1009, .due, [.overdue(0), .close]),
+            ])
+        #expect(form(end, 1) == UpstreamQuery.Form(usesEDNS: true, mixesCase: false))
+        // Who has failed in small letters is not waited for.
+        play(
+            start() + [
+                (5, .otherCase(0, Self.unknown), [.send(1)]),
+                (9, .answered(1, .failure, Self.unknown), [.choose(retry)]),
+                (9, .chosen(nil, retry), [.fail(.noReachableAuthority), .wait(until: time(1009))]),
+            ])
+    }
+
+    /// An upstream that is known to preserve the case has not: it is asked over TCP.
+    private var doubted: [Step] {
+        start(Self.preserving) + [(5, .otherCase(0, Self.preserving), [.connect(1, waitingUntil: time(305))])]
+    }
+
+    @Test(
+        arguments: [
+            (.changed, [.learn(0, .changesCase)]), (.repeated, [.learn(0, .changesCaseOverUDP)]), (.small, []),
+        ] as [(Resolution.Answer.Letters, [Action])])
+    func `another case from one that preserves it: TCP shows whether it still does`(
+        letters: Resolution.Answer.Letters, learned: [Action]
+    ) {
+        let end = play(
+            doubted + [
+                (
+                    9, .answered(1, .content(isCacheable: true, letters), Self.preserving),
+                    learned + [
+                        .reply, .wait(until: time(1009)),
+                    ]
+                )
+            ])
+        #expect(form(end, 1).mixesCase)
+        // The right answer may come yet.
+        play(doubted + [(7, .answered(0, Self.content, Self.preserving), [.reply, .wait(until: time(1007))])])
+    }
+
+    @Test func `without TCP it is asked in small letters`() {
+        let small: [Step] = [
+            (
+                400, .answered(2, .content(isCacheable: true, .small), Self.preserving),
+                [
+                    .learn(0, .changesCase), .reply, .wait(until: time(1400)),
+                ]
+            )
+        ]
+        let unopened = play(doubted + [(5, .unsent(1), [.send(2)])] + small)
+        #expect(!form(unopened, 2).mixesCase && unopened.attempts[2].transport == .datagram)
+        play(doubted + [(9, .ended(1, .connectionEnded(hasAnswered: false)), [.learn(0, .failed), .send(2)])] + small)
+        play(
+            doubted + [
+                (305, .due, [.overdue(0), .overdue(1), .send(2), .wait(until: time(605)), .choose(.hedge)])
+            ] + small)
+    }
+
+    // MARK: TCP
+
+    /// The answer is truncated: the upstream is asked over TCP.
+    private var truncated: [Step] {
+        start(Self.preserving)
+            + [(5, .answered(0, .truncated, Self.preserving), [.connect(1, waitingUntil: time(305))])]
+    }
+
+    @Test
+    func `a truncated answer is asked for over TCP, in small letters, and the upstream not asked again meanwhile`() {
+        let waiting = play(
+            truncated + [
+                (305, .due, [.overdue(1), .wait(until: time(605)), .choose(.hedge)]),
+                (305, .chosen(nil, .hedge), []),
+            ])
+        #expect(waiting.excluded == [0] && waiting.asked == [0, 0])
+        #expect(form(waiting, 1) == UpstreamQuery.Form(usesEDNS: true, mixesCase: false))
+        let content = Resolution.Answer.content(isCacheable: true, .small)
+        play(truncated + [(9, .answered(1, content, Self.preserving), [.reply, .close])])
+    }
+
+    @Test func `a second truncated answer changes nothing, TC over TCP too is a failure`() {
+        play(
+            start() + [
+                (150, .due, [.overdue(0), .wait(until: time(450)), .choose(.hedge)]),
+                (150, chosen(0, for: .hedge), [.count(.hedges), .send(1)]),
+                (160, .answered(0, .truncated, Self.unknown), [.connect(2, waitingUntil: time(460))]),
+                (165, .answered(1, .truncated, Self.unknown), []),
+                (170, .answered(2, .failure, Self.unknown), [.choose(retry)]),
+                (170, .chosen(nil, retry), [.fail(.noReachableAuthority), .close]),
+            ])
+    }
+
+    @Test func `a connection that ends, on which answers have come, is tried a second time, and no third`() {
+        let ended = Event.ended(1, .connectionEnded(hasAnswered: true))
+        let second: [Step] = [(9, ended, [.connect(2, waitingUntil: time(309))])]
+        for hasAnswered in [true, false] {
+            play(
+                truncated + second + [
+                    (
+                        12, .ended(2, .connectionEnded(hasAnswered: hasAnswered)),
+                        [
+                            .learn(0, .failed), .choose(retryElsewhere),
+                        ]
+                    ),
+                    (12, chosen(1, for: retryElsewhere), [.count(.retries), .send(3)]),
+                ])
+        }
+        play(
+            truncated + [
+                (9, .ended(1, .connectionEnded(hasAnswered: false)), [.learn(0, .failed), .choose(retryElsewhere)]),
+                (9, .chosen(nil, retryElsewhere), [.fail(.networkError), .close]),
+            ])
+        play(truncated + [(5, .unsent(1), [.choose(retryElsewhere)])])
+        // Without EDNS it may be tried twice again.
+        let plain = play(
+            truncated + second + [
+                (12, .answered(2, .withoutEDNS, Self.preserving), [.connect(3, waitingUntil: time(312))]),
+                (15, .ended(3, .connectionEnded(hasAnswered: true)), [.connect(4, waitingUntil: time(315))]),
+            ])
+        #expect(plain.attempts[4].lesson == .worksWithoutEDNS && !form(plain, 4).usesEDNS)
+    }
+
+    @Test func `a long answer that waits for its turn is not late; one that comes too late ends the question`() {
+        let content = Resolution.Answer.content(isCacheable: true, .small)
+        play(
+            truncated + [
+                (9, .postponed(1), []),
+                (305, .due, [.wait(until: time(605)), .choose(.hedge)]),
+                (305, .chosen(nil, .hedge), []),
+                (400, .answered(1, content, Self.preserving), [.reply, .close]),
+            ])
+        play(truncated + [(9, .ended(1, .tooLong), [.fail(.other), .close])])
+        play(
+            truncated + [
+                (150, .due, [.overdue(1), .wait(until: time(450)), .choose(.hedge)]),
+                (150, chosen(1, for: .hedge), [.count(.hedges), .send(2)]),
+                (160, .answered(2, Self.content, Self.preserving), [.reply, .wait(until: time(1160))]),
+                (170, .ended(1, .unwanted), [.close]),
+            ])
+    }
+
+    // MARK: Limits
+
+    @Test func `no more than so many attempts are made, however the upstreams fail`() {
+        var steps = start()
+        for number in 0..<Resolution.maximumAttempts - 1 {
+            steps.append((5, .answered(number, .failure, Self.unknown), [.choose(retry)]))
+            steps.append((5, chosen(number + 1, for: retry), [.count(.retries), .send(number + 1)]))
+        }
+        let last = Resolution.maximumAttempts - 1
+        play(steps + [(5, .answered(last, .failure, Self.unknown), [.fail(.noReachableAuthority), .close])])
+        play(steps + [(150, .due, [.overdue(last), .wait(until: time(450))])])
+    }
+
+    @Test func `an upstream that refuses EDNS, and truncates, and closes, and so on, comes to an end`() {
+        var resolution = play(start())
+        for _ in 0..<100 where resolution.phase == .asking {
+            var actions: [Action] = []
+            let last = resolution.attempts.count - 1
+            resolution.handle(.answered(last, .withoutEDNS, Self.unknown), now: time(5), &actions)
+        }
+        #expect(resolution.attempts.count == Resolution.maximumQueries && resolution.phase == .over)
+    }
+
+    // MARK: Probes
+
+    @Test func `a probe is one attempt that nobody waits for`() {
+        let probe: [Step] = [(0, .probing(3, Self.unknown), [.wait(until: time(1500)), .send(0)])]
+        play(probe + [(9, .answered(0, Self.content, Self.unknown), [.learn(3, .preservesCase), .close])])
+        for answer in [Resolution.Answer.failure, .truncated, .withoutEDNS] {
+            play(probe + [(9, .answered(0, answer, Self.unknown), [.close])])
+        }
+        play(probe + [(9, .otherCase(0, Self.unknown), []), (1500, .due, [.overdue(0), .close])])
+        play(probe + [(9, .ended(0, .unreachable), [.learn(3, .unreachable), .close])])
+        play(probe + [(0, .unsent(0), [.close])])
+    }
+}
