@@ -61,7 +61,7 @@ enum Rules {
             RoomRule("Zone", names: ["Basics", "Message", "Rotation"]),
             RoomRule("Cache", names: ["Basics", "Counters", "Message"]),
             RoomRule("Network", names: ["Basics", "Counters", "Message"]),
-            RoomRule("Upstream", names: ["Basics", "Counters", "Message", "Cache"]),
+            RoomRule("Upstream", names: ["Basics", "Counters", "Message", "Cache", "Network"]),
             RoomRule("Answer", names: ["Basics", "Counters", "Message", "Defence", "Rotation", "Zone", "Cache"]),
             RoomRule(
                 "Forwarding",
@@ -121,7 +121,7 @@ enum Rules {
         "Sources/Engine/Upstream/LdnsValidation.swift": "ldns's packet",
         "Sources/Engine/Cache/ReadEpochs.swift": "owns the readers' epochs",
         "Sources/Engine/Basics/SystemRandom.swift": "getrandom writes to memory",
-        "Sources/Engine/Forwarding/UpstreamConnection.swift": "owns libevent's buffered stream",
+        "Sources/Engine/Upstream/UpstreamConnection.swift": "owns libevent's buffered stream",
         "Sources/Engine/Worker/BatchAnswering.swift": "owns places for queries that were read",
         "Sources/Engine/Worker/UDPListener.swift": "no reference counted for a batch",
         "Sources/Engine/Worker/Worker.swift": "made by one thread, run by another; owns a reply's buffer",

@@ -6,10 +6,6 @@
 final class Forwarder {
     /// Clients at most that wait for the same question; more are answered SERVFAIL.
     static let maximumClients = 4096
-    /// The time between attempts doubles, up to this.
-    static let longestPatience = Nanoseconds.milliseconds(400)
-    /// How long an answer that no client needs any longer is waited for, to know how its upstream does.
-    static let lingering = Nanoseconds.seconds(1)
 
     /// What is due is done in stretches of so many, so that nobody else has to wait for all of it.
     private static let callsAtOnce = 4
@@ -23,8 +19,8 @@ final class Forwarder {
     enum Call {
         case query(PendingQuery)
         case probe(Upstream, ProbeSchedule)
-        /// An answer's turn to be read; the query is held for its attempt.
-        case longAnswer(PendingQuery, UpstreamAttempt, [UInt8], arrival: MonotonicTime)
+        /// An answer's turn to be read.
+        case longAnswer(PendingQuery, UpstreamExchange, [UInt8], arrival: MonotonicTime)
     }
 
     private unowned let sink: any ReplySink
@@ -41,11 +37,11 @@ final class Forwarder {
     private let timer = TimerTarget()
     private var timerTime: MonotonicTime?
     var random = SystemRandom()
-    lazy var sockets = UpstreamSocketPool(
-        forwarder: self, loop: loop, maximumCount: forwarding.maximumSocketsPerWorker)
-    lazy var outbox = UpstreamOutbox(forwarder: self, loop: loop)
-    var connections: [UpstreamConnection] = []
-    var longAnswers = LongAnswerBudget()
+    lazy var transport = UpstreamTransport(
+        loop: loop, counters: counters, maximumSockets: forwarding.maximumSocketsPerWorker,
+        queuedCount: { [unowned self] in requestCount })
+    /// What is to be done for a question; kept, for its memory.
+    var actions: [Resolution.Action] = []
 
     init(
         sink: any ReplySink, loop: EventLoop, forwarding: SharedForwarding, settings: ForwardingSettings,
@@ -87,17 +83,11 @@ final class Forwarder {
         for query in pending.values {
             for client in query.clients { sink.replyFailure(.other, to: client) }
         }
-        outbox.cancel()
-        // Attempts and the sockets that they wait at hold each other.
-        for case .query(let query) in calls.elements {
-            for attempt in query.attempts { drop(attempt, now: .now) }
-            query.attempts = []
-        }
+        transport.cancel()
+        for case .query(let query) in calls.elements { query.stopAll(now: .now) }
         for _ in pending { forwarding.release() }
         pending = [:]
-        sockets.closeAll()
-        for connection in connections { connection.close() }
-        connections = []
+        transport.closeAll()
     }
 
     // MARK: Questions
@@ -188,44 +178,20 @@ final class Forwarder {
             return sink.replyFailure(.other, to: client)
         }
         query.clients.append(client)
-        start(query, now: now)
+        handle(.begun, of: query, now: now)
     }
 
     private func refresh(_ key: CacheKey, now: MonotonicTime) {
         guard pending[key] == nil, let query = begin(key, now: now) else { return }
-        start(query, now: now)
+        handle(.begun, of: query, now: now)
     }
 
     private func begin(_ key: CacheKey, now: MonotonicTime) -> PendingQuery? {
         guard forwarding.admit() else { return nil }
-        let query = PendingQuery(key: key, upstreams: settings.upstreams, deadline: now + settings.timeout)
+        let query = PendingQuery(
+            key: key, upstreams: settings.upstreams, deadline: now + settings.timeout, forwarder: self)
         pending[key] = query
         return query
-    }
-
-    private func start(_ query: PendingQuery, now: MonotonicTime) {
-        let random = random.next()
-        guard let choice = query.upstreams.choose(asked: [], excluded: [], now: now, random: random) else {
-            return fail(query, .noReachableAuthority, now: now)
-        }
-        query.patience = choice.patience
-        wait(for: query, until: min(now + query.patience, query.deadline))
-        attempt(query, choice.index, now: now)
-        if let besides = choice.besides, !query.isFinished { attempt(query, besides, now: now) }
-    }
-
-    /// Asks an upstream that has not been asked yet, if there is one. Not one that is being asked over TCP: it would
-    /// only say once more that the answer is too long.
-    ///
-    /// - Returns: whether there was one.
-    func askNext(_ query: PendingQuery, mayRepeat: Bool, now: MonotonicTime) -> Bool {
-        guard query.attempts.count < PendingQuery.maximumAttempts,
-            let choice = query.upstreams.choose(
-                asked: query.asked, excluded: query.failed + query.askedOverTCP, now: now, random: random.next()),
-            mayRepeat || !query.asked.contains(choice.index)
-        else { return false }
-        attempt(query, choice.index, now: now)
-        return true
     }
 
     // MARK: Time
@@ -236,12 +202,13 @@ final class Forwarder {
         query.ticket = call(.query(query), at: time)
     }
 
-    private func stopWaiting(for query: PendingQuery) {
+    /// Looks after it at no set time.
+    func stopWaiting(for query: PendingQuery) {
         if let ticket = query.ticket.take() { calls.remove(ticket) }
     }
 
     @discardableResult
-    private func call(_ call: Call, at time: MonotonicTime) -> DeadlineWheel<Call>.Ticket {
+    func call(_ call: Call, at time: MonotonicTime) -> DeadlineWheel<Call>.Ticket {
         let ticket = calls.insert(call, at: time)
         if timerTime.map({ time < $0 }) ?? true { schedule() }
         return ticket
@@ -267,7 +234,7 @@ final class Forwarder {
             switch due {
             case .query(let query):
                 query.ticket = nil
-                proceed(query, now: now)
+                handle(.due, of: query, now: now)
             case .probe(let upstream, var schedule):
                 guard let index = settings.upstreams.index(of: upstream) else {
                     upstream.endProbing(schedule)
@@ -277,68 +244,21 @@ final class Forwarder {
                 probe(index, now: now)
                 let wait = schedule.next()
                 call(.probe(upstream, schedule), at: now + wait)
-            case .longAnswer(_, let attempt, let message, let arrival):
-                if attempt.state == .waiting { received(message.rawSpan, attempt, .stream, arrival: arrival) }
+            case .longAnswer(let query, let exchange, let message, let arrival):
+                guard query.exchange(exchange.number) === exchange else { break }
+                received(message.rawSpan, exchange, .stream, for: query, arrival: arrival)
             }
         }
         if left > 0 { schedule() } else { timer.activate(on: loop) }
     }
 
-    /// What was waited for has not come.
-    private func proceed(_ query: PendingQuery, now: MonotonicTime) {
-        for attempt in query.attempts where attempt.state == .waiting && !attempt.isOverdue {
-            attempt.isOverdue = true
-            overdue(attempt, now: now)
-        }
-        guard !query.isFinished, now < query.deadline else { return expire(query, now: now) }
-        query.patience = min(query.patience * 2, Self.longestPatience)
-        wait(for: query, until: min(now + query.patience, query.deadline))
-        if askNext(query, mayRepeat: true, now: now) { counters.count(.hedges) }
-    }
-
-    private func expire(_ query: PendingQuery, now: MonotonicTime) {
-        if !query.isFinished {
-            counters.count(.timeouts)
-            fail(query, .noReachableAuthority, now: now)
-        }
-        for attempt in query.attempts { drop(attempt, now: now) }
-        query.attempts = []
-    }
-
-    // MARK: Probes
-
-    /// Probes an upstream from now on, if it is suspect and nobody does.
-    func probeIfNeeded(_ upstream: Upstream, now: MonotonicTime) {
-        if let schedule = upstream.beginProbing() { call(.probe(upstream, schedule), at: now) }
-    }
-
-    private func probe(_ index: Int, now: MonotonicTime) {
-        let root = CacheKey(name: [UInt8]([0]).rawSpan, type: .ns, variant: [])
-        let query = PendingQuery(key: root, upstreams: settings.upstreams, deadline: now + Self.lingering)
-        query.isFinished = true
-        wait(for: query, until: query.deadline)
-        attempt(query, index, now: now)
-    }
-
-    // MARK: Long answers
-
-    /// A long answer has come whose turn to be read is later.
-    func read(_ message: [UInt8], _ attempt: UpstreamAttempt, after delay: Nanoseconds, now: MonotonicTime) {
-        // That it is not read yet is not the upstream's fault.
-        attempt.isOverdue = true
-        call(.longAnswer(attempt.query, attempt, message, arrival: now), at: now + delay)
-    }
-
     // MARK: Results
 
     /// Passes an answer on to all who wait.
-    func finish(_ query: PendingQuery, _ content: AnswerContent, now: MonotonicTime) {
-        guard !query.isFinished else { return }
+    func reply(to query: PendingQuery, _ content: AnswerContent, now: MonotonicTime) {
         let lifetime = forwarding.ttlPolicy.lifetime(of: content.ttl, isNegative: content.isNegative)
         let times = forwarding.ttlPolicy.times(lifetime: lifetime, now: now)
-        end(query, now: now)
-        let clients = query.clients
-        query.clients = []
+        let clients = end(query)
         let isReplied = sink.reply(
             content, query.key, times, isKept: content.isCacheable && lifetime > 0, ttl: max(lifetime, 1), to: clients)
         if !isReplied { for client in clients { sink.replyFailure(.other, to: client) } }
@@ -347,24 +267,22 @@ final class Forwarder {
 
     /// Tells all who wait that there is no answer, or gives them one that has expired.
     func fail(_ query: PendingQuery, _ reason: ExtendedError, now: MonotonicTime) {
-        guard !query.isFinished else { return }
         counters.count(.failures)
-        end(query, now: now)
+        let clients = end(query)
         forwarding.failures.insert(query.key, now: now)
-        for client in query.clients where !sink.replyFromCache(query.key, to: client, now: now, mayBeStale: true) {
+        for client in clients where !sink.replyFromCache(query.key, to: client, now: now, mayBeStale: true) {
             sink.replyFailure(reason, to: client)
         }
-        query.clients = []
     }
 
-    private func end(_ query: PendingQuery, now: MonotonicTime) {
-        query.isFinished = true
+    /// It is under way no longer.
+    ///
+    /// - Returns: who waits for it.
+    private func end(_ query: PendingQuery) -> [WaitingClient] {
         pending[query.key] = nil
         forwarding.release()
-        if query.isWaiting {
-            wait(for: query, until: min(query.deadline, now + Self.lingering))
-        } else {
-            stopWaiting(for: query)
-        }
+        query.noteUnwanted()
+        defer { query.clients = [] }
+        return query.clients
     }
 }

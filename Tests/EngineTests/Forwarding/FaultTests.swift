@@ -170,7 +170,7 @@ struct FaultTests {
         let (reply, milliseconds) = try server.time("www.example.com")
         #expect(reply.outcome == .serverFailure && milliseconds >= 290)
         // Asked again and again meanwhile.
-        #expect((2...PendingQuery.maximumAttempts).contains(silent.requests.count))
+        #expect((2...Resolution.maximumAttempts).contains(silent.requests.count))
         #expect(server.engine.statistics()[.timeouts] == 1)
     }
 

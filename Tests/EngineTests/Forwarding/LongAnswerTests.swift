@@ -106,7 +106,7 @@ struct LongAnswerTests {
         #expect(try server.ask(TestQuery("flood.example.com")).outcome == .serverFailure)
         let flooded = server.engine.statistics()[.wrongAnswers] - calm[.wrongAnswers] - 20
         // On the connection that there was, and on another one.
-        #expect(flooded <= 2 * UInt64(UpstreamConnection.maximumAttempts + 1))
+        #expect(flooded <= 2 * UInt64(UpstreamConnection.maximumExchanges + 1))
     }
 
     @Test func `a long answer that has begun has its connection for itself`() throws {

@@ -6,7 +6,7 @@ final class UpstreamSocket: EventTarget {
     private unowned let pool: UpstreamSocketPool
     private var descriptor: Descriptor?
     /// What waits for an answer here.
-    private(set) var attempts: [UpstreamAttempt] = []
+    private(set) var exchanges: [UpstreamExchange] = []
     /// Their IDs, in the same order.
     private var ids: [UInt16] = []
     fileprivate(set) var address: SocketAddress
@@ -47,21 +47,22 @@ final class UpstreamSocket: EventTarget {
     func isFree(_ id: UInt16) -> Bool { !ids.contains(id) }
 
     /// Waits for an answer.
-    func add(_ attempt: UpstreamAttempt) {
-        attempts.append(attempt)
-        ids.append(attempt.expectation.id)
+    func add(_ exchange: UpstreamExchange) {
+        exchanges.append(exchange)
+        ids.append(exchange.id)
+        exchange.wait(at: self)
         pool.inFlight += 1
     }
 
     /// Waits for an answer no longer.
-    func remove(_ attempt: UpstreamAttempt, now: MonotonicTime) {
-        guard let place = ids.firstIndex(of: attempt.expectation.id), attempts[place] === attempt else { return }
-        attempts.swapAt(place, attempts.count - 1)
-        attempts.removeLast()
+    func remove(_ exchange: UpstreamExchange, now: MonotonicTime) {
+        guard let place = ids.firstIndex(of: exchange.id), exchanges[place] === exchange else { return }
+        exchanges.swapAt(place, exchanges.count - 1)
+        exchanges.removeLast()
         ids.swapAt(place, ids.count - 1)
         ids.removeLast()
         pool.inFlight -= 1
-        if attempts.isEmpty { pool.release(self, now: now) }
+        if exchanges.isEmpty { pool.release(self, now: now) }
     }
 
     override func fire() {
@@ -69,7 +70,7 @@ final class UpstreamSocket: EventTarget {
         let count = pool.received.receive(from: number)
         guard count >= 0 else {
             let error = last_error()
-            if error != EAGAIN, error != EINTR { pool.forwarder.unreachable(attempts) }
+            if error != EAGAIN, error != EINTR { tellUnreachable() }
             return
         }
         // Once a round, so that an upstream that sends garbage holds up nobody. An answer may close the socket, and
@@ -78,9 +79,22 @@ final class UpstreamSocket: EventTarget {
         let received = pool.received
         for index in 0..<count where openings == self.openings {
             let message = received.message(index)
-            let place = message.uint16(at: 0).flatMap { ids.firstIndex(of: $0) }
-            pool.forwarder.received(
-                message, place.map { attempts[$0] }, received.isCut(index) ? .cutDatagram : .datagram)
+            guard let place = message.uint16(at: 0).flatMap({ ids.firstIndex(of: $0) }) else {
+                pool.noteStray()
+                continue
+            }
+            let exchange = exchanges[place]
+            exchange.owner.received(message, exchange, received.isCut(index) ? .cutDatagram : .datagram)
+        }
+    }
+
+    /// Nobody listens at the upstream, or there is no way to it.
+    private func tellUnreachable() {
+        let now = MonotonicTime.now
+        // Whoever is told may stop others.
+        for exchange in exchanges where exchange.socket === self {
+            exchange.stop(now: now)
+            exchange.owner.ended(exchange, .unreachable)
         }
     }
 }
@@ -107,10 +121,11 @@ final class UpstreamSocketPool {
     /// Ports below belong to services; the rest is drawn from.
     private static let lowestPort: UInt16 = 10240
 
-    fileprivate unowned let forwarder: Forwarder
     private let loop: EventLoop
+    private let counters: WorkerCounters
     /// Sockets open at once.
     private let maximumCount: Int
+    private let queuedCount: () -> Int
     /// Those that may be shared.
     private var open: [UpstreamSocket] = []
     /// Those that have been used often enough, and wait for their last answers.
@@ -126,11 +141,14 @@ final class UpstreamSocketPool {
     fileprivate let received = DatagramBuffers(
         capacity: batchCapacity, octets: Int(UpstreamQuery.payload))
 
-    /// - Parameter maximumCount: sockets open at once.
-    init(forwarder: Forwarder, loop: EventLoop, maximumCount: Int) {
-        self.forwarder = forwarder
+    /// - Parameters:
+    ///   - maximumCount: sockets open at once.
+    ///   - queuedCount: how many questions wait to be asked.
+    init(loop: EventLoop, counters: WorkerCounters, maximumCount: Int, queuedCount: @escaping () -> Int) {
         self.loop = loop
+        self.counters = counters
         self.maximumCount = maximumCount
+        self.queuedCount = queuedCount
         timer.action = { [unowned self] in closeIdle() }
     }
 
@@ -152,7 +170,7 @@ final class UpstreamSocketPool {
 
     /// Whether sockets are shared.
     private func isSharing(_ now: MonotonicTime) -> Bool {
-        if inFlight + forwarder.requestCount >= Self.sharedCount {
+        if inFlight + queuedCount() >= Self.sharedCount {
             if now >= sharingEnd { try? timer.schedule(after: Self.sharedTime.duration, on: loop) }
             sharingEnd = now + Self.sharedTime
         }
@@ -165,7 +183,7 @@ final class UpstreamSocketPool {
             try? timer.schedule(after: Self.sharedTime.duration, on: loop)
             return
         }
-        for idle in open where idle.attempts.isEmpty {
+        for idle in open where idle.exchanges.isEmpty {
             remove(idle)
             close(idle)
         }
@@ -244,6 +262,12 @@ final class UpstreamSocketPool {
     private func close(_ socket: UpstreamSocket) {
         socket.close()
         closed.append(socket)
+    }
+
+    /// A message has come that nothing waits for.
+    fileprivate func noteStray() {
+        loop.noteWork()
+        counters.count(.wrongAnswers)
     }
 
     /// Closes all.

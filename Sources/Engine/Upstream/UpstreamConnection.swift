@@ -6,19 +6,15 @@ import CEvent
 final class UpstreamConnection {
     /// How long it stays open without a query under way.
     static let idleTimeout = Duration.seconds(10)
-    /// Connections of a worker at most; queries that have no room on them fail.
-    static let maximumCount = 16
-    /// Connections at most to one upstream, so that there are some left for others.
-    static let maximumPerUpstream = 8
     /// Queries under way on one connection; above, another one is opened.
-    static let maximumAttempts = 128
+    static let maximumExchanges = 128
 
     let address: SocketAddress
-    private unowned let forwarder: Forwarder
+    private unowned let pool: UpstreamConnectionPool
     private let stream: OpaquePointer
     /// Held, for the stream must go before its loop does.
     private let loop: EventLoop
-    private(set) var attempts: [UpstreamAttempt] = []
+    private(set) var exchanges: [UpstreamExchange] = []
     /// Whether an answer has come on it: one that breaks before has not been reached.
     private(set) var hasAnswered = false
     /// Whether it has something longer than usual to carry: what is asked on it now would wait behind that.
@@ -32,15 +28,15 @@ final class UpstreamConnection {
     private let idleTimer = TimerTarget()
 
     /// - Returns: `nil` when the system gives no socket.
-    init?(to address: SocketAddress, forwarder: Forwarder, loop: EventLoop) {
+    init?(to address: SocketAddress, pool: UpstreamConnectionPool) {
         self.address = address
-        self.forwarder = forwarder
-        self.loop = loop
+        self.pool = pool
+        loop = pool.loop
         guard
             let stream = unsafe bufferevent_socket_new(loop.base, -1, Int32(BEV_OPT_CLOSE_ON_FREE.rawValue))
         else { return nil }
         unsafe self.stream = stream
-        // Unsafe: the callbacks get this object unretained; its forwarder holds it until close(), which ends them.
+        // Unsafe: the callbacks get this object unretained; its pool holds it until close(), which ends them.
         unsafe bufferevent_setcb(stream, onData, nil, onClose, Unmanaged.passUnretained(self).toOpaque())
         unsafe bufferevent_setwatermark(
             stream, Int16(EV_READ), 0, TCPFraming.prefixBytes + MessageSize.maximum + 4096)
@@ -57,19 +53,20 @@ final class UpstreamConnection {
             return nil
         }
         idleTimer.action = { [unowned self] in
-            if attempts.isEmpty { self.forwarder.closed(self) }
+            if exchanges.isEmpty { ended() }
         }
     }
 
     /// Whether another query may be sent on it.
     func takes(_ id: UInt16) -> Bool {
-        !isStale && attempts.count < Self.maximumAttempts && !attempts.contains { $0.expectation.id == id }
+        !isStale && exchanges.count < Self.maximumExchanges && !exchanges.contains { $0.id == id }
     }
 
     /// Sends a query.
-    func send(_ attempt: UpstreamAttempt) {
-        let message = attempt.expectation.query
-        attempts.append(attempt)
+    func send(_ exchange: UpstreamExchange) {
+        let message = exchange.expectation.query
+        exchanges.append(exchange)
+        exchange.wait(at: self)
         var framed: [UInt8] = []
         framed.append(bigEndian: UInt16(truncatingIfNeeded: message.count))
         framed += message
@@ -78,20 +75,18 @@ final class UpstreamConnection {
     }
 
     /// Waits for an answer no longer.
-    func remove(_ attempt: UpstreamAttempt) {
-        attempts.removeAll { $0 === attempt }
-        guard attempts.isEmpty else { return }
+    func remove(_ exchange: UpstreamExchange) {
+        exchanges.removeAll { $0 === exchange }
+        guard exchanges.isEmpty, !isClosed else { return }
         carriesLongAnswers = false
         try? idleTimer.schedule(after: isStale ? .zero : Self.idleTimeout, on: loop)
     }
 
-    /// A query waits for longer than it should.
-    ///
-    /// - Returns: whether nothing has ever come on this connection, and that is news.
-    func noteOverdue(since sentAt: MonotonicTime) -> Bool {
-        guard !isStale, lastMessage < sentAt else { return false }
+    /// A query waits for longer than it should. If nothing has come since it was sent, nothing more is expected here.
+    func noteOverdue(_ exchange: UpstreamExchange, now: MonotonicTime) {
+        guard !isStale, lastMessage < exchange.sentAt else { return }
         isStale = true
-        return !hasAnswered
+        if !hasAnswered { exchange.upstream.learn { $0.connectionFailed(now: now) } }
     }
 
     fileprivate func readable() {
@@ -102,7 +97,7 @@ final class UpstreamConnection {
             let count = unsafe evbuffer_copyout(input, &start, TCPFraming.prefixBytes + 2)
             let length = UInt16(bigEndian: start.length)
             let step = TCPFraming.next(available: unsafe evbuffer_get_length(input), prefix: length)
-            if count >= TCPFraming.prefixBytes, length > LongAnswerBudget.usualByteCount, !attempts.isEmpty {
+            if count >= TCPFraming.prefixBytes, length > LongAnswerBudget.usualByteCount, !exchanges.isEmpty {
                 carriesLongAnswers = true
             }
             switch step {
@@ -118,45 +113,49 @@ final class UpstreamConnection {
         let now = MonotonicTime.now
         let frame = TCPFraming.prefixBytes + byteCount
         lastMessage = now
-        guard let attempt = attempts.first(where: { $0.expectation.id == id }) else {
+        guard let exchange = exchanges.first(where: { $0.id == id }) else {
             unsafe evbuffer_drain(input, frame)
             strayCount += 1
-            forwarder.counters.count(.wrongAnswers)
-            if strayCount > Self.maximumAttempts { ended() }
+            pool.counters.count(.wrongAnswers)
+            if strayCount > Self.maximumExchanges { ended() }
             return
         }
         strayCount = 0
         hasAnswered = true
-        let isLong = byteCount > LongAnswerBudget.usualByteCount
         // Nobody needs it any longer, and how the upstream does was learned from the answer before.
-        if isLong, attempt.query.isFinished {
+        if byteCount > LongAnswerBudget.usualByteCount, !exchange.isWanted {
             unsafe evbuffer_drain(input, frame)
-            return forwarder.drop(attempt, now: now)
+            exchange.stop(now: now)
+            return exchange.owner.ended(exchange, .unwanted)
         }
-        guard let wait = forwarder.longAnswers.reserve(byteCount, now: now, deadline: attempt.query.deadline) else {
+        guard let wait = pool.longAnswers.reserve(byteCount, now: now, deadline: exchange.deadline) else {
             unsafe evbuffer_drain(input, frame)
-            return forwarder.refuse(attempt, now: now)
+            exchange.stop(now: now)
+            return exchange.owner.ended(exchange, .tooLong)
         }
         // Unsafe: evbuffer_pullup makes the first `frame` octets, which are there, lie in a row until they are drained.
         guard let start = unsafe evbuffer_pullup(input, frame) else { return ended() }
         let message = unsafe RawSpan(_unsafeStart: start + TCPFraming.prefixBytes, byteCount: byteCount).array
         unsafe evbuffer_drain(input, frame)
-        guard wait > .zero else { return forwarder.received(message.rawSpan, attempt, .stream) }
-        attempt.connection = nil
-        remove(attempt)
-        forwarder.read(message, attempt, after: wait, now: now)
+        guard wait > .zero else { return exchange.owner.received(message.rawSpan, exchange, .stream) }
+        exchange.stop(now: now)
+        exchange.owner.postponed(message, exchange, by: wait)
     }
 
     fileprivate func ended() {
-        forwarder.closed(self)
+        pool.ended(self)
     }
 
-    /// Closes the socket. By the forwarder alone.
-    func close() {
-        guard !isClosed else { return }
+    /// Closes the socket. By the pool alone.
+    ///
+    /// - Returns: what waited for an answer here.
+    @discardableResult
+    func close() -> [UpstreamExchange] {
+        guard !isClosed else { return [] }
         isClosed = true
         idleTimer.cancel()
         unsafe bufferevent_free(stream)
+        return exchanges
     }
 }
 

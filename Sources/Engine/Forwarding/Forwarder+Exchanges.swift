@@ -1,0 +1,154 @@
+/// What comes back from upstreams, told to the questions' resolutions, and what is to be done then.
+extension Forwarder {
+    /// Tells a question's resolution what has happened, and does what is to be done.
+    ///
+    /// Actions are carried out one after the other, and what comes of one is told at once: nothing of this is called
+    /// from within. See ``ExchangeOwner``.
+    ///
+    /// - Parameter content: what to reply, if that is to be done.
+    func handle(
+        _ event: Resolution.Event, of query: PendingQuery, _ content: AnswerContent? = nil, now: MonotonicTime
+    ) {
+        query.resolution.handle(event, now: now, &actions)
+        var next = 0
+        while next < actions.count {
+            let action = actions[next]
+            next += 1
+            switch action {
+            case .choose(let purpose): choose(purpose, for: query, now: now)
+            case .send(let number):
+                let request = request(query, number)
+                guard let exchange = transport.send(request, now: now, &random) else {
+                    query.resolution.handle(.unsent(number), now: now, &actions)
+                    break
+                }
+                query.add(exchange)
+            case .connect(let number, let time):
+                let request = request(query, number)
+                guard let exchange = transport.sendOverTCP(request, now: now, &random) else {
+                    query.resolution.handle(.unsent(number), now: now, &actions)
+                    break
+                }
+                query.add(exchange)
+                wait(for: query, until: time)
+            case .wait(let time): wait(for: query, until: time)
+            case .overdue(let number): noteOverdue(query, number, now: now)
+            case .learn(let index, let finding):
+                let upstream = query.upstreams[index]
+                upstream.note(finding, now: now)
+                if finding == .unreachable { probeIfNeeded(upstream, now: now) }
+            case .count(let counter): counters.count(counter)
+            case .reply: if let content { reply(to: query, content, now: now) }
+            case .fail(let reason): fail(query, reason, now: now)
+            case .close:
+                stopWaiting(for: query)
+                query.stopAll(now: now)
+            }
+        }
+        actions.removeAll(keepingCapacity: true)
+    }
+
+    private func choose(_ purpose: Resolution.Purpose, for query: PendingQuery, now: MonotonicTime) {
+        // Of two attempts that could not be sent, the first may have had the question fail.
+        guard query.resolution.phase == .asking else { return }
+        let upstreams = query.upstreams
+        let choice = upstreams.choose(
+            asked: query.resolution.asked, excluded: query.resolution.excluded, now: now, random: random.next())
+        let chosen = choice.map {
+            Resolution.Choice(
+                upstream: $0.index, features: upstreams[$0.index].features, patience: $0.patience)
+        }
+        query.resolution.handle(.chosen(chosen, purpose), now: now, &actions)
+        guard let other = choice?.besides else { return }
+        query.resolution.handle(.exploring(other, upstreams[other].features), now: now, &actions)
+    }
+
+    private func request(_ query: PendingQuery, _ number: Int) -> UpstreamTransport.Request {
+        let attempt = query.resolution.attempts[number]
+        return UpstreamTransport.Request(
+            upstream: query.upstreams[attempt.upstream], key: query.key, form: attempt.form, owner: query,
+            number: number, deadline: query.resolution.deadline)
+    }
+
+    private func noteOverdue(_ query: PendingQuery, _ number: Int, now: MonotonicTime) {
+        guard let exchange = query.exchange(number) else { return }
+        if query.resolution.attempts[number].transport != .datagram {
+            exchange.connection?.noteOverdue(exchange, now: now)
+        } else {
+            exchange.upstream.overdue(sentAt: exchange.sentAt)
+            probeIfNeeded(exchange.upstream, now: now)
+        }
+    }
+
+    // MARK: What comes back
+
+    /// A message has come for a question.
+    ///
+    /// - Parameter arrival: when it has come, if that was earlier.
+    func received(
+        _ message: RawSpan, _ exchange: UpstreamExchange, _ form: UpstreamResponse.Form, for query: PendingQuery,
+        arrival: MonotonicTime? = nil
+    ) {
+        let now = MonotonicTime.now
+        loop.noteWork(now: now)
+        let answer: Resolution.Answer
+        var content: AnswerContent?
+        var use = UpstreamHealth.Use.undecided
+        switch UpstreamResponse.read(message, exchange.expectation, form) {
+        case .unrelated: return counters.count(.wrongAnswers)
+        case .otherCase:
+            counters.count(.wrongAnswers)
+            return handle(.otherCase(exchange.number, exchange.upstream.features), of: query, now: now)
+        case .truncated: answer = .truncated
+        case .withoutEDNS: answer = .withoutEDNS
+        case .failure:
+            answer = .failure
+            use = .useless
+        case .answer(let read):
+            answer = .content(isCacheable: read.isCacheable, exchange.expectation.letters(in: message))
+            content = read
+            use = .useful
+        }
+        // Noted first: what is decided now, and who is chosen next, goes by it.
+        let features = exchange.upstream.answered(sentAt: exchange.sentAt, now: arrival ?? now, use)
+        if form == .stream, features.failedConnections > 0 { exchange.upstream.learn { $0.connectionAnswered() } }
+        exchange.stop(now: now)
+        query.remove(exchange)
+        handle(.answered(exchange.number, answer, features), of: query, content, now: now)
+    }
+
+    /// A long answer has come whose turn to be read is later.
+    func postponed(_ message: [UInt8], _ exchange: UpstreamExchange, by delay: Nanoseconds, for query: PendingQuery) {
+        let now = MonotonicTime.now
+        call(.longAnswer(query, exchange, message, arrival: now), at: now + delay)
+        handle(.postponed(exchange.number), of: query, now: now)
+    }
+
+    /// No answer comes.
+    func ended(_ exchange: UpstreamExchange, _ end: ExchangeEnd, for query: PendingQuery) {
+        query.remove(exchange)
+        handle(.ended(exchange.number, end), of: query, now: .now)
+    }
+
+    // MARK: Probes
+
+    /// Probes an upstream from now on, if it is suspect and nobody does.
+    func probeIfNeeded(_ upstream: Upstream, now: MonotonicTime) {
+        if let schedule = upstream.beginProbing() { call(.probe(upstream, schedule), at: now) }
+    }
+
+    func probe(_ index: Int, now: MonotonicTime) {
+        let root = CacheKey(name: [UInt8]([0]).rawSpan, type: .ns, variant: [])
+        let query = PendingQuery(
+            key: root, upstreams: settings.upstreams, deadline: now + Resolution.lingering, forwarder: self)
+        handle(.probing(index, settings.upstreams[index].features), of: query, now: now)
+    }
+}
+
+extension UpstreamResponse.Expectation {
+    /// How the letters of an answer's name compare with the query's.
+    fileprivate func letters(in message: RawSpan) -> Resolution.Answer.Letters {
+        guard isRepeated(in: message) else { return .changed }
+        return hasCapitals ? .repeated : .small
+    }
+}
