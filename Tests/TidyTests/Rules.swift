@@ -24,6 +24,7 @@ enum Rules {
         "Sources/ControlPlane/Lifecycle/MachineName.swift": ["Glibc": "gethostname"],
         "Sources/ControlPlane/Registry/Registry.swift": ["NIOPosix": "the thread that the registry runs on"],
         "Sources/ControlPlane/Basics/Moment.swift": ["FoundationEssentials": "the wall clock"],
+        "Sources/ControlPlane/Basics/Timers.swift": ["NIOPosix": "the loops that the process shares"],
         "Sources/ControlPlane/Configuration/ConfigurationFile.swift": ["Foundation": "reads a file"],
         "Sources/ControlPlane/HTTPClient/CurlEasy.swift": ["CCurl": "libcurl's transfers"],
         "Sources/ControlPlane/HTTPClient/CurlMulti.swift": ["CCurl": "libcurl's loop"],
@@ -33,7 +34,6 @@ enum Rules {
         "Sources/ControlPlane/Store/Etcd/EtcdMessage.swift": ["FoundationEssentials": "base64"],
         "Sources/ControlPlane/Store/Etcd/EtcdResponse.swift": ["FoundationEssentials": "base64"],
         "Sources/ControlPlane/Store/Etcd/EtcdSnapshot.swift": ["Foundation": "reads and writes a file"],
-        "Sources/ControlPlane/Store/Etcd/EtcdStore.swift": ["NIOPosix": "a loop for its times"],
         "Sources/ControlPlane/Store/SQLite/InstanceDatabase.swift": [
             "GRDB": "the database", "Foundation": "makes its folder",
         ],

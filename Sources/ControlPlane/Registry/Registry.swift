@@ -17,29 +17,33 @@ final class Registry: Sendable {
     let queue = CommitQueue()
     private let committer: RegistryCommitter
     private let loaded = Atomic(false)
-    private let eventLoopGroup: MultiThreadedEventLoopGroup
+    private let timers: any Timers
 
     /// Prepares a registry; ``load()`` fills it.
     ///
     /// - Parameters:
     ///   - limits: what it may hold.
     ///   - cleanupInterval: how long an expired instance may stay.
+    ///   - timers: call back on one of the threads that heartbeats come to.
+    ///   - executor: runs what makes the changes; `nil`: a thread of its own.
     init(
         store: any Store,
         publisher: ZonePublisher,
         limits: Configuration.RegistryLimits,
         cleanupInterval: Duration,
         time: TimeSource = .system,
+        timers: any Timers = EventLoopTimers.shared,
+        executor: (any SerialExecutor)? = nil,
         logger: Logger
     ) {
         self.store = store
         self.time = time
         sweepPeriod = cleanupInterval / 2
         schedule = Mutex(SweepSchedule(period: sweepPeriod, now: time.now()))
-        // Never shut down: it ends with the process.
-        eventLoopGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        self.timers = timers
         committer = RegistryCommitter(
-            eventLoop: eventLoopGroup.next(),
+            // Never shut down: it ends with the process.
+            executor: executor ?? MultiThreadedEventLoopGroup(numberOfThreads: 1).next().executor,
             queue: queue,
             store: store,
             publisher: publisher,
@@ -57,12 +61,9 @@ final class Registry: Sendable {
 
     /// Makes changes until ``stop()`` is called and all that was taken is done.
     func run() async {
-        let period = TimeAmount(sweepPeriod)
         schedule.withLock { $0 = SweepSchedule(period: sweepPeriod, now: time.now()) }
-        // On one of the threads that heartbeats come to: when it is late, so are they. The committer's thread is late
-        // whenever there is much to commit.
-        let sweeps = MultiThreadedEventLoopGroup.singleton.next()
-            .scheduleRepeatedTask(initialDelay: period, delay: period) { [self] _ in sweep() }
+        // When these come late, so do heartbeats. The committer's thread is late whenever there is much to commit.
+        let endSweeps = timers.every(sweepPeriod, after: sweepPeriod) { [self] in sweep() }
         let (notices, notifier) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         await withTaskGroup { group in
             group.addTask { [committer] in await committer.publishOutsideChanges(notices) }
@@ -70,7 +71,7 @@ final class Registry: Sendable {
             await committer.run()
             group.cancelAll()
         }
-        sweeps.cancel()
+        endSweeps()
         await store.close()
     }
 

@@ -1,6 +1,5 @@
 import Engine
 import Logging
-import NIOCore
 import Synchronization
 
 /// The one task that changes the registry: storage first, then DNS, then the answer to who asked.
@@ -20,10 +19,10 @@ actor RegistryCommitter {
     /// Why a change is not made that was tried so often.
     private static let contended = StoreUnavailable(reason: "other nodes keep changing the same instance")
 
-    // Unsafe: the reference is unowned; the event loop lives as long as the actor, which holds it.
-    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe eventLoop.executor.asUnownedSerialExecutor() }
+    // Unsafe: the reference is unowned; the executor lives as long as the actor, which holds it.
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
-    private let eventLoop: any EventLoop
+    private let executor: any SerialExecutor
     private let queue: CommitQueue
     private let store: any Store
     private let limits: Configuration.RegistryLimits
@@ -37,7 +36,7 @@ actor RegistryCommitter {
     nonisolated var zoneGeneration: UInt64 { generation.load(ordering: .relaxed) }
 
     init(
-        eventLoop: any EventLoop,
+        executor: any SerialExecutor,
         queue: CommitQueue,
         store: any Store,
         publisher: ZonePublisher,
@@ -45,7 +44,7 @@ actor RegistryCommitter {
         time: TimeSource,
         logger: Logger
     ) {
-        self.eventLoop = eventLoop
+        self.executor = executor
         self.queue = queue
         self.store = store
         self.publisher = publisher

@@ -65,7 +65,7 @@ extension EtcdStore {
         do throws(EtcdError) {
             return try leases.map { lease throws(EtcdError) in try lease.get() }
         } catch {
-            giveBack(leases.compactMap { try? $0.get() }, mayBeUsed: false, dueAt: .now)
+            giveBack(leases.compactMap { try? $0.get() }, mayBeUsed: false, dueAt: clock.now().monotonic)
             throw error
         }
     }

@@ -8,7 +8,7 @@ extension EtcdStore {
     /// Asks etcd again and again whether it is there, whether it is still the same, and how far it is: a watch that
     /// stays behind is put to the test, and made anew when it does not pass.
     nonisolated(nonsending) func probe(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
-        let probes = Ticker(every: .milliseconds(500), on: eventLoop)
+        let probes = Ticker(every: .milliseconds(500), on: timers)
         var failedAt: ContinuousClock.Instant?
         for await _ in probes.ticks {
             do throws(EtcdError) {
@@ -17,11 +17,11 @@ extension EtcdStore {
                 switch judge(answer, askedAt: askedAt, failedAt: failedAt) {
                 case .goOn: break
                 case .test: _ = try await client.call("kv/put", EtcdMessage.put(keys.deregistered))
-                case .startAnew: watching.withLock { $0.task }?.cancel()
+                case .startAnew: watching.withLock { $0.end }?.finish()
                 }
                 if watching.withLock({ $0.isEstablished }) { noteSuccess(now: time.now()) }
             } catch {
-                if error.kind == .unavailable { failedAt = .now }
+                if error.kind == .unavailable { failedAt = clock.now().monotonic }
                 if !Task.isCancelled { note(error) }
             }
             notify()
@@ -36,17 +36,18 @@ extension EtcdStore {
     ) -> EtcdWatchProgress.Step {
         let position = position.withLock { $0 }
         let endpoint = client.endpoint
+        let now = clock.now().monotonic
         let isSameHistory = answer.values.first?.text == position.identity
         let step = watching.withLock { watch -> EtcdWatchProgress.Step in
             guard let startedAt = watch.startedAt else { return .goOn }
             // What it is at, or on, has failed somebody.
             let isDoubtful = watch.endpoint != endpoint || failedAt.map { startedAt < $0 } ?? false
             // A watch has no time limit of its own, but must begin within that of any other call.
-            let isLate = !watch.isEstablished && startedAt.duration(to: .now) > min(client.timeout, Self.probeTime)
+            let isLate = !watch.isEstablished && startedAt.duration(to: now) > min(client.timeout, Self.probeTime)
             let step =
                 !isSameHistory || isDoubtful || isLate
                 ? .startAnew
-                : watch.progress?.look(revision: answer.revision, watched: position.revision, now: .now) ?? .goOn
+                : watch.progress?.look(revision: answer.revision, watched: position.revision, now: now) ?? .goOn
             // Until it is established again, nobody is told that all is well.
             if step == .startAnew { watch.isEstablished = false }
             return step
@@ -62,7 +63,8 @@ extension EtcdStore {
 
 /// The watch that is under way.
 struct EtcdWatch: Sendable {
-    var task: Task<Result<Void, EtcdError>, Never>?
+    /// Ends it.
+    var end: AsyncStream<Never>.Continuation?
     /// The member that it is at.
     var endpoint = ""
     var startedAt: ContinuousClock.Instant?

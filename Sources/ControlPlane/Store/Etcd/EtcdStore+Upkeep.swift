@@ -7,7 +7,7 @@ extension EtcdStore {
 
     /// Passes heartbeats on to etcd: those of a fifth of a second together, each instance's once.
     nonisolated(nonsending) func renewLeases() async {
-        let rounds = Ticker(every: .milliseconds(200), on: eventLoop)
+        let rounds = Ticker(every: .milliseconds(200), on: timers)
         for await _ in rounds.ticks where health.withLock({ $0.problem == nil }) {
             let ids = heartbeats.withLock { heartbeats in
                 defer { heartbeats = [] }
@@ -30,7 +30,7 @@ extension EtcdStore {
 
     /// Writes instances again that are alive though their leases have ended, and tidies up.
     nonisolated(nonsending) func restoreOrphans(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
-        let rounds = Ticker(every: .milliseconds(100), on: eventLoop)
+        let rounds = Ticker(every: .milliseconds(100), on: timers)
         for await _ in rounds.ticks where health.withLock({ $0.problem == nil }) {
             do throws(EtcdError) {
                 try await restoreSome(time: time)
@@ -116,7 +116,7 @@ extension EtcdStore {
 
     /// Writes the snapshot whenever something has changed.
     nonisolated(nonsending) func keep(_ snapshot: EtcdSnapshot) async {
-        let rounds = Ticker(every: .seconds(5), on: eventLoop)
+        let rounds = Ticker(every: .seconds(5), on: timers)
         for await _ in rounds.ticks where health.withLock({ $0.problem == nil }) { save(snapshot) }
     }
 
@@ -124,7 +124,7 @@ extension EtcdStore {
     func save(_ snapshot: EtcdSnapshot) {
         let position = position.withLock { $0 }
         guard let identity = position.identity else { return }
-        let age = health.withLock { $0.lagSeconds(now: .now) }
+        let age = health.withLock { $0.lagSeconds(now: clock.now().monotonic) }
         do {
             try snapshot.save(identity: identity, revision: position.revision, ageSeconds: age) {
                 allInstances()

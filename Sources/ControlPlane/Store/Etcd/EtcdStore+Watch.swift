@@ -90,27 +90,44 @@ extension EtcdStore {
 
     /// Takes in what others write for as long as there is a connection, and makes one again when it ends.
     nonisolated(nonsending) private func follow(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
-        let attempts = Ticker(every: .milliseconds(250), on: eventLoop)
+        let attempts = Ticker(every: .milliseconds(250), on: timers)
         for await _ in attempts.ticks where await connect(time: time) {
             notify()
             let start = position.withLock { $0.revision } + 1
             let reader = EtcdWatchReader(startRevision: start) { [self] event in receive(event, time, notify) }
-            watching.withLock { $0 = EtcdWatch(endpoint: client.endpoint, startedAt: .now) }
-            let stream = Task { [client, keys] in
-                await Result { () async throws(EtcdError) in
-                    try await client.stream("watch", EtcdMessage.watch(keys.all, from: start)) { reader.read($0) }
-                }
-            }
-            watching.withLock { $0.task = stream }
-            let result = await withTaskCancellationHandler {
-                await stream.value
-            } onCancel: {
-                stream.cancel()
-            }
+            let (untilEnded, end) = AsyncStream.makeStream(of: Never.self)
+            let startedAt = clock.now().monotonic
+            watching.withLock { $0 = EtcdWatch(end: end, endpoint: client.endpoint, startedAt: startedAt) }
+            let error = await stream(reader, from: start, untilEnded)
             watching.withLock { $0 = EtcdWatch() }
-            if case .failure(let error) = result, !stream.isCancelled {
+            if let error, !Task.isCancelled {
                 logger.info("the watch of etcd has ended", metadata: ["reason": "\(error.reason)"])
             }
+        }
+    }
+
+    /// Lets a reader read a watch, until the watch ends or is ended.
+    ///
+    /// - Returns: why it has ended by itself.
+    nonisolated(nonsending) private func stream(
+        _ reader: EtcdWatchReader, from start: Int64, _ untilEnded: AsyncStream<Never>
+    ) async -> EtcdError? {
+        await withTaskGroup(of: EtcdError?.self) { [client, keys] group in
+            group.addTask {
+                do throws(EtcdError) {
+                    try await client.stream("watch", EtcdMessage.watch(keys.all, from: start)) { reader.read($0) }
+                    return nil
+                } catch {
+                    return error
+                }
+            }
+            group.addTask {
+                for await _ in untilEnded {}
+                return nil
+            }
+            let first = await group.next()
+            group.cancelAll()
+            return first ?? nil
         }
     }
 
@@ -123,7 +140,7 @@ extension EtcdStore {
             let revision = position.withLock { $0.revision }
             watching.withLock { watch in
                 watch.isEstablished = true
-                watch.progress = EtcdWatchProgress(revision: revision, now: .now)
+                watch.progress = EtcdWatchProgress(revision: revision, now: clock.now().monotonic)
             }
             noteSuccess(now: time.now())
             notify()

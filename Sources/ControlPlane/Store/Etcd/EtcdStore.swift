@@ -1,6 +1,4 @@
 import Logging
-import NIOCore
-import NIOPosix
 import Synchronization
 
 /// Keeps instances in etcd, which any number of nodes share.
@@ -30,28 +28,38 @@ final class EtcdStore: Store {
     let position = Mutex(EtcdPosition())
     let watching = Mutex(EtcdWatch())
     let snapshot: EtcdSnapshot?
-    let eventLoop: any EventLoop
+    let clock: TimeSource
+    let timers: any Timers
     /// Of 2,048 numbers the one that makes this node's places in the order its own.
-    private let node = UInt64.random(in: 0..<2048)
+    private let node: UInt64
 
     /// - Throws: when the system has not got what an HTTP client needs.
     convenience init(_ configuration: Configuration.Etcd, logger: Logger) throws(StoreUnavailable) {
         self.init(configuration, client: try EtcdClient(configuration), logger: logger)
     }
 
-    /// - Parameter client: the way to etcd.
-    init(_ configuration: Configuration.Etcd, client: any EtcdGateway, logger: Logger) {
+    /// - Parameters:
+    ///   - client: the way to etcd.
+    ///   - clock: what tells how long etcd has been silent.
+    ///   - node: below 2,048; the fewer nodes have the same, the better.
+    init(
+        _ configuration: Configuration.Etcd, client: any EtcdGateway, clock: TimeSource = .system,
+        timers: any Timers = EventLoopTimers.shared, node: UInt64 = .random(in: 0..<2048), logger: Logger
+    ) {
         self.client = client
         keys = EtcdKeyspace(prefix: configuration.prefix)
         snapshot = configuration.snapshot.isEmpty ? nil : EtcdSnapshot(path: configuration.snapshot)
         self.logger = logger
-        eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        self.clock = clock
+        self.timers = timers
+        self.node = node
     }
 
     var type: String { "etcd" }
 
     var state: StoreState {
-        let (problem, lag) = health.withLock { ($0.complaint(now: .now), $0.lagSeconds(now: .now)) }
+        let now = clock.now().monotonic
+        let (problem, lag) = health.withLock { ($0.complaint(now: now), $0.lagSeconds(now: now)) }
         return StoreState(
             problem: problem,
             lagSeconds: lag,
@@ -81,7 +89,7 @@ final class EtcdStore: Store {
         if await connect(time: time) { return }
         if let snapshot, restore(snapshot, time: time) { return }
         logger.notice("waiting for etcd: DNS answers nothing until it has told what there is")
-        let retries = Ticker(every: .milliseconds(500), on: eventLoop)
+        let retries = Ticker(every: .milliseconds(500), on: timers)
         for await _ in retries.ticks {
             if await connect(time: time) { return }
         }
@@ -115,7 +123,7 @@ final class EtcdStore: Store {
 
     func stop() {
         // What is under way may be about to be answered.
-        _ = eventLoop.scheduleTask(in: .seconds(1)) { [client] in client.shutdown() }
+        timers.once(after: .seconds(1)) { [client] in client.shutdown() }
     }
 
     nonisolated(nonsending) func close() async {

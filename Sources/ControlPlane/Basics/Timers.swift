@@ -1,0 +1,36 @@
+import NIOCore
+import NIOPosix
+
+/// What calls back when it is time to: an event loop in earnest, virtual time in a simulation.
+protocol Timers: Sendable {
+    /// Calls `action` after `delay`, and then again each time `interval` after it has returned.
+    ///
+    /// - Returns: what ends it.
+    func every(
+        _ interval: Duration, after delay: Duration, _ action: @escaping @Sendable () -> Void
+    ) -> @Sendable () -> Void
+
+    /// Calls `action` once.
+    func once(after delay: Duration, _ action: @escaping @Sendable () -> Void)
+}
+
+/// Calls back on the thread of an event loop, which must never be shut down.
+struct EventLoopTimers: Timers {
+    private let eventLoop: any EventLoop
+
+    /// On one of the threads that the whole process shares.
+    static var shared: EventLoopTimers { EventLoopTimers(eventLoop: MultiThreadedEventLoopGroup.singleton.next()) }
+
+    func every(
+        _ interval: Duration, after delay: Duration, _ action: @escaping @Sendable () -> Void
+    ) -> @Sendable () -> Void {
+        let task = eventLoop.scheduleRepeatedTask(initialDelay: TimeAmount(delay), delay: TimeAmount(interval)) { _ in
+            action()
+        }
+        return { task.cancel() }
+    }
+
+    func once(after delay: Duration, _ action: @escaping @Sendable () -> Void) {
+        _ = eventLoop.scheduleTask(in: TimeAmount(delay), action)
+    }
+}
