@@ -7,7 +7,7 @@ BUILD_PACKAGES := libldns-dev libevent-dev libsqlite3-dev libcurl4-openssl-dev
 TEST_PACKAGES := knot-dnsutils etcd-server openssl curl python3
 BENCH_PACKAGES := python3 gcc libc6-dev
 
-.PHONY: run build test test-asan test-tsan bench fuzz format lint clean
+.PHONY: run build test test-asan test-tsan simulate bench fuzz format lint clean
 .DEFAULT_GOAL := build
 
 run: build ## Starts the server with embedded defaults: DNS on 127.0.0.1:8600, REST on 127.0.0.1:8080.
@@ -37,6 +37,12 @@ test-tsan: ## The same under ThreadSanitizer, which is taught Swift's Mutex (Tes
 	clang -shared -fPIC -O1 -Wall -Werror -o .build-tsan/mutex.so Tests/ThreadSanitizer/mutex.c
 	LD_PRELOAD=$(CURDIR)/.build-tsan/mutex.so \
 		$(SWIFT) test --disable-xctest --skip-build --sanitize=thread --scratch-path .build-tsan $(SANITIZED_FILTER)
+
+# A failure prints its seed: SEED=n SEEDS=1 repeats it.
+simulate: ## Runs clusters in virtual time, with all that goes wrong: SEEDS (500) seeds from SEED (1) on.
+	@$(call install,$(BUILD_PACKAGES))
+	$(SWIFT) build --build-tests
+	SEED=$(or $(SEED),1) SEEDS=$(or $(SEEDS),500) $(SWIFT) test --skip-build --filter 'whatever goes wrong'
 
 bench: build ## Compares with NSD, Knot, Unbound, dnsdist and a bare responder; installs them itself.
 	@$(call install,$(BENCH_PACKAGES))

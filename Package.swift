@@ -93,6 +93,16 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "ServerTests", dependencies: ["kong-discovery"], swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: [
+                "ControlPlane",
+                "Engine",
+                .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )

@@ -49,7 +49,7 @@ extension EtcdStore {
         let orphans = replica.withLock { $0.decidableOrphans }
         if orphans.isEmpty { return }
         var alive = orphans.filter { $0.value.isToBeRestored || isAlive($0.key, now) }.keys.prefix(Self.upkeepLength)
-            .map { $0 }
+            .sorted()
         let deleted = try await deletedByHand(alive.compactMap { id in orphans[id].map { (id, $0.lease) } }, now)
         alive.removeAll { deleted.contains($0) }
         let (missing, history, seen) = agreement.withLock { _ in
@@ -103,7 +103,9 @@ extension EtcdStore {
     /// Deletes keys of instances that are known under another key by now: two nodes have registered the same id with
     /// different names at once.
     nonisolated(nonsending) private func deleteStrays() async throws(EtcdError) {
-        for (key, revision) in replica.withLock({ $0.strays }).prefix(Self.upkeepLength) {
+        for (key, revision) in replica.withLock({ $0.strays }).prefix(Self.upkeepLength).sorted(by: {
+            $0.value < $1.value
+        }) {
             var transaction = EtcdTransaction()
             transaction.conditions = [EtcdTransaction.Condition(key: keys.key(key), revision: revision)]
             transaction.success = [

@@ -1,0 +1,128 @@
+/// A change that a client has asked for.
+struct Operation: CustomStringConvertible {
+    enum Kind { case register, patch, deregister }
+
+    enum Result {
+        case kept
+        /// There was no such instance.
+        case refused
+        /// It may have been made, may yet be, or neither.
+        case unknown
+    }
+
+    /// Also the weight that it gives the instance, by which its effect is told from others'.
+    let version: Int
+    let kind: Kind
+    let id: String
+    let start: Microseconds
+    var end: Microseconds?
+    var result: Result?
+
+    var description: String { "\(kind) \(id) v\(version)" }
+}
+
+/// All changes that clients have asked for, and what follows from their answers: an operation that began when another
+/// was over and answered comes after it, and what it has done counts.
+final class History {
+    /// How long something whose fate is not known may yet happen: etcd gives up after 7 s.
+    private static let afterlife = Microseconds.seconds(12)
+
+    unowned let world: World
+    private(set) var operations: [Operation] = []
+    private var byID: [String: [Int]] = [:]
+    private var ttls: [String: Int] = [:]
+    private(set) var ids: [String] = []
+
+    init(_ world: World) { self.world = world }
+
+    /// The seconds that an instance lives unheard; `nil`: for ever.
+    func ttl(of id: String) -> Int? { ttls[id] }
+
+    func add(id: String, ttl: Int) {
+        if byID[id] != nil { return }
+        ids.append(id)
+        byID[id] = []
+        if ttl > 0 { ttls[id] = ttl }
+    }
+
+    func begin(_ kind: Operation.Kind, _ id: String) -> Operation {
+        let operation = Operation(version: operations.count + 1, kind: kind, id: id, start: world.now)
+        operations.append(operation)
+        byID[id]?.append(operations.count - 1)
+        return operation
+    }
+
+    func end(_ version: Int, _ result: Operation.Result) {
+        operations[version - 1].end = world.now
+        operations[version - 1].result = result
+    }
+
+    /// When an operation is over for certain.
+    private func isOver(_ operation: Operation) -> Microseconds {
+        switch (operation.result, operation.end) {
+        case (.kept, let end?), (.refused, let end?): end
+        case (.unknown, let end?): end + Self.afterlife
+        default: .max
+        }
+    }
+
+    /// An operation that was answered and came after the one of a version: what that one did must not be seen any more.
+    private func successor(of version: Int, _ id: String, ofKind kind: Operation.Kind? = nil) -> Operation? {
+        let over = isOver(operations[version - 1])
+        if over == .max { return nil }
+        return (byID[id] ?? []).lazy.map { self.operations[$0] }.last {
+            $0.result == .kept && $0.start > over && (kind == nil || $0.kind == kind)
+        }
+    }
+
+    // MARK: What must not be
+
+    /// etcd has a version of an instance from now on.
+    func problemOfWriting(_ version: Int, of id: String) -> String? {
+        successor(of: version, id).map { "\(id) v\(version) is written to etcd again, after \($0)" }
+    }
+
+    /// A node shows a version of an instance that it did not show before. It may be late, but not for so long.
+    func problemOfShowing(_ version: Int, of id: String) -> String? {
+        guard let successor = successor(of: version, id, ofKind: .deregister), let end = successor.end,
+            world.now > end + .seconds(30)
+        else { return nil }
+        return "\(id) v\(version) is back, after \(successor)"
+    }
+
+    /// What a node shows after it has answered an operation.
+    ///
+    /// - Parameter version: `nil`: nothing.
+    func problemOfReading(_ version: Int?, after operation: Operation) -> String? {
+        guard let version else {
+            if operation.kind == .deregister || mayHaveLeft(operation.id, after: operation.version) { return nil }
+            // It took longer than the instance lives.
+            if let ttl = ttl(of: operation.id), world.now >= operation.start + .seconds(Int64(ttl)) { return nil }
+            return operation.kind == .patch ? nil : "finds nothing"
+        }
+        if version == operation.version { return operation.kind == .deregister ? "is impossible" : nil }
+        // Others may be under way at the same time.
+        return isOver(operations[version - 1]) < operation.start ? "finds v\(version)" : nil
+    }
+
+    /// Whether an instance may have been deregistered after the operation of a version has begun.
+    func mayHaveLeft(_ id: String, after version: Int) -> Bool {
+        let time = operations[version - 1].start
+        return (byID[id] ?? []).contains { index in
+            let operation = operations[index]
+            return operation.kind == .deregister && operation.result != .refused && isOver(operation) >= time
+        }
+    }
+
+    /// What is wrong with an instance when all is quiet.
+    ///
+    /// - Parameters:
+    ///   - version: of what etcd has; `nil`: nothing.
+    ///   - isWanted: whether clients keep it alive.
+    func problemInTheEnd(_ id: String, version: Int?, isWanted: Bool) -> String? {
+        if let version {
+            return successor(of: version, id).map { "\(id) is v\(version) in the end, though \($0) came after it" }
+        }
+        return isWanted ? "\(id) is not there in the end" : nil
+    }
+}

@@ -1,0 +1,156 @@
+import Engine
+
+@testable import ControlPlane
+
+/// A client that registers an instance, keeps it alive, changes it and takes it out, at whatever node answers.
+final class SimulatedClient: @unchecked Sendable {
+    private let cluster: Cluster
+    let id: String
+    private let number: Int
+    private let ttl: Int
+    private var name: String
+    private var home: Int
+    /// Whether its instance is to be there.
+    private(set) var isWanted = false
+    /// Whether it was told that its instance is there.
+    private var isRegistered = false
+    /// Whether it was not told that its instance is gone.
+    private var isToBeTakenOut = false
+    /// How often in a row nodes have said that they do not know it.
+    private var refusals = 0
+    private var pending: Operation?
+    /// Whether it makes no changes any more that are not needed.
+    var isSettled = false
+
+    init(_ number: Int, id: String, ttl: Int, _ cluster: Cluster) {
+        self.number = number
+        self.id = id
+        self.ttl = ttl
+        self.cluster = cluster
+        name = "a"
+        home = number % cluster.nodes.count
+    }
+
+    private var world: World { cluster.world }
+
+    /// Whether there is nothing that it still wants.
+    var isContent: Bool { pending == nil && isRegistered == isWanted && !isToBeTakenOut }
+
+    func live() {
+        act()
+        let pause: ClosedRange<Microseconds> =
+            ttl > 0
+            ? .milliseconds(150) ... .milliseconds(Int64(ttl) * 300) : .milliseconds(150) ... .milliseconds(1500)
+        world.after(world.random.within(pause)) { [self] in live() }
+    }
+
+    private func act() {
+        if isRegistered, ttl > 0 { beat() }
+        if let operation = pending {
+            // It does not wait for ever; what it has asked for may happen all the same.
+            if operation.start + .seconds(8) < world.now {
+                pending = nil
+                moveHome()
+            }
+            return
+        }
+        if isWanted, !isRegistered { return register() }
+        if isToBeTakenOut { return deregister() }
+        if isSettled { return }
+        switch (isWanted, world.random.below(20)) {
+        case (false, 0..<6): register()
+        case (true, 0..<2): send(.patch, .patch(id: id, patch()))
+        case (true, 2..<4):
+            if world.random.once(in: 3) { name = name == "a" ? "b" : "a" }
+            register()
+        case (true, 4..<6): deregister()
+        case (true, 6): moveHome()
+        default: break
+        }
+    }
+
+    private func moveHome() { home = world.random.below(cluster.nodes.count) }
+
+    private func register() {
+        isWanted = true
+        isToBeTakenOut = false
+        let registration = Registration(
+            id: id, name: name, address: .v4(0x0A00_0001 + UInt32(number)), port: 80, transport: .tcp, tags: [],
+            metadata: [], weight: 0, priority: 0, ttlSeconds: ttl, dnsTTL: 5)
+        send(.register, .register(registration))
+    }
+
+    private func patch() -> InstancePatch { InstancePatch(isDraining: world.random.once(in: 4)) }
+
+    private func deregister() {
+        isWanted = false
+        isRegistered = false
+        if !isToBeTakenOut { refusals = 0 }
+        isToBeTakenOut = true
+        send(.deregister, .deregister(id: id))
+    }
+
+    private func send(_ kind: Operation.Kind, _ command: RegistryCommand) {
+        guard cluster.nodes[home].isServing, let life = cluster.nodes[home].life else { return moveHome() }
+        let operation = cluster.history.begin(kind, id)
+        pending = operation
+        let command = command.withWeight(UInt16(operation.version))
+        world.after(latency) { [self] in
+            if life.isDead { return receive(operation, .unknown) }
+            world.after(0, life.process) { [self] in
+                if life.isDead { return receive(operation, .unknown) }
+                life.submit(operation, command) { [self] result in
+                    world.after(latency) { [self] in receive(operation, result) }
+                }
+            }
+        }
+    }
+
+    private var latency: Microseconds { world.random.within(50...2000) }
+
+    private func receive(_ operation: Operation, _ result: Operation.Result) {
+        cluster.history.end(operation.version, result)
+        let isAwaited = pending?.version == operation.version
+        if isAwaited { pending = nil }
+        switch (operation.kind, result) {
+        case (.register, .kept):
+            if isAwaited { isRegistered = isWanted }
+        case (.patch, .refused):
+            if isAwaited { isRegistered = false }
+        case (.deregister, .kept):
+            if isAwaited { isToBeTakenOut = false }
+        case (.deregister, .refused):
+            // This node may not have heard of it yet; what has a ttl ends without heartbeats.
+            refusals += 1
+            if isAwaited, ttl > 0 || refusals > 4 { isToBeTakenOut = false }
+            moveHome()
+        case (_, .unknown): moveHome()
+        case (.register, .refused), (.patch, .kept): break
+        }
+    }
+
+    private func beat() {
+        guard cluster.nodes[home].isServing, let life = cluster.nodes[home].life else { return moveHome() }
+        world.after(latency) { [self] in
+            world.after(0, life.process) { [self] in
+                if life.isDead { return moveHome() }
+                let isKnown = life.hear(id, ttl: ttl)
+                if !isKnown, pending == nil { isRegistered = false }
+            }
+        }
+    }
+}
+
+extension RegistryCommand {
+    fileprivate func withWeight(_ weight: UInt16) -> RegistryCommand {
+        switch self {
+        case .register(var registration):
+            registration.weight = weight
+            return .register(registration)
+        case .patch(let id, var patch):
+            patch.weight = weight
+            return .patch(id: id, patch)
+        case .deregister: return self
+        }
+    }
+}

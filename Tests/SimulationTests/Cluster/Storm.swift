@@ -1,0 +1,87 @@
+/// What goes wrong, and when: drawn from the seed.
+final class Storm {
+    private enum Fault: CaseIterable {
+        case climate, cut, brokenWatches, stalledMember, noLeader, compaction, pause, kill, clock, otherKeys
+    }
+
+    private unowned let cluster: Cluster
+    private let world: World
+    /// Those that this seed has.
+    private var faults: [Fault] = []
+    private var isOver = false
+
+    init(_ cluster: Cluster) {
+        self.cluster = cluster
+        world = cluster.world
+        // With all of them at once little of what they are about would happen.
+        faults = Fault.allCases.filter { _ in world.random.once(in: 2) }
+    }
+
+    func begin() {
+        if isOver || faults.isEmpty { return }
+        world.after(world.random.within(.milliseconds(100) ... .milliseconds(2500))) { [self] in
+            if isOver { return }
+            happen(faults[world.random.below(faults.count)])
+            begin()
+        }
+    }
+
+    /// Everything works again.
+    func end() {
+        isOver = true
+        world.note("the storm is over")
+        cluster.weather.clear()
+        for member in 0..<SimulatedEtcd.memberCount { cluster.etcd.stall(member, false) }
+        cluster.etcd.findLeader()
+        for node in cluster.nodes {
+            if let process = node.life?.process, process.isPaused { process.resume() }
+            node.start()
+        }
+    }
+
+    private func happen(_ fault: Fault) {
+        let node = cluster.nodes[world.random.below(cluster.nodes.count)]
+        switch fault {
+        case .climate:
+            cluster.weather.climate = Weather.Climate(
+                slow: world.random.below(4) * 60, lost: world.random.below(3) * 40, doubled: world.random.below(3) * 60)
+            world.note("weather: \(cluster.weather.climate)")
+        case .cut: cut(node)
+        case .brokenWatches:
+            world.note("node \(node.number): its watches break")
+            node.life?.gateway.breakWatches()
+        case .stalledMember:
+            let member = world.random.below(SimulatedEtcd.memberCount)
+            cluster.etcd.stall(member, true)
+            world.after(world.random.within(.milliseconds(200) ... .seconds(6))) { [cluster] in
+                cluster.etcd.stall(member, false)
+            }
+        case .noLeader:
+            cluster.etcd.loseLeader()
+            world.after(world.random.within(.milliseconds(300) ... .seconds(4))) { [cluster] in
+                cluster.etcd.findLeader()
+            }
+        case .compaction: cluster.etcd.compact()
+        case .pause: node.pause(for: world.random.within(.milliseconds(100) ... .seconds(6)))
+        case .kill:
+            node.kill()
+            world.after(world.random.within(.milliseconds(50) ... .seconds(4))) { node.start() }
+        case .clock:
+            world.note("node \(node.number): its clock jumps")
+            node.life?.process.wallOffset = world.random.within(.seconds(-3600) ... .seconds(3600))
+        case .otherKeys:
+            cluster.etcd.change([("/other", [1], 0)])
+        }
+    }
+
+    /// Nothing gets through from and to a node, for a while in which etcd may forget what happened.
+    private func cut(_ node: SimulatedNode) {
+        let time = world.random.within(.milliseconds(200) ... .seconds(8))
+        world.note("node \(node.number): is cut off for \(time / 1000) ms")
+        cluster.weather.cut(node.number, for: time)
+        if world.random.once(in: 2) { node.life?.gateway.breakWatches() }
+        if faults.contains(.compaction), world.random.once(in: 2) {
+            world.after(time - 1) { [cluster] in cluster.etcd.compact() }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+@testable import ControlPlane
+
+extension SimulatedEtcd {
+    /// Does what a request of the JSON gateway asks for.
+    ///
+    /// - Parameter skipped: the conditions that do not count.
+    func perform(
+        _ path: String, _ body: [UInt8], skipping skipped: SkippedConditions
+    ) -> Result<[UInt8], EtcdError> {
+        switch path {
+        case "kv/range": return .success(octets(range(GatewayRequest(body))))
+        case "kv/put":
+            change([(GatewayRequest(body)["key"].text, [], 0)])
+            return .success(octets("{\(header)}"))
+        case "kv/txn": return transaction(GatewayRequest(body), skipped)
+        case "lease/grant":
+            let ttl = GatewayRequest(body)["TTL"].number
+            return .success(octets(#"{\#(header),"ID":"\#(grant(ttl: ttl))","TTL":"\#(ttl)"}"#))
+        case "lease/keepalive":
+            let lines = body.split(separator: UInt8(ascii: "}")).map { line -> String in
+                let lease = GatewayRequest(line + [UInt8(ascii: "}")])["ID"].number
+                let ttl = renew(lease).map { #","TTL":"\#($0)""# } ?? ""
+                return #"{"result":{\#(header),"ID":"\#(lease)"\#(ttl)}}"#
+            }
+            return .success(octets(lines.joined(separator: "\n")))
+        case "lease/timetolive":
+            let lease = GatewayRequest(body)["ID"].number
+            let names = keys(on: lease).map { "\"\(GatewayRequest.base64(Array($0.utf8)))\"" }
+            let ttl = leases[lease].map { max(0, ($0.end - world.now) / 1_000_000) } ?? -1
+            let list = names.joined(separator: ",")
+            return .success(octets(#"{\#(header),"ID":"\#(lease)","TTL":"\#(ttl)","keys":[\#(list)]}"#))
+        case "lease/revoke":
+            guard revoke(GatewayRequest(body)["ID"].number, "is given back") else { return .failure(Self.noSuchLease) }
+            return .success(octets("{\(header)}"))
+        default:
+            return .failure(EtcdError(kind: .rejected, reason: "no such call: \(path)"))
+        }
+    }
+
+    private static let noSuchLease = EtcdError(kind: .noSuchLease, reason: "requested lease not found")
+
+    private func octets(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+    /// The start of a response.
+    var header: String { #""header":{"revision":"\#(revision)"}"# }
+
+    private func transaction(
+        _ request: GatewayRequest, _ skipped: SkippedConditions
+    ) -> Result<[UInt8], EtcdError> {
+        let transaction = request.transaction
+        for case .put(_, _, let lease) in transaction.success where lease != 0 && leases[lease] == nil {
+            return .failure(Self.noSuchLease)
+        }
+        let holds = transaction.conditions.allSatisfy { condition in
+            let revision = keys[condition.key]?.revision ?? 0
+            if condition.isLimit { return skipped == .limits || revision <= condition.revision }
+            return skipped == .revisions || revision == condition.revision
+        }
+        if holds {
+            var changes: [(key: String, value: [UInt8]?, lease: Int64)] = []
+            for operation in transaction.success {
+                switch operation {
+                case .put(let key, let value, let lease): changes.append((key, value, lease))
+                case .delete(let key): changes.append((key, nil, 0))
+                case .get: continue
+                }
+            }
+            world.note("etcd: \(revision + 1) is \(changes.map { ($0.value == nil ? "-" : "+") + $0.key })")
+            change(changes)
+            return .success(octets(#"{\#(header),"succeeded":true}"#))
+        }
+        let responses = transaction.failure.map { operation -> String in
+            guard case .get(let key) = operation else { return "{}" }
+            return #"{"response_range":{\#(header)\#(keys[key].map { ",\(values([(key, $0)]))" } ?? "")}}"#
+        }
+        return .success(octets(#"{\#(header),"responses":[\#(responses.joined(separator: ","))]}"#))
+    }
+
+    private func range(_ request: GatewayRequest) -> String {
+        let (start, end) = (request["key"].text, request["range_end"].text)
+        if end.isEmpty { return "{\(header),\(values(keys[start].map { [(start, $0)] } ?? []))}" }
+        let found = keys.filter { $0.key >= start && $0.key < end }.sorted { $0.key < $1.key }
+        return "{\(header),\(values(found.map { ($0.key, $0.value) }))}"
+    }
+
+    private func values(_ values: [(key: String, value: Value)]) -> String {
+        #""kvs":[\#(values.map { Self.keyValue($0.key, $0.value) }.joined(separator: ","))]"#
+    }
+
+    static func keyValue(_ key: String, _ value: Value) -> String {
+        #"{"key":"\#(GatewayRequest.base64(Array(key.utf8)))","value":"\#(GatewayRequest.base64(value.octets))","#
+            + #""mod_revision":"\#(value.revision)","lease":"\#(value.lease)"}"#
+    }
+}
+
+/// Conditions of transactions that a fault put in on purpose has etcd not check.
+enum SkippedConditions {
+    case none
+    /// Of a key.
+    case revisions
+    /// That nothing was deregistered meanwhile.
+    case limits
+}
