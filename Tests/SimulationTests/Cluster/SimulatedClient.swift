@@ -8,7 +8,11 @@ final class SimulatedClient: @unchecked Sendable {
     let id: String
     private let number: Int
     private let ttl: Int
+    /// The service that it registers for, and the one of the last registration that was answered. It does not insist
+    /// on another service at another node: an instance that is registered there while a node that was cut off writes
+    /// the old one again is the old one then.
     private var name: String
+    private var answeredName: String
     private var home: Int
     /// Whether its instance is to be there.
     private(set) var isWanted = false
@@ -28,6 +32,7 @@ final class SimulatedClient: @unchecked Sendable {
         self.ttl = ttl
         self.cluster = cluster
         name = "a"
+        answeredName = "a"
         home = number % cluster.nodes.count
     }
 
@@ -50,6 +55,7 @@ final class SimulatedClient: @unchecked Sendable {
             // It does not wait for ever; what it has asked for may happen all the same.
             if operation.start + .seconds(8) < world.now {
                 pending = nil
+                name = answeredName
                 moveHome()
             }
             return
@@ -114,7 +120,10 @@ final class SimulatedClient: @unchecked Sendable {
         if isAwaited { pending = nil }
         switch (operation.kind, result) {
         case (.register, .kept):
-            if isAwaited { isRegistered = isWanted }
+            if isAwaited {
+                isRegistered = isWanted
+                answeredName = name
+            }
         case (.patch, .refused):
             if isAwaited { isRegistered = false }
         case (.deregister, .kept):
@@ -124,7 +133,9 @@ final class SimulatedClient: @unchecked Sendable {
             refusals += 1
             if isAwaited, ttl > 0 || refusals > 4 { isToBeTakenOut = false }
             moveHome()
-        case (_, .unknown): moveHome()
+        case (_, .unknown):
+            name = answeredName
+            moveHome()
         case (.register, .refused), (.patch, .kept): break
         }
     }

@@ -116,7 +116,12 @@ final class NodeLife: @unchecked Sendable {
     ) {
         process.start { [self] in
             var result = Operation.Result.unknown
-            let outcome = try? await registry.submit([command]).first
+            var outcome: CommandOutcome?
+            do throws(RegistryError) {
+                outcome = try await registry.submit([command]).first
+            } catch {
+                process.world.note("node \(number): \(error)")
+            }
             if !isDead {
                 switch outcome {
                 case .registered, .patched, .deregistered: result = .kept
@@ -179,11 +184,13 @@ final class NodeLife: @unchecked Sendable {
     }
 
     /// An instance is not there: it must not have been heard of within its ttl, unless somebody has deregistered what
-    /// was shown.
+    /// was shown, or etcd has forgotten whether anybody has.
     private func checkGone(_ id: String) {
-        guard let heard = heard[id], let ttl = cluster.history.ttl(of: id), let latest = latest[id],
-            process.world.now < heard + .seconds(Int64(ttl)), !cluster.history.mayHaveLeft(id, after: latest)
-        else { return }
-        process.world.fail("node \(number): \(id) is gone, though it was heard of at \(heard / 1000) ms here")
+        guard let heard = heard[id], let ttl = cluster.history.ttl(of: id), let latest = latest[id] else { return }
+        if gateway.isInGap || cluster.history.mayHaveLeft(id, after: latest) {
+            self.heard[id] = nil
+        } else if process.world.now < heard + .seconds(Int64(ttl)) {
+            process.world.fail("node \(number): \(id) is gone, though it was heard of at \(heard / 1000) ms here")
+        }
     }
 }

@@ -56,23 +56,25 @@ extension SimulatedEtcd {
             if condition.isLimit { return skipped == .limits || revision <= condition.revision }
             return skipped == .revisions || revision == condition.revision
         }
-        if holds {
-            var changes: [(key: String, value: [UInt8]?, lease: Int64)] = []
-            for operation in transaction.success {
-                switch operation {
-                case .put(let key, let value, let lease): changes.append((key, value, lease))
-                case .delete(let key): changes.append((key, nil, 0))
-                case .get: continue
-                }
+        let operations = holds ? transaction.success : transaction.failure
+        // What is asked for is as it was before.
+        let found = operations.map { operation -> [(key: String, value: Value)] in
+            guard case .get(let key) = operation else { return [] }
+            return keys[key].map { [(key, $0)] } ?? []
+        }
+        let changes = operations.compactMap { operation -> (key: String, value: [UInt8]?, lease: Int64)? in
+            switch operation {
+            case .put(let key, let value, let lease): (key, value, lease)
+            case .delete(let key): (key, nil, 0)
+            case .get: nil
             }
+        }
+        if holds {
             world.note("etcd: \(revision + 1) is \(changes.map { ($0.value == nil ? "-" : "+") + $0.key })")
-            change(changes)
-            return .success(octets(#"{\#(header),"succeeded":true}"#))
         }
-        let responses = transaction.failure.map { operation -> String in
-            guard case .get(let key) = operation else { return "{}" }
-            return #"{"response_range":{\#(header)\#(keys[key].map { ",\(values([(key, $0)]))" } ?? "")}}"#
-        }
+        change(changes)
+        if holds { return .success(octets(#"{\#(header),"succeeded":true}"#)) }
+        let responses = found.map { #"{"response_range":{\#(header),\#(values($0))}}"# }
         return .success(octets(#"{\#(header),"responses":[\#(responses.joined(separator: ","))]}"#))
     }
 

@@ -23,6 +23,9 @@ final class SimulatedGateway: EtcdGateway, @unchecked Sendable {
     private var current: Int
     private var calls: [Call] = []
     private var watches: [WatchConnection] = []
+    /// Until when its node may show nothing of instances that are alive: etcd has forgotten what happened, and if that
+    /// was a deregistration nobody can tell whose.
+    private var gapEnd: Microseconds = 0
     /// Whether its process is dead: nothing it does has an effect.
     private var isSevered = false
     let timeout = Duration.seconds(5)
@@ -165,6 +168,16 @@ final class SimulatedGateway: EtcdGateway, @unchecked Sendable {
 
     /// When something arrives that is sent to this node now and not lost.
     func arrival() -> Microseconds { world.now + weather.latency(to: node) }
+
+    /// What it was to be told of next is not there any more: it reads everything anew.
+    func beginGap() { gapEnd = .max }
+
+    /// It has read everything, if it had to.
+    func endGap() {
+        if gapEnd == .max { gapEnd = world.now + .seconds(2) }
+    }
+
+    var isInGap: Bool { world.now < gapEnd }
 
     func skipsEvent() -> Bool { sabotage == .watchSkipsAnEvent && world.random.once(in: 30) }
 

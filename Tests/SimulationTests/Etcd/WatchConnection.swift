@@ -34,6 +34,7 @@ final class WatchConnection: @unchecked Sendable {
     func create() {
         if isClosed { return }
         isCreated = true
+        gateway.endGap()
         send(#"{"result":{\#(etcd.header),"watch_id":"0","created":true}}"#)
         tell()
     }
@@ -45,6 +46,7 @@ final class WatchConnection: @unchecked Sendable {
             let compacted = #""compact_revision":"\#(etcd.compacted)""#
             send(#"{"result":{\#(etcd.header),"watch_id":"0","canceled":true,\#(compacted)}}"#)
             isClosed = true
+            gateway.beginGap()
             return
         }
         while next <= etcd.revision {
