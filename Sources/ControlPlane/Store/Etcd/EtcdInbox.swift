@@ -6,8 +6,8 @@ final class EtcdInbox: Sendable {
     enum Item: Sendable {
         /// All changes up to a revision, in their order.
         case changes([EtcdChange], revision: Int64)
-        /// All that there is at a revision.
-        case everything([EtcdChange], revision: Int64, isWiped: Bool)
+        /// All that there is at a revision. `deregisteredAt`: the revision at which somebody was deregistered last.
+        case everything([EtcdChange], revision: Int64, isWiped: Bool, deregisteredAt: Int64 = 0)
         /// What was found instead of what was expected, ahead of the watch or behind it.
         case findings([EtcdChange], history: Int)
         /// What this node has written by itself.
@@ -39,13 +39,16 @@ final class EtcdInbox: Sendable {
     }
 
     /// Puts in all that there is: what the watch has told of is older and does not matter any more.
-    func replaceAll(_ values: [EtcdChange], revision: Int64, isWiped: Bool) {
+    func replaceAll(_ values: [EtcdChange], revision: Int64, isWiped: Bool, deregisteredAt: Int64) {
         state.withLock { state in
             // That etcd was wiped must not be forgotten, though.
             let wasWiped = state.items.contains { item in
-                if case .everything(_, _, true) = item { true } else { false }
+                if case .everything(_, _, true, _) = item { true } else { false }
             }
-            state.items = [.everything(values, revision: revision, isWiped: isWiped || wasWiped)]
+            state.items = [
+                .everything(
+                    values, revision: revision, isWiped: isWiped || wasWiped, deregisteredAt: deregisteredAt)
+            ]
             state.count = values.count
         }
     }

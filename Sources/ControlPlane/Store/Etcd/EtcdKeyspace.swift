@@ -23,8 +23,21 @@ struct EtcdKeyspace: Sendable, Equatable {
     var identity: String { root + "identity" }
 
     /// Written with every deletion that somebody asked for: instances that are deleted without it have only been
-    /// without a heartbeat, as far as etcd knows. Written alone, it is something that a watch must tell of.
+    /// without a heartbeat, as far as etcd knows.
     var deregistered: String { root + "deregistered" }
+
+    /// Written so that there is something that a watch must tell of.
+    var probe: String { root + "probe" }
+
+    /// A key that transactions take turns at.
+    func fence(_ number: UInt64) -> String { "\(fences)\(number)" }
+
+    /// Whether a key is one of those that say nothing about instances.
+    func isAuxiliary(_ key: String) -> Bool {
+        key == identity || key == deregistered || key == probe || key.hasPrefix(fences)
+    }
+
+    private var fences: String { root + "fences/" }
 
     /// The value of ``deregistered`` for instances that leave while they have no key, each in a line.
     static func deregisteredValue(_ keyless: [InstanceKey]) -> [UInt8] {

@@ -96,8 +96,8 @@ struct EtcdReplica: Sendable {
             let actions = changes.compactMap { change in change.revision > seen ? adopt(change) : nil }
             caughtUp(to: revision)
             return actions
-        case .everything(let values, let revision, let isWiped):
-            return replaceAll(with: values, at: revision, isWiped: isWiped)
+        case .everything(let values, let revision, let isWiped, let deregisteredAt):
+            return replaceAll(with: values, at: revision, isWiped: isWiped, deregisteredAt: deregisteredAt)
         case .findings(let changes, let history):
             guard history == self.history else { return [] }
             return changes.compactMap { change in change.revision > seen ? adopt(change) : nil }
@@ -129,8 +129,12 @@ struct EtcdReplica: Sendable {
 
     /// All that etcd has at a revision, in place of the changes that have led there.
     ///
-    /// - Parameter isWiped: whether etcd has lost what it had: it gets everything from here then.
-    private mutating func replaceAll(with values: [EtcdChange], at revision: Int64, isWiped: Bool) -> [Action] {
+    /// - Parameters:
+    ///   - isWiped: whether etcd has lost what it had: it gets everything from here then.
+    ///   - deregisteredAt: when somebody was deregistered last.
+    private mutating func replaceAll(
+        with values: [EtcdChange], at revision: Int64, isWiped: Bool, deregisteredAt: Int64
+    ) -> [Action] {
         // One that was set back to a copy of before has lost what came after.
         let isWiped = isWiped || revision < seen
         if isWiped {
@@ -150,10 +154,19 @@ struct EtcdReplica: Sendable {
             if let action = adopt(value) { actions.append(action) }
         }
         if !isWiped {
+            // Nobody tells any more who it was: each that is missing may be, or have changed before its lease ended. To
+            // write those again that are heard here would bring that one back; who is alive registers when told so.
+            let hasMissedDeregistrations = deregisteredAt > seen
             for id in ids {
-                guard let name = entries[id]?.name else { continue }
-                let key = InstanceKey(name: name, id: id)
-                if !present.contains(key) { _ = adopt(.missing(key, revision: revision)) }
+                guard let entry = entries[id] else { continue }
+                let key = InstanceKey(name: entry.name, id: id)
+                if present.contains(key) { continue }
+                if hasMissedDeregistrations, entry.latest > 0, entry.latest < revision {
+                    forget(id)
+                    actions.append(.remove(id: id))
+                } else {
+                    _ = adopt(.missing(key, revision: revision))
+                }
             }
         }
         strays = strays.filter { $0.value > revision || present.contains($0.key) }
@@ -321,22 +334,5 @@ struct EtcdReplica: Sendable {
     /// A stray that was dealt with.
     mutating func swept(_ key: InstanceKey, at revision: Int64) {
         if strays[key] == revision { strays[key] = nil }
-    }
-}
-
-/// What happens to the key of an instance.
-enum EtcdChange: Sendable, Equatable {
-    /// `instance` is `nil` when the value is none; `lease` is 0 when there is none.
-    case put(InstanceKey, ServiceInstance?, revision: Int64, lease: Int64)
-    /// `isDeliberate`: somebody has deregistered it; otherwise its lease has ended, as far as is known.
-    case delete(InstanceKey, revision: Int64, isDeliberate: Bool)
-    /// There was no such key at a revision: when and why it went, the watch tells.
-    case missing(InstanceKey, revision: Int64)
-
-    /// The revision as of which it is so.
-    var revision: Int64 {
-        switch self {
-        case .put(_, _, let revision, _), .delete(_, let revision, _), .missing(_, let revision): revision
-        }
     }
 }

@@ -16,7 +16,7 @@ extension EtcdStore {
                 let answer = try await client.call("kv/range", EtcdMessage.get(keys.identity), within: Self.probeTime)
                 switch judge(answer, askedAt: askedAt, failedAt: failedAt) {
                 case .goOn: break
-                case .test: _ = try await client.call("kv/put", EtcdMessage.put(keys.deregistered))
+                case .test: _ = try await client.call("kv/put", EtcdMessage.put(keys.probe))
                 case .startAnew: watching.withLock { $0.end }?.finish()
                 }
                 if watching.withLock({ $0.isEstablished }) { noteSuccess(now: time.now()) }

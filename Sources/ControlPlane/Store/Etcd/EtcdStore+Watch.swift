@@ -83,7 +83,10 @@ extension EtcdStore {
             }
             range.skip(through: last.key)
         }
-        inbox.replaceAll(values, revision: revision, isWiped: isWiped)
+        // After the last page, so that nothing is missed that was deregistered before.
+        let marker = try await client.call("kv/range", EtcdMessage.get(keys.deregistered)).values.first
+        inbox.replaceAll(
+            values, revision: revision, isWiped: isWiped, deregisteredAt: marker?.revision ?? 0)
         position.withLock { $0 = EtcdPosition(identity: identity, revision: revision) }
         health.withLock { $0.etcd(isAt: revision, askedAt: askedAt) }
     }
@@ -190,7 +193,7 @@ extension EtcdStore {
     /// What a key and its value mean; `nil`: nothing.
     private func change(_ value: EtcdKeyValue) -> EtcdChange? {
         let key = String(decoding: value.key, as: UTF8.self)
-        if key == keys.identity || key == keys.deregistered { return nil }
+        if keys.isAuxiliary(key) { return nil }
         guard let instanceKey = keys.instance(key) else {
             skip(key, "the key is not that of an instance")
             return nil

@@ -205,6 +205,17 @@ import Testing
         #expect(replica.entry(id: "i4")?.revision == 20)
     }
 
+    @Test func `who is missing when everything is read again is gone if somebody was deregistered unheard`() {
+        var replica = EtcdReplica()
+        _ = replica.adopt(.changes([put(orders, 5)], revision: 5))
+        var informed = replica
+        _ = informed.adopt(.everything([], revision: 10, isWiped: false, deregisteredAt: 5))
+        #expect(informed.orphans.keys.sorted() == ["i1"])
+        let actions = replica.adopt(.everything([], revision: 10, isWiped: false, deregisteredAt: 6))
+        #expect(actions == [.remove(id: "i1")])
+        #expect(replica.orphans.isEmpty && replica.entry(id: "i1") == nil)
+    }
+
     @Test func `an etcd that has lost everything gets it back, whatever the revisions were`() {
         var replica = EtcdReplica()
         let other = InstanceKey(name: "orders", id: "i2")
