@@ -5,6 +5,8 @@ extension EtcdStore {
     private static let transactionLength = 50
     /// Octets of values in a transaction: a request may have 1.5 MiB.
     private static let transactionOctets = 512 * 1024
+    /// How often a transaction is tried that finds its fence changed.
+    private static let fenceAttempts = 4
     /// Requests of one kind under way at once.
     private static let concurrency = 16
 
@@ -145,10 +147,7 @@ extension EtcdStore {
     ) async -> [EtcdWriteResult] {
         let (transaction, asked) = EtcdTransaction.of(writes, values: values, keys: keys, ifNothingLeftAfter: limit)
         do throws(EtcdError) {
-            let response = try await client.call("kv/txn", EtcdMessage.transaction(transaction))
-            guard response.revision > 0 else {
-                throw EtcdError(kind: .unavailable, reason: "etcd tells no revision")
-            }
+            let response = try await makeOnce(transaction)
             if response.hasSucceeded { return writes.map { _ in .kept(revision: response.revision) } }
             inbox.append(.findings(findings(response, asked), history: history))
         } catch {
@@ -160,6 +159,35 @@ extension EtcdStore {
             await noteLostLeases(of: writes)
         }
         return writes.map { _ in .conflict }
+    }
+
+    /// Has a transaction be made once, if at all, however often etcd is asked for it.
+    nonisolated(nonsending) private func makeOnce(
+        _ transaction: EtcdTransaction
+    ) async throws(EtcdError) -> EtcdResponse {
+        guard transaction.makesKeys else { return try await make(transaction) }
+        var fence = fences.take()
+        defer { fences.giveBack(fence) }
+        var attempt = 1
+        while true {
+            var fenced = transaction
+            fenced.add(fence)
+            let response = try await make(fenced)
+            let expected = fence.revision
+            // It has changed the fence either way.
+            fence.revision = response.revision
+            if response.hasSucceeded || attempt == Self.fenceAttempts { return response }
+            let found = response.responses.dropLast().last?.values.first?.revision ?? 0
+            // Unless it was the fence alone, which another node was at, or this transaction itself the first time.
+            if found == expected { return response }
+            attempt += 1
+        }
+    }
+
+    nonisolated(nonsending) private func make(_ transaction: EtcdTransaction) async throws(EtcdError) -> EtcdResponse {
+        let response = try await client.call("kv/txn", EtcdMessage.transaction(transaction))
+        guard response.revision > 0 else { throw EtcdError(kind: .unavailable, reason: "etcd tells no revision") }
+        return response
     }
 
     /// What a transaction has found under the keys that it was about.

@@ -24,6 +24,7 @@ final class EtcdStore: Store {
     /// Held while the replica and the view are brought to the same, by who changes both or reads both.
     let agreement = Mutex<Void>(())
     let malformed = MalformedValues()
+    let fences: EtcdFences
     /// Where in etcd's history this node is.
     let position = Mutex(EtcdPosition())
     let watching = Mutex(EtcdWatch())
@@ -48,6 +49,7 @@ final class EtcdStore: Store {
     ) {
         self.client = client
         keys = EtcdKeyspace(prefix: configuration.prefix)
+        fences = EtcdFences(keys: keys, node: node)
         snapshot = configuration.snapshot.isEmpty ? nil : EtcdSnapshot(path: configuration.snapshot)
         self.logger = logger
         self.clock = clock

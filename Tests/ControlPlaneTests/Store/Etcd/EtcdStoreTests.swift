@@ -151,6 +151,25 @@ import Testing
 
     // MARK: Leases
 
+    @Test func `a request that arrives once more later does nothing`() async throws {
+        try await node.running { registry in
+            let requests = Mutex<[String]>([])
+            etcd.watchRequests { path, body in
+                if path == "kv/txn" { requests.withLock { $0.append(body) } }
+            }
+            // For ever, so that no lease that is gone keeps it from being written again.
+            _ = try await registry.register(.test("i1", ttl: 0))
+            _ = try await registry.deregister(id: "i1")
+            for request in requests.withLock({ $0 }) {
+                _ = try await etcd.answer("kv/txn", Array(request.utf8), within: .seconds(1))
+            }
+            #expect(etcd.keys["/kong-discovery/v1/services/orders/i1"] == nil)
+            // And the fence that it has changed keeps nobody out.
+            _ = try await registry.register(.test("i1", ttl: 0))
+            #expect(etcd.keys["/kong-discovery/v1/services/orders/i1"] != nil)
+        }
+    }
+
     @Test func `leases of writes that were not kept are given back`() async throws {
         try await node.running { registry in
             // Somebody else is faster, ten times.
