@@ -269,6 +269,12 @@ struct EtcdReplica: Sendable {
         return .remove(id: write.id)
     }
 
+    /// Whether an instance that this node has deleted is there all the same: under another name, since before.
+    func isElsewhere(_ write: EtcdWrite, at revision: Int64) -> Bool {
+        guard write.instance == nil, let known = write.known, let entry = entries[write.id] else { return false }
+        return entry.name != known.name && entry.latest < revision
+    }
+
     private mutating func wrote(_ write: EtcdWrite, _ instance: ServiceInstance, _ revision: Int64) -> Action? {
         let key = InstanceKey(name: instance.name, id: write.id)
         let entry = entries[write.id]

@@ -5,6 +5,9 @@ extension EtcdStore {
     private static let transactionLength = 50
     /// Octets of values in a transaction: a request may have 1.5 MiB.
     private static let transactionOctets = 512 * 1024
+    /// How long the watch may take to tell what a transaction has found out about.
+    private static let newsTime = Duration.seconds(1)
+    private static let newsInterval = Duration.milliseconds(20)
     /// How often a transaction is tried that finds its fence changed.
     private static let fenceAttempts = 4
     /// Requests of one kind under way at once.
@@ -25,6 +28,7 @@ extension EtcdStore {
         if let problem = health.withLock({ $0.problem }) {
             return changes.map { _ in .unavailable(StoreUnavailable(reason: "etcd: \(problem)")) }
         }
+        if let results = await waitForNews(of: changes) { return results }
         // Before any lease is granted: no lease ends before the deadline that is known here.
         let now = time.now()
         let plan = plan(changes)
@@ -38,6 +42,43 @@ extension EtcdStore {
         let outcomes = await write(ready, history: plan.history)
         giveBackLeases(of: ready, outcomes, now: time.now())
         return settle(changes, ready, outcomes, history: plan.history, now: now)
+    }
+
+    /// The instances to be changed or to leave whose keys were found missing, and the watch has not told why: if one
+    /// has moved, what is known of it here is not what is meant.
+    private func undecidedIDs(of changes: [StoreChange]) -> Set<String> {
+        replica.withLock { replica in
+            if replica.orphans.isEmpty { return [] }
+            return changes.reduce(into: []) { ids, change in
+                if case .register = change { return }
+                if let orphan = replica.orphans[change.id], orphan.foundAt > replica.seen { ids.insert(change.id) }
+            }
+        }
+    }
+
+    /// Waits until the watch has told what became of the instances of some changes.
+    ///
+    /// - Returns: `nil`: they may be written.
+    nonisolated(nonsending) private func waitForNews(of changes: [StoreChange]) async -> [StoreResult]? {
+        var unknown = undecidedIDs(of: changes)
+        if unknown.isEmpty { return nil }
+        var left = Self.newsTime / Self.newsInterval
+        let rounds = Ticker(every: Self.newsInterval, on: timers)
+        for await _ in rounds.ticks {
+            // The committer takes in what the watch tells meanwhile.
+            unknown = undecidedIDs(of: changes)
+            left -= 1
+            if left < 0 || unknown.isEmpty { break }
+        }
+        // Who leaves must not be there under another name; what is changed may be written again as it was known.
+        let leaving = changes.reduce(into: Set<String>()) { ids, change in
+            if case .deregister(let id) = change, unknown.contains(id) { ids.insert(id) }
+        }
+        if leaving.isEmpty, !unknown.isEmpty { return nil }
+        return changes.map { change in
+            if !leaving.contains(change.id) { return .conflict }
+            return .unavailable(StoreUnavailable(reason: "etcd has not told yet what became of \(change.id)"))
+        }
     }
 
     private func plan(_ changes: [StoreChange]) -> Plan {
@@ -83,7 +124,11 @@ extension EtcdStore {
                         results[write.id] = .unavailable(.historyLost)
                         continue
                     }
-                    if replica.settle(write, at: revision) != nil { newest.insert(write.id) }
+                    if replica.settle(write, at: revision) != nil {
+                        newest.insert(write.id)
+                    } else if replica.isElsewhere(write, at: revision) {
+                        results[write.id] = .conflict
+                    }
                 }
             }
             let applied = changes.filter { newest.contains($0.id) || results[$0.id] == nil }

@@ -170,6 +170,29 @@ import Testing
         }
     }
 
+    @Test func `an instance that another node has moved leaves under its new name`() async throws {
+        try await node.running { registry in
+            _ = try await registry.register(.test("i1"))
+            let old = "/kong-discovery/v1/services/orders/i1"
+            let lease = try #require(etcd.keys[old]?.lease)
+            // What this node is told is late.
+            etcd.holdWatch(true)
+            etcd.change { model in
+                let moved = StoredInstance.encode(.test(1, name: "users"))
+                let new = "/kong-discovery/v1/services/users/i1"
+                let marker = EtcdTransaction.Operation.put(key: "/kong-discovery/v1/deregistered", value: [], lease: 0)
+                _ = model.commit(
+                    EtcdTransaction(success: [.delete(key: old), .put(key: new, value: moved, lease: lease), marker]))
+            }
+            etcd.follow { _, _ in .answer }
+            async let outcome = registry.deregister(id: "i1")
+            try await node.waits("it has been tried") { etcd.calls.contains("kv/txn") }
+            etcd.holdWatch(false)
+            #expect(try await outcome == .deregistered)
+            #expect(etcd.keys.keys.allSatisfy { !$0.contains("/services/") })
+        }
+    }
+
     @Test func `leases of writes that were not kept are given back`() async throws {
         try await node.running { registry in
             // Somebody else is faster, ten times.
