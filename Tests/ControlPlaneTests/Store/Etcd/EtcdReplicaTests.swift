@@ -77,6 +77,28 @@ import Testing
         #expect(replica.decidableOrphans.count == 1)
     }
 
+    @Test func `an instance whose key was deleted by hand is not restored while it leaves`() {
+        for isOvertaken in [false, true] {
+            var replica = EtcdReplica()
+            let instance = ServiceInstance.test(1)
+            let key = InstanceKey(name: instance.name, id: instance.id)
+            _ = replica.adopt(.changes([.put(key, instance, revision: 2, lease: 7)], revision: 2))
+            #expect(replica.leave("i1") == nil, "it has its key")
+            _ = replica.adopt(.changes([.delete(key, revision: 3, isDeliberate: false)], revision: 3))
+            #expect(replica.decidableOrphans.count == 1)
+            guard let entry = replica.leave("i1") else {
+                Issue.record("it has no key, and does not leave")
+                return
+            }
+            // Its lease is being given back: nobody must find now that it has none.
+            #expect(replica.decidableOrphans.isEmpty && replica.orphans.count == 1)
+            if isOvertaken { _ = replica.adopt(.changes([.put(key, instance, revision: 4, lease: 8)], revision: 4)) }
+            let actions = replica.adopt(.left(["i1": entry]))
+            #expect(actions == (isOvertaken ? [] : [.remove(id: "i1")]))
+            #expect((replica.entry(id: "i1") != nil) == isOvertaken && replica.orphans.isEmpty)
+        }
+    }
+
     @Test func `results and findings of another history say nothing about this one`() {
         var replica = EtcdReplica()
         _ = replica.adopt(.changes([put(orders, 500)], revision: 500))
