@@ -163,7 +163,9 @@ final class UpstreamThread: Sendable {
     typealias Script = @Sendable (UpstreamRequest) -> Reaction
 
     let address: SocketAddress
-    private let script: Mutex<Script>
+    /// A mutex that held the function itself would wrap it anew whenever it is read, thousands of times deep.
+    private struct Current { var script: Script }
+    private let current: Mutex<Current>
     private let received = Mutex<[UpstreamRequest]>([])
     let connectionCount = Atomic<Int>(0)
     let deliveredCount = Atomic<Int>(0)
@@ -174,7 +176,7 @@ final class UpstreamThread: Sendable {
 
     /// - Parameter address: a port of a server that is gone, for one that comes back.
     init(at wanted: SocketAddress? = nil, _ script: @escaping Script) throws {
-        self.script = Mutex(script)
+        current = Mutex(Current(script: script))
         let reserved = try ListeningSocket.reserve(wanted ?? SocketAddress(.v4(0x7F00_0001), port: 0)).address
         let pair = try ListeningSocket.openPair(reserved)
         address = reserved
@@ -212,7 +214,7 @@ final class UpstreamThread: Sendable {
 
     /// Does something else from now on.
     func change(_ script: @escaping Script) {
-        self.script.withLock { $0 = script }
+        current.withLock { $0.script = script }
     }
 
     /// What was asked so far, probes left out.
@@ -255,7 +257,7 @@ final class UpstreamThread: Sendable {
             received.append(request)
             return request
         }
-        return script.withLock { $0 }(request)
+        return current.withLock { $0.script }(request)
     }
 
     /// What is sent later.
