@@ -5,15 +5,16 @@
 struct DeadlineWheel<Element> {
     /// Names what was added.
     struct Ticket: Equatable {
-        fileprivate var place: Int
-        fileprivate var stamp: UInt64
+        // Small, for who has one is to be small.
+        fileprivate var place: UInt32
+        fileprivate var stamp: UInt32
     }
 
     private struct Node {
         var element: Element?
         var time: MonotonicTime
         /// Counts the uses of the place.
-        var stamp: UInt64
+        var stamp: UInt32
         var next: Int
         var previous: Int
     }
@@ -58,13 +59,14 @@ struct DeadlineWheel<Element> {
         slots[slot] = place
         occupied[slot / UInt64.bitWidth] |= 1 << UInt64(slot % UInt64.bitWidth)
         count += 1
-        return Ticket(place: place, stamp: nodes[place].stamp)
+        return Ticket(place: UInt32(truncatingIfNeeded: place), stamp: nodes[place].stamp)
     }
 
     /// Takes one out, if it is still there.
     mutating func remove(_ ticket: Ticket) {
-        guard nodes.indices.contains(ticket.place), nodes[ticket.place].stamp == ticket.stamp else { return }
-        _ = takeOut(ticket.place)
+        let place = Int(ticket.place)
+        guard nodes.indices.contains(place), nodes[place].stamp == ticket.stamp else { return }
+        _ = takeOut(place)
     }
 
     /// Takes out one that is due at `now`, if there is any; of two that are due in different milliseconds the earlier.

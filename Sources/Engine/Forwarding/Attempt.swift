@@ -34,8 +34,8 @@ extension Resolution {
         }
 
         let upstream: Int
-        private(set) var form: UpstreamQuery.Form
         private(set) var sentAt: MonotonicTime
+        private(set) var form: UpstreamQuery.Form
         private(set) var transport = Transport.datagram
         private(set) var lesson: Lesson?
         var state = State.waiting

@@ -2,20 +2,22 @@
 extension Forwarder {
     /// Tells a question's resolution what has happened, and does what is to be done.
     ///
-    /// Actions are carried out one after the other, and what comes of one is told at once: nothing of this is called
-    /// from within. See ``ExchangeOwner``.
+    /// Actions are carried out one after the other, and what comes of one is told at once. Nothing else is told
+    /// meanwhile, see ``ExchangeOwner``.
     ///
     /// - Parameter content: what to reply, if that is to be done.
     func handle(
         _ event: Resolution.Event, of query: PendingQuery, _ content: AnswerContent? = nil, now: MonotonicTime
     ) {
+        var actions: [Resolution.Action] = []
+        swap(&actions, &spareActions)
         query.resolution.handle(event, now: now, &actions)
         var next = 0
         while next < actions.count {
             let action = actions[next]
             next += 1
             switch action {
-            case .choose(let purpose): choose(purpose, for: query, now: now)
+            case .choose(let purpose): choose(purpose, for: query, now: now, &actions)
             case .send(let number):
                 let request = request(query, number)
                 guard let exchange = transport.send(request, now: now, &random) else {
@@ -46,14 +48,23 @@ extension Forwarder {
             }
         }
         actions.removeAll(keepingCapacity: true)
+        swap(&actions, &spareActions)
     }
 
-    private func choose(_ purpose: Resolution.Purpose, for query: PendingQuery, now: MonotonicTime) {
-        // Of two attempts that could not be sent, the first may have had the question fail.
-        guard query.resolution.phase == .asking else { return }
+    private func choose(
+        _ purpose: Resolution.Purpose, for query: PendingQuery, now: MonotonicTime,
+        _ actions: inout [Resolution.Action]
+    ) {
         let upstreams = query.upstreams
-        let choice = upstreams.choose(
-            asked: query.resolution.asked, excluded: query.resolution.excluded, now: now, random: random.next())
+        let choice: UpstreamSet.Choice?
+        if purpose == .first {
+            choice = upstreams.choose(asked: [], excluded: [], now: now, random: random.next())
+        } else {
+            // Of two attempts that could not be sent, the first may have had the question fail.
+            guard query.resolution.phase == .asking else { return }
+            choice = upstreams.choose(
+                asked: query.resolution.asked, excluded: query.resolution.excluded, now: now, random: random.next())
+        }
         let chosen = choice.map {
             Resolution.Choice(
                 upstream: $0.index, features: upstreams[$0.index].features, patience: $0.patience)
@@ -67,11 +78,11 @@ extension Forwarder {
         let attempt = query.resolution.attempts[number]
         return UpstreamTransport.Request(
             upstream: query.upstreams[attempt.upstream], key: query.key, form: attempt.form, owner: query,
-            number: number, deadline: query.resolution.deadline)
+            number: UInt8(truncatingIfNeeded: number), deadline: query.resolution.deadline)
     }
 
     private func noteOverdue(_ query: PendingQuery, _ number: Int, now: MonotonicTime) {
-        guard let exchange = query.exchange(number) else { return }
+        guard let exchange = query.exchange(UInt8(truncatingIfNeeded: number)) else { return }
         if query.resolution.attempts[number].transport != .datagram {
             exchange.connection?.noteOverdue(exchange, now: now)
         } else {
@@ -91,43 +102,48 @@ extension Forwarder {
     ) {
         let now = MonotonicTime.now
         loop.noteWork(now: now)
-        let answer: Resolution.Answer
-        var content: AnswerContent?
-        var use = UpstreamHealth.Use.undecided
-        switch UpstreamResponse.read(message, exchange.expectation, form) {
+        let response = UpstreamResponse.read(message, exchange.expectation, form)
+        let use: UpstreamHealth.Use
+        switch response {
         case .unrelated: return counters.count(.wrongAnswers)
         case .otherCase:
             counters.count(.wrongAnswers)
-            return handle(.otherCase(exchange.number, exchange.upstream.features), of: query, now: now)
-        case .truncated: answer = .truncated
-        case .withoutEDNS: answer = .withoutEDNS
-        case .failure:
-            answer = .failure
-            use = .useless
-        case .answer(let read):
-            answer = .content(isCacheable: read.isCacheable, exchange.expectation.letters(in: message))
-            content = read
-            use = .useful
+            return handle(.otherCase(Int(exchange.number), exchange.upstream.features), of: query, now: now)
+        case .truncated, .withoutEDNS: use = .undecided
+        case .failure: use = .useless
+        case .answer: use = .useful
         }
         // Noted first: what is decided now, and who is chosen next, goes by it.
         let features = exchange.upstream.answered(sentAt: exchange.sentAt, now: arrival ?? now, use)
         if form == .stream, features.failedConnections > 0 { exchange.upstream.learn { $0.connectionAnswered() } }
         exchange.stop(now: now)
         query.remove(exchange)
-        handle(.answered(exchange.number, answer, features), of: query, content, now: now)
+        let number = Int(exchange.number)
+        switch response {
+        case .unrelated, .otherCase: break
+        case .truncated: handle(.answered(number, .truncated, features), of: query, now: now)
+        case .withoutEDNS: handle(.answered(number, .withoutEDNS, features), of: query, now: now)
+        case .failure: handle(.answered(number, .failure, features), of: query, now: now)
+        case .answer(let content):
+            // Over UDP they are as they were sent, or it would not be the answer; most often that is known.
+            let isKnown = form != .stream && !features.wantsCaseSeen(at: now)
+            let letters = isKnown ? .small : exchange.expectation.letters(in: message)
+            let answer = Resolution.Answer.content(isCacheable: content.isCacheable, letters)
+            handle(.answered(number, answer, features), of: query, content, now: now)
+        }
     }
 
     /// A long answer has come whose turn to be read is later.
     func postponed(_ message: [UInt8], _ exchange: UpstreamExchange, by delay: Nanoseconds, for query: PendingQuery) {
         let now = MonotonicTime.now
         call(.longAnswer(query, exchange, message, arrival: now), at: now + delay)
-        handle(.postponed(exchange.number), of: query, now: now)
+        handle(.postponed(Int(exchange.number)), of: query, now: now)
     }
 
     /// No answer comes.
     func ended(_ exchange: UpstreamExchange, _ end: ExchangeEnd, for query: PendingQuery) {
         query.remove(exchange)
-        handle(.ended(exchange.number, end), of: query, now: .now)
+        handle(.ended(Int(exchange.number), end), of: query, now: .now)
     }
 
     // MARK: Probes

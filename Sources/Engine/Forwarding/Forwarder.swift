@@ -40,8 +40,8 @@ final class Forwarder {
     lazy var transport = UpstreamTransport(
         loop: loop, counters: counters, maximumSockets: forwarding.maximumSocketsPerWorker,
         queuedCount: { [unowned self] in requestCount })
-    /// What is to be done for a question; kept, for its memory.
-    var actions: [Resolution.Action] = []
+    /// Empty: kept for its memory, for what is to be done for a question.
+    var spareActions: [Resolution.Action] = []
 
     init(
         sink: any ReplySink, loop: EventLoop, forwarding: SharedForwarding, settings: ForwardingSettings,

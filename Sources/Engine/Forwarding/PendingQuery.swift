@@ -1,15 +1,17 @@
 /// One question that upstreams are asked, for all clients of a worker that wait for its answer.
+///
+/// There is one for each miss: with 120 octets or less malloc has memory for it at hand. So has it for an exchange.
 final class PendingQuery {
     let key: CacheKey
     let upstreams: UpstreamSet
     var clients: [WaitingClient] = []
+    private unowned let forwarder: Forwarder
+    /// The first of the exchanges that are under way: a list, which is seldom longer than one.
+    private var exchanges: UpstreamExchange?
     /// What becomes of it.
     var resolution: Resolution
     /// For the time when something is to be done if nothing has come; `nil`: nothing is.
     var ticket: DeadlineWheel<Forwarder.Call>.Ticket?
-    private unowned let forwarder: Forwarder
-    /// The first of the exchanges that are under way: a list, which is seldom longer than one.
-    private var exchanges: UpstreamExchange?
 
     init(key: CacheKey, upstreams: UpstreamSet, deadline: MonotonicTime, forwarder: Forwarder) {
         self.key = key
@@ -21,7 +23,7 @@ final class PendingQuery {
     // MARK: Exchanges
 
     /// The exchange of an attempt; `nil`: it is not under way.
-    func exchange(_ number: Int) -> UpstreamExchange? {
+    func exchange(_ number: UInt8) -> UpstreamExchange? {
         var exchange = exchanges
         while let some = exchange, some.number != number { exchange = some.next }
         return exchange

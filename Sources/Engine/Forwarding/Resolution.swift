@@ -26,18 +26,18 @@ struct Resolution {
         case over
     }
 
-    private(set) var phase = Phase.asking
     private(set) var attempts: [Attempt] = []
     /// When clients get something else.
     let deadline: MonotonicTime
+    /// How long until another attempt.
+    private var patience = Nanoseconds.zero
+    /// So many of the attempts are known to take long, if they still wait.
+    private var overdueCount: Int32 = 0
+    private(set) var phase = Phase.asking
     /// Whether DNSSEC records are wanted, which come with EDNS alone.
     private let wantsDNSSEC: Bool
     /// Whether upstreams may refuse the question for what it is: many do so with ANY (RFC 8482).
     private let isOftenRefused: Bool
-    /// How long until another attempt.
-    private var patience = Nanoseconds.zero
-    /// So many of the attempts are known to take long, if they still wait.
-    private var overdueCount = 0
 
     /// - Parameter deadline: when clients get something else, if there is no answer by then.
     init(type: RecordType, variant: AnswerVariant, deadline: MonotonicTime) {
@@ -242,8 +242,8 @@ struct Resolution {
     private mutating func due(now: MonotonicTime, _ actions: inout [Action]) {
         guard phase != .over else { return }
         let isInTime = phase == .asking && now < deadline
-        let late = overdueCount..<attempts.count
-        overdueCount = attempts.count
+        let late = Int(overdueCount)..<attempts.count
+        overdueCount = Int32(attempts.count)
         for number in late where attempts[number].isWaiting && attempts[number].state != .postponed {
             actions.append(.overdue(number))
             if isInTime, attempts[number].lesson == .preservesCase {

@@ -16,25 +16,25 @@ protocol ExchangeOwner: AnyObject {
 /// One query to one upstream, from when it is sent until its answer has come or is waited for no longer.
 final class UpstreamExchange {
     let upstream: Upstream
-    let expectation: UpstreamResponse.Expectation
     /// What it is for. Held until the owner lets go of the exchange.
     let owner: any ExchangeOwner
-    /// The owner's number for it.
-    let number: Int
     let sentAt: MonotonicTime
     /// When its answer is of no use any longer.
     let deadline: MonotonicTime
-    /// Whether its answer is, or only shows how the upstream does.
-    var isWanted = true
     /// Where its answer comes in; `nil`: over TCP, or it is waited for no longer.
     private(set) var socket: UpstreamSocket?
     /// Where its answer comes in; `nil`: over UDP, or it has come, or it is waited for no longer.
     private(set) var connection: UpstreamConnection?
     /// The owner's next one: a list of them needs no memory of its own.
     var next: UpstreamExchange?
+    let expectation: UpstreamResponse.Expectation
+    /// The owner's number for it.
+    let number: UInt8
+    /// Whether its answer is of use, or only shows how the upstream does.
+    var isWanted = true
 
     init(
-        _ upstream: Upstream, _ expectation: UpstreamResponse.Expectation, owner: any ExchangeOwner, number: Int,
+        _ upstream: Upstream, _ expectation: UpstreamResponse.Expectation, owner: any ExchangeOwner, number: UInt8,
         sentAt: MonotonicTime, deadline: MonotonicTime
     ) {
         self.upstream = upstream

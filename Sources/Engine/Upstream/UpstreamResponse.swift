@@ -19,14 +19,22 @@ enum UpstreamResponse {
 
     /// What was sent, as far as the answer must repeat it.
     struct Expectation {
-        var id: UInt16
         /// The message that was sent.
         var query: [UInt8]
         /// What was asked for.
         var key: CacheKey
+        var id: UInt16
         /// Whether the letters got a case by chance, which the upstream must repeat.
         var checksCase: Bool
         var usesEDNS: Bool
+
+        init(id: UInt16, query: [UInt8], key: CacheKey, checksCase: Bool, usesEDNS: Bool) {
+            self.id = id
+            self.query = query
+            self.key = key
+            self.checksCase = checksCase
+            self.usesEDNS = usesEDNS
+        }
 
         /// The question, its name as it was sent.
         var question: RawSpan {

@@ -7,7 +7,7 @@ final class UpstreamTransport {
         var form: UpstreamQuery.Form
         var owner: any ExchangeOwner
         /// The owner's number for it.
-        var number: Int
+        var number: UInt8
         /// When its answer is of no use any longer.
         var deadline: MonotonicTime
     }
@@ -31,7 +31,7 @@ final class UpstreamTransport {
     /// Has a query sent over UDP, once the loop has handled what has come in.
     ///
     /// - Returns: `nil` when there is no socket to be had.
-    func send(_ request: Request, now: MonotonicTime, _ random: inout SystemRandom) -> UpstreamExchange? {
+    func send(_ request: consuming Request, now: MonotonicTime, _ random: inout SystemRandom) -> UpstreamExchange? {
         guard let socket = sockets.socket(to: request.upstream.address, now: now, &random) else { return nil }
         var id = UInt16(truncatingIfNeeded: random.next())
         while !socket.isFree(id) { id = UInt16(truncatingIfNeeded: random.next()) }
@@ -45,7 +45,9 @@ final class UpstreamTransport {
     /// Sends a query over TCP.
     ///
     /// - Returns: `nil` when there is no connection to be had.
-    func sendOverTCP(_ request: Request, now: MonotonicTime, _ random: inout SystemRandom) -> UpstreamExchange? {
+    func sendOverTCP(_ request: consuming Request, now: MonotonicTime, _ random: inout SystemRandom)
+        -> UpstreamExchange?
+    {
         let id = UInt16(truncatingIfNeeded: random.next())
         let mayOpen = request.upstream.features.takesConnections(at: now)
         guard let connection = connections.connection(to: request.upstream.address, id: id, mayOpen: mayOpen) else {
@@ -58,7 +60,7 @@ final class UpstreamTransport {
     }
 
     private func begin(
-        _ request: Request, id: UInt16, now: MonotonicTime, _ random: inout SystemRandom
+        _ request: consuming Request, id: UInt16, now: MonotonicTime, _ random: inout SystemRandom
     ) -> UpstreamExchange {
         request.upstream.asking()
         let (key, form) = (request.key, request.form)
