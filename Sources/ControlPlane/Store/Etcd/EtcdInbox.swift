@@ -12,8 +12,6 @@ final class EtcdInbox: Sendable {
         case findings([EtcdChange], history: Int)
         /// What this node has written by itself.
         case own([EtcdKeptWrite], history: Int)
-        /// Orphans whose keys somebody has deleted by other means, and what was known of them.
-        case left([String: EtcdReplica.Entry])
     }
 
     /// Changes that may wait; beyond, the watch begins anew from all that there is.

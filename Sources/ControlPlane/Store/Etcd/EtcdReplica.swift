@@ -31,9 +31,6 @@ struct EtcdReplica: Sendable {
         var lease: Int64
         /// Whether it is to be written again even if no heartbeat came: etcd has lost everything.
         var isToBeRestored = false
-        /// Whether it is about to leave, since its key was deleted with other means than this program. Its lease is
-        /// given back then: who looked at that once more would take it for one whose lease has ended.
-        var isLeaving = false
         /// At which revision its key was found missing: only when the watch has come so far is it known why.
         var foundAt: Int64 = 0
         /// When this node has decided first that nothing keeps it alive here; `nil`: not yet.
@@ -59,6 +56,9 @@ struct EtcdReplica: Sendable {
     private var tombstones: [String: Tombstone] = [:]
     /// Instances whose key or lease is gone.
     private(set) var orphans: [String: Orphan] = [:]
+    /// Orphans whose keys were deleted with other means than this program. Their leases are given back: who looked at
+    /// that once more would take them for some whose leases have ended.
+    private var leaving: Set<String> = []
     /// Keys of instances that have another one by now, at which revision: to be deleted.
     private(set) var strays: [InstanceKey: Int64] = [:]
     /// Up to which revision everything was seen.
@@ -107,16 +107,6 @@ struct EtcdReplica: Sendable {
         case .own(let writes, let history):
             guard history == self.history else { return [] }
             return writes.compactMap { settle($0.write, at: $0.revision) }
-        case .left(let orphans):
-            return orphans.compactMap { id, entry in
-                // Unless something has come meanwhile.
-                guard self.orphans[id] != nil, entries[id] == entry else {
-                    self.orphans[id]?.isLeaving = false
-                    return nil
-                }
-                forget(id)
-                return .remove(id: id)
-            }
         }
     }
 
@@ -147,6 +137,7 @@ struct EtcdReplica: Sendable {
             history += 1
             tombstones = [:]
             strays = [:]
+            leaving = []
             for id in ids {
                 _ = entries.withValue(of: id) { $0 = Entry(name: $0.name, revision: 0, lease: 0) }
                 orphans[id] = Orphan(lease: 0, isToBeRestored: true)
@@ -226,6 +217,7 @@ struct EtcdReplica: Sendable {
     private mutating func enter(_ key: InstanceKey, _ entry: Entry) {
         entries[key.id] = entry
         orphans[key.id] = nil
+        leaving.remove(key.id)
         tombstones[key.id] = nil
         strays[key] = nil
     }
@@ -241,6 +233,7 @@ struct EtcdReplica: Sendable {
         var orphan = orphans[id] ?? Orphan(lease: entries[id]?.lease ?? 0)
         orphan.foundAt = max(orphan.foundAt, foundAt)
         orphans[id] = orphan
+        if revision != 0 { leaving.remove(id) }
         _ = entries.withValue(of: id) { entry in
             entry.revision = revision
             entry.lease = 0
@@ -322,18 +315,27 @@ struct EtcdReplica: Sendable {
     mutating func forget(_ id: String) {
         entries[id] = nil
         orphans[id] = nil
+        leaving.remove(id)
     }
 
     /// Orphans of which everything is known that there is to know.
-    var decidableOrphans: [String: Orphan] { orphans.filter { $0.value.foundAt <= seen && !$0.value.isLeaving } }
+    var decidableOrphans: [String: Orphan] {
+        orphans.filter { $0.value.foundAt <= seen && !leaving.contains($0.key) }
+    }
 
-    /// An orphan's key was deleted with other means than this program.
+    /// An orphan's key was deleted with other means than this program: it leaves, unless it has a key by now, or gets
+    /// one before ``takeLeaving()``.
+    mutating func leave(_ id: String) {
+        if orphans[id] != nil, entries[id]?.revision == 0 { leaving.insert(id) }
+    }
+
+    /// Forgets those that leave.
     ///
-    /// - Returns: what is known of it, for ``EtcdInbox/Item/left(_:)``; `nil`: it has a key by now.
-    mutating func leave(_ id: String) -> Entry? {
-        guard orphans[id] != nil, let entry = entries[id], entry.revision == 0 else { return nil }
-        orphans[id]?.isLeaving = true
-        return entry
+    /// - Returns: what the view has to do.
+    mutating func takeLeaving() -> [Action] {
+        let gone = leaving.sorted()
+        for id in gone { forget(id) }
+        return gone.map { .remove(id: $0) }
     }
 
     /// Orphans that nothing has kept alive for a time.

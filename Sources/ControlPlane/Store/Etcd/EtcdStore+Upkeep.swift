@@ -88,12 +88,9 @@ extension EtcdStore {
         let leased = orphans.filter { $0.lease != 0 }
         let isLeaseThere = try await renew(leased.map(\.lease))
         let deleted = zip(leased, isLeaseThere).filter { $1 }.map(\.0)
-        let left = replica.withLock { replica in
-            deleted.reduce(into: [String: EtcdReplica.Entry]()) { left, orphan in
-                left[orphan.id] = replica.leave(orphan.id)
-            }
+        replica.withLock { replica in
+            for orphan in deleted { replica.leave(orphan.id) }
         }
-        if !left.isEmpty { inbox.append(.left(left)) }
         giveBack(deleted.map(\.lease), mayBeUsed: true, dueAt: now.monotonic)
         return Set(deleted.map(\.id))
     }

@@ -117,6 +117,7 @@ final class EtcdStore: Store {
             for item in inbox.takeAll() {
                 apply(replica.withLock { $0.adopt(item) }, now)
             }
+            apply(replica.withLock { $0.takeLeaving() }, now)
             settleOrphans(now)
             let (seen, isNew) = replica.withLock { ($0.seen, $0.history != history) }
             health.withLock { $0.adopted(upTo: seen, isNewHistory: isNew) }

@@ -83,18 +83,16 @@ import Testing
             let instance = ServiceInstance.test(1)
             let key = InstanceKey(name: instance.name, id: instance.id)
             _ = replica.adopt(.changes([.put(key, instance, revision: 2, lease: 7)], revision: 2))
-            #expect(replica.leave("i1") == nil, "it has its key")
+            replica.leave("i1")
+            #expect(replica.takeLeaving() == [], "it has its key")
             _ = replica.adopt(.changes([.delete(key, revision: 3, isDeliberate: false)], revision: 3))
             #expect(replica.decidableOrphans.count == 1)
-            guard let entry = replica.leave("i1") else {
-                Issue.record("it has no key, and does not leave")
-                return
-            }
+            replica.leave("i1")
             // Its lease is being given back: nobody must find now that it has none.
             #expect(replica.decidableOrphans.isEmpty && replica.orphans.count == 1)
             if isOvertaken { _ = replica.adopt(.changes([.put(key, instance, revision: 4, lease: 8)], revision: 4)) }
-            let actions = replica.adopt(.left(["i1": entry]))
-            #expect(actions == (isOvertaken ? [] : [.remove(id: "i1")]))
+            #expect(replica.takeLeaving() == (isOvertaken ? [] : [.remove(id: "i1")]))
+            #expect(replica.takeLeaving() == [])
             #expect((replica.entry(id: "i1") != nil) == isOvertaken && replica.orphans.isEmpty)
         }
     }
@@ -120,11 +118,24 @@ import Testing
     @Test func `who was taken for deleted by hand stays when something has come meanwhile`() {
         var replica = EtcdReplica()
         _ = replica.adopt(.changes([put(orders, 5), .delete(orders, revision: 6, isDeliberate: false)], revision: 6))
-        let gone = entry(0, lease: 0, latest: 6)
+        replica.leave("i1")
         var other = replica
-        #expect(replica.adopt(.left(["i1": gone])) == [.remove(id: "i1")])
+        var wiped = replica
+        #expect(replica.takeLeaving() == [.remove(id: "i1")])
         _ = other.adopt(.changes([put(orders, 7)], revision: 7))
-        #expect(other.adopt(.left(["i1": gone])) == [])
+        #expect(other.takeLeaving() == [])
+        _ = wiped.adopt(.everything([], revision: 1, isWiped: true))
+        #expect(wiped.takeLeaving() == [] && wiped.decidableOrphans.count == 1)
+    }
+
+    /// What was in the inbox before is dropped then.
+    @Test func `who leaves does so though everything is read anew before`() {
+        var replica = EtcdReplica()
+        _ = replica.adopt(.changes([put(orders, 5), .delete(orders, revision: 6, isDeliberate: false)], revision: 6))
+        replica.leave("i1")
+        _ = replica.adopt(.everything([], revision: 9, isWiped: false))
+        #expect(replica.takeLeaving() == [.remove(id: "i1")])
+        #expect(replica.entry(id: "i1") == nil && replica.orphans.isEmpty)
     }
 
     @Test func `what is old by now changes nothing`() {
