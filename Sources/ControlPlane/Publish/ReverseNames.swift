@@ -13,14 +13,20 @@ struct ReverseNames: Sendable {
         var address: IPAddress
     }
 
+    /// Services of one address: there may be thousands, of which the first few are told.
+    private struct Services {
+        /// How many instances each has there.
+        var counts: [String: Int] = [:]
+        var names = NameIndex()
+    }
+
     private let zones: ReverseZones
     private let domain: String
     private let ttl: UInt32
     /// By the places of their instances in all orders.
     private var members: [UInt64: Member] = [:]
     private var sequences: [String: Set<UInt64>] = [:]
-    /// For each address the services, and how many instances each has there.
-    private var services: [IPAddress: [String: Int]] = [:]
+    private var services: [IPAddress: Services] = [:]
     /// Addresses of which the zones do not know everything yet.
     private var changed: Set<IPAddress> = []
 
@@ -66,18 +72,30 @@ struct ReverseNames: Sendable {
     }
 
     private mutating func count(_ member: Member, _ difference: Int) {
-        let count = (services[member.address]?[member.service] ?? 0) + difference
-        services[member.address, default: [:]][member.service] = count > 0 ? count : nil
-        if services[member.address]?.isEmpty == true { services[member.address] = nil }
+        let isGone = Self.count(member.service, difference, in: &services[member.address, default: Services()])
+        if isGone { services[member.address] = nil }
         changed.insert(member.address)
+    }
+
+    /// - Returns: whether none is left.
+    private static func count(_ service: String, _ difference: Int, in services: inout Services) -> Bool {
+        let before = services.counts[service] ?? 0
+        let after = before + difference
+        services.counts[service] = after > 0 ? after : nil
+        if before == 0, after > 0 { services.names.insert(NameEntry(name: service)) }
+        if before > 0, after <= 0 { services.names.remove(service) }
+        return services.counts.isEmpty
     }
 
     /// What the zones have to be told.
     var changes: [NameChange] {
         changed.compactMap { address in
             guard let (zone, name) = zones.name(of: address) else { return nil }
-            let names = (services[address] ?? [:]).keys.sorted().prefix(Self.maximumNames)
-            let records = names.map { Record(.name("\($0).\(domain)")) }
+            var records: [Record] = []
+            services[address]?.names.forEach(after: nil) { entry in
+                records.append(Record(.name("\(entry.name).\(domain)")))
+                return records.count < Self.maximumNames
+            }
             let content: NameContent =
                 records.isEmpty ? .absent : .records([RRset(type: .ptr, ttl: ttl, records: records)])
             // The zone of the services comes first.

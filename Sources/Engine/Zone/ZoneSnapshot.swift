@@ -6,19 +6,17 @@ final class ZoneSnapshot: @unchecked Sendable {
     let generation: UInt64
     /// In the configured order.
     let zones: [Zone]
+    /// What the workers read: zones below others come before them, so that the first that has a name is the one with
+    /// the longest matching origin. Made by the publisher: each worker takes it over as it is.
+    let views: [ZoneView]
     /// Cells that a worker's ``RotationCells`` must have.
     let cellCount: Int
 
     init(generation: UInt64, zones: [Zone], cellCount: Int) {
         self.generation = generation
         self.zones = zones
+        views = zones.map(\.view).sorted { $0.origin.byteCount > $1.origin.byteCount }
         self.cellCount = cellCount
-    }
-
-    /// What the workers read: zones below others come before them, so that the first that has a name is the one with
-    /// the longest matching origin.
-    var views: [ZoneView] {
-        zones.map(\.view).sorted { $0.origin.byteCount > $1.origin.byteCount }
     }
 }
 
