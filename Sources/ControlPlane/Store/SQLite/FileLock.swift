@@ -9,6 +9,7 @@ final class FileLock: Sendable {
     private static let maximumAttempts = 100
 
     private let path: String
+    private let identity: FileIdentity
     private let descriptor: Mutex<Int32?>
 
     /// Takes the lock.
@@ -30,6 +31,7 @@ final class FileLock: Sendable {
             // Whoever removes the file takes the lock from nobody, but gives it to the next who comes: only that on the
             // file which has the name counts.
             if let own = FileIdentity(of: descriptor), own == FileIdentity(path: path) {
+                identity = own
                 self.descriptor = Mutex(descriptor)
                 return
             }
@@ -39,12 +41,7 @@ final class FileLock: Sendable {
     }
 
     /// Whether it still keeps others out: not once somebody has removed the file, for then they lock another one.
-    var isEffective: Bool {
-        descriptor.withLock { descriptor in
-            guard let descriptor, let own = FileIdentity(of: descriptor) else { return false }
-            return own == FileIdentity(path: path)
-        }
-    }
+    var isEffective: Bool { FileIdentity(path: path) == identity }
 
     /// Gives it back.
     func release() {
