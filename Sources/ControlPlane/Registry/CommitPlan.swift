@@ -14,6 +14,8 @@ struct CommitPlan {
 
     /// What the store is asked to keep, in order.
     private(set) var changes: [StoreChange] = []
+    /// How many names in DNS the changes may change.
+    private(set) var nameCount = 0
     private var steps: [Step] = []
     /// The last change of each id.
     private var lastChange: [String: Int] = [:]
@@ -64,7 +66,7 @@ struct CommitPlan {
             if known == nil { nextSequence += 1 }
             steps.append(.register(change: changes.count, isNew: known == nil))
             noteSubstitute(known, instance, table)
-            note(.register(instance))
+            note(.register(instance), from: known, to: instance)
         case .patch(let id, let patch):
             guard let known = instance(id, table) else {
                 steps.append(.unknownInstance)
@@ -76,7 +78,7 @@ struct CommitPlan {
                 return
             }
             steps.append(.patch(change: changes.count))
-            note(.update(instance))
+            note(.update(instance), from: known, to: instance)
         case .deregister(let id):
             guard let known = instance(id, table) else {
                 // Known at the first attempt: it is gone, as was asked for.
@@ -86,7 +88,7 @@ struct CommitPlan {
             steps.append(.deregister(change: changes.count))
             noteSubstitute(known, nil, table)
             _ = usage.replace(known, by: nil, table)
-            note(.deregister(id: id))
+            note(.deregister(id: id), from: known, to: nil)
         }
     }
 
@@ -167,7 +169,8 @@ struct CommitPlan {
         }
     }
 
-    private mutating func note(_ change: StoreChange) {
+    private mutating func note(_ change: StoreChange, from old: ServiceInstance?, to new: ServiceInstance?) {
+        nameCount += InstanceChange(old: old, new: new).nameCount
         lastChange[change.id] = changes.count
         changes.append(change)
     }

@@ -2,8 +2,13 @@ import Synchronization
 
 /// Commands of one request, and who waits for them.
 struct PendingCommit: Sendable {
-    var commands: [RegistryCommand]
-    var continuation: CheckedContinuation<Result<[CommandOutcome], RegistryError>, Never>
+    let commands: [RegistryCommand]
+    let continuation: CheckedContinuation<Result<[CommandOutcome], RegistryError>, Never>
+    /// Of the commands that were carried out: the first ones.
+    var outcomes: [CommandOutcome] = []
+
+    /// The commands that are still to be carried out.
+    var rest: ArraySlice<RegistryCommand> { commands.dropFirst(outcomes.count) }
 }
 
 /// What the committer has to do next.
@@ -53,6 +58,17 @@ final class CommitQueue: Sendable {
         if let error { throw error }
     }
 
+    /// Puts requests back that were taken out and are not done. Those that were begun wait behind all others.
+    func putBack(_ requests: [PendingCommit]) {
+        if requests.isEmpty { return }
+        state.withLock { state in
+            state.waiting.replaceSubrange(..<state.first, with: requests.filter(\.outcomes.isEmpty))
+            state.first = 0
+            state.waiting += requests.filter { !$0.outcomes.isEmpty }
+            state.commandCount += requests.reduce(0) { $0 + $1.rest.count }
+        }
+    }
+
     /// Asks for a search for expired instances; those that wait become one.
     func requestSweep(_ sweep: Sweep) {
         let consumer = state.withLock { state in
@@ -97,8 +113,8 @@ final class CommitQueue: Sendable {
             var commandCount = 0
             while state.first < state.waiting.count {
                 let next = state.waiting[state.first]
-                if commandCount > 0, commandCount + next.commands.count > Self.maximumGroupCommands { break }
-                commandCount += next.commands.count
+                if commandCount > 0, commandCount + next.rest.count > Self.maximumGroupCommands { break }
+                commandCount += next.rest.count
                 work.group.append(next)
                 state.first += 1
             }

@@ -11,9 +11,10 @@ actor RegistryCommitter {
     private static let sweepLimit = 2048
     /// Services that are published together when everything is.
     private static let servicesAtOnce = 1000
-    /// Names that are published together, unless one change has more: an instance may have one for each tag, and what a
-    /// publication needs while it is made is many times its records.
-    private static let namesAtOnce = 100_000
+    /// When so many names are changed the rest comes later: an instance may have one for each tag. A request that
+    /// changes more is carried out in parts, so that others need not wait for all of it, and what a publication needs
+    /// while it is made is many times its records.
+    static let namesAtOnce = 32_768
     /// How often a change is tried that others get in the way of.
     private static let maximumAttempts = 10
     /// Why a change is not made that was tried so often.
@@ -80,17 +81,23 @@ actor RegistryCommitter {
     }
 
     private func commit(_ group: [PendingCommit]) async {
-        let commands = group.flatMap(\.commands)
-        var outcomes = [Result<CommandOutcome, StoreUnavailable>?](repeating: nil, count: commands.count)
-        var open = Array(commands.indices)
+        let commands = group.flatMap(\.rest)
+        var outcomes: [Result<CommandOutcome, StoreUnavailable>?] = []
+        var open = commands.indices.map(\.self)
         for attempt in 0..<Self.maximumAttempts where !open.isEmpty {
             let now = time.now()
             var plan = CommitPlan(
                 nextSequence: store.nextSequence(now: now), limits: limits, capacity: open.count,
                 isRepeated: attempt > 0)
-            for index in open {
+            for (place, index) in open.enumerated() {
+                // Those that are left wait for the next group.
+                if attempt == 0, plan.nameCount >= Self.namesAtOnce {
+                    open.removeLast(open.count - place)
+                    break
+                }
                 store.view.withTable { plan.add(commands[index], now: now, table: $0) }
             }
+            if attempt == 0 { outcomes = Array(repeating: nil, count: open.count) }
             let results = await store.commit(plan.changes, time: time)
             publishChanges()
             for (index, outcome) in zip(open, plan.outcomes(results)) { outcomes[index] = outcome }
@@ -101,22 +108,30 @@ actor RegistryCommitter {
         answer(group, outcomes.map { $0 ?? .failure(Self.contended) })
     }
 
-    /// Answers the requests of a group; one of which a part is not kept is to be sent again as a whole.
+    /// Answers the requests of a group that are done; one of which a part is not kept is to be sent again as a whole.
+    ///
+    /// - Parameter outcomes: those of the group's first commands, which were carried out.
     private func answer(_ group: [PendingCommit], _ outcomes: [Result<CommandOutcome, StoreUnavailable>]) {
         var rest = outcomes[...]
-        for request in group {
-            let own = rest.prefix(request.commands.count)
-            rest = rest.dropFirst(request.commands.count)
+        var unfinished: [PendingCommit] = []
+        for var request in group {
+            let own = rest.prefix(request.rest.count)
+            rest = rest.dropFirst(own.count)
             do throws(StoreUnavailable) {
-                let outcomes = try own.map { outcome throws(StoreUnavailable) in try outcome.get() }
-                note(nil)
-                request.continuation.resume(returning: .success(outcomes))
+                request.outcomes += try own.map { outcome throws(StoreUnavailable) in try outcome.get() }
+                if !own.isEmpty { note(nil) }
+                if request.rest.isEmpty {
+                    request.continuation.resume(returning: .success(request.outcomes))
+                } else {
+                    unfinished.append(request)
+                }
             } catch {
                 // Nodes that get in each other's way are no failure of the store.
                 if error != Self.contended { note(error) }
                 request.continuation.resume(returning: .failure(.storeUnavailable(error)))
             }
         }
+        queue.putBack(unfinished)
     }
 
     private func carryOut(_ sweep: Sweep) async {
@@ -161,7 +176,7 @@ actor RegistryCommitter {
             let changes = Array(
                 rest.prefix { change in
                     defer { nameCount += change.nameCount }
-                    return nameCount == 0 || nameCount + change.nameCount <= Self.namesAtOnce
+                    return nameCount < Self.namesAtOnce
                 })
             rest = rest.dropFirst(changes.count)
             do {

@@ -92,6 +92,41 @@ import Testing
         #expect(test.zone.updates.count == 2)
     }
 
+    @Test func `a request that changes many names is carried out in parts, and others get their turn between them`()
+        async throws
+    {
+        let test = TestRegistry()
+        let registry = test.registry
+        let tags = (0..<64).map { "t\($0)" }
+        var commands = (0..<1100).map { RegistryCommand.register(.test("b\($0)", name: "batch\($0)", tags: tags)) }
+        commands.append(.deregister(id: "b0"))
+        let batch = Task { [commands] in try await registry.submit(commands) }
+        while registry.queue.commandCount < 1101 { await Task.yield() }
+        let one = Task { try await registry.register(.test("one", name: "one")) }
+        while registry.queue.commandCount < 1102 { await Task.yield() }
+        // The registry is stopped at once: what it took it finishes.
+        try await test.running {}
+        guard case .registered(_, isNew: true) = try await one.value else {
+            Issue.record("not registered")
+            return
+        }
+        let outcomes = try await batch.value
+        #expect(outcomes.count == 1101)
+        for (number, outcome) in outcomes.dropLast().enumerated() {
+            guard case .registered(let instance, isNew: true) = outcome, instance.instance.id == "b\(number)" else {
+                Issue.record("\(number): \(outcome)")
+                return
+            }
+        }
+        #expect(outcomes.last == .deregistered)
+        #expect(registry.summary().counts.total == 1100)
+        // The empty zone, and 72,600 names of the batch in parts of at most 32,768 and one instance's.
+        let updates = test.zone.updates.map { Set($0.changes.map(\.name)) }
+        #expect(updates.count == 4)
+        #expect(updates.allSatisfy { $0.count <= RegistryCommitter.namesAtOnce + 66 })
+        #expect(updates.firstIndex { $0.contains("one") } == 2)
+    }
+
     @Test func `as many as are due expire with one search`() async throws {
         let test = TestRegistry()
         try await test.running {
