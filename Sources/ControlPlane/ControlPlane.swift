@@ -11,16 +11,19 @@ import UnixSignals
 ///
 /// - Parameters:
 ///   - loaded: the configuration, which SIGHUP reads again.
+///   - environment: what the process was started with: sockets that are passed to it, and who wants to know how it is.
 ///   - logger: where log lines go.
 /// - Throws: ``StartError`` or another error with a description of one line when the server can't start.
-public func serve(_ loaded: LoadedConfiguration, logger: Logger) async throws {
+public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment, logger: Logger) async throws {
     let configuration = loaded.configuration
     let startedAt = ContinuousClock.now
     let budget = try DescriptorBudget(
         configuration, limit: DescriptorLimit.raise(), coreCount: System.coreCount)
-    let engine = try makeEngine(configuration, budget)
+    let manager = ServiceManager(environment: environment)
+    let sockets = try openSockets(configuration, environment, manager, logger)
+    let engine = try makeEngine(configuration, budget, sockets)
     do {
-        try await run(loaded, engine, budget, startedAt: startedAt, logger)
+        try await run(loaded, engine, budget, sockets, manager, startedAt: startedAt, logger)
     } catch {
         engine.stop()
         throw error
@@ -29,8 +32,8 @@ public func serve(_ loaded: LoadedConfiguration, logger: Logger) async throws {
 }
 
 private func run(
-    _ loaded: LoadedConfiguration, _ engine: Engine, _ budget: DescriptorBudget, startedAt: ContinuousClock.Instant,
-    _ logger: Logger
+    _ loaded: LoadedConfiguration, _ engine: Engine, _ budget: DescriptorBudget, _ sockets: PassedSockets,
+    _ manager: ServiceManager, startedAt: ContinuousClock.Instant, _ logger: Logger
 ) async throws {
     let configuration = loaded.configuration
     let registry = Registry(
@@ -64,6 +67,7 @@ private func run(
     let http = try HTTPService(
         address: configuration.server.listen.address,
         port: configuration.server.listen.port,
+        socket: sockets.rest.first,
         maximumConnections: budget.restConnections,
         maximumPerClient: configuration.server.maximumPerClient,
         responder: HTTPResponder(handler: handler, date: HTTPDate()),
@@ -87,9 +91,11 @@ private func run(
                     try startDNS(engine, configuration, logger)
                     state.isReady = true
                     logger.info("ready")
+                    manager.tellReady()
                 },
-                ReloadService(loaded: loaded, engine: engine, logger: logger),
+                ReloadService(loaded: loaded, engine: engine, manager: manager, logger: logger),
                 http,
+                SupervisionService(manager: manager, engine: engine, logger: logger),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger.quiet
@@ -125,7 +131,26 @@ private func makeStore(_ configuration: Configuration, _ logger: Logger) throws(
     }
 }
 
-private func makeEngine(_ configuration: Configuration, _ budget: DescriptorBudget) throws -> Engine {
+/// The sockets that are passed to this process, or kept for the next one.
+private func openSockets(
+    _ configuration: Configuration, _ environment: ProcessEnvironment, _ manager: ServiceManager, _ logger: Logger
+) throws(StartError) -> PassedSockets {
+    var sockets = try PassedSockets(environment)
+    for socket in sockets.removeUnconfigured(configuration) {
+        logger.warning(
+            "a passed socket is closed: nothing is to listen there by the configuration",
+            metadata: ["address": "\(socket.address)", "transport": "\(socket.transport.rawValue)"])
+    }
+    if manager.storeCapacity > 0 {
+        try sockets.openMissing(configuration, workers: configuration.dns.workerCount(coreCount: System.coreCount))
+    }
+    manager.keep(sockets)
+    return sockets
+}
+
+private func makeEngine(
+    _ configuration: Configuration, _ budget: DescriptorBudget, _ sockets: PassedSockets
+) throws -> Engine {
     let engineConfiguration = EngineConfiguration(
         configuration,
         coreCount: System.coreCount,
@@ -134,7 +159,8 @@ private func makeEngine(_ configuration: Configuration, _ budget: DescriptorBudg
     )
     do throws(EngineError) {
         // While a file is loaded queries wait. Nobody knows how long etcd is waited for: clients should ask elsewhere.
-        return try Engine(engineConfiguration, refusesUntilStart: configuration.storage.type == .etcd)
+        return try Engine(
+            engineConfiguration, inherited: sockets.dns, refusesUntilStart: configuration.storage.type == .etcd)
     } catch {
         guard case .cannotListen = error else { throw StartError("dns: \(error)") }
         throw StartError("dns.listen: \(error)")

@@ -16,12 +16,14 @@ public final class Engine: Sendable {
     private let forwarding: SharedForwarding
     private let settings: Mutex<ForwardingSettings>
     private let state: Mutex<State>
+    private let running = Atomic(false)
 
     private struct State {
         var builder: SnapshotBuilder
         var threads: [WorkerThread] = []
         /// The addresses, as long as they are not listened on.
         var reservations: [ListeningSocket.Reservation] = []
+        var inherited: [InheritedSocket]
         var isStopped = false
     }
 
@@ -29,20 +31,35 @@ public final class Engine: Sendable {
     ///
     /// - Parameters:
     ///   - configuration: what to serve, where.
+    ///   - inherited: sockets that are used for their addresses instead of opening those. They are not closed when this
+    ///     ends: what comes in then waits in them for the next server.
     ///   - grace: how long ``stop()`` lets TCP clients receive what they asked for.
     ///   - refusesUntilStart: whether queries are refused until ``start()``, as at a closed port, so that clients turn
-    ///     to another server at once; else they wait in the sockets, and are answered then.
+    ///     to another server at once; else they wait in the sockets, and are answered then, as they do in those that
+    ///     are inherited.
     /// - Throws: ``EngineError`` when a value is out of range or a socket can't be bound; nothing stays open then.
-    public init(_ configuration: EngineConfiguration, grace: Duration = .seconds(2), refusesUntilStart: Bool = false)
-        throws(EngineError)
-    {
+    public init(
+        _ configuration: EngineConfiguration, inherited: [InheritedSocket] = [], grace: Duration = .seconds(2),
+        refusesUntilStart: Bool = false
+    ) throws(EngineError) {
         try Self.validate(configuration)
         let builder = try SnapshotBuilder(configuration.zones, strategy: configuration.strategy)
         let fixed = try FixedAnswers(version: configuration.version, ttl: configuration.zone.ttl)
         let acknowledgements = try WakeSignal(blocking: true)
         let connections = TCPConnectionTable(limits: configuration.tcp)
         var reservations: [ListeningSocket.Reservation] = []
-        for address in configuration.listen { reservations.append(try ListeningSocket.reserve(address)) }
+        var addresses: [SocketAddress] = []
+        for address in configuration.listen {
+            if inherited.contains(where: { $0.address == address }) {
+                addresses.append(address)
+            } else {
+                reservations.append(try ListeningSocket.reserve(address))
+                addresses.append(reservations[reservations.count - 1].address)
+            }
+        }
+        for socket in inherited {
+            try ListeningSocket.takeOver(socket.number, socket.address, socket.transport)
+        }
         let forwarding = try SharedForwarding(configuration.forwarding, readerCount: configuration.workers)
         let settings = ForwardingSettings(configuration.forwarding.upstreams)
         var workers: [Worker] = []
@@ -53,10 +70,9 @@ public final class Engine: Sendable {
                     acknowledgements: acknowledgements, tcp: configuration.tcp, connections: connections,
                     forwarding: forwarding, settings: settings, reader: index, grace: grace))
         }
-        let addresses = reservations.map(\.address)
         if !refusesUntilStart {
             reservations = []
-            try Self.listen(on: addresses, workers, configuration.udpPayload)
+            try Self.listen(on: addresses, inherited, workers, configuration.udpPayload)
         }
         localAddresses = addresses
         self.workers = workers
@@ -64,17 +80,33 @@ public final class Engine: Sendable {
         self.acknowledgements = acknowledgements
         self.forwarding = forwarding
         self.settings = Mutex(settings)
-        state = Mutex(State(builder: builder, reservations: reservations))
+        state = Mutex(State(builder: builder, reservations: reservations, inherited: inherited))
     }
 
     private static func listen(
-        on addresses: [SocketAddress], _ workers: [Worker], _ udpPayload: Int
+        on addresses: [SocketAddress], _ inherited: [InheritedSocket], _ workers: [Worker], _ udpPayload: Int
     ) throws(EngineError) {
-        for worker in workers {
+        for (index, worker) in workers.enumerated() {
             for address in addresses {
-                try worker.listen(on: ListeningSocket.openPair(address), address: address, replyBytes: udpPayload)
+                let udp = inherited.matching(address, .udp)
+                for socket in udp.share(ofWorker: index, of: workers.count) {
+                    try worker.receive(
+                        from: open(socket, address, .udp), address: address, replyBytes: udpPayload,
+                        isKept: socket != nil)
+                }
+                let tcp = inherited.matching(address, .tcp)
+                for socket in tcp.share(ofWorker: index, of: workers.count) {
+                    try worker.accept(from: open(socket, address, .tcp), isKept: socket != nil)
+                }
             }
         }
+    }
+
+    private static func open(
+        _ inherited: InheritedSocket?, _ address: SocketAddress, _ transport: SocketTransport
+    ) throws(EngineError) -> Descriptor {
+        if let inherited { return try inherited.duplicate() }
+        return try ListeningSocket.open(address, transport)
     }
 
     private static func validate(_ configuration: EngineConfiguration) throws(EngineError) {
@@ -99,14 +131,15 @@ public final class Engine: Sendable {
     public func start() throws(EngineError) {
         try state.withLock { state throws(EngineError) in
             guard state.threads.isEmpty, !state.isStopped else { return }
-            if !state.reservations.isEmpty {
+            if !workers[0].isListening {
                 state.reservations = []
-                try Self.listen(on: localAddresses, workers, udpPayload)
+                try Self.listen(on: localAddresses, state.inherited, workers, udpPayload)
             }
             for (index, worker) in workers.enumerated() {
                 worker.prepare()
                 state.threads.append(try WorkerThread(worker, index: index))
             }
+            running.store(true, ordering: .relaxed)
         }
     }
 
@@ -172,6 +205,17 @@ public final class Engine: Sendable {
         return statistics
     }
 
+    /// Whether queries are answered. Waits for nobody.
+    public var isRunning: Bool { running.load(ordering: .relaxed) }
+
+    /// Asks every worker for a sign of life.
+    ///
+    /// - Returns: how many signs each has given so far; a worker that works gives one within milliseconds.
+    public func requestSignsOfLife() -> [UInt64] {
+        for worker in workers { worker.mailbox.requestLook() }
+        return workers.map(\.mailbox.lookCount)
+    }
+
     /// Answers what was received, closes every socket and ends the workers' threads. From the call on the kernel
     /// refuses other queries, as at a closed port.
     ///
@@ -179,10 +223,12 @@ public final class Engine: Sendable {
     public func stop() {
         state.withLock { state in
             state.isStopped = true
+            running.store(false, ordering: .relaxed)
             state.reservations = []
             for worker in workers { worker.mailbox.requestStop() }
             for thread in state.threads { thread.join() }
             state.threads = []
+            state.inherited = []
         }
     }
 }

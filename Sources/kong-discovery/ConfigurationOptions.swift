@@ -12,6 +12,9 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// Reads the file and the process's environment.
     func load() throws(ConfigurationError) -> LoadedConfiguration {
-        try LoadedConfiguration(file: config, environment: ProcessInfo.processInfo.environment)
+        try LoadedConfiguration(file: config, environment: Self.environment)
     }
+
+    /// The process's environment variables.
+    static var environment: [String: String] { ProcessInfo.processInfo.environment }
 }

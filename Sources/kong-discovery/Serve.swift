@@ -33,7 +33,8 @@ struct Serve: AsyncParsableCommand {
             LogOutput.standardError.apply(loaded.configuration.log)
             LoggingSystem.bootstrap { _ in LineLogHandler(output: .standardError) }
             let logger = Logger(label: "kong-discovery")
-            try await serve(loaded, logger: logger)
+            let environment = ProcessEnvironment(variables: ConfigurationOptions.environment, processID: getpid())
+            try await serve(loaded, environment: environment, logger: logger)
         } catch let error as ConfigurationError {
             for problem in error.problems { LogOutput.standardError.print("kong-discovery: error: \(problem)") }
             throw ExitCode.failure

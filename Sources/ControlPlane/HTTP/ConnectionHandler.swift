@@ -12,6 +12,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
     typealias OutboundIn = ResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
+    /// How long a connection without a request stays open when the server stops.
+    private static let quiescingDelay = TimeAmount.milliseconds(50)
+
     private let id: ConnectionTable.ID
     private let client: IPAddress?
     private let open: OpenConnections
@@ -103,7 +106,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
             return
         }
         isQuiescing = true
-        if answerCount >= headCount { context.close(promise: nil) }
+        // What was sent before may be about to arrive.
+        idleTask?.cancel()
+        idleTask = context.eventLoop.assumeIsolated().scheduleTask(in: Self.quiescingDelay) { [self] in
+            if answerCount >= headCount { context.close(promise: nil) }
+        }
     }
 
     private func scheduleIdleCheck(_ context: ChannelHandlerContext, at deadline: NIODeadline) {

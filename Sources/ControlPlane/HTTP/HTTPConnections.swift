@@ -66,6 +66,7 @@ struct HTTPConnections: ServerChildChannel {
                     idleTimeout: idleTimeout),
             ]
             try channel.pipeline.syncOperations.addHandlers(handlers)
+            if open.isQuiescing { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
             return Value(
                 stream: try NIOAsyncChannel(
                     wrappingChannelSynchronously: channel,

@@ -10,19 +10,26 @@ import ServiceLifecycle
 struct HTTPService: Service {
     /// Connections beyond the limit that were accepted and are about to be closed.
     private static let acceptedBeyondLimit = 64
+    /// Connections that may wait to be accepted.
+    private static let backlog: Int32 = 1024
     /// How long requests under way have to end when the server stops.
     private static let shutdownGrace = TimeAmount.milliseconds(1500)
 
     private let host: String
     private let port: Int
+    private let socket: InheritedSocket?
     private let group: MultiThreadedEventLoopGroup
     private let connections: OpenConnections
-    private let server: any Service
+    private let channels: HTTPConnections
+    private let maximumAccepted: Int
+    private let logger: Logger
+    private let onListening: @Sendable (_ port: Int) -> Void
 
     /// Prepares the server.
     ///
     /// - Parameters:
     ///   - port: 0 lets the system choose one.
+    ///   - socket: is used instead of opening one, and stays open for whoever goes on with it.
     ///   - maximumConnections: connections at once; at the limit the one idle longest gives way.
     ///   - maximumPerClient: connections of one client address at once.
     ///   - idleTimeout: how long a connection may be without a request, or a request without its next part.
@@ -30,6 +37,7 @@ struct HTTPService: Service {
     init(
         address: IPAddress,
         port: UInt16,
+        socket: InheritedSocket? = nil,
         maximumConnections: Int = 4096,
         maximumPerClient: Int = 256,
         idleTimeout: Duration = .seconds(60),
@@ -39,35 +47,66 @@ struct HTTPService: Service {
     ) throws {
         host = address.description
         self.port = Int(port)
+        self.socket = socket
         // The process's own loops, which are never shut down.
         group = MultiThreadedEventLoopGroup.singleton
         connections = OpenConnections(
             maximum: maximumConnections, maximumPerClient: maximumPerClient, logger: logger)
-        let logger = logger.quiet
-        let channel = HTTPConnections(
+        self.logger = logger.quiet
+        channels = HTTPConnections(
             responder: responder, group: group, idleTimeout: TimeAmount(idleTimeout), open: connections)
         // Who must give way is closed by another thread: so many may be open for a moment, and no more.
-        let accepted = maximumConnections + Self.acceptedBeyondLimit
-        server = channel.server(
-            configuration: ServerConfiguration(
-                address: .hostname(host, port: self.port),
-                backlog: 1024,
-                availableConnectionsDelegate: MaximumAvailableConnections(accepted, logger: logger)
-            ),
-            onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) },
-            eventLoopGroup: group,
-            logger: logger
-        )
+        maximumAccepted = maximumConnections + Self.acceptedBeyondLimit
+        self.onListening = onListening
     }
 
     func run() async throws {
-        do {
-            try await withGracefulShutdownHandler {
-                try await server.run()
-            } onGracefulShutdown: {
-                // Hummingbird waits for requests under way; a client that never ends its request must not hold us.
-                group.next().scheduleTask(in: Self.shutdownGrace) { connections.closeAll() }
+        let (connected, admission) = AsyncStream.makeStream(of: HTTPConnections.Value.self)
+        let listener = try await listen(admission)
+        onListening(listener.localAddress?.port ?? 0)
+        await withGracefulShutdownHandler {
+            await withDiscardingTaskGroup { tasks in
+                for await connection in connected {
+                    tasks.addTask { await channels.handle(value: connection, logger: logger) }
+                }
+                // Also when another service has failed, and this task is cancelled.
+                listener.close(promise: nil)
             }
+        } onGracefulShutdown: {
+            listener.close(promise: nil)
+            connections.quiesce()
+            // A client that never ends its request must not hold us.
+            group.next().scheduleTask(in: Self.shutdownGrace) { connections.closeAll() }
+        }
+    }
+
+    /// Listens, and has every connection handled that is accepted.
+    private func listen(_ admission: AsyncStream<HTTPConnections.Value>.Continuation) async throws -> any Channel {
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: Self.backlog)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { [maximumAccepted] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let handler = AvailableConnectionsChannelHandler(maxConnections: maximumAccepted)
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                }
+            }
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelInitializer { [channels, logger] channel in
+                channels.setup(channel: channel, logger: logger).map { connection in
+                    guard case .terminated = admission.yield(connection) else { return }
+                    // It was accepted just before the listener was closed.
+                    Task { await channels.handle(value: connection, logger: logger) }
+                }
+            }
+        do {
+            let bound =
+                if let socket { bootstrap.withBoundSocket(try socket.duplicateNumber()) } else {
+                    bootstrap.bind(host: host, port: port)
+                }
+            let listener = try await bound.get()
+            listener.closeFuture.whenComplete { _ in admission.finish() }
+            return listener
         } catch let error as IOError {
             // Unsafe: strerror returns a C string that is valid until the thread's next call.
             let reason = unsafe String(cString: strerror(error.errnoCode))

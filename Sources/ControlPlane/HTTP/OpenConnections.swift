@@ -8,6 +8,7 @@ final class OpenConnections: Sendable {
     private struct State {
         var table: ConnectionTable
         var channels: [ConnectionTable.ID: any Channel] = [:]
+        var isQuiescing = false
         var isClosed = false
         /// Connections that had to give way, or were closed at once.
         var evictedCount = 0
@@ -90,6 +91,18 @@ final class OpenConnections: Sendable {
             state.channels[id] = nil
         }
     }
+
+    /// Has every connection end with its last answer, and those that come later at once.
+    func quiesce() {
+        let channels = state.withLock { state in
+            state.isQuiescing = true
+            return Array(state.channels.values)
+        }
+        for channel in channels { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+    }
+
+    /// Whether connections are to end.
+    var isQuiescing: Bool { state.withLock { $0.isQuiescing } }
 
     /// Closes all connections, and those that come later at once.
     func closeAll() {

@@ -7,12 +7,15 @@ import UnixSignals
 struct ReloadService: Service {
     let loaded: LoadedConfiguration
     let engine: Engine
+    let manager: ServiceManager
     let logger: Logger
 
     func run() async throws {
         let started = loaded
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            manager.tellReloading()
             reload(since: started)
+            manager.tellReady()
         }
     }
 

@@ -9,12 +9,6 @@ enum ListeningSocket {
     /// How often another port is tried when the system's choice for UDP is taken for TCP.
     static let portAttempts = 16
 
-    /// The sockets of one address: for each worker one for UDP and one for TCP, all on the same port.
-    struct Pair: ~Copyable {
-        let udp: Descriptor
-        let tcp: Descriptor
-    }
-
     /// An address that nobody else can have, and that nobody is answered at: its ports are closed until the workers'
     /// sockets are opened, for which this must go.
     final class Reservation: Sendable {
@@ -39,7 +33,8 @@ enum ListeningSocket {
         for _ in 0..<portAttempts {
             let udp = try open(address, SOCK_DGRAM, shared: false)
             var bound = address
-            bound.port = try port(of: udp, like: address)
+            guard let port = Self.address(of: udp.number)?.port else { throw failure(address, "UDP") }
+            bound.port = port
             do throws(EngineError) {
                 _ = try open(bound, SOCK_STREAM, shared: false)
                 // Sockets that listen and receive would have clients wait for nothing.
@@ -67,23 +62,45 @@ enum ListeningSocket {
         _ = unsafe attach(socket, own, CEvent.connect)
     }
 
-    /// One worker's sockets on an address.
-    static func openPair(_ address: SocketAddress) throws(EngineError) -> Pair {
-        Pair(
-            udp: try open(address, SOCK_DGRAM, shared: true),
-            tcp: try open(address, SOCK_STREAM, shared: true))
+    /// One worker's socket on an address, all of which share their port.
+    ///
+    /// - Parameter isForBoth: whether one of IPv6 takes IPv4 too, where it is bound to all addresses.
+    static func open(
+        _ address: SocketAddress, _ transport: SocketTransport, isForBoth: Bool = false
+    ) throws(EngineError) -> Descriptor {
+        try open(address, transport == .udp ? SOCK_DGRAM : SOCK_STREAM, shared: true, isForBoth: isForBoth)
+    }
+
+    /// Makes sure that nobody has the address, as ``reserve(_:)`` does.
+    static func probe(_ address: SocketAddress, _ transport: SocketTransport, isForBoth: Bool) throws(EngineError) {
+        _ = try open(address, transport == .udp ? SOCK_DGRAM : SOCK_STREAM, shared: false, isForBoth: isForBoth)
+    }
+
+    /// Makes a socket that somebody else has opened like one of ours.
+    static func takeOver(_ socket: Int32, _ address: SocketAddress, _ transport: SocketTransport) throws(EngineError) {
+        guard evutil_make_socket_nonblocking(socket) == 0, evutil_make_socket_closeonexec(socket) == 0 else {
+            throw failure(address, transport.rawValue)
+        }
+        switch transport {
+        case .udp:
+            // A server that has refused queries to it, as it ended, had connected it: see refuse(_:_:).
+            disconnect(socket)
+            configureUDP(socket, address.address)
+        case .tcp:
+            guard listen(socket, backlog) == 0 else { throw failure(address, transport.rawValue) }
+        }
     }
 
     private static func open(
-        _ address: SocketAddress, _ type: __socket_type, shared: Bool, listens: Bool = true
+        _ address: SocketAddress, _ type: __socket_type, shared: Bool, listens: Bool = true, isForBoth: Bool = false
     ) throws(EngineError) -> Descriptor {
         let family = address.address.isIPv4 ? AF_INET : AF_INET6
         let flags = Int32(type.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let transport = type == SOCK_DGRAM ? "UDP" : "TCP"
+        let transport = (type == SOCK_DGRAM ? SocketTransport.udp : .tcp).rawValue
         let number = socket(family, flags, 0)
         guard number >= 0 else { throw failure(address, transport) }
         let socket = Descriptor(owning: number)
-        if family == AF_INET6 { set(number, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
+        if family == AF_INET6 { set(number, Int32(IPPROTO_IPV6), IPV6_V6ONLY, isForBoth ? 0 : 1) }
         if shared { set(number, SOL_SOCKET, SO_REUSEPORT, 1) }
         if type == SOCK_STREAM {
             // Only lets connections of an earlier run that linger in TIME_WAIT be; a listener still conflicts.
@@ -138,6 +155,33 @@ enum ListeningSocket {
         }
     }
 
+    /// Lets a connected UDP socket receive from everybody again (connect(2), AF_UNSPEC). It keeps its address.
+    private static func disconnect(_ number: Int32) {
+        var nobody = sockaddr()
+        nobody.sa_family = sa_family_t(AF_UNSPEC)
+        // Unsafe: the kernel reads the structure.
+        _ = unsafe connect(number, &nobody, socklen_t(MemoryLayout<sockaddr>.size))
+    }
+
+    /// Whether others may be bound to a socket's address and port, and have a share of what comes in.
+    static func isShared(_ number: Int32) -> Bool { option(number, SO_REUSEPORT) == 1 }
+
+    /// What kind of socket it is; `nil`: none that queries could come in by.
+    static func transport(of number: Int32) -> SocketTransport? {
+        switch option(number, SO_TYPE) {
+        case Int32(SOCK_DGRAM.rawValue): .udp
+        case Int32(SOCK_STREAM.rawValue): option(number, SO_ACCEPTCONN) == 1 ? .tcp : nil
+        default: nil
+        }
+    }
+
+    private static func option(_ number: Int32, _ option: Int32) -> Int32? {
+        var value: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        // Unsafe: the kernel writes at most the four octets of `value`.
+        return unsafe getsockopt(number, SOL_SOCKET, option, &value, &length) == 0 ? value : nil
+    }
+
     private static func configureUDP(_ number: Int32, _ address: IPAddress) {
         // As root beyond net.core.rmem_max, else up to it.
         if !set(number, SOL_SOCKET, SO_RCVBUFFORCE, receiveBufferBytes) {
@@ -164,23 +208,16 @@ enum ListeningSocket {
             == 0
     }
 
-    /// The port that a socket is bound to.
-    ///
-    /// - Parameter address: for the error's text.
-    /// - Throws: ``EngineError/cannotListen(_:transport:reason:)`` when the system does not tell.
-    static func port(of socket: borrowing Descriptor, like address: SocketAddress)
-        throws(EngineError) -> UInt16
-    {
+    /// The address that a socket is bound to; `nil` when it is no socket, or of neither IPv4 nor IPv6.
+    static func address(of number: Int32) -> SocketAddress? {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         // Unsafe: the kernel writes at most `length` octets.
         let result = unsafe withUnsafeMutableBytes(of: &storage) { bytes in
             guard let start = bytes.baseAddress else { return Int32(-1) }
-            return unsafe getsockname(
-                socket.number, start.assumingMemoryBound(to: sockaddr.self), &length)
+            return unsafe getsockname(number, start.assumingMemoryBound(to: sockaddr.self), &length)
         }
-        guard result == 0, let bound = SocketAddress(storage) else { throw failure(address, "UDP") }
-        return bound.port
+        return result == 0 ? SocketAddress(storage) : nil
     }
 
     private static func failure(_ address: SocketAddress, _ transport: String) -> EngineError {
@@ -188,60 +225,5 @@ enum ListeningSocket {
         let reason =
             unsafe strerror(last_error()).map { unsafe String(cString: $0) } ?? "error \(last_error())"
         return .cannotListen(address, transport: transport, reason: reason)
-    }
-}
-
-extension SocketAddress {
-    /// Writes the socket API's form.
-    ///
-    /// - Returns: its length in octets.
-    func write(to storage: inout sockaddr_storage) -> socklen_t {
-        // Unsafe: sockaddr_storage has room for, and the alignment of, both forms.
-        unsafe withUnsafeMutableBytes(of: &storage) { bytes in
-            switch address {
-            case .v4(let value):
-                var form = sockaddr_in()
-                form.sin_family = sa_family_t(AF_INET)
-                form.sin_port = port.bigEndian
-                form.sin_addr.s_addr = value.bigEndian
-                unsafe bytes.storeBytes(of: form, as: sockaddr_in.self)
-                return socklen_t(MemoryLayout<sockaddr_in>.size)
-            case .v6(let high, let low):
-                var form = sockaddr_in6()
-                form.sin6_family = sa_family_t(AF_INET6)
-                form.sin6_port = port.bigEndian
-                unsafe withUnsafeMutableBytes(of: &form.sin6_addr) { octets in
-                    unsafe octets.storeBytes(of: high.bigEndian, as: UInt64.self)
-                    unsafe octets.storeBytes(of: low.bigEndian, toByteOffset: 8, as: UInt64.self)
-                }
-                unsafe bytes.storeBytes(of: form, as: sockaddr_in6.self)
-                return socklen_t(MemoryLayout<sockaddr_in6>.size)
-            }
-        }
-    }
-
-    /// Reads the socket API's form; `nil` when it is neither IPv4 nor IPv6.
-    init?(_ storage: sockaddr_storage) {
-        // Unsafe: sockaddr_storage has room for, and the alignment of, both forms.
-        let read: SocketAddress? = unsafe withUnsafeBytes(of: storage) { bytes in
-            switch Int32(storage.ss_family) {
-            case AF_INET:
-                let form = unsafe bytes.load(as: sockaddr_in.self)
-                return SocketAddress(
-                    .v4(UInt32(bigEndian: form.sin_addr.s_addr)), port: UInt16(bigEndian: form.sin_port))
-            case AF_INET6:
-                let form = unsafe bytes.load(as: sockaddr_in6.self)
-                let (high, low) = unsafe withUnsafeBytes(of: form.sin6_addr) { octets in
-                    unsafe (
-                        UInt64(bigEndian: octets.loadUnaligned(as: UInt64.self)),
-                        UInt64(bigEndian: octets.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
-                    )
-                }
-                return SocketAddress(.v6(high, low), port: UInt16(bigEndian: form.sin6_port))
-            default: return nil
-            }
-        }
-        guard let read else { return nil }
-        self = read
     }
 }

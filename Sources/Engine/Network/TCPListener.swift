@@ -10,12 +10,15 @@ final class TCPListener: EventTarget {
     private let socket: Descriptor
     private unowned let service: TCPService
     private let loop: EventLoop
+    private let isKept: Bool
     private var isListening = false
 
-    init(socket: consuming Descriptor, service: TCPService, loop: EventLoop) throws(EngineError) {
+    /// - Parameter isKept: whether somebody else goes on with the socket.
+    init(socket: consuming Descriptor, service: TCPService, loop: EventLoop, isKept: Bool) throws(EngineError) {
         self.socket = socket
         self.service = service
         self.loop = loop
+        self.isKept = isKept
         super.init()
         try resume()
     }
@@ -44,8 +47,9 @@ final class TCPListener: EventTarget {
         }
     }
 
-    /// Accepts everybody who is there, at the end.
+    /// Accepts everybody who is there, at the end, unless somebody else goes on with the socket.
     func acceptAll() {
+        if isKept { return }
         for _ in 0...ListeningSocket.backlog { guard acceptOne() else { return } }
     }
 

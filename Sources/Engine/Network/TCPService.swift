@@ -75,8 +75,10 @@ final class TCPService {
     }
 
     /// Accepts clients from a listening socket, which is closed with this service.
-    func listen(on socket: consuming Descriptor) throws(EngineError) {
-        listeners.append(try TCPListener(socket: socket, service: self, loop: loop))
+    ///
+    /// - Parameter isKept: whether somebody else goes on with the socket: who waits there at the end is left to him.
+    func listen(on socket: consuming Descriptor, isKept: Bool = false) throws(EngineError) {
+        listeners.append(try TCPListener(socket: socket, service: self, loop: loop, isKept: isKept))
     }
 
     /// Whether no client is connected.

@@ -6,6 +6,7 @@ final class SnapshotMailbox: Sendable {
     private let generation = Atomic<UInt64>(0)
     private let settings = Mutex<ForwardingSettings?>(nil)
     private let stopping = Atomic<Bool>(false)
+    private let looks = Atomic<UInt64>(0)
     private let wake: WakeSignal
     private let acknowledgements: WakeSignal
 
@@ -36,6 +37,12 @@ final class SnapshotMailbox: Sendable {
         wake.signal()
     }
 
+    /// Has the worker look here, as often as it is called or less.
+    func requestLook() { wake.signal() }
+
+    /// How often the worker has looked here: does it still?
+    var lookCount: UInt64 { looks.load(ordering: .relaxed) }
+
     // MARK: The worker's side
 
     /// For the worker's loop to watch.
@@ -44,6 +51,7 @@ final class SnapshotMailbox: Sendable {
     /// To be called when the loop was woken.
     func consumeWake() {
         wake.consume()
+        looks.add(1, ordering: .relaxed)
     }
 
     /// The posted snapshot, if it is newer than the one in use: one load when it is not.

@@ -5,16 +5,21 @@ final class UDPListener: EventTarget {
     let replies: ReplyQueue
     private let socket: Descriptor
     private let address: SocketAddress
+    private let isKept: Bool
     private var priority = EventTarget.Priority.other
     // Unsafe: the worker owns its listeners and outlives them; no reference is counted, for this runs for every batch.
     private unowned(unsafe) let worker: Worker
 
-    /// - Parameter address: the one that the socket is bound to.
+    /// - Parameters:
+    ///   - address: the one that the socket is bound to.
+    ///   - isKept: whether somebody else goes on with the socket.
     init(
-        socket: consuming Descriptor, address: SocketAddress, batch: UDPBatch, replies: ReplyQueue, worker: Worker
+        socket: consuming Descriptor, address: SocketAddress, batch: UDPBatch, replies: ReplyQueue, worker: Worker,
+        isKept: Bool
     ) {
         self.socket = socket
         self.address = address
+        self.isKept = isKept
         self.batch = batch
         self.replies = replies
         unsafe self.worker = worker
@@ -22,8 +27,9 @@ final class UDPListener: EventTarget {
 
     var socketNumber: Int32 { socket.number }
 
-    /// Receives nothing any longer but what has come already.
+    /// Receives nothing any longer but what has come already, unless somebody else goes on with the socket.
     func refuse() {
+        if isKept { return }
         ListeningSocket.refuse(socket.number, address)
     }
 

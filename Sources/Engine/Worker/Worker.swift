@@ -66,19 +66,29 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         unsafe replyBuffer.deallocate()
     }
 
-    /// Answers on an address from the moment the loop runs.
-    func listen(
-        on sockets: consuming ListeningSocket.Pair, address: SocketAddress, replyBytes: Int
+    /// Whether queries can reach it.
+    var isListening: Bool { !udp.isEmpty }
+
+    /// Answers what comes in by a UDP socket, from the moment the loop runs.
+    ///
+    /// - Parameter isKept: whether it stays open when this ends, for another server to go on with it.
+    func receive(
+        from socket: consuming Descriptor, address: SocketAddress, replyBytes: Int, isKept: Bool
     ) throws(EngineError) {
-        let pair = sockets
         let batch = UDPBatch(
             replyBytes: replyBytes, isIPv4: address.address.isIPv4, hasControls: address.address.isUnspecified)
-        let replies = ReplyQueue(replyBytes: replyBytes, socket: pair.udp.number, loop: loop, counters: counters)
+        let replies = ReplyQueue(replyBytes: replyBytes, socket: socket.number, loop: loop, counters: counters)
         let listener = UDPListener(
-            socket: pair.udp, address: address, batch: batch, replies: replies, worker: self)
+            socket: socket, address: address, batch: batch, replies: replies, worker: self, isKept: isKept)
         udp.append(listener)
         try listener.watch(listener.socketNumber, on: loop)
-        try tcp?.listen(on: pair.tcp)
+    }
+
+    /// Accepts connections from a TCP socket, from the moment the loop runs.
+    ///
+    /// - Parameter isKept: as above.
+    func accept(from socket: consuming Descriptor, isKept: Bool) throws(EngineError) {
+        try tcp?.listen(on: socket, isKept: isKept)
     }
 
     /// Takes over what was published before the worker's thread runs. Nobody waits for that.
@@ -91,7 +101,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     /// Runs the loop until the worker is told to stop and has finished.
     func run() {
         loop.run()
-        // If there was no time left for it before.
+        // If there was no time left for it before. What comes later to a socket that is kept is the next server's.
         for listener in udp {
             answer(listener.batch, by: listener, on: listener.socketNumber, batches: Self.batchesAtStop)
         }
@@ -281,7 +291,8 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
 
     // MARK: The end
 
-    /// Has the kernel refuse what comes from now on, and answers what has come.
+    /// Has the kernel refuse what comes from now on, and answers what has come. Sockets that are kept are answered from
+    /// to the end, and nobody is accepted from them any more.
     private func beginDraining() {
         drainEnd = loop.now + grace
         for listener in udp {

@@ -178,11 +178,10 @@ final class UpstreamThread: Sendable {
     init(at wanted: SocketAddress? = nil, _ script: @escaping Script) throws {
         current = Mutex(Current(script: script))
         let reserved = try ListeningSocket.reserve(wanted ?? SocketAddress(.v4(0x7F00_0001), port: 0)).address
-        let pair = try ListeningSocket.openPair(reserved)
         address = reserved
         // Both descriptors are closed by stop().
-        udp = dup(pair.udp.number)
-        tcp = dup(pair.tcp.number)
+        udp = try ListeningSocket.open(reserved, .udp).release()
+        tcp = try ListeningSocket.open(reserved, .tcp).release()
         var thread = pthread_t()
         // Unsafe: the thread takes over the reference; when there is none, it is taken back here.
         let context = unsafe Unmanaged.passRetained(self).toOpaque()

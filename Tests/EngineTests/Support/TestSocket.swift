@@ -72,7 +72,8 @@ final class TestSocket {
 
     /// Its address, on a host that it is known to be bound to.
     func address(on host: IPAddress) throws -> SocketAddress {
-        SocketAddress(host, port: try ListeningSocket.port(of: descriptor, like: SocketAddress(host, port: 0)))
+        guard let bound = ListeningSocket.address(of: descriptor.number) else { throw TestFailure("no address") }
+        return SocketAddress(host, port: bound.port)
     }
 
     /// Sends octets: a datagram, or a piece of the stream.

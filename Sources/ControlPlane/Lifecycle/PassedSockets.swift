@@ -1,0 +1,91 @@
+import Engine
+
+/// The sockets that whoever has started this process has opened, or kept, for it: sd_listen_fds(3).
+struct PassedSockets: Sendable {
+    /// For DNS, UDP and TCP.
+    private(set) var dns: [InheritedSocket] = []
+    /// For the REST API.
+    private(set) var rest: [InheritedSocket] = []
+
+    /// What sockets for DNS are called where they are kept.
+    static let dnsName = "dns"
+    /// What the REST API's is called.
+    static let restName = "rest"
+
+    /// The number of the first descriptor that is passed.
+    private static let firstDescriptor: Int32 = 3
+    /// More of them than anybody passes.
+    private static let maximumCount: Int32 = 4096
+
+    /// None.
+    init() {}
+
+    /// Takes over what `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES` tell of. It can be done once.
+    ///
+    /// - Throws: when a socket is none, or its name is neither `dns` nor `rest`.
+    init(_ process: ProcessEnvironment) throws(StartError) {
+        let environment = process.variables
+        // What was meant for another process, a wrapper's child for instance, is nobody's business here.
+        guard environment["LISTEN_PID"] == "\(process.processID)", let text = environment["LISTEN_FDS"] else { return }
+        guard let count = Int32(text), (0...Self.maximumCount).contains(count) else {
+            throw StartError("LISTEN_FDS: '\(text)' is not a number from 0 to \(Self.maximumCount)")
+        }
+        let names = environment["LISTEN_FDNAMES"]?.split(separator: ":", omittingEmptySubsequences: false) ?? []
+        guard names.count == count || count == 0 else {
+            throw StartError(
+                "LISTEN_FDNAMES must name each of the \(count) passed sockets, dns or rest (in a .socket unit: "
+                    + "FileDescriptorName=)")
+        }
+        for (index, name) in names.prefix(Int(count)).enumerated() {
+            let number = Self.firstDescriptor + Int32(index)
+            guard let socket = InheritedSocket(descriptor: number) else {
+                throw StartError(
+                    "LISTEN_FDS: descriptor \(number) (\(name)) is neither a UDP socket nor a TCP socket that listens")
+            }
+            switch (name, socket.transport) {
+            case (Self.dnsName, _): dns.append(socket)
+            case (Self.restName, .tcp): rest.append(socket)
+            case (Self.restName, .udp):
+                throw StartError("LISTEN_FDNAMES: descriptor \(number) is rest, which needs TCP, but it is UDP")
+            default: throw StartError("LISTEN_FDNAMES: '\(name)' is neither dns nor rest")
+            }
+        }
+    }
+
+    /// Takes out, and returns, the sockets on which nothing is to listen.
+    mutating func removeUnconfigured(_ configuration: Configuration) -> [InheritedSocket] {
+        let listen = Set(configuration.dns.listen)
+        let rest = configuration.server.listen
+        let unused = dns.filter { !listen.contains($0.address) } + self.rest.filter { $0.address != rest }
+        dns.removeAll { !listen.contains($0.address) }
+        self.rest.removeAll { $0.address != rest }
+        return unused
+    }
+
+    /// Opens the sockets that are missing, so that they can be kept for the next process. A port that the system
+    /// chooses would be another one then: that is left out.
+    ///
+    /// - Parameter workers: so many share each address of DNS.
+    mutating func openMissing(_ configuration: Configuration, workers: Int) throws(StartError) {
+        for address in configuration.dns.listen where address.port != 0 {
+            for transport in [SocketTransport.udp, .tcp] {
+                if dns.contains(where: { $0.address == address && $0.transport == transport }) { continue }
+                dns += try Self.open("dns.listen", address, transport, count: workers)
+            }
+        }
+        let address = configuration.server.listen
+        if rest.isEmpty, address.port != 0 {
+            rest = try Self.open("server.listen", address, .tcp, count: 1, isForBoth: true)
+        }
+    }
+
+    private static func open(
+        _ key: String, _ address: SocketAddress, _ transport: SocketTransport, count: Int, isForBoth: Bool = false
+    ) throws(StartError) -> [InheritedSocket] {
+        do throws(EngineError) {
+            return try InheritedSocket.open(address, transport, count: count, isForBoth: isForBoth)
+        } catch {
+            throw StartError("\(key): \(error)")
+        }
+    }
+}
