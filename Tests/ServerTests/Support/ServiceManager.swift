@@ -35,7 +35,9 @@ final class ServiceManager: Sendable {
     func stopServer() throws {
         process.signal(SIGUSR1)
         let count = startCount.load(ordering: .relaxed)
-        let isStopped = try process.waitForErrors { $0.components(separatedBy: "manager: stopped with 0").count > count }
+        let isStopped = try process.waitForErrors { log in
+            log.components(separatedBy: "manager: stopped with 0").count > count
+        }
         #expect(isStopped, "\(process.errors)")
     }
 
