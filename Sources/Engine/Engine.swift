@@ -11,10 +11,12 @@ public final class Engine: Sendable {
     public let localAddresses: [SocketAddress]
 
     private let workers: [Worker]
-    private let udpPayload: Int
+    private let longestDatagram: Int
     private let acknowledgements: WakeSignal
     private let forwarding: SharedForwarding
     private let settings: Mutex<ForwardingSettings>
+    private let largeUDPPayload: Int
+    private let largeUDPNetworks: Mutex<[IPNetwork]>
     private let state: Mutex<State>
     private let running = Atomic(false)
 
@@ -45,6 +47,7 @@ public final class Engine: Sendable {
         try Self.validate(configuration)
         let builder = try SnapshotBuilder(configuration.zones, strategy: configuration.strategy)
         let fixed = try FixedAnswers(version: configuration.version, ttl: configuration.zone.ttl)
+        let special = try SpecialNames()
         let acknowledgements = try WakeSignal(blocking: true)
         let connections = TCPConnectionTable(limits: configuration.tcp)
         var reservations: [ListeningSocket.Reservation] = []
@@ -66,17 +69,19 @@ public final class Engine: Sendable {
         for index in 0..<configuration.workers {
             workers.append(
                 try Worker(
-                    responder: Responder(configuration, builder.snapshot, fixed, settings),
+                    responder: Responder(configuration, builder.snapshot, fixed, special, settings),
                     acknowledgements: acknowledgements, tcp: configuration.tcp, connections: connections,
                     forwarding: forwarding, settings: settings, reader: index, grace: grace))
         }
         if !refusesUntilStart {
             reservations = []
-            try Self.listen(on: addresses, inherited, workers, configuration.udpPayload)
+            try Self.listen(on: addresses, inherited, workers, configuration.longestDatagram)
         }
         localAddresses = addresses
         self.workers = workers
-        udpPayload = configuration.udpPayload
+        longestDatagram = configuration.longestDatagram
+        largeUDPPayload = configuration.largeUDPPayload
+        largeUDPNetworks = Mutex(configuration.largeUDPNetworks)
         self.acknowledgements = acknowledgements
         self.forwarding = forwarding
         self.settings = Mutex(settings)
@@ -84,14 +89,14 @@ public final class Engine: Sendable {
     }
 
     private static func listen(
-        on addresses: [SocketAddress], _ inherited: [InheritedSocket], _ workers: [Worker], _ udpPayload: Int
+        on addresses: [SocketAddress], _ inherited: [InheritedSocket], _ workers: [Worker], _ longestDatagram: Int
     ) throws(EngineError) {
         for (index, worker) in workers.enumerated() {
             for address in addresses {
                 let udp = inherited.matching(address, .udp)
                 for socket in udp.share(ofWorker: index, of: workers.count) {
                     try worker.receive(
-                        from: open(socket, address, .udp), address: address, replyBytes: udpPayload,
+                        from: open(socket, address, .udp), address: address, replyBytes: longestDatagram,
                         isKept: socket != nil)
                 }
                 let tcp = inherited.matching(address, .tcp)
@@ -115,6 +120,9 @@ public final class Engine: Sendable {
         }
         guard (512...4096).contains(configuration.udpPayload) else {
             throw .invalidConfiguration("the UDP payload must be 512–4096 octets")
+        }
+        guard (512...4096).contains(configuration.largeUDPPayload) else {
+            throw .invalidConfiguration("the UDP payload of large answers must be 512–4096 octets")
         }
         guard configuration.tcp.maximumConnections >= 1, configuration.tcp.maximumPerClient >= 1,
             configuration.tcp.idleTimeout > .zero, configuration.tcp.maximumQueries >= 0
@@ -173,6 +181,16 @@ public final class Engine: Sendable {
             guard upstreams != settings.configuration else { return }
             settings = ForwardingSettings(upstreams, previous: settings)
             for worker in workers { worker.mailbox.post(settings) }
+        }
+    }
+
+    /// Has clients in these networks, and no others, get long UDP answers without EDNS, from the next query on.
+    public func reconfigure(largeUDPNetworks networks: [IPNetwork]) {
+        largeUDPNetworks.withLock { current in
+            guard networks != current else { return }
+            current = networks
+            let clients = LargeUDP(networks: networks, payload: largeUDPPayload)
+            for worker in workers { worker.mailbox.post(clients) }
         }
     }
 
@@ -237,11 +255,13 @@ extension Responder {
     /// A worker's, as it is configured.
     init(
         _ configuration: EngineConfiguration, _ snapshot: ZoneSnapshot, _ fixed: FixedAnswers,
-        _ settings: ForwardingSettings
+        _ special: SpecialNames, _ settings: ForwardingSettings
     ) {
         self.init(
-            snapshot: snapshot, strategy: configuration.strategy, udpPayload: configuration.udpPayload, fixed: fixed,
-            addresses: RegistrableAddresses(within: configuration.registrableNetworks), counters: WorkerCounters(),
+            snapshot: snapshot, strategy: configuration.strategy, udpPayload: configuration.udpPayload,
+            largeUDP: LargeUDP(networks: configuration.largeUDPNetworks, payload: configuration.largeUDPPayload),
+            fixed: fixed, special: special, addresses: RegistrableAddresses(within: configuration.registrableNetworks),
+            counters: WorkerCounters(),
             outside: OutsideNames(access: settings.access, isOn: settings.isOn, strategy: configuration.strategy))
     }
 }

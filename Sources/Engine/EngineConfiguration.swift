@@ -6,6 +6,10 @@ public struct EngineConfiguration: Sendable {
     public var workers: Int
     /// The largest UDP answer in octets for a client that offers EDNS; 512–4096.
     public var udpPayload: Int
+    /// Networks whose clients get long UDP answers without EDNS.
+    public var largeUDPNetworks: [IPNetwork]
+    /// The largest UDP answer in octets for these, or what they offer with EDNS; 512–4096.
+    public var largeUDPPayload: Int
     /// Which record of an RRset comes first.
     public var strategy: RotationStrategyName
     /// Limits of the TCP service.
@@ -27,6 +31,8 @@ public struct EngineConfiguration: Sendable {
         listen: [SocketAddress],
         workers: Int,
         udpPayload: Int = 1232,
+        largeUDPNetworks: [IPNetwork] = [],
+        largeUDPPayload: Int = 4096,
         strategy: RotationStrategyName = .roundRobin,
         tcp: TCPLimits = TCPLimits(),
         zone: ZoneConfiguration,
@@ -38,6 +44,8 @@ public struct EngineConfiguration: Sendable {
         self.listen = listen
         self.workers = workers
         self.udpPayload = udpPayload
+        self.largeUDPNetworks = largeUDPNetworks
+        self.largeUDPPayload = largeUDPPayload
         self.strategy = strategy
         self.tcp = tcp
         self.zone = zone
@@ -49,4 +57,7 @@ public struct EngineConfiguration: Sendable {
 
     /// All zones: the one of the services, then the others. Their places are those that ``NameChange/zone`` means.
     public var zones: [ZoneConfiguration] { [zone] + otherZones }
+
+    /// Octets of the longest answer over UDP.
+    var longestDatagram: Int { max(udpPayload, largeUDPPayload) }
 }

@@ -15,11 +15,12 @@ public struct InProcessResponder: ~Copyable {
     public init(_ configuration: EngineConfiguration) throws(EngineError) {
         let builder = try SnapshotBuilder(configuration.zones, strategy: configuration.strategy)
         let fixed = try FixedAnswers(version: configuration.version, ttl: configuration.zone.ttl)
+        let special = try SpecialNames()
         let forwarding = try SharedForwarding(configuration.forwarding, readerCount: 1)
         let settings = ForwardingSettings(configuration.forwarding.upstreams)
         self.builder = builder
         self.forwarding = forwarding
-        responder = Responder(configuration, builder.snapshot, fixed, settings)
+        responder = Responder(configuration, builder.snapshot, fixed, special, settings)
         cache = CacheReader(forwarding.cache, number: 0)
         // Unsafe: freed in deinit.
         unsafe buffer = .allocate(byteCount: MessageSize.maximum, alignment: 16)

@@ -21,6 +21,8 @@ extension Configuration {
         public var priorities = Priorities.lowest
         /// The largest UDP answer in octets for a client that offers EDNS; 512–4096.
         public var udpPayload = 1232
+        /// Who gets large UDP answers without EDNS.
+        public var largeUDP = LargeUDP()
         /// Networks whose queries are answered; empty: all.
         public var allow: [IPNetwork] = []
         /// Networks whose queries for other domains are forwarded.
@@ -48,6 +50,17 @@ extension Configuration {
         public var upstream = Upstream()
         /// The cache of forwarded answers.
         public var cache = Cache()
+
+        /// All defaults.
+        public init() {}
+    }
+
+    /// `dns.large_udp`: clients that get large UDP answers without EDNS.
+    public struct LargeUDP: Sendable, Equatable {
+        /// Where they are; empty: none.
+        public var networks: [IPNetwork] = []
+        /// The largest answer to them in octets; 512–4096.
+        public var payload = 4096
 
         /// All defaults.
         public init() {}

@@ -40,6 +40,19 @@ extension ConfigurationSchema {
             "largest UDP answer in octets for a client with EDNS"
         ),
         ConfigurationKey(
+            "dns.large_udp.networks",
+            list: \.dns.largeUDP.networks,
+            .network,
+            "networks whose clients get large UDP answers without EDNS",
+            appliesOnReload: true
+        ),
+        ConfigurationKey(
+            "dns.large_udp.payload",
+            \.dns.largeUDP.payload,
+            .integer(512...4096),
+            "largest UDP answer in octets for these"
+        ),
+        ConfigurationKey(
             "dns.allow",
             list: \.dns.allow,
             .network,

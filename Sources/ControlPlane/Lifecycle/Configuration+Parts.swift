@@ -13,6 +13,8 @@ extension EngineConfiguration {
             listen: dns.listen,
             workers: dns.workerCount(coreCount: coreCount),
             udpPayload: dns.udpPayload,
+            largeUDPNetworks: dns.largeUDP.networks,
+            largeUDPPayload: dns.largeUDP.payload,
             strategy: dns.strategy,
             tcp: TCPLimits(
                 maximumConnections: budget.tcpConnections,

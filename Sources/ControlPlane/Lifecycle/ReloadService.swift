@@ -24,6 +24,7 @@ struct ReloadService: Service {
             let new = try started.reloaded()
             LogOutput.standardError.apply(new.configuration.log)
             engine.reconfigure(UpstreamConfiguration(new.configuration.dns))
+            engine.reconfigure(largeUDPNetworks: new.configuration.dns.largeUDP.networks)
             logger.info("configuration reloaded")
             for key in new.keysAwaitingRestart(since: started) {
                 logger.warning("a changed key needs a restart", metadata: ["key": "\(key)"])

@@ -26,10 +26,14 @@ struct OutsideNames: ~Copyable {
         self.isOn = isOn
     }
 
-    /// Whether a client may have names outside the zone.
+    /// Whether a client may have names outside the zone: it is one of those, and there is an upstream.
     @inline(__always)
-    func allows(_ client: IPAddress?) -> Bool {
-        guard isOn, let client else { return false }
+    func allows(_ client: IPAddress?) -> Bool { isOn && trusts(client) }
+
+    /// Whether a client is one of those that may have names outside the zone, whether or not there is an upstream.
+    @inline(__always)
+    func trusts(_ client: IPAddress?) -> Bool {
+        guard let client else { return false }
         return accessView.contains(client)
     }
 

@@ -13,10 +13,10 @@ extension Responder {
     /// Answers from the cache, if the client may have that, and the cache has it.
     @inline(__always)
     mutating func answerOutside(
-        _ question: Question, _ hash: UInt64, _ frame: ReplyFrame, _ query: RawSpan, _ client: () -> IPAddress?,
-        _ cache: inout CacheReading, into reply: inout OutputRawSpan
+        _ question: Question, _ hash: UInt64, _ frame: ReplyFrame, _ query: RawSpan, _ cache: inout CacheReading,
+        into reply: inout OutputRawSpan
     ) -> Disposition {
-        guard outside.isOn, frame.header.flags & HeaderFlags.recursionDesired != 0, outside.allows(client()) else {
+        guard frame.recursionAvailable != 0, frame.header.flags & HeaderFlags.recursionDesired != 0 else {
             writeError(ResponseCode.refused, frame, query, into: &reply)
             return .reply
         }

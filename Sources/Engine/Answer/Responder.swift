@@ -25,7 +25,10 @@ struct Responder: ~Copyable {
     private var strategy: any RotationStrategy
     private var cells = RotationCells()
     private let udpPayload: Int
-    private let fixed: FixedAnswers
+    /// Who gets more over UDP.
+    var largeUDP: LargeUDP
+    let fixed: FixedAnswers
+    let special: SpecialNames
     private let addresses: RegistrableAddresses
     let counters: WorkerCounters
     /// How names outside the zone are answered.
@@ -35,17 +38,22 @@ struct Responder: ~Copyable {
 
     /// - Parameters:
     ///   - udpPayload: the largest UDP reply in octets; 512–4096.
+    ///   - largeUDP: who gets more.
+    ///   - special: names outside that are answered here.
     ///   - addresses: those that synthesized names have.
     ///   - outside: how names outside the zone are answered.
     init(
-        snapshot: ZoneSnapshot, strategy: RotationStrategyName, udpPayload: Int, fixed: FixedAnswers,
-        addresses: RegistrableAddresses, counters: WorkerCounters, outside: consuming OutsideNames
+        snapshot: ZoneSnapshot, strategy: RotationStrategyName, udpPayload: Int, largeUDP: LargeUDP,
+        fixed: FixedAnswers, special: SpecialNames, addresses: RegistrableAddresses, counters: WorkerCounters,
+        outside: consuming OutsideNames
     ) {
         self.snapshot = snapshot
         zones = snapshot.views
         self.strategy = strategy.makeStrategy()
         self.udpPayload = udpPayload
+        self.largeUDP = largeUDP
         self.fixed = fixed
+        self.special = special
         self.addresses = addresses
         self.counters = counters
         self.outside = outside
@@ -93,9 +101,9 @@ struct Responder: ~Copyable {
     /// - Parameters:
     ///   - query: the message.
     ///   - parsed: what ``read(_:_:)`` made of it.
-    ///   - client: who has asked; called for names outside the zone and for loopback addresses' names alone.
+    ///   - client: who has asked; called where that makes a difference alone.
     ///   - cache: what names outside are answered from.
-    ///   - reply: empty, with room for 65,535 octets over TCP, and for the UDP payload else.
+    ///   - reply: empty, with room for 65,535 octets over TCP, and for the longest datagram else.
     @inline(__always)
     mutating func respond(
         to query: RawSpan, _ parsed: Query, over transport: Transport, from client: () -> IPAddress?,
@@ -113,6 +121,14 @@ struct Responder: ~Copyable {
         var frame = ReplyFrame(
             header: header, questionEnd: nil, edns: nil,
             limit: transport == .udp ? MessageSize.minimumPayload : MessageSize.maximum)
+        var mostOverUDP = udpPayload
+        if largeUDP.isOn, transport == .udp, largeUDP.contains(client()) {
+            frame.limit = largeUDP.payload
+            mostOverUDP = max(udpPayload, largeUDP.payload)
+        }
+        if outside.isOn, header.opcode == 0, outside.allows(client()) {
+            frame.recursionAvailable = HeaderFlags.recursionAvailable
+        }
         // RFC 9619 §4: a query has exactly one question. Opcodes that aren't served get NOTIMP in any case.
         guard let question = parsed.question else {
             let code = header.opcode == 0 ? ResponseCode.formatError : ResponseCode.notImplemented
@@ -128,7 +144,8 @@ struct Responder: ~Copyable {
         if case .present(let edns) = records {
             frame.edns = edns
             if transport == .udp {
-                frame.limit = min(max(Int(edns.payload), MessageSize.minimumPayload), udpPayload)
+                // What the client itself says counts, and less is never meant than every client takes.
+                frame.limit = min(max(Int(edns.payload), MessageSize.minimumPayload), mostOverUDP)
             }
             // RFC 6891 §6.1.3: what another version means nobody here can tell, whatever else is asked.
             guard edns.version == EDNS.version else {
@@ -156,7 +173,11 @@ struct Responder: ~Copyable {
         switch question.recordClass {
         case RecordClass.internet:
             if parsed.position == nil {
-                return answerOutside(question, parsed.hash, frame, query, client, &cache, into: &reply)
+                if let name = special.find(question.name(in: query)), outside.trusts(client()) {
+                    answer(name, question.type, frame, query, into: &reply)
+                    return .reply
+                }
+                return answerOutside(question, parsed.hash, frame, query, &cache, into: &reply)
             }
             answer(question, parsed, frame, query, transport, client, into: &reply)
         case RecordClass.chaos:
@@ -317,8 +338,7 @@ struct Responder: ~Copyable {
         reply.replace(at: HeaderOffset.answerCount, bigEndian: count)
         reply.replace(
             at: HeaderOffset.flags,
-            bigEndian: HeaderFlags.response | frame.header.echoedFlags | HeaderFlags.authoritative
-                | HeaderFlags.truncated)
+            bigEndian: frame.flags | HeaderFlags.authoritative | HeaderFlags.truncated)
     }
 
     /// Answers a name below `addr.<origin>`, and `addr.<origin>` itself, an empty non-terminal.
@@ -368,7 +388,7 @@ struct Responder: ~Copyable {
     }
 
     /// Answers with one packed record.
-    private func write(
+    func write(
         oneRecord record: RawSpan, _ frame: ReplyFrame, _ query: RawSpan,
         into reply: inout OutputRawSpan
     ) {

@@ -43,9 +43,11 @@ struct MessageHeader {
     /// The kind of query; 0 is QUERY.
     var opcode: UInt16 { flags >> 11 & 0xF }
 
-    /// What a response repeats of the query's flags: opcode and RD (RFC 1035 §4.1.1), CD (RFC 4035 §3.1.6).
+    /// What a response repeats of the query's flags: RD (RFC 1035 §4.1.1) and CD (RFC 4035 §3.1.6). With another opcode
+    /// these bits mean nothing that is known here, so that the opcode alone is repeated (RFC 8906 §3.1.4).
     var echoedFlags: UInt16 {
-        flags & (HeaderFlags.opcode | HeaderFlags.recursionDesired | HeaderFlags.checkingDisabled)
+        let opcode = flags & HeaderFlags.opcode
+        return opcode == 0 ? flags & (HeaderFlags.recursionDesired | HeaderFlags.checkingDisabled) : opcode
     }
 }
 

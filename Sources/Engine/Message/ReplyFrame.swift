@@ -8,6 +8,11 @@ struct ReplyFrame {
     var edns: EDNS?
     /// Octets that the reply may have.
     var limit: Int
+    /// RA (RFC 1035 §4.1.1) for a client that may have names outside, else 0.
+    var recursionAvailable: UInt16 = 0
+
+    /// The flags that every reply to this query has.
+    var flags: UInt16 { HeaderFlags.response | header.echoedFlags | recursionAvailable }
 
     /// Octets to keep free for the OPT record.
     var reserved: Int { edns == nil ? 0 : EDNS.byteCount }
@@ -42,7 +47,7 @@ extension OutputRawSpan {
     @_lifetime(self: copy self)
     mutating func begin(_ frame: ReplyFrame, query: RawSpan, flags: UInt16, code: UInt16) {
         append(bigEndian: frame.header.id)
-        append(bigEndian: HeaderFlags.response | frame.header.echoedFlags | flags | code & 0xF)
+        append(bigEndian: frame.flags | flags | code & 0xF)
         append(bigEndian: frame.questionEnd == nil ? UInt16(0) : 1)
         append(bigEndian: UInt16(0))
         append(bigEndian: UInt32(0))

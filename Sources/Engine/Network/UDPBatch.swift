@@ -17,7 +17,6 @@ final class UDPBatch {
     private static let controlStride = 64
 
     private let replyBytes: Int
-    private let replyStride: Int
     private let block: UnsafeMutableRawPointer
     private let queries: UnsafeMutableRawPointer
     private let replies: UnsafeMutableRawPointer
@@ -30,6 +29,9 @@ final class UDPBatch {
     private let hasControls: Bool
     private let isIPv4: Bool
     private var outgoingCount = 0
+    /// Where the next reply begins. They lie one behind the other: most are short, and few lines of the processor's
+    /// cache are touched then, however long one may be.
+    private var nextOffset = 0
 
     /// - Parameters:
     ///   - replyBytes: the longest reply.
@@ -39,9 +41,10 @@ final class UDPBatch {
         self.replyBytes = replyBytes
         self.hasControls = hasControls
         self.isIPv4 = isIPv4
-        replyStride = (replyBytes + 127) / 64 * 64 | 64
+        // Each begins with a line of the processor's cache, so that none shares one with the next.
+        let replyRoom = (replyBytes + 63) / 64 * 64
         let count = Self.capacity
-        let bufferBytes = Self.queryStride + replyStride + Self.addressStride + Self.controlStride
+        let bufferBytes = Self.queryStride + replyRoom + Self.addressStride + Self.controlStride
         let headerBytes = unsafe 2 * MemoryLayout<mmsghdr>.stride + 2 * MemoryLayout<iovec>.stride
         // Unsafe in all that follows: one block, divided into parts of `count` elements each; freed in deinit.
         unsafe block = .allocate(byteCount: count * (bufferBytes + headerBytes), alignment: 64)
@@ -49,7 +52,7 @@ final class UDPBatch {
             as: UInt8.self, repeating: 0, count: count * (bufferBytes + headerBytes))
         unsafe queries = block
         unsafe replies = queries + count * Self.queryStride
-        unsafe addresses = replies + count * replyStride
+        unsafe addresses = replies + count * replyRoom
         unsafe controls = addresses + count * Self.addressStride
         let headers = unsafe controls + count * Self.controlStride
         unsafe received = headers.bindMemory(to: mmsghdr.self, capacity: count)
@@ -63,7 +66,7 @@ final class UDPBatch {
             let control = unsafe hasControls ? controls + index * Self.controlStride : nil
             unsafe vectors[index] = iovec(
                 iov_base: queries + index * Self.queryStride, iov_len: Self.queryBytes)
-            unsafe vectors[count + index] = iovec(iov_base: replies + index * replyStride, iov_len: 0)
+            unsafe vectors[count + index] = iovec(iov_base: replies, iov_len: 0)
             unsafe received[index].msg_hdr = msghdr(
                 msg_name: address, msg_namelen: socklen_t(addressBytes), msg_iov: vectors + index,
                 msg_iovlen: 1,
@@ -90,6 +93,7 @@ final class UDPBatch {
             }
         }
         outgoingCount = 0
+        nextOffset = 0
         // Unsafe: every header describes buffers of ours.
         return max(
             0, Int(unsafe recvmmsg(socket, received, UInt32(Self.capacity), Int32(MSG_DONTWAIT), nil)))
@@ -111,9 +115,9 @@ final class UDPBatch {
     @inline(__always)
     @_lifetime(borrow self)
     func nextReply() -> OutputRawSpan {
-        // Unsafe: each place has replyBytes, which are written through the newest of these spans alone.
-        let buffer = unsafe UnsafeMutableRawBufferPointer(
-            start: replies + min(outgoingCount, Self.capacity &- 1) &* replyStride, count: replyBytes)
+        // Unsafe: behind each of `capacity` replies there is room for another one, which is written through the newest
+        // of these spans alone.
+        let buffer = unsafe UnsafeMutableRawBufferPointer(start: replies + nextOffset, count: replyBytes)
         let reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
         return unsafe _overrideLifetime(reply, borrowing: self)
     }
@@ -128,7 +132,10 @@ final class UDPBatch {
         let slot = outgoingCount
         guard slot < Self.capacity, index >= 0, index < Self.capacity else { return }
         // Unsafe: within bounds by the line above.
-        unsafe vectors[Self.capacity &+ slot].iov_len = min(byteCount, replyBytes)
+        let byteCount = min(byteCount, replyBytes)
+        unsafe vectors[Self.capacity &+ slot] = iovec(iov_base: replies + nextOffset, iov_len: byteCount)
+        // The last reply has its place too, though there is room for none behind it.
+        if slot &+ 1 < Self.capacity { nextOffset &+= (byteCount &+ 63) & ~63 }
         unsafe outgoing[slot].msg_hdr.msg_name = received[index].msg_hdr.msg_name
         if hasControls { prepareControl(of: slot, from: index) }
         outgoingCount = slot &+ 1

@@ -5,6 +5,7 @@ final class SnapshotMailbox: Sendable {
     private let newest = Mutex<ZoneSnapshot?>(nil)
     private let generation = Atomic<UInt64>(0)
     private let settings = Mutex<ForwardingSettings?>(nil)
+    private let largeUDP = Mutex<LargeUDP?>(nil)
     private let stopping = Atomic<Bool>(false)
     private let looks = Atomic<UInt64>(0)
     private let wake: WakeSignal
@@ -28,6 +29,12 @@ final class SnapshotMailbox: Sendable {
     /// Hands over settings; nobody waits until they are in use.
     func post(_ settings: ForwardingSettings) {
         self.settings.withLock { $0 = settings }
+        wake.signal()
+    }
+
+    /// Hands over who gets large answers over UDP; nobody waits until it is in use.
+    func post(_ largeUDP: LargeUDP) {
+        self.largeUDP.withLock { $0 = largeUDP }
         wake.signal()
     }
 
@@ -64,6 +71,11 @@ final class SnapshotMailbox: Sendable {
     /// The posted settings, if there are new ones. Asked when woken alone.
     func takeSettings() -> ForwardingSettings? {
         settings.withLock { $0.take() }
+    }
+
+    /// Who gets large answers over UDP, if that was posted. Asked when woken alone.
+    func takeLargeUDP() -> LargeUDP? {
+        largeUDP.withLock { $0.take() }
     }
 
     /// Tells the publisher that the snapshot is in use.

@@ -277,6 +277,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     }
 
     private func adoptSettings() {
+        if let clients = mailbox.takeLargeUDP() { responder.largeUDP = clients }
         guard let settings = mailbox.takeSettings() else { return }
         responder.outside.adopt(access: settings.access, isOn: settings.isOn)
         forwarder?.adopt(settings)

@@ -26,6 +26,7 @@ import Testing
               on_empty: nxdomain
               priorities: lowest
               udp_payload: 1232
+              large_udp: {networks: [], payload: 4096}
               allow: []
               recursion_allow: [127.0.0.0/8, ::1/128, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7]
               rate_limit: {responses_per_second: 0, slip: 2}

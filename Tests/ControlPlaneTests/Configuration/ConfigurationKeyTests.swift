@@ -24,6 +24,8 @@ import Testing
         "dns.on_empty": "servfail",
         "dns.priorities": "all",
         "dns.udp_payload": "4096",
+        "dns.large_udp.networks": "192.0.2.0/24,2001:db8::/32",
+        "dns.large_udp.payload": "1400",
         "dns.allow": "192.0.2.0/24,2001:db8::/32",
         "dns.recursion_allow": "192.0.2.0/24",
         "dns.reverse": "172.16.0.0/12",

@@ -60,6 +60,49 @@ struct RefusalTests {
         #expect(octets[3] == 0x10)
     }
 
+    @Test func `RA tells a client that it may have names outside, whatever it asks`() throws {
+        func makeServer(servers: [String], allow: [IPNetwork]) throws -> TestServer {
+            var configuration = EngineConfiguration.test(version: "1")
+            configuration.forwarding.upstreams.servers = servers.compactMap { SocketAddress($0) }
+            configuration.forwarding.upstreams.allow = allow
+            let server = try TestServer(configuration)
+            try server.publish([
+                "web": .records([.a(2), .srv([.ten(1)])]), "big": .records([.a(60)]), "broken": .failure,
+            ])
+            return server
+        }
+        let loopback = IPNetwork(.v4(0x7F00_0000), prefixLength: 8)
+        let other = IPNetwork(.v4(0x0A00_0000), prefixLength: 8)
+        var queries: [TestQuery] = []
+        for name in ["web", "big", "nothing", "broken", "0a000001.addr", "x.addr"] {
+            for type: RecordType in [.a, .srv, .txt, .any] {
+                queries.append(TestQuery("\(name).service.kong", type))
+                queries.append(TestQuery("\(name).service.kong", type).offering(payload: 1232))
+            }
+        }
+        queries += [
+            TestQuery("service.kong", .axfr), TestQuery("web.service.kong", .opt), question("version.bind", .txt, 3),
+            question("web.service.kong", .a, 4), TestQuery("localhost"), TestQuery("x.invalid"),
+            TestQuery("web.service.kong").offering(payload: 1232, version: 1),
+        ]
+        for isOn in [true, false] {
+            for isAllowed in [true, false] {
+                let server = try makeServer(
+                    servers: isOn ? ["192.0.2.1:53"] : [], allow: isAllowed ? [other, loopback] : [other])
+                for query in queries {
+                    for recursionDesired in [true, false] {
+                        var query = query
+                        query.recursionDesired = recursionDesired
+                        #expect(try server.ask(query).recursionAvailable == (isOn && isAllowed), "\(query)")
+                    }
+                }
+                var update = TestQuery("web.service.kong")
+                update.opcode = 5
+                #expect(try !server.ask(update).recursionAvailable)
+            }
+        }
+    }
+
     @Test func `zone transfers are REFUSED, IXFR with its SOA too`() throws {
         let server = try makeServer()
         for type: RecordType in [.axfr, .ixfr] {
@@ -102,7 +145,9 @@ struct RefusalTests {
         for opcode: UInt8 in 1...15 {
             var query = TestQuery("web.service.kong")
             query.opcode = opcode
+            query.checkingDisabled = true
             let reply = try makeServer().ask(query)
+            #expect(!reply.recursionDesired && !reply.checkingDisabled)
             expectBare(reply, .notImplemented)
             #expect(reply.opcode == opcode)
             // Whatever its sections hold.

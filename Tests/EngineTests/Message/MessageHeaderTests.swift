@@ -22,6 +22,15 @@ struct MessageHeaderTests {
         #expect(read([UInt8](repeating: 0, count: 12)) != nil)
     }
 
+    @Test func `with another opcode than QUERY neither RD nor CD is echoed`() throws {
+        for opcode in 1...15 as ClosedRange<UInt16> {
+            let flags = opcode << 11 | 0x0110
+            let header = try #require(
+                read([0, 0, UInt8(flags >> 8), UInt8(flags & 0xFF)] + [UInt8](repeating: 0, count: 8)))
+            #expect(header.echoedFlags == opcode << 11)
+        }
+    }
+
     @Test func `opcode, RD and CD are echoed, and nothing else`() throws {
         for bit in 0..<16 {
             let flags = UInt16(1) << bit
