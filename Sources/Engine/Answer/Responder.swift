@@ -266,30 +266,30 @@ struct Responder: ~Copyable {
         let fits =
             answerStart &+ Int(rrset.answerByteCount) <= limit && rrset.count <= UInt32(UInt16.max)
         var additionalCount: UInt16 = 0
-        if fits || transport == .tcp {
+        if fits {
             var first = 0
             if rrset.count > 1 {
                 let start = weights.isEmpty ? 0 : Int(rrset.firstWeight)
                 let end = weights.isEmpty ? 0 : start &+ Int(rrset.count)
                 first = strategy.first(of: rrset.rotated, weights: weights.extracting(start..<end), cells: &cells)
             }
-            if fits {
-                reply.append(
-                    all: rrset, octets: octets, from: rrset.offset(ofRecord: first, in: services))
-                reply.replace(
-                    at: HeaderOffset.answerCount, bigEndian: UInt16(truncatingIfNeeded: rrset.count))
-                if rrset.additionalByteCount > 0 {
-                    additionalCount = reply.append(
-                        additionalOf: rrset, octets: octets, services: services, first: first,
-                        answerStart: answerStart, limit: limit)
-                }
-            } else {
-                // More records than a message can hold: as many as fit, beginning with another one each time. Without
-                // TC, which could only send the client to the transport that it is using.
-                let count = reply.append(
-                    some: rrset, octets: octets, services: services, from: first, limit: limit)
-                reply.replace(at: HeaderOffset.answerCount, bigEndian: count)
+            reply.append(
+                all: rrset, octets: octets, from: rrset.offset(ofRecord: first, in: services))
+            reply.replace(
+                at: HeaderOffset.answerCount, bigEndian: UInt16(truncatingIfNeeded: rrset.count))
+            if rrset.additionalByteCount > 0 {
+                additionalCount = reply.append(
+                    additionalOf: rrset, octets: octets, services: services, first: first,
+                    answerStart: answerStart, limit: limit)
             }
+        } else if transport == .tcp {
+            // More records than a message can hold: as many as fit, the next answer goes on behind them. Without TC,
+            // which could only send the client to the transport that it is using.
+            let first = strategy.firstOfSome(of: rrset.rotated, cells: &cells)
+            let count = reply.append(
+                some: rrset, octets: octets, services: services, from: first, limit: limit)
+            strategy.note(sent: Int(count), from: first, of: rrset.rotated, cells: &cells)
+            reply.replace(at: HeaderOffset.answerCount, bigEndian: count)
         } else {
             // RFC 2181 §9: TC, since a required RRset is cut. The rotation does not move: the client asks again.
             let count = reply.append(
@@ -313,19 +313,19 @@ struct Responder: ~Copyable {
         let fits =
             answerStart &+ Int(rrset.answerByteCount) <= limit && rrset.count <= UInt32(UInt16.max)
         var additionalCount: UInt16 = 0
-        if fits || transport == .tcp {
+        if fits {
             let first = rrset.count > 1 ? strategy.first(of: rrset.rotated, weights: list.weights, cells: &cells) : 0
-            if fits {
-                reply.append(all: list, from: first)
-                reply.replace(at: HeaderOffset.answerCount, bigEndian: UInt16(truncatingIfNeeded: rrset.count))
-                if rrset.additionalByteCount > 0 {
-                    additionalCount = reply.append(
-                        additionalOf: list, first: first, answerStart: answerStart, limit: limit)
-                }
-            } else {
-                let count = reply.append(some: list, from: first, limit: limit)
-                reply.replace(at: HeaderOffset.answerCount, bigEndian: count)
+            reply.append(all: list, from: first)
+            reply.replace(at: HeaderOffset.answerCount, bigEndian: UInt16(truncatingIfNeeded: rrset.count))
+            if rrset.additionalByteCount > 0 {
+                additionalCount = reply.append(
+                    additionalOf: list, first: first, answerStart: answerStart, limit: limit)
             }
+        } else if transport == .tcp {
+            let first = strategy.firstOfSome(of: rrset.rotated, cells: &cells)
+            let count = reply.append(some: list, from: first, limit: limit)
+            strategy.note(sent: Int(count), from: first, of: rrset.rotated, cells: &cells)
+            reply.replace(at: HeaderOffset.answerCount, bigEndian: count)
         } else {
             truncate(frame, count: reply.append(some: list, from: 0, limit: limit), &reply)
         }

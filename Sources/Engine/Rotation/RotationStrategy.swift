@@ -26,6 +26,38 @@ protocol RotationStrategy {
     ///   - cells: the worker's cells; the RRset's own begin at `rrset.firstCell`.
     /// - Returns: 0..<`rrset.count`.
     mutating func first(of rrset: RotatedRRset, weights: Span<UInt32>, cells: inout RotationCells) -> Int
+
+    /// The first record of an answer that has no room for all: where the one before it ended, so that some answers
+    /// have all records.
+    ///
+    /// - Parameters:
+    ///   - rrset: as in ``first(of:weights:cells:)``.
+    ///   - cells: the worker's cells.
+    /// - Returns: 0..<`rrset.count`.
+    mutating func firstOfSome(of rrset: RotatedRRset, cells: inout RotationCells) -> Int
+
+    /// Notes that an answer had no room for all records.
+    ///
+    /// - Parameters:
+    ///   - first: its first record, from ``firstOfSome(of:cells:)``.
+    ///   - sent: how many records it had; below `rrset.count`.
+    mutating func note(sent: Int, from first: Int, of rrset: RotatedRRset, cells: inout RotationCells)
+}
+
+extension RotationStrategy {
+    /// A number of a record that a cell holds. The cell may be another RRset's of old, or this one's when it had more
+    /// records: any start is a fair one.
+    @inline(__always)
+    static func position(_ cell: Int64, of rrset: RotatedRRset) -> Int {
+        let position = Int(truncatingIfNeeded: cell)
+        return position >= 0 && position < Int(rrset.count) ? position : 0
+    }
+
+    /// What a cell holds when `sent` records were answered, beginning with `first`.
+    static func position(behind sent: Int, from first: Int, of rrset: RotatedRRset) -> Int64 {
+        let next = first &+ sent
+        return Int64(next < Int(rrset.count) ? next : next &- Int(rrset.count))
+    }
 }
 
 /// Each record in turn.
@@ -36,12 +68,17 @@ struct RoundRobin: RotationStrategy {
 
     @inline(__always)
     func first(of rrset: RotatedRRset, weights: Span<UInt32>, cells: inout RotationCells) -> Int {
-        let count = Int(rrset.count)
-        // The cell may be another RRset's of old, or this one's when it had more records: any start is a fair one.
-        let next = Int(truncatingIfNeeded: cells[Int(rrset.firstCell)])
-        let first = next < count ? next : 0
-        cells[Int(rrset.firstCell)] = first &+ 1 == count ? 0 : Int64(first &+ 1)
+        let first = Self.position(cells[Int(rrset.firstCell)], of: rrset)
+        cells[Int(rrset.firstCell)] = first &+ 1 == Int(rrset.count) ? 0 : Int64(first &+ 1)
         return first
+    }
+
+    func firstOfSome(of rrset: RotatedRRset, cells: inout RotationCells) -> Int {
+        Self.position(cells[Int(rrset.firstCell)], of: rrset)
+    }
+
+    func note(sent: Int, from first: Int, of rrset: RotatedRRset, cells: inout RotationCells) {
+        cells[Int(rrset.firstCell)] = Self.position(behind: sent, from: first, of: rrset)
     }
 }
 
@@ -62,6 +99,12 @@ struct RandomRotation: RotationStrategy {
         // The upper half of a 64-bit product maps 32 random bits to 0..<count without a bias worth naming.
         return Int((random &* UInt64(rrset.count)) >> 32)
     }
+
+    mutating func firstOfSome(of rrset: RotatedRRset, cells: inout RotationCells) -> Int {
+        first(of: rrset, weights: Span(), cells: &cells)
+    }
+
+    func note(sent: Int, from first: Int, of rrset: RotatedRRset, cells: inout RotationCells) {}
 }
 
 /// Each record as often as its weight says, spread out (smooth weighted round robin, as in nginx): every record gains
@@ -69,12 +112,12 @@ struct RandomRotation: RotationStrategy {
 struct WeightedRotation: RotationStrategy {
     static let usesWeights = true
 
-    /// The stamp, then what each record has gained.
-    static func cellCount(records count: Int) -> Int { 1 + count }
+    /// The stamp, then where an answer ended that had no room for all records, then what each record has gained.
+    static func cellCount(records count: Int) -> Int { 2 + count }
 
     func first(of rrset: RotatedRRset, weights: Span<UInt32>, cells: inout RotationCells) -> Int {
         let stampCell = Int(rrset.firstCell)
-        let gains = stampCell &+ 1
+        let gains = stampCell &+ 2
         if cells[stampCell] != Int64(rrset.stamp) {
             for index in weights.indices { cells[gains &+ index] = 0 }
             cells[stampCell] = Int64(rrset.stamp)
@@ -99,5 +142,14 @@ struct WeightedRotation: RotationStrategy {
         guard best >= 0 else { return 0 }
         cells[gains &+ best] = bestGain &- sum
         return best
+    }
+
+    /// In turn: an order by weights would have those with the highest in most answers, and others in none for long.
+    func firstOfSome(of rrset: RotatedRRset, cells: inout RotationCells) -> Int {
+        Self.position(cells[Int(rrset.firstCell) &+ 1], of: rrset)
+    }
+
+    func note(sent: Int, from first: Int, of rrset: RotatedRRset, cells: inout RotationCells) {
+        cells[Int(rrset.firstCell) &+ 1] = Self.position(behind: sent, from: first, of: rrset)
     }
 }

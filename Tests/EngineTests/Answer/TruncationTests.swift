@@ -72,14 +72,48 @@ struct TruncationTests {
         #expect(services.octets.count <= 65535)
     }
 
-    @Test func `more than 64 KB over TCP: another window each time, whole records`() throws {
+    @Test(arguments: [RotationStrategyName.roundRobin, .weighted], [false, true])
+    func `more than 64 KB over TCP: whole records, and the next answer goes on where the last one ended`(
+        _ strategy: RotationStrategyName, isList: Bool
+    ) throws {
         let count = 5000
-        let server = try TestServer(["web": .records([.a(count)])])
+        let set = RRset.a(count, weights: (0..<count).map { UInt32($0 % 7) })
+        let content = isList ? NameContent.changed([.whole(set)]) : .records([set])
+        let server = try TestServer(["web": content], .test(strategy: strategy))
         let fitting = (65535 - 12 - 22) / 16
-        for start in 0..<20 {
+        var start = 0
+        var seen: [Int: Int] = [:]
+        for _ in 0..<20 {
             let reply = try server.ask("web", .a, overTCP: true)
             #expect(!reply.isTruncated && reply.octets.count <= 65535)
             #expect(reply.addresses == (0..<fitting).map { IPAddress.ten(($0 + start) % count) })
+            for index in 0..<fitting { seen[(index + start) % count, default: 0] += 1 }
+            // Over UDP there is TC: that does not count.
+            #expect(try server.ask("web").isTruncated)
+            start = (start + fitting) % count
+        }
+        // As often the one as the other.
+        #expect(seen.count == count && (seen.values.max() ?? 0) - (seen.values.min() ?? 0) <= 1)
+    }
+
+    @Test func `two answers have all records of a set that needs two`() throws {
+        for strategy in [RotationStrategyName.roundRobin, .weighted] {
+            let server = try TestServer(
+                ["web": .records([.srv((0..<1500).map(IPAddress.ten))])], .test(strategy: strategy))
+            for _ in 0..<5 {
+                let replies = try (0..<2).map { _ in try server.ask("web", .srv, overTCP: true) }
+                #expect(Set(replies.flatMap(\.services)).count == 1500)
+            }
+        }
+    }
+
+    @Test func `a set that fits again goes on exactly`() throws {
+        for strategy in [RotationStrategyName.roundRobin, .weighted] {
+            let server = try TestServer(["web": .records([.a(5000)])], .test(strategy: strategy))
+            for _ in 0..<3 { _ = try server.ask("web", .a, overTCP: true) }
+            try server.publish(["web": .records([.a(7)])])
+            let firsts = try (0..<21).compactMap { _ in try server.ask("web").addresses.first }
+            #expect((0..<7).allSatisfy { number in firsts.count { $0 == .ten(number) } == 3 })
         }
     }
 
@@ -87,11 +121,13 @@ struct TruncationTests {
         let count = 1500
         let targets = (0..<count).map { $0 % 3 == 0 ? IPAddress.unique($0) : .ten($0) }
         let server = try TestServer(["web": .records([.srv(targets)])])
-        for start in 0..<20 {
+        var start = 0
+        for _ in 0..<20 {
             let reply = try server.ask("web", .srv, overTCP: true)
             #expect(!reply.isTruncated && reply.additional.isEmpty && reply.octets.count <= 65535)
             #expect(reply.services.map { Int($0.port) - 1 } == reply.services.indices.map { ($0 + start) % count })
             #expect(reply.octets.count > 65535 - 80)
+            start = (start + reply.services.count) % count
         }
     }
 

@@ -138,6 +138,15 @@ extension RRset {
     }
 }
 
+extension RRsetChange {
+    /// All records of `set`, as a list.
+    static func whole(_ set: RRset) -> RRsetChange {
+        RRsetChange(
+            type: set.type, ttl: set.ttl, isWhole: true,
+            records: set.records.enumerated().map { RecordChange(sequence: UInt64($0.offset), record: $0.element) })
+    }
+}
+
 extension EngineConfiguration {
     static func test(
         strategy: RotationStrategyName = .roundRobin, origin: String = TestServer.origin, udpPayload: Int = 1232,
