@@ -11,6 +11,10 @@ extension Configuration {
         public var domain = "service.kong"
         /// The TTL of records; whole seconds, 1 to 86,400.
         public var ttl = Duration.seconds(5)
+        /// The TTL of `<hex>.addr` names, in ADDITIONAL too; whole seconds, 1 to 604,800.
+        public var addressTTL = Duration.seconds(86_400)
+        /// How SRV records name their targets.
+        public var serviceTargets = ServiceTargets.addressNames
         /// The TTL of negative answers (RFC 2308 §4); whole seconds, 1 to 86,400.
         public var negativeTTL = Duration.seconds(1)
         /// Which record of an answer comes first.

@@ -14,6 +14,18 @@ extension ConfigurationSchema {
         ConfigurationKey("dns.domain", \.dns.domain, .domain, "the domain of all services"),
         ConfigurationKey("dns.ttl", \.dns.ttl, .duration(second...day, wholeSeconds: true), "TTL of records"),
         ConfigurationKey(
+            "dns.addr_ttl",
+            \.dns.addressTTL,
+            .duration(second...week, wholeSeconds: true),
+            "TTL of addr names, in ADDITIONAL too: what they say can't change"
+        ),
+        ConfigurationKey(
+            "dns.srv_targets",
+            \.dns.serviceTargets,
+            .choice,
+            "how SRV records name their targets: by addr names, or by the addresses themselves"
+        ),
+        ConfigurationKey(
             "dns.negative_ttl",
             \.dns.negativeTTL,
             .duration(second...day, wholeSeconds: true),

@@ -25,7 +25,9 @@ extension EngineConfiguration {
             zone: ZoneConfiguration(
                 origin: dns.domain,
                 ttl: UInt32(clamping: dns.ttl.wholeSeconds),
+                addressTTL: UInt32(clamping: dns.addressTTL.wholeSeconds),
                 negativeTTL: UInt32(clamping: dns.negativeTTL.wholeSeconds),
+                serviceTargets: dns.serviceTargets,
                 nameServerAddresses: NameServerAddresses.make(
                     listened: dns.listen.map(\.address),
                     interfaces: interfaces

@@ -95,7 +95,7 @@ extension OutputRawSpan {
                 guard
                     append(
                         additional: block.additional.extracting(address), target: target,
-                        name: block.answer.extracting(name), limit: limit, ttl: list.parts.ttl)
+                        name: block.answer.extracting(name), limit: limit)
                 else { return written }
                 written &+= 1
             }
@@ -112,21 +112,17 @@ extension OutputRawSpan {
     ///   - target: where the target's name stands in this reply.
     ///   - name: the same name.
     /// - Returns: `false` when it does not fit.
-    private mutating func append(
-        additional record: RawSpan, target: Int, name: RawSpan, limit: Int, ttl: UInt32
-    ) -> Bool {
+    private mutating func append(additional record: RawSpan, target: Int, name: RawSpan, limit: Int) -> Bool {
         let position = byteCount
         // A pointer has 14 bits to reach the name (RFC 1035 §4.1.4); beyond its reach the owner is the whole name.
         if target <= 0x3FFF {
             guard position &+ record.byteCount <= limit else { return false }
             append(octets: record)
             replace(at: position, bigEndian: 0xC000 | UInt16(truncatingIfNeeded: target))
-            replace(at: position &+ PackedRecord.ttl, bigEndian32: ttl)
         } else {
             guard position &+ name.byteCount &+ record.byteCount &- 2 <= limit else { return false }
             append(octets: name)
             append(octets: record.extracting(2..<record.byteCount))
-            replace(at: position &+ name.byteCount &+ PackedRecord.ttl &- 2, bigEndian32: ttl)
         }
         return true
     }

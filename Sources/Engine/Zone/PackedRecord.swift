@@ -2,6 +2,8 @@
 enum PackedRecord {
     /// The TTL: behind owner, type and class.
     static let ttl = 6
+    /// The length of the data.
+    static let length = 10
     /// The data, behind its length.
     static let data = 12
     /// The weight of an SRV record (RFC 2782).
@@ -18,9 +20,13 @@ struct RecordTemplates {
     private let address6: [UInt8]
     private let service4: [UInt8]
     private let service6: [UInt8]
+    private let targets: ServiceTargets
 
-    /// - Parameter origin: the zone's, in wire form.
-    init(origin: [UInt8]) throws(EngineError) {
+    /// - Parameters:
+    ///   - origin: the zone's, in wire form.
+    ///   - targets: how SRV records name their targets.
+    init(origin: [UInt8], targets: ServiceTargets) throws(EngineError) {
+        self.targets = targets
         func service(_ target: IPAddress) throws(EngineError) -> [UInt8] {
             let fields: [RecordPacker.Field] = [.uint16(0), .uint16(0), .uint16(0), .name(target.wireName(in: origin))]
             return try RecordPacker(.srv, fields).packed()
@@ -54,7 +60,7 @@ struct RecordTemplates {
     ///
     /// - Parameters:
     ///   - ttl: in seconds.
-    ///   - target: whose synthesized name is the record's target.
+    ///   - target: whose name is the record's target.
     func append(
         priority: UInt16, weight: UInt16, port: UInt16, target: IPAddress, ttl: UInt32, to output: inout [UInt8]
     ) {
@@ -64,6 +70,13 @@ struct RecordTemplates {
         output.replace(at: start + PackedRecord.data, bigEndian: priority)
         output.replace(at: start + PackedRecord.weight, bigEndian: weight)
         output.replace(at: start + PackedRecord.port, bigEndian: port)
+        guard targets == .addressNames else {
+            let name = target.literalWireName
+            output.replaceSubrange((start + PackedRecord.target)..., with: name)
+            let length = PackedRecord.target - PackedRecord.data + name.count
+            output.replace(at: start + PackedRecord.length, bigEndian: UInt16(length))
+            return
+        }
         // Only the digits of the target's first label differ, see wireName(in:).
         var position = start + PackedRecord.target + 1
         target.forEachHexDigit { digit in

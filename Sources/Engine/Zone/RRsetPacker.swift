@@ -7,6 +7,9 @@ struct RRsetPacker {
     /// The zone whose `ns` and `hostmaster` are named.
     private let server: [UInt8]
     private let usesWeights: Bool
+    /// Of synthesized addresses, in seconds.
+    private let addressTTL: UInt32
+    private let targets: ServiceTargets
     private let templates: RecordTemplates
     /// The RRsets of each type packed last: a service's names mostly have the same ones.
     private var last: [RecordType: (rrset: RRset, packed: PackingRRset)] = [:]
@@ -14,11 +17,17 @@ struct RRsetPacker {
     /// - Parameters:
     ///   - origin: the zone's name in wire form.
     ///   - server: that of the zone whose `ns` and `hostmaster` are named.
-    init(origin: [UInt8], server: [UInt8], usesWeights: Bool) throws(EngineError) {
+    ///   - addressTTL: of synthesized addresses, in seconds.
+    ///   - targets: how SRV records name their targets.
+    init(
+        origin: [UInt8], server: [UInt8], usesWeights: Bool, addressTTL: UInt32, targets: ServiceTargets
+    ) throws(EngineError) {
+        self.addressTTL = addressTTL
+        self.targets = targets
         self.origin = origin
         self.server = server
         self.usesWeights = usesWeights
-        templates = try RecordTemplates(origin: origin)
+        templates = try RecordTemplates(origin: origin, targets: targets)
     }
 
     /// Packs `rrset`, which belongs to `name` (for the error alone).
@@ -66,8 +75,8 @@ struct RRsetPacker {
             templates.append(
                 priority: priority, weight: weight / max(weightDivisor, 1), port: port, target: target, ttl: ttl,
                 to: &packed.answer)
-            if hasAdditional {
-                templates.append(target, ttl: ttl, to: &packed.additional)
+            if hasAdditional, targets == .addressNames {
+                templates.append(target, ttl: addressTTL, to: &packed.additional)
                 slot.additionalByteCount = UInt32(packed.additional.count) - slot.additional
             }
             packed.services.append(slot)
@@ -87,13 +96,11 @@ struct RRsetPacker {
     }
 
     /// What the answers for names are made of that are in no snapshot.
-    ///
-    /// - Parameter ttl: in seconds.
-    func packConstants(ttl: UInt32) -> ZoneConstants {
+    func packConstants() -> ZoneConstants {
         var address4: [UInt8] = []
         var address6: [UInt8] = []
-        templates.append(.v4(0), ttl: ttl, to: &address4)
-        templates.append(.v6(0, 0), ttl: ttl, to: &address6)
+        templates.append(.v4(0), ttl: addressTTL, to: &address4)
+        templates.append(.v6(0, 0), ttl: addressTTL, to: &address6)
         return ZoneConstants(
             origin: origin, address4: address4.dropLast(4), address6: address6.dropLast(16),
             hasSynthesizedNames: server == origin)
@@ -147,6 +154,13 @@ extension IPAddress {
         var name: [UInt8] = [isIPv4 ? 8 : 32]
         forEachHexDigit { name.append($0) }
         return name + SynthesizedAddress.label + origin
+    }
+
+    /// The wire form of the address as a name: four labels, or one for IPv6.
+    var literalWireName: [UInt8] {
+        // A label has room for the longest text of an IPv6 address, 39 octets.
+        let labels = isIPv4 ? description.split(separator: ".") : [description[...]]
+        return labels.flatMap { [UInt8(truncatingIfNeeded: $0.utf8.count)] + $0.utf8 } + [0]
     }
 
     /// Calls `body` with each of the 8 or 32 hexadecimal digits, as lower-case ASCII.

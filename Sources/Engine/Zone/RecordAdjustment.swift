@@ -32,15 +32,10 @@ struct RecordAdjustment {
 
     /// Adjusts the record at `start`.
     func adjust(_ octets: inout [UInt8], at start: Int) {
-        adjustTTL(&octets, at: start)
+        octets.replace(at: start + PackedRecord.ttl, bigEndian: ttl)
         guard isService else { return }
         let weight = octets.rawSpan.uint16(at: start + PackedRecord.weight) ?? 0
         octets.replace(at: start + PackedRecord.weight, bigEndian: adjusted(weight))
-    }
-
-    /// Adjusts the TTL of the record at `start`.
-    func adjustTTL(_ octets: inout [UInt8], at start: Int) {
-        octets.replace(at: start + PackedRecord.ttl, bigEndian: ttl)
     }
 
     /// Adjusts a record that was copied to a reply.

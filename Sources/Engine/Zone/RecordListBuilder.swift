@@ -246,7 +246,7 @@ struct RecordBlockBuilder {
                 adjustment.adjust(&packed.answer, at: base + old.offset(ofRecord: index) - start)
             }
         }
-        if parts.serviceCount > 0 { appendAdditional(range, of: old, answer: base - start, adjustment) }
+        if parts.serviceCount > 0 { appendAdditional(range, of: old, answer: base - start) }
         if parts.weightCount > 0 {
             let weights = old.weights
             for index in range { packed.weights.append(weights[index]) }
@@ -254,9 +254,7 @@ struct RecordBlockBuilder {
         packed.count += range.count
     }
 
-    private mutating func appendAdditional(
-        _ range: Range<Int>, of old: RecordBlockView, answer: Int, _ adjustment: RecordAdjustment
-    ) {
+    private mutating func appendAdditional(_ range: Range<Int>, of old: RecordBlockView, answer: Int) {
         let services = old.services
         let start = Int(services[range.lowerBound].additional)
         let last = services[range.upperBound - 1]
@@ -268,9 +266,6 @@ struct RecordBlockBuilder {
             slot.answer = UInt32(Int(slot.answer) + answer)
             slot.additional = UInt32(Int(slot.additional) + difference)
             packed.services.append(slot)
-            if adjustment.isNeeded, slot.additionalByteCount > 0 {
-                adjustment.adjustTTL(&packed.additional, at: Int(slot.additional))
-            }
         }
     }
 

@@ -17,18 +17,21 @@ struct ZoneBuilder {
         _ configuration: ZoneConfiguration, strategy: RotationStrategyName, cells: inout CellAllocator
     ) throws(EngineError) {
         let origin = try Self.wireOrigin(configuration.origin)
-        guard (1...86400).contains(configuration.ttl), (1...86400).contains(configuration.negativeTTL)
+        guard (1...86400).contains(configuration.ttl), (1...86400).contains(configuration.negativeTTL),
+            (1...604_800).contains(configuration.addressTTL)
         else {
-            throw .invalidConfiguration("TTLs of the zone must be 1–86,400 seconds")
+            throw .invalidConfiguration("TTLs of the zone must be 1–86,400 seconds, of addresses 1–604,800")
         }
         self.configuration = configuration
         self.strategy = strategy.type
         let server = try configuration.server.map { name throws(EngineError) in try Self.wireOrigin(name) } ?? origin
-        packer = try RRsetPacker(origin: origin, server: server, usesWeights: self.strategy.usesWeights)
+        packer = try RRsetPacker(
+            origin: origin, server: server, usesWeights: self.strategy.usesWeights,
+            addressTTL: configuration.addressTTL, targets: configuration.serviceTargets)
         nameServer = try packer.packNameServer(ttl: configuration.ttl)
         let negativeSOA = try packer.packNegativeSOA(ttl: 1, serial: 0, minimum: configuration.negativeTTL)
         zone = Zone(
-            fixed: packer.packConstants(ttl: configuration.ttl), apex: .empty, negativeSOA: negativeSOA, root: .empty)
+            fixed: packer.packConstants(), apex: .empty, negativeSOA: negativeSOA, root: .empty)
         let own =
             configuration.server == nil ? [NameChange(name: "ns", content: .records(nameServerAddresses()))] : []
         commit(try prepare(own, serial: 0), &cells)

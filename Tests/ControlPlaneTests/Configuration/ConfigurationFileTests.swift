@@ -21,6 +21,8 @@ import Testing
               workers: 0
               domain: service.kong
               ttl: 5s
+              addr_ttl: 24h
+              srv_targets: addr
               negative_ttl: 1s
               strategy: round_robin
               on_empty: nxdomain

@@ -19,6 +19,8 @@ import Testing
         "dns.workers": "4",
         "dns.domain": "services.example",
         "dns.ttl": "10s",
+        "dns.addr_ttl": "2h",
+        "dns.srv_targets": "literal",
         "dns.negative_ttl": "2s",
         "dns.strategy": "weighted",
         "dns.on_empty": "servfail",

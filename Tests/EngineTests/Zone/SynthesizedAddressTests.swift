@@ -15,7 +15,7 @@ struct SynthesizedAddressTests {
         let (type, other): (RecordType, RecordType) = address.isIPv4 ? (.a, .aaaa) : (.aaaa, .a)
         let reply = try server.ask("\(digits).addr", type)
         #expect(reply.addresses == [address])
-        #expect(reply.answers.map(\.ttl) == [60] && reply.isAuthoritative)
+        #expect(reply.answers.map(\.ttl) == [86_400] && reply.isAuthoritative)
         #expect(try server.ask("\(digits).ADDR", type).addresses == [address])
         #expect(try server.ask("\(digits).addr", other).outcome == .noData)
         #expect(try server.ask("\(digits).addr", .srv).outcome == .noData)
@@ -29,6 +29,36 @@ struct SynthesizedAddressTests {
     func `an address that nobody may register has no name`(_ digits: String) throws {
         for type: RecordType in [.a, .aaaa, .srv, .any] {
             #expect(try TestServer().ask("\(digits).addr", type).outcome == .nameError)
+        }
+    }
+
+    @Test func `an address has a TTL of its own, wherever it is`() throws {
+        var configuration = EngineConfiguration.test()
+        configuration.zone.addressTTL = 604_800
+        let server = try TestServer(configuration)
+        let targets = (0..<300).map { $0 % 3 == 0 ? IPAddress.unique($0) : .ten($0) }
+        // Few records, many as they are, and many as a list whose own TTL changes.
+        try server.publish([
+            "few": .records([.srv(Array(targets.prefix(3)))]), "many": .records([.srv(targets)]),
+            "list": .changed([.whole(.srv(targets))]),
+        ])
+        for ttl: UInt32 in [5, 9] {
+            for name in ["few", "many", "list"] {
+                let reply = try server.ask(name, .srv, overTCP: true)
+                #expect(!reply.additional.isEmpty && reply.additional.allSatisfy { $0.ttl == 604_800 })
+                #expect(reply.answers.allSatisfy { $0.ttl == (name == "list" ? ttl : 5) })
+            }
+            // The block is made anew for the one, copied with another TTL for the others.
+            let change = RecordChange(sequence: 7, record: RRset.srv([.ten(1000)]).records[0])
+            try server.publish(["list": .changed([RRsetChange(type: .srv, ttl: 9, records: [change])])])
+        }
+        #expect(try server.ask("0a000001.addr").answers.map(\.ttl) == [604_800])
+        #expect(try server.ask("fd000000000000000000000000000102.addr", .aaaa).answers.map(\.ttl) == [604_800])
+        // The server's own name and the zone's records are none of these.
+        #expect(try server.ask("ns").answers.map(\.ttl) == [60])
+        for ttl: UInt32 in [0, 604_801] {
+            configuration.zone.addressTTL = ttl
+            #expect(throws: EngineError.self) { try TestServer(configuration) }
         }
     }
 

@@ -24,9 +24,12 @@ final class DNSClient {
         let octets = try receiveOctets()
         let reply = try DNSMessage(octets)
         let queryLength = 12 + reply.question.count
-        let records = reply.answers + reply.authority + reply.additional.filter { $0.type != RecordType.opt.rawValue }
+        let records = reply.answers + reply.authority
+        // Addresses of targets have a TTL of their own.
+        let targets = reply.additional.filter { $0.type != RecordType.opt.rawValue }
         guard reply.id == nextID, reply.isResponse, reply.question == Array(query[12..<min(queryLength, query.count)]),
-            records.allSatisfy({ $0.ttl >= 1 }), Set(records.map(\.ttl)).count <= 1,
+            (records + targets).allSatisfy({ $0.ttl >= 1 }), Set(records.map(\.ttl)).count <= 1,
+            Set(targets.map(\.ttl)).count <= 1,
             transport == .tcp || octets.count <= Int(payload ?? 512)
         else { throw BadReply(description: "a reply that does not fit \(name) \(type): \(reply)") }
         return reply
