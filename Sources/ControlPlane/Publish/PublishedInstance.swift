@@ -28,6 +28,9 @@ struct PublishedInstance: Sendable, Equatable {
         tags = instance.tags
     }
 
+    /// Whether it is answered only while no other of its priority group is there.
+    var standsBy: Bool { weight == 0 }
+
     /// Where it listens.
     var endpoint: SocketAddress { SocketAddress(address, port: port) }
 

@@ -52,10 +52,16 @@ enum ServiceRecords {
         return .records(sets)
     }
 
-    /// The instances of the best priority group, or all.
-    private static func served(_ healthy: [PublishedInstance], _ policy: RecordPolicy) -> [PublishedInstance] {
-        guard policy.isLowestPriorityOnly, let best = healthy.lazy.map(\.priority).min() else { return healthy }
-        return healthy.those { $0.priority == best }
+    /// The instances of the best priority group, or all. Of each group those with weight 0 stand by: they are answered
+    /// when it has no others.
+    static func served(_ healthy: [PublishedInstance], _ policy: RecordPolicy) -> [PublishedInstance] {
+        var served = healthy
+        if policy.isLowestPriorityOnly, let best = healthy.lazy.map(\.priority).min() {
+            served = healthy.those { $0.priority == best }
+        }
+        guard served.contains(where: \.standsBy) else { return served }
+        let active = Set(served.lazy.filter { !$0.standsBy }.map(\.priority))
+        return served.those { !$0.standsBy || !active.contains($0.priority) }
     }
 
     private static func groupedByTag(_ instances: [PublishedInstance]) -> [(

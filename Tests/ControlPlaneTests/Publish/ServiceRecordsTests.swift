@@ -72,19 +72,59 @@ import Testing
         #expect(set(.srv, found)?.records == [try service(0, 3, 80, "10.0.0.1"), try service(0, 2, 80, "10.0.0.2")])
     }
 
-    @Test func `weights are in their lowest terms, and zeros stay`() throws {
-        let found = content([
-            .test(1, ip: "10.0.0.1", weight: 0), .test(2, ip: "10.0.0.2", weight: 100),
-            .test(3, ip: "10.0.0.3", weight: 250),
-        ])
-        #expect(
-            set(.srv, found)?.records == [
-                try service(0, 0, 80, "10.0.0.1"), try service(0, 2, 80, "10.0.0.2"), try service(0, 5, 80, "10.0.0.3"),
-            ]
-        )
+    @Test func `weights are in their lowest terms`() throws {
+        let found = content([.test(2, ip: "10.0.0.2", weight: 100), .test(3, ip: "10.0.0.3", weight: 250)])
+        #expect(set(.srv, found)?.records == [try service(0, 2, 80, "10.0.0.2"), try service(0, 5, 80, "10.0.0.3")])
         #expect(ServiceRecords.greatestCommonDivisor([0, 0]) == 1)
         #expect(ServiceRecords.greatestCommonDivisor([]) == 1)
         #expect(ServiceRecords.greatestCommonDivisor([65535]) == 65535)
+    }
+
+    @Test func `who has weight 0 stands by until nobody of the priority group has more`() throws {
+        let both: [ServiceInstance] = [
+            .test(1, ip: "10.0.0.1", tags: ["old"], weight: 0, dnsTTL: 2), .test(2, ip: "10.0.0.2", weight: 100),
+            .test(3, ip: "10.0.0.3", transport: .udp, weight: 0), .test(4, ip: "10.0.0.2", port: 81, weight: 0),
+        ]
+        for policy in [RecordPolicy(), RecordPolicy(isLowestPriorityOnly: false)] {
+            let found = content(both, policy)
+            #expect(set(.a, found)?.records == [try address("10.0.0.2", 1)])
+            #expect(set(.srv, found)?.records == [try service(0, 1, 80, "10.0.0.2")])
+            // What is not answered has no say in the TTL.
+            #expect(set(.a, found)?.ttl == 5)
+            // Of each name by itself.
+            let old = content(both, policy, name: "old.orders")
+            #expect(set(.srv, old)?.records == [try service(0, 0, 80, "10.0.0.1")] && set(.a, old)?.ttl == 2)
+            #expect(set(.srv, content(both, policy, name: "_orders._udp"))?.records.count == 1)
+            var drained = both
+            drained[1].isDraining = true
+            let rest = content(drained, policy)
+            #expect(
+                set(.srv, rest)?.records == [
+                    try service(0, 0, 80, "10.0.0.1"), try service(0, 0, 80, "10.0.0.3"),
+                    try service(0, 0, 81, "10.0.0.2"),
+                ])
+            #expect(set(.a, rest)?.records.count == 3)
+        }
+    }
+
+    @Test func `who stands by comes before the next priority group`() throws {
+        let instances: [ServiceInstance] = [
+            .test(1, ip: "10.0.0.1", weight: 0, priority: 1), .test(2, ip: "10.0.0.2", weight: 100, priority: 2),
+            .test(3, ip: "10.0.0.3", weight: 0, priority: 2),
+        ]
+        #expect(set(.srv, content(instances))?.records == [try service(1, 0, 80, "10.0.0.1")])
+        // Where all groups are answered, each has its own.
+        let all = content(instances, RecordPolicy(isLowestPriorityOnly: false))
+        #expect(set(.srv, all)?.records == [try service(1, 0, 80, "10.0.0.1"), try service(2, 1, 80, "10.0.0.2")])
+    }
+
+    @Test func `each family stands by for itself`() throws {
+        for policy in [RecordPolicy(), RecordPolicy(isLowestPriorityOnly: false)] {
+            let found = content([.test(1, ip: "10.0.0.1", weight: 0), .test(2, ip: "::1", weight: 100)], policy)
+            #expect(set(.a, found)?.records == [try address("10.0.0.1", 0)])
+            #expect(set(.aaaa, found)?.records == [try address("::1", 1)])
+            #expect(set(.srv, found)?.records == [try service(0, 1, 80, "::1")])
+        }
     }
 
     @Test func `only the best priority group that is there is answered`() throws {
