@@ -21,6 +21,8 @@ extension Configuration {
         public var strategy = RotationStrategyName.roundRobin
         /// What a known service without a healthy instance answers.
         public var onEmpty = OnEmpty.nameError
+        /// How long a name whose last healthy instance has gone is SERVFAIL before that; 0 to 3,600 s.
+        public var emptyGrace = Duration.seconds(30)
         /// Which priority groups are answered.
         public var priorities = Priorities.lowest
         /// The largest UDP answer in octets for a client that offers EDNS; 512–4096.

@@ -40,6 +40,12 @@ extension ConfigurationSchema {
             available: .only([.nameError, .noData, .serverFailure])
         ),
         ConfigurationKey(
+            "dns.empty_grace",
+            \.dns.emptyGrace,
+            .duration(.zero...hour),
+            "so long SERVFAIL first, however the last healthy instance went; 0s: not at all"
+        ),
+        ConfigurationKey(
             "dns.priorities",
             \.dns.priorities,
             .choice,
@@ -209,6 +215,7 @@ extension ConfigurationSchema {
     ]
 
     private static let second = Duration.seconds(1)
+    private static let hour = Duration.seconds(3600)
     private static let day = Duration.seconds(86_400)
     private static let week = Duration.seconds(7 * 86_400)
 }

@@ -89,6 +89,7 @@ extension RecordPolicy {
         // `last_known` is not available yet, and refused when the configuration is read.
         case .serverFailure, .lastKnown: onEmpty = .failure
         }
+        emptyGrace = dns.emptyGrace
         isLowestPriorityOnly = dns.priorities == .lowest
     }
 }

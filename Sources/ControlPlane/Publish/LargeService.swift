@@ -23,6 +23,10 @@ struct LargeService: Sendable {
     private var few: [PublishedName: [UInt64]] = [:]
     private var many: [PublishedName: NameRecords] = [:]
     private var touched: Set<PublishedName> = []
+    /// The names that had a record when they were looked at last.
+    private(set) var answered: Set<String> = []
+    /// Those that had one, and had none any longer when they were looked at last.
+    private(set) var lost: [String] = []
 
     /// - Parameter instances: all that it has.
     init(_ service: String, _ instances: [PublishedInstance], policy: RecordPolicy) {
@@ -62,12 +66,28 @@ struct LargeService: Sendable {
         }
     }
 
-    /// What the names answer from now on that have changed since it was called last.
+    /// Whether it has that name.
+    func has(_ name: String) -> Bool {
+        [true, false].contains { hasAddresses in
+            let name = PublishedName(text: name, hasAddresses: hasAddresses)
+            return few[name] != nil || many[name] != nil
+        }
+    }
+
+    /// What the names answer from now on that have changed since it was called last. Which of them have ``lost`` their
+    /// records is known then, too.
     mutating func takeChanges() -> [NameChange] {
         var changes: [NameChange] = []
         changes.reserveCapacity(touched.count)
+        lost.removeAll()
         for name in touched {
-            if let content = takeContent(of: name) { changes.append(NameChange(name: name.text, content: content)) }
+            guard let content = takeContent(of: name) else { continue }
+            changes.append(NameChange(name: name.text, content: content))
+            if content.isAnswered {
+                answered.insert(name.text)
+            } else if answered.remove(name.text) != nil {
+                lost.append(name.text)
+            }
         }
         touched.removeAll(keepingCapacity: true)
         return changes

@@ -4,6 +4,8 @@ import Engine
 struct RecordPolicy: Sendable, Equatable {
     /// What a name answers when it has instances, but no healthy one.
     var onEmpty = NameContent.absent
+    /// How long a name whose last healthy instance has gone is a failure before that.
+    var emptyGrace = Duration.zero
     /// Whether the best priority group alone is answered.
     var isLowestPriorityOnly = true
 }

@@ -17,6 +17,8 @@ struct CommitWork: Sendable {
     var group: [PendingCommit] = []
     /// The search for expired instances that is due.
     var sweep: Sweep?
+    /// Whether the time of names that have become empty may be over.
+    var isGraceOver = false
 }
 
 /// Changes on their way to the committer: any thread puts in, one task takes out.
@@ -32,6 +34,7 @@ final class CommitQueue: Sendable {
         var first = 0
         var commandCount = 0
         var sweep: Sweep?
+        var isGraceOver = false
         var isClosed = false
         var consumer: CheckedContinuation<Void, Never>?
     }
@@ -78,6 +81,15 @@ final class CommitQueue: Sendable {
         consumer?.resume()
     }
 
+    /// Asks for a look at names that have become empty.
+    func requestGraceEnd() {
+        let consumer = state.withLock { state in
+            state.isGraceOver = true
+            return state.consumer.take()
+        }
+        consumer?.resume()
+    }
+
     /// Takes nothing more; what is in will still be taken out.
     func close() {
         let consumer = state.withLock { state in
@@ -97,7 +109,9 @@ final class CommitQueue: Sendable {
             if isClosed { return nil }
             await withCheckedContinuation { consumer in
                 let isReady = state.withLock { state in
-                    if state.first < state.waiting.count || state.sweep != nil || state.isClosed { return true }
+                    if state.first < state.waiting.count || state.sweep != nil || state.isGraceOver || state.isClosed {
+                        return true
+                    }
                     state.consumer = consumer
                     return false
                 }
@@ -110,6 +124,8 @@ final class CommitQueue: Sendable {
         state.withLock { state in
             var work = CommitWork()
             work.sweep = state.sweep.take()
+            work.isGraceOver = state.isGraceOver
+            state.isGraceOver = false
             var commandCount = 0
             while state.first < state.waiting.count {
                 let next = state.waiting[state.first]
@@ -123,7 +139,7 @@ final class CommitQueue: Sendable {
                 state.waiting.removeAll(keepingCapacity: true)
                 state.first = 0
             }
-            let isIdle = work.group.isEmpty && work.sweep == nil
+            let isIdle = work.group.isEmpty && work.sweep == nil && !work.isGraceOver
             return (isIdle ? nil : work, state.isClosed)
         }
     }

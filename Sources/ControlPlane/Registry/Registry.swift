@@ -49,6 +49,7 @@ final class Registry: Sendable {
             publisher: publisher,
             limits: limits,
             time: time,
+            timers: timers,
             logger: logger
         )
     }

@@ -28,8 +28,11 @@ actor RegistryCommitter {
     private let store: any Store
     private let limits: Configuration.RegistryLimits
     private let time: TimeSource
+    private let timers: any Timers
     private let logger: Logger
     private var publisher: ZonePublisher
+    /// When the timer ends that tells of names that have been empty for long enough.
+    private var awaitedGraceEnd: ContinuousClock.Instant?
     private var lastFailure: StoreUnavailable?
     private let generation = Atomic<UInt64>(0)
 
@@ -43,6 +46,7 @@ actor RegistryCommitter {
         publisher: ZonePublisher,
         limits: Configuration.RegistryLimits,
         time: TimeSource,
+        timers: any Timers,
         logger: Logger
     ) {
         self.executor = executor
@@ -51,6 +55,7 @@ actor RegistryCommitter {
         self.publisher = publisher
         self.limits = limits
         self.time = time
+        self.timers = timers
         self.logger = logger
     }
 
@@ -70,6 +75,7 @@ actor RegistryCommitter {
     /// Works until the queue is closed and empty.
     func run() async {
         while let work = await queue.next() {
+            if work.isGraceOver { endGraces() }
             if let sweep = work.sweep { await carryOut(sweep) }
             if !work.group.isEmpty { await commit(work.group) }
         }
@@ -180,7 +186,7 @@ actor RegistryCommitter {
                 })
             rest = rest.dropFirst(changes.count)
             do {
-                try publisher.publish(changes, now: time.now().wall) { store.instances(ofService: $0) }
+                try publisher.publish(changes, now: time.now()) { store.instances(ofService: $0) }
                 generation.store(publisher.generation, ordering: .relaxed)
             } catch {
                 note(error)
@@ -189,12 +195,34 @@ actor RegistryCommitter {
                 }
             }
         }
+        awaitGraceEnd()
+    }
+
+    /// Publishes names that have been empty for long enough as what they are.
+    private func endGraces() {
+        awaitedGraceEnd = nil
+        do {
+            // When there are more, the timer that is set below ends at once: others get their turn before.
+            _ = try publisher.endGraces(now: time.now(), limit: Self.namesAtOnce)
+            generation.store(publisher.generation, ordering: .relaxed)
+        } catch {
+            note(error)
+            for service in publisher.uncertainServices { publish(services: [service]) }
+        }
+        awaitGraceEnd()
+    }
+
+    private func awaitGraceEnd() {
+        let now = time.now()
+        guard let end = publisher.nextGraceEnd(now: now), awaitedGraceEnd.map({ end < $0 }) ?? true else { return }
+        awaitedGraceEnd = end
+        timers.once(after: max(now.monotonic.duration(to: end), .zero)) { [queue] in queue.requestGraceEnd() }
     }
 
     /// Publishes services as a whole.
     private func publish(services: [String]) {
         do {
-            try publisher.publish(services, now: time.now().wall) { store.instances(ofService: $0) }
+            try publisher.publish(services, now: time.now()) { store.instances(ofService: $0) }
             generation.store(publisher.generation, ordering: .relaxed)
         } catch {
             note(error)

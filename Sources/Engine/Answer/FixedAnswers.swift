@@ -6,6 +6,9 @@ struct FixedAnswers: Sendable {
     /// The packed TXT record; empty when the version is not told.
     private let version: PackedOctets?
     private let names: [PackedOctets]
+    private let noInstanceText: PackedOctets
+    /// What people are told of a name that is a failure (RFC 8914 §2).
+    let noInstance: OctetsView
 
     /// - Parameters:
     ///   - version: at most 255 octets; empty: REFUSED.
@@ -18,6 +21,8 @@ struct FixedAnswers: Sendable {
         any = anyRecord.view
         let record = try RecordPacker(.txt, recordClass: RecordClass.chaos, ttl: ttl, [.text(version)])
         self.version = version.isEmpty ? nil : PackedOctets(try record.packed())
+        noInstanceText = PackedOctets([UInt8]("no healthy instance".utf8))
+        noInstance = noInstanceText.view
         names = ["version.bind", "version.server"].compactMap {
             RecordPacker.wireName($0).map(PackedOctets.init)
         }

@@ -227,7 +227,7 @@ struct Responder: ~Copyable {
         }
         let entry = shard.names[found]
         guard entry.kind != .failure else {
-            writeError(ResponseCode.serverFailure, frame, query, into: &reply)
+            writeNoInstance(frame, query, into: &reply)
             return
         }
         for index in Int(entry.firstRRset)..<(Int(entry.firstRRset) &+ Int(entry.rrsetCount)) {
@@ -418,6 +418,22 @@ struct Responder: ~Copyable {
         reply.replace(at: HeaderOffset.authorityCount, bigEndian: 1)
         reply.end(
             frame, additionalCount: 0, payload: offeredPayload, code: code)
+    }
+
+    /// SERVFAIL for a name that nobody is healthy under, with the reason for clients with EDNS (RFC 8914).
+    private func writeNoInstance(_ frame: ReplyFrame, _ query: RawSpan, into reply: inout OutputRawSpan) {
+        let code = ResponseCode.serverFailure
+        counters.count(.serverFailures)
+        reply.begin(frame, query: query, flags: 0, code: code)
+        reply.end(frame, additionalCount: 0, payload: offeredPayload, code: code, reason: .other)
+        guard frame.edns != nil else { return }
+        // The option is the last of the message: its text is put behind, and the two lengths are told.
+        let text = fixed.noInstance.span
+        let end = reply.byteCount
+        reply.append(octets: text)
+        let length = UInt16(truncatingIfNeeded: text.byteCount)
+        reply.replace(at: end &- ExtendedError.byteCount &- 2, bigEndian: UInt16(ExtendedError.byteCount) &+ length)
+        reply.replace(at: end &- 4, bigEndian: 2 &+ length)
     }
 
     /// A reply without records.

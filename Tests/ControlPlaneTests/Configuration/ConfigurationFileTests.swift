@@ -26,6 +26,7 @@ import Testing
               negative_ttl: 1s
               strategy: round_robin
               on_empty: nxdomain
+              empty_grace: 30s
               priorities: lowest
               udp_payload: 1232
               large_udp: {networks: [], payload: 4096}

@@ -24,6 +24,7 @@ import Testing
         "dns.negative_ttl": "2s",
         "dns.strategy": "weighted",
         "dns.on_empty": "servfail",
+        "dns.empty_grace": "1m",
         "dns.priorities": "all",
         "dns.udp_payload": "4096",
         "dns.large_udp.networks": "192.0.2.0/24,2001:db8::/32",

@@ -27,7 +27,7 @@ import Testing
         mutating func publish() throws {
             let changes = table.journal.take()
             let table = table
-            try publisher.publish(changes, now: wall) { table.all(ofService: $0) }
+            try publisher.publish(changes, now: Moment(monotonic: .now, wall: wall)) { table.all(ofService: $0) }
         }
 
         /// Every name with what it should answer.
@@ -302,7 +302,7 @@ import Testing
 }
 
 /// SplitMix64: random numbers that are the same in every run.
-private struct Numbers {
+struct Numbers {
     private var state: UInt64
 
     init(_ seed: UInt64) {
@@ -325,7 +325,7 @@ private struct Numbers {
 
 extension InstanceTable {
     /// All instances of a service, in the order of their registration.
-    fileprivate func all(ofService name: String) -> [ServiceInstance] {
+    func all(ofService name: String) -> [ServiceInstance] {
         instances(ofService: name, after: nil, limit: .max)
     }
 }

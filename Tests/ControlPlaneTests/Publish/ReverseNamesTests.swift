@@ -112,7 +112,7 @@ import Testing
         var publisher = ZonePublisher(
             sink: zone, policy: RecordPolicy(),
             reverse: ReverseNames(zones: try zones(["10.0.0.0/8"]), domain: "service.kong", ttl: 5))
-        let now = WallTime(millisecondsSince1970: 1000)
+        let now = Moment(monotonic: .now, wall: WallTime(millisecondsSince1970: 1000))
         zone.reject("orders")
         #expect(throws: EngineError.self) {
             try publisher.publish(["orders"], now: now) { _ in [.test(1, ip: "10.0.0.1")] }

@@ -11,7 +11,7 @@ import Testing
         _ instances: [String: [ServiceInstance]],
         seconds: Int64 = 1000
     ) throws {
-        let now = WallTime(millisecondsSince1970: seconds * 1000)
+        let now = Moment(monotonic: .now, wall: WallTime(millisecondsSince1970: seconds * 1000))
         try publisher.publish(Array(instances.keys), now: now) { instances[$0] ?? [] }
     }
 

@@ -19,6 +19,31 @@ final class TestClock: Sendable {
     }
 }
 
+/// Timers that ring when they are told to.
+final class TestTimers: Timers {
+    private let waiting = Mutex<[(delay: Duration, action: @Sendable () -> Void)]>([])
+
+    func every(
+        _ interval: Duration, after delay: Duration, _ action: @escaping @Sendable () -> Void
+    ) -> @Sendable () -> Void { {} }
+
+    func once(after delay: Duration, _ action: @escaping @Sendable () -> Void) {
+        waiting.withLock { $0.append((delay, action)) }
+    }
+
+    /// What is waited for.
+    var delays: [Duration] { waiting.withLock { $0.map(\.delay) } }
+
+    /// Lets all that wait ring.
+    func ring() {
+        let actions = waiting.withLock { waiting in
+            defer { waiting = [] }
+            return waiting.map(\.action)
+        }
+        for action in actions { action() }
+    }
+}
+
 /// A zone as the data plane would have it after all publications.
 final class TestZone: ZoneSink {
     private struct State {
@@ -199,7 +224,7 @@ struct TestRegistry {
 
     init(
         store: any Store = MemoryStore(), policy: RecordPolicy = RecordPolicy(),
-        limits: Configuration.RegistryLimits = .init()
+        limits: Configuration.RegistryLimits = .init(), timers: any Timers = EventLoopTimers.shared
     ) {
         registry = Registry(
             store: store,
@@ -208,6 +233,7 @@ struct TestRegistry {
             // Searches that nobody asks for would come between: none within a test's life.
             cleanupInterval: .seconds(3600),
             time: clock.source,
+            timers: timers,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
     }

@@ -65,6 +65,16 @@ struct EDNSAnswerTests {
         }
     }
 
+    @Test func `a failure tells people why`() throws {
+        let failed = TestQuery("broken.service.kong", .srv)
+        let text = [UInt8]("no healthy instance".utf8)
+        let option: [UInt8] = [0, 15, 0, UInt8(2 + text.count), 0, 0] + text
+        let reply = try makeServer().ask(failed.offering(payload: 512, dnssecOK: true))
+        #expect(reply.responseCode == 2 && reply.edns == LdnsEDNS(payload: 1232, version: 0, dnssecOK: true))
+        #expect(reply.octets.suffix(option.count + 2) == [0, UInt8(option.count)] + option)
+        #expect(try makeServer().ask(failed).octets.count == failed.octets.count)
+    }
+
     @Test func `unknown options are ignored`() throws {
         let options: [UInt8] = [0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0xFD, 0xE9, 0, 0]
         let opt: [UInt8] = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, UInt8(options.count)] + options

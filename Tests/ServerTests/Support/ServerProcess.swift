@@ -26,7 +26,7 @@ final class ServerProcess: Sendable {
     ///
     /// - Parameters:
     ///   - settings: configuration keys by path, handed over in the environment; ports default to free ones, storage
-    ///     to memory.
+    ///     to memory, and a name whose last healthy instance has gone is gone at once.
     ///   - file: the configuration file.
     ///   - folder: where it works.
     ///   - descriptors: the soft and the hard limit of files that it may have open.
@@ -59,7 +59,10 @@ final class ServerProcess: Sendable {
         descriptors: (soft: Int, hard: Int)? = nil
     ) throws -> ChildProcess {
         var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("KONG_DISCOVERY_") }
-        let usual = ["dns.listen": "127.0.0.1:0", "server.listen": "127.0.0.1:0", "storage.type": "memory"]
+        let usual = [
+            "dns.listen": "127.0.0.1:0", "server.listen": "127.0.0.1:0", "storage.type": "memory",
+            "dns.empty_grace": "0s",
+        ]
         for (path, value) in usual.merging(settings, uniquingKeysWith: { $1 }) {
             environment["KONG_DISCOVERY_" + path.uppercased().replacing(".", with: "_")] = value.isEmpty ? nil : value
         }
