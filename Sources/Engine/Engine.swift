@@ -141,7 +141,7 @@ public final class Engine: Sendable {
             guard state.threads.isEmpty, !state.isStopped else { return }
             if !workers[0].isListening {
                 state.reservations = []
-                try Self.listen(on: localAddresses, state.inherited, workers, udpPayload)
+                try Self.listen(on: localAddresses, state.inherited, workers, longestDatagram)
             }
             for (index, worker) in workers.enumerated() {
                 worker.prepare()
