@@ -4,7 +4,7 @@ SWIFT ?= swift
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 BUILD_PACKAGES := libldns-dev libevent-dev libsqlite3-dev libcurl4-openssl-dev
-TEST_PACKAGES := knot-dnsutils etcd-server openssl curl python3
+TEST_PACKAGES := knot-dnsutils etcd-server openssl curl python3 unbound dnsmasq-base bind9
 BENCH_PACKAGES := python3 gcc libc6-dev
 
 .PHONY: run build test test-asan test-tsan simulate bench fuzz format lint clean
@@ -64,8 +64,8 @@ clean: ## Removes what was built.
 
 SOURCES := Package.swift Sources Tests Fuzz bench
 
-# Installs those packages that are missing; says nothing, and needs no network, when none is. The tests start an etcd of their
-# own: the service that Debian starts with the package is stopped.
+# Installs those packages that are missing; says nothing, and needs no network, when none is. The tests start servers of their
+# own: the services that Debian starts with the packages are stopped.
 define install
 missing=; for package in $(1); do \
 	dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q ' installed' || missing="$$missing $$package"; \
@@ -73,7 +73,11 @@ done; \
 if [ -n "$$missing" ]; then \
 	echo "installing$$missing"; \
 	$(SUDO) apt-get update -qq && \
-	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing; \
+	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing || exit 1; \
 fi; \
-case "$$missing" in *etcd-server*) [ ! -d /run/systemd/system ] || $(SUDO) systemctl disable --now etcd;; esac
+for service in etcd-server:etcd unbound:unbound bind9:named; do \
+	case " $$missing " in *" $${service%:*} "*) \
+		[ ! -d /run/systemd/system ] || $(SUDO) systemctl disable --now $${service#*:};; \
+	esac; \
+done
 endef

@@ -1,0 +1,83 @@
+import Foundation
+import Testing
+
+/// A resolver of Debian's in front of the server, configured as README says.
+enum Resolver: String, CaseIterable {
+    case unbound
+    case dnsmasq
+    case bind
+
+    /// Starts it, and waits until it answers.
+    ///
+    /// - Parameters:
+    ///   - server: where the zone is.
+    ///   - folder: for its files.
+    func start(for server: Endpoint, in folder: TemporaryFolder) throws -> (process: ChildProcess, endpoint: Endpoint) {
+        let own = try Endpoint.unused()
+        let words = try files(own, server, folder)
+        let process = try ChildProcess(
+            "/usr/bin/env", words, environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"], folder: folder.path)
+        try eventually("\(self) answers") {
+            (try? DNSClient(own).ask("service.kong", .soa).code) == .noError
+        }
+        return (process, own)
+    }
+
+    /// Writes its configuration: ours from README, and around it what a machine of its own would have.
+    ///
+    /// - Returns: its command.
+    private func files(_ own: Endpoint, _ server: Endpoint, _ folder: TemporaryFolder) throws -> [String] {
+        let ours = try folder.write("zone.conf", Self.block(rawValue, server))
+        switch self {
+        case .unbound:
+            // Debian's validates: here with a trust anchor of which nothing can be learned.
+            let main = """
+                server:
+                    interface: \(own.host)@\(own.port)
+                    do-daemonize: no
+                    use-syslog: no
+                    logfile: ""
+                    username: ""
+                    chroot: ""
+                    pidfile: ""
+                    directory: "\(folder.path)"
+                    trust-anchor: ". DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"
+                remote-control:
+                    control-enable: no
+                include: "\(ours)"
+                """
+            return ["unbound", "-d", "-c", try folder.write("unbound.conf", main)]
+        case .dnsmasq:
+            return [
+                "dnsmasq", "--keep-in-foreground", "--conf-file=\(ours)", "--port=\(own.port)",
+                "--listen-address=\(own.host)", "--bind-interfaces", "--no-resolv", "--no-hosts", "--pid-file=",
+                "--user=root", "--stop-dns-rebind",
+            ]
+        case .bind:
+            let main = """
+                options {
+                    directory "\(folder.path)";
+                    listen-on port \(own.port) { \(own.host); };
+                    listen-on-v6 { none; };
+                    pid-file none;
+                    session-keyfile none;
+                    dnssec-validation auto;
+                    recursion yes;
+                    \(try Self.block("bind-options", server))
+                };
+                controls { };
+                include "\(ours)";
+                """
+            return ["named", "-g", "-c", try folder.write("named.conf", main)]
+        }
+    }
+
+    /// A block of README in that language, for a server elsewhere.
+    private static func block(_ language: String, _ server: Endpoint) throws -> String {
+        let path = URL(filePath: #filePath).appending(path: "../../../../README.md").standardizedFileURL
+        let text = try String(contentsOf: path, encoding: .utf8)
+        let start = try #require(text.range(of: "```\(language)\n"))
+        let end = try #require(text.range(of: "```", range: start.upperBound..<text.endIndex))
+        return String(text[start.upperBound..<end.lowerBound]).replacing("8600", with: "\(server.port)")
+    }
+}
