@@ -7,7 +7,7 @@ extension JSONWriter {
         beginObject()
         registeredFields(instance)
         member("status")
-        string(instance.status.rawValue)
+        string(registered.status.rawValue)
         member("registered_at")
         time(instance.registeredAt)
         member("last_heartbeat")

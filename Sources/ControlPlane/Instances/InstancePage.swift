@@ -41,11 +41,12 @@ struct InstanceFilter: Sendable, Equatable {
     var tag: String?
     var status: InstanceStatus?
 
-    /// Whether `instance` belongs to the list.
-    func matches(_ instance: ServiceInstance) -> Bool {
-        (name.map { $0 == instance.name } ?? true)
+    /// Whether an instance belongs to the list.
+    func matches(_ registered: RegisteredInstance) -> Bool {
+        let instance = registered.instance
+        return (name.map { $0 == instance.name } ?? true)
             && (tag.map { instance.tags.contains($0) } ?? true)
-            && (status.map { $0 == instance.status } ?? true)
+            && (status.map { $0 == registered.status } ?? true)
     }
 }
 

@@ -68,12 +68,14 @@ struct InstanceTable: Sendable {
             // In the second case two nodes have given the same number at once.
             instance.sequence = nextSequence
         }
-        let registered = RegisteredInstance(instance: instance, lease: lease)
-        if let old = before?.registered.instance {
+        // Who registers again tells nothing of how the instance is.
+        let registered = RegisteredInstance(
+            instance: instance, lease: lease, health: before?.registered.health ?? InstanceHealth())
+        if let old = before?.registered {
             unlink(old, unlessSharing: instance)
         }
-        link(instance, unlessSharing: before?.registered.instance)
-        journal.note(from: before?.registered.instance, to: instance)
+        link(registered, unlessSharing: before?.registered.instance)
+        journal.note(from: before?.registered, to: registered)
         var slot = Slot(registered: registered, queuedDeadline: before?.queuedDeadline)
         if let deadline = lease.deadline, slot.queuedDeadline.map({ deadline < $0 }) ?? true {
             expiry.insert(ExpiryQueue.Entry(deadline: deadline, id: instance.id))
@@ -90,12 +92,33 @@ struct InstanceTable: Sendable {
     /// - Returns: the instance, or `nil` when there is none.
     @discardableResult
     mutating func remove(id: String) -> ServiceInstance? {
-        guard let instance = slots[id]?.registered.instance else { return nil }
+        guard let registered = slots[id]?.registered else { return nil }
         slots[id] = nil
-        unlink(instance, unlessSharing: nil)
-        journal.note(from: instance, to: nil)
-        return instance
+        unlink(registered, unlessSharing: nil)
+        journal.note(from: registered, to: nil)
+        return registered.instance
     }
+
+    /// Notes how an instance is.
+    ///
+    /// - Returns: what has changed; `nil` when nothing has, or there is no such instance.
+    @discardableResult
+    mutating func setHealth(_ health: InstanceHealth, of id: String) -> InstanceChange? {
+        guard let old = slots[id]?.registered, old.health != health else { return nil }
+        var new = old
+        new.health = health
+        slots.withValue(of: id) { $0.registered.health = health }
+        counts[old.status] -= 1
+        counts[new.status] += 1
+        services.withValue(of: old.instance.name) { service in
+            service.counts[old.status] -= 1
+            service.counts[new.status] += 1
+        }
+        return journal.note(from: old, to: new)
+    }
+
+    /// The index of the last change that was made.
+    var changeIndex: UInt64 { journal.lastIndex }
 
     /// Gives an instance a whole ttl again.
     ///
@@ -172,12 +195,12 @@ struct InstanceTable: Sendable {
     /// - Parameters:
     ///   - sequence: the place after which they are; `nil`: the beginning.
     ///   - limit: how many they are, unless the list ends.
-    func instances(ofService name: String, after sequence: UInt64?, limit: Int) -> [ServiceInstance] {
+    func instances(ofService name: String, after sequence: UInt64?, limit: Int) -> [RegisteredInstance] {
         guard let service = services[name] else { return [] }
-        var found: [ServiceInstance] = []
+        var found: [RegisteredInstance] = []
         found.reserveCapacity(min(limit, service.order.count))
         service.order.forEach(after: sequence) { entry in
-            if let slot = slots[entry.id] { found.append(slot.registered.instance) }
+            if let slot = slots[entry.id] { found.append(slot.registered) }
             return found.count < limit
         }
         return found
@@ -218,7 +241,7 @@ struct InstanceTable: Sendable {
             }
             scanned += 1
             page.lastSequence = entry.sequence
-            if let registered = slots[entry.id]?.registered, filter.matches(registered.instance) {
+            if let registered = slots[entry.id]?.registered, filter.matches(registered) {
                 page.instances.append(registered)
             }
             return true
@@ -226,8 +249,9 @@ struct InstanceTable: Sendable {
         return page
     }
 
-    private mutating func link(_ instance: ServiceInstance, unlessSharing old: ServiceInstance?) {
-        counts[instance.status] += 1
+    private mutating func link(_ registered: RegisteredInstance, unlessSharing old: ServiceInstance?) {
+        let instance = registered.instance
+        counts[registered.status] += 1
         linkSubstitute(instance, unlessSharing: old)
         let entry = SequenceEntry(sequence: instance.sequence, id: instance.id)
         if old == nil { order.insert(entry) }
@@ -236,7 +260,7 @@ struct InstanceTable: Sendable {
         var newNames = 0
         services.withValue(of: instance.name, initial: Service()) { service in
             isNew = service.order.count == 0
-            service.counts[instance.status] += 1
+            service.counts[registered.status] += 1
             if old?.name != instance.name { service.order.insert(entry) }
             if hasNewParts { newNames = service.members.count(instance, 1) }
         }
@@ -244,14 +268,15 @@ struct InstanceTable: Sendable {
         if isNew { names.insert(NameEntry(name: instance.name)) }
     }
 
-    private mutating func unlink(_ instance: ServiceInstance, unlessSharing new: ServiceInstance?) {
-        counts[instance.status] -= 1
+    private mutating func unlink(_ registered: RegisteredInstance, unlessSharing new: ServiceInstance?) {
+        let instance = registered.instance
+        counts[registered.status] -= 1
         unlinkSubstitute(instance, unlessSharing: new)
         if new == nil { order.remove(instance.sequence) }
         let losesParts = new?.hasSameParts(as: instance) != true
         var newNames = 0
         let isEmpty = services.withValue(of: instance.name) { service in
-            service.counts[instance.status] -= 1
+            service.counts[registered.status] -= 1
             if losesParts { newNames = service.members.count(instance, -1) }
             if new?.name != instance.name { service.order.remove(instance.sequence) }
             return service.order.count == 0

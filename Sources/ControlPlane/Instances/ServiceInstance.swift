@@ -2,7 +2,8 @@ import Engine
 
 /// One instance of a service as it was registered, with its defaults filled in.
 ///
-/// What moves with each heartbeat is its ``Lease``; this is what a store keeps durably.
+/// What moves with each heartbeat is its ``Lease``, and how it is its ``InstanceHealth``; this is what a store keeps
+/// durably.
 struct ServiceInstance: Sendable, Equatable {
     /// 1–128 of `A-Za-z0-9._-`.
     var id: String
@@ -35,17 +36,11 @@ struct ServiceInstance: Sendable, Equatable {
     /// Its place in every order: a number given at the first registration, never used again.
     var sequence: UInt64
 
-    /// What its owner sees as its state.
-    var status: InstanceStatus { isDraining ? .draining : .passing }
-
-    /// Whether DNS may answer with it.
-    var isHealthy: Bool { !isDraining }
-
-    /// Whether DNS answers the same with `other` in its place.
-    func looksInDNSLike(_ other: ServiceInstance) -> Bool {
+    /// Whether the same records are made of `other`, as long as DNS answers with them.
+    func hasSameRecords(as other: ServiceInstance) -> Bool {
         name == other.name && address == other.address && port == other.port && transport == other.transport
             && weight == other.weight && priority == other.priority && dnsTTL == other.dnsTTL
-            && isDraining == other.isDraining && sequence == other.sequence && tags == other.tags
+            && sequence == other.sequence && tags == other.tags
     }
 }
 
@@ -120,8 +115,9 @@ struct Lease: Sendable, Equatable {
     }
 }
 
-/// An instance and its lease: all there is to know about it at one moment.
+/// An instance, its lease and its health: all there is to know about it at one moment.
 struct RegisteredInstance: Sendable, Equatable {
     var instance: ServiceInstance
     var lease: Lease
+    var health = InstanceHealth()
 }

@@ -15,8 +15,9 @@ struct PublishedInstance: Sendable, Equatable {
     var isHealthy: Bool
     var tags: [String]
 
-    /// What there is to know of `instance`.
-    init(_ instance: ServiceInstance) {
+    /// What there is to know of an instance.
+    init(_ registered: RegisteredInstance) {
+        let instance = registered.instance
         sequence = instance.sequence
         address = instance.address
         port = instance.port
@@ -24,7 +25,7 @@ struct PublishedInstance: Sendable, Equatable {
         weight = instance.weight
         priority = instance.priority
         dnsTTL = instance.dnsTTL
-        isHealthy = instance.isHealthy
+        isHealthy = registered.isHealthy
         tags = instance.tags
     }
 

@@ -65,10 +65,10 @@ struct ReverseNames: Sendable {
     }
 
     /// All instances of a service.
-    mutating func replace(_ service: String, by instances: [ServiceInstance]) {
+    mutating func replace(_ service: String, by instances: [RegisteredInstance]) {
         guard !zones.networks.isEmpty else { return }
-        for gone in (sequences[service] ?? []).subtracting(instances.map(\.sequence)) { change(gone, to: nil) }
-        for instance in instances { change(instance.sequence, to: instance) }
+        for gone in (sequences[service] ?? []).subtracting(instances.map(\.instance.sequence)) { change(gone, to: nil) }
+        for registered in instances { change(registered.instance.sequence, to: registered.instance) }
     }
 
     private mutating func count(_ member: Member, _ difference: Int) {

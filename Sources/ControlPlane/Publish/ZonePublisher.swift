@@ -29,7 +29,7 @@ struct ZonePublisher: Sendable {
     ///
     /// - Parameter instances: the instances of a service in the order of their registration.
     mutating func publish(
-        _ services: some Collection<String>, now: Moment, instances: (String) -> [ServiceInstance]
+        _ services: some Collection<String>, now: Moment, instances: (String) -> [RegisteredInstance]
     ) throws(EngineError) {
         var update = Update()
         for service in services {
@@ -48,19 +48,20 @@ struct ZonePublisher: Sendable {
     ///   - instances: the instances of a service in the order of their registration, as they are by now: after these
     ///     changes, and maybe some of the next.
     mutating func publish(
-        _ changes: [InstanceChange], now: Moment, instances: (String) -> [ServiceInstance]
+        _ changes: [InstanceChange], now: Moment, instances: (String) -> [RegisteredInstance]
     ) throws(EngineError) {
         var services: Set<String> = []
         for change in changes {
-            if let old = change.old {
+            let new = change.new?.instance
+            if let old = change.old?.instance {
                 services.insert(old.name)
-                if change.new?.sequence != old.sequence { reverse.change(old.sequence, to: nil) }
-                if change.new?.name != old.name { large[old.name]?.change(old.sequence, to: nil) }
+                if new?.sequence != old.sequence { reverse.change(old.sequence, to: nil) }
+                if new?.name != old.name { large[old.name]?.change(old.sequence, to: nil) }
             }
-            if let new = change.new {
+            if let new, let registered = change.new {
                 services.insert(new.name)
                 reverse.change(new.sequence, to: new)
-                large[new.name]?.change(new.sequence, to: PublishedInstance(new))
+                large[new.name]?.change(new.sequence, to: PublishedInstance(registered))
             }
         }
         var update = Update()
@@ -150,7 +151,7 @@ struct ZonePublisher: Sendable {
 
     /// Adds all names of a service, and those that it has no longer.
     private mutating func renew(
-        _ service: String, _ instances: [ServiceInstance], _ now: Moment, in update: inout Update
+        _ service: String, _ instances: [RegisteredInstance], _ now: Moment, in update: inout Update
     ) {
         let instances = instances.map { PublishedInstance($0) }
         let names = PublishedNames(instances)

@@ -170,7 +170,7 @@ struct CommitPlan {
     }
 
     private mutating func note(_ change: StoreChange, from old: ServiceInstance?, to new: ServiceInstance?) {
-        nameCount += InstanceChange(old: old, new: new).nameCount
+        nameCount += max(old?.partCount ?? 1, new?.partCount ?? 1)
         lastChange[change.id] = changes.count
         changes.append(change)
     }

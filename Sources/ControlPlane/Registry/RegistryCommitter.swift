@@ -176,7 +176,7 @@ actor RegistryCommitter {
 
     /// Publishes what the table of instances has noted.
     private func publishChanges() {
-        var rest = store.view.withTable { $0.journal.take() }[...]
+        var rest = store.view.withTable { $0.journal.take() }.filter(\.isSeenInDNS)[...]
         while !rest.isEmpty {
             var nameCount = 0
             let changes = Array(
@@ -190,9 +190,8 @@ actor RegistryCommitter {
                 generation.store(publisher.generation, ordering: .relaxed)
             } catch {
                 note(error)
-                for service in Set(changes.flatMap { [$0.old?.name, $0.new?.name] }).compactMap(\.self) {
-                    publish(services: [service])
-                }
+                let instances = changes.flatMap { [$0.old, $0.new] }.compactMap { $0?.instance }
+                for service in Set(instances.map(\.name)) { publish(services: [service]) }
             }
         }
         awaitGraceEnd()

@@ -73,12 +73,12 @@ extension Store {
     static var maximumScan: Int { 10_240 }
 
     /// The instances of a service in the order of their registration.
-    func instances(ofService name: String) -> [ServiceInstance] {
-        var all: [ServiceInstance] = []
-        var part: [ServiceInstance]
+    func instances(ofService name: String) -> [RegisteredInstance] {
+        var all: [RegisteredInstance] = []
+        var part: [RegisteredInstance]
         repeat {
             part = view.withTable {
-                $0.instances(ofService: name, after: all.last?.sequence, limit: InstanceView.sliceLength)
+                $0.instances(ofService: name, after: all.last?.instance.sequence, limit: InstanceView.sliceLength)
             }
             all += part
         } while part.count == InstanceView.sliceLength

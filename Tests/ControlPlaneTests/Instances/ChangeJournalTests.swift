@@ -17,12 +17,65 @@ import Testing
         table.remove(id: "i2")
         #expect(
             table.journal.take() == [
-                InstanceChange(old: nil, new: .test(2)),
-                InstanceChange(old: .test(2), new: .test(2, weight: 7)),
-                InstanceChange(old: .test(2, weight: 7), new: .test(2, name: "users", weight: 7)),
-                InstanceChange(old: .test(2, name: "users", weight: 7), new: nil),
+                change(2, nil, .test(2)),
+                change(3, .test(2), .test(2, weight: 7)),
+                change(4, .test(2, weight: 7), .test(2, name: "users", weight: 7)),
+                change(5, .test(2, name: "users", weight: 7), nil),
             ])
         #expect(table.journal.take().isEmpty)
+        #expect(table.changeIndex == 5)
+    }
+
+    @Test func `what changes nothing has no index`() {
+        var table = InstanceTable()
+        table.put(.test(1), lease: lease)
+        table.journal.open()
+        table.put(.test(1), lease: lease)
+        _ = table.renew(id: "i1", now: TestClock().now)
+        #expect(table.setHealth(InstanceHealth(), of: "i1") == nil)
+        #expect(table.setHealth(InstanceHealth(verdict: .critical), of: "nobody") == nil)
+        #expect(table.journal.take().isEmpty)
+        #expect(table.changeIndex == 1)
+    }
+
+    @Test func `health decides the status and whether DNS answers, and outlives a registration`() throws {
+        var table = InstanceTable()
+        table.put(.test(1), lease: lease)
+        table.put(.test(2), lease: lease)
+        table.journal.open()
+        func counts() -> [StatusCounts] { [table.counts, table.serviceSummaries(after: nil, limit: 9)[0].counts] }
+
+        let first = table.setHealth(InstanceHealth(verdict: .warning), of: "i1")
+        let warning = try #require(first)
+        #expect(warning.index == 3 && !warning.isSeenInDNS)
+        #expect(warning.old?.status == .passing && warning.new?.status == .warning)
+        #expect(counts() == [StatusCounts(passing: 1, warning: 1), StatusCounts(passing: 1, warning: 1)])
+
+        let second = table.setHealth(InstanceHealth(verdict: .critical), of: "i1")
+        let critical = try #require(second)
+        #expect(critical.index == 4 && critical.isSeenInDNS)
+        #expect(counts() == [StatusCounts(passing: 1, critical: 1), StatusCounts(passing: 1, critical: 1)])
+        #expect(table.journal.take() == [warning, critical])
+
+        table.put(.test(1, weight: 7), lease: lease)
+        #expect(table.instance(id: "i1")?.status == .critical)
+        #expect(table.instance(id: "i1")?.isHealthy == false)
+        table.put(.test(1, weight: 7, draining: true), lease: nil)
+        #expect(table.instance(id: "i1")?.status == .draining)
+        let changes = table.journal.take()
+        #expect(changes.map(\.isSeenInDNS) == [true, false])
+
+        table.remove(id: "i1")
+        #expect(counts() == [StatusCounts(passing: 1), StatusCounts(passing: 1)])
+        table.put(.test(1), lease: lease)
+        #expect(table.instance(id: "i1")?.status == .passing)
+    }
+
+    private func change(_ index: UInt64, _ old: ServiceInstance?, _ new: ServiceInstance?) -> InstanceChange {
+        func registered(_ instance: ServiceInstance?) -> RegisteredInstance? {
+            instance.map { RegisteredInstance(instance: $0, lease: lease) }
+        }
+        return InstanceChange(index: index, old: registered(old), new: registered(new))
     }
 
     @Test func `an instance that expires is noted`() {
@@ -32,7 +85,8 @@ import Testing
         table.journal.open()
         clock.advance(by: .seconds(6))
         _ = table.removeExpired(at: clock.now.monotonic, limit: 10)
-        #expect(table.journal.take() == [InstanceChange(old: .test(1), new: nil)])
+        let changes = table.journal.take()
+        #expect(changes.map(\.old?.instance) == [.test(1)] && changes[0].new == nil)
     }
 
     @Test func `a number that is in use already is noted as the one that the instance gets`() throws {
@@ -43,18 +97,17 @@ import Testing
         other.id = "other"
         table.put(other, lease: lease)
         let noted = try #require(table.journal.take().last?.new)
-        #expect(noted == table.instance(id: "other")?.instance)
-        #expect(noted.sequence != 1)
+        #expect(noted == table.instance(id: "other"))
+        #expect(noted.instance.sequence != 1)
     }
 
     @Test func `every field that DNS tells of is noted, and no other`() {
         let known = ServiceInstance.test(1, tags: ["v1"])
-        func isNoted(_ change: (inout ServiceInstance) -> Void) -> Bool {
+        func isNoted(_ edit: (inout ServiceInstance) -> Void) -> Bool {
             var changed = known
-            change(&changed)
+            edit(&changed)
             #expect(changed != known)
-            #expect(changed.looksInDNSLike(known) == !InstanceChange(old: known, new: changed).isSeenInDNS)
-            return InstanceChange(old: known, new: changed).isSeenInDNS
+            return self.change(1, known, changed).isSeenInDNS
         }
         #expect(isNoted { $0.name = "users" })
         #expect(isNoted { $0.address = .v4(1) })

@@ -325,7 +325,7 @@ struct Numbers {
 
 extension InstanceTable {
     /// All instances of a service, in the order of their registration.
-    func all(ofService name: String) -> [ServiceInstance] {
+    func all(ofService name: String) -> [RegisteredInstance] {
         instances(ofService: name, after: nil, limit: .max)
     }
 }

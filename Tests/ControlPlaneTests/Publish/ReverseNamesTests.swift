@@ -123,7 +123,7 @@ import Testing
         for update in zone.updates { told.take(update.changes.filter { $0.zone == 1 }) }
         #expect(told.names == ["1 1.0.0": ["orders.service.kong"], "1 2.0.0": ["users.service.kong"]])
         try publisher.publish(
-            [InstanceChange(old: .test(2, name: "users", ip: "10.0.0.2"), new: nil)], now: now
+            [InstanceChange(index: 1, old: .test(2, name: "users", ip: "10.0.0.2"), new: nil)], now: now
         ) { _ in [] }
         told.take(zone.updates.last?.changes.filter { $0.zone == 1 } ?? [])
         #expect(told.names == ["1 1.0.0": ["orders.service.kong"]])

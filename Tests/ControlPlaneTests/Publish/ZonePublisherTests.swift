@@ -12,7 +12,7 @@ import Testing
         seconds: Int64 = 1000
     ) throws {
         let now = Moment(monotonic: .now, wall: WallTime(millisecondsSince1970: seconds * 1000))
-        try publisher.publish(Array(instances.keys), now: now) { instances[$0] ?? [] }
+        try publisher.publish(Array(instances.keys), now: now) { (instances[$0] ?? []).map { RegisteredInstance($0) } }
     }
 
     @Test func `names that are no longer in use leave the zone`() throws {

@@ -174,6 +174,23 @@ extension ServiceInstance {
     }
 }
 
+extension RegisteredInstance {
+    /// A permanent instance for tests, all well.
+    init(_ instance: ServiceInstance) {
+        self.init(instance: instance, lease: Lease(ttlSeconds: 0, now: TestClock().now))
+    }
+
+    /// The same; see ``ServiceInstance/test(_:name:ip:port:transport:tags:weight:priority:ttl:dnsTTL:draining:)``.
+    static func test(_ sequence: UInt64 = 1, name: String = "orders", ip: String = "10.0.0.1") -> RegisteredInstance {
+        RegisteredInstance(ServiceInstance.test(sequence, name: name, ip: ip))
+    }
+}
+
+extension PublishedInstance {
+    /// Of an instance that is well.
+    init(_ instance: ServiceInstance) { self.init(RegisteredInstance(instance)) }
+}
+
 extension InstanceTable {
     /// A table of instances, each with a whole ttl from `now`.
     init(_ instances: [ServiceInstance], now: Moment) {

@@ -65,7 +65,7 @@ import Testing
             _ = try await test.registry.register(.test("a"))
             _ = try await test.registry.patch(id: "a", InstancePatch(isDraining: true))
             #expect(test.zone.names.isEmpty)
-            #expect(test.registry.instance(id: "a")?.instance.status == .draining)
+            #expect(test.registry.instance(id: "a")?.status == .draining)
             _ = try await test.registry.register(.test("a"))
             #expect(test.zone.names.isEmpty)
             _ = try await test.registry.patch(id: "a", InstancePatch(isDraining: false))

@@ -17,7 +17,7 @@ import Testing
         let store = try await filled(fixture, [.test(1), .test(2, name: "users"), .test(3)])
         #expect(store.instance(id: "i2")?.instance == .test(2, name: "users"))
         #expect(store.instance(id: "x") == nil)
-        #expect(store.instances(ofService: "orders") == [.test(1), .test(3)])
+        #expect(store.instances(ofService: "orders").map(\.instance) == [.test(1), .test(3)])
         let page = store.list(after: 1, limit: 1, filter: InstanceFilter())
         #expect(page.instances.map(\.instance.id) == ["i2"])
         #expect(!page.isLast)
@@ -44,7 +44,7 @@ import Testing
         #expect(results.first??.instance == .test(1, weight: 7))
         // Here nobody has heard of it.
         #expect(results.first??.lease.deadline == nil)
-        #expect(view.withTable { $0.instances(ofService: "orders", after: nil, limit: 9).map(\.weight) } == [7])
+        #expect(view.withTable { $0.instances(ofService: "orders", after: nil, limit: 9).map(\.instance.weight) } == [7])
     }
 
     @Test(arguments: StoreKind.allCases) func `a group is kept in its order`(kind: StoreKind) async throws {
