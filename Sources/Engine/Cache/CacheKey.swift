@@ -11,6 +11,16 @@ struct AnswerVariant: OptionSet, Hashable, Sendable, BitwiseCopyable {
         self.rawValue = rawValue
     }
 
+    /// Variants that ask for less, the best first: an answer to one of them says nothing that is wrong for this. What
+    /// nobody has validated is only for those who have asked for that.
+    var simpler: [AnswerVariant] {
+        switch self {
+        case []: []
+        case [.dnssecOK, .checkingDisabled]: [.dnssecOK, .checkingDisabled, []]
+        default: [[]]
+        }
+    }
+
     /// What a query asks for.
     @inline(__always)
     init(header: MessageHeader, edns: EDNS?) {

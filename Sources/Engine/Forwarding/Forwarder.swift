@@ -160,7 +160,7 @@ final class Forwarder {
         switch forwarding.failures.recency(of: key, now: now) {
         case .none: break
         case .fresh:
-            if sink.replyFromCache(key, to: client, now: now, mayBeStale: true) { return }
+            if replyWithWhatIsKnown(key, to: client, now: now) { return }
             counters.count(.cachedFailures)
             return sink.replyFailure(.cachedError, to: client)
         case .remembered:
@@ -169,13 +169,13 @@ final class Forwarder {
         }
         if let query = pending[key] {
             counters.count(.coalesced)
-            guard query.clients.count < Self.maximumClients else { return sink.replyFailure(.other, to: client) }
+            guard query.clients.count < Self.maximumClients else { return giveUp(key, client, now: now) }
             query.clients.append(client)
             return
         }
         guard let query = begin(key, now: now) else {
             counters.count(.overLimit)
-            return sink.replyFailure(.other, to: client)
+            return giveUp(key, client, now: now)
         }
         query.clients.append(client)
         handle(.begun, of: query, now: now)
@@ -270,8 +270,24 @@ final class Forwarder {
         counters.count(.failures)
         let clients = end(query)
         forwarding.failures.insert(query.key, now: now)
-        for client in clients where !sink.replyFromCache(query.key, to: client, now: now, mayBeStale: true) {
+        for client in clients where !replyWithWhatIsKnown(query.key, to: client, now: now) {
             sink.replyFailure(reason, to: client)
+        }
+    }
+
+    private func giveUp(_ key: CacheKey, _ client: WaitingClient, now: MonotonicTime) {
+        if !replyWithWhatIsKnown(key, to: client, now: now) { sink.replyFailure(.other, to: client) }
+    }
+
+    /// Gives a client whose question can't be answered now what the cache has, expired or not: if not in its variant,
+    /// in one that asks for less. That promises nothing: a client that validates sees that signatures are missing.
+    ///
+    /// - Returns: whether there was anything.
+    private func replyWithWhatIsKnown(_ key: CacheKey, to client: WaitingClient, now: MonotonicTime) -> Bool {
+        if sink.replyFromCache(key, to: client, now: now, mayBeStale: true) { return true }
+        return key.variant.simpler.contains { variant in
+            let known = CacheKey(name: key.name.rawSpan, type: key.type, variant: variant)
+            return sink.replyFromCache(known, to: client, now: now, mayBeStale: true)
         }
     }
 

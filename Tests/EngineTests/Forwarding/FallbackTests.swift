@@ -1,0 +1,42 @@
+import Testing
+
+@testable import Engine
+
+/// What clients get whose question can't be answered, of what is known already.
+struct FallbackTests {
+    @Test func `while upstreams are away, who asks for signatures or no checks gets what is known without`() throws {
+        let upstream = try ScriptedUpstream()
+        let server = try TestEngine(upstreams: [upstream.address], timeout: .milliseconds(100))
+        let plain = TestQuery("www.example.com")
+        var unchecked = plain
+        unchecked.checkingDisabled = true
+        #expect(try server.ask(plain).addresses == [.v4(0xC000_0201)])
+        upstream.change { _ in .messages([]) }
+        for query in [plain, unchecked] {
+            for asked in [query.offering(payload: 1232, dnssecOK: true), unchecked] {
+                for _ in 0..<2 {
+                    let reply = try server.ask(asked)
+                    #expect(reply.addresses == [.v4(0xC000_0201)] && !reply.authenticData)
+                    #expect(reply.answers.map(\.type) == [1] && reply.checkingDisabled == asked.checkingDisabled)
+                }
+            }
+        }
+        // Neither has who is told that too much is under way.
+        let busy = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20), maximumInFlight: 1)
+        upstream.change { .messages([$0.address()]) }
+        #expect(try busy.ask(plain).addresses.count == 1)
+        upstream.change { _ in .messages([]) }
+        try TestSocket.udp(busy.address).send(try TestQuery("other.example.com").octets)
+        try busy.waitForStatistics { $0[.inFlight] == 1 }
+        #expect(try busy.ask(plain.offering(payload: 1232, dnssecOK: true)).addresses.count == 1)
+        #expect(busy.engine.statistics()[.overLimit] == 1)
+        // Never the other way round: nobody has validated this.
+        upstream.change { $0.octets[3] & 0x10 == 0 ? .messages([]) : .messages([$0.address(6)]) }
+        var other = TestQuery("other.example.com")
+        other.checkingDisabled = true
+        #expect(try server.ask(other).addresses == [.v4(0xC000_0206)])
+        other.checkingDisabled = false
+        #expect(try server.ask(other).outcome == .serverFailure)
+        #expect(try server.ask(other.offering(payload: 1232, dnssecOK: true)).outcome == .serverFailure)
+    }
+}
