@@ -63,7 +63,8 @@ public final class Engine: Sendable {
         for socket in inherited {
             try ListeningSocket.takeOver(socket.number, socket.address, socket.transport)
         }
-        let forwarding = try SharedForwarding(configuration.forwarding, readerCount: configuration.workers)
+        let forwarding = try SharedForwarding(
+            configuration.forwarding, own: configuration.ownNames, readerCount: configuration.workers)
         let settings = ForwardingSettings(configuration.forwarding.upstreams)
         var workers: [Worker] = []
         for index in 0..<configuration.workers {

@@ -60,4 +60,7 @@ public struct EngineConfiguration: Sendable {
 
     /// Octets of the longest answer over UDP.
     var longestDatagram: Int { max(udpPayload, largeUDPPayload) }
+
+    /// The names that the zones have.
+    var ownNames: OwnNames { OwnNames(zones.compactMap { RecordPacker.wireName($0.origin) }) }
 }

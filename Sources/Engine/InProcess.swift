@@ -16,7 +16,8 @@ public struct InProcessResponder: ~Copyable {
         let builder = try SnapshotBuilder(configuration.zones, strategy: configuration.strategy)
         let fixed = try FixedAnswers(version: configuration.version, ttl: configuration.zone.ttl)
         let special = try SpecialNames()
-        let forwarding = try SharedForwarding(configuration.forwarding, readerCount: 1)
+        let forwarding = try SharedForwarding(
+            configuration.forwarding, own: configuration.ownNames, readerCount: 1)
         let settings = ForwardingSettings(configuration.forwarding.upstreams)
         self.builder = builder
         self.forwarding = forwarding
@@ -50,7 +51,10 @@ public struct InProcessResponder: ~Copyable {
             name: question.name(in: query), type: question.type, variant: AnswerVariant(header: header, edns: nil))
         let expected = UpstreamResponse.Expectation(
             id: header.id, query: query.array, key: key, checksCase: true, usesEDNS: false)
-        guard case .answer(let content) = UpstreamResponse.read(answer, expected) else { return false }
+        guard case .answer(let content) = UpstreamResponse.read(answer, expected, own: forwarding.own)
+        else { return false }
+        // The workers would ask for more.
+        if content.leadsOutside { return false }
         let lifetime = forwarding.ttlPolicy.lifetime(of: content.ttl, isNegative: content.isNegative)
         let times = forwarding.ttlPolicy.times(lifetime: max(lifetime, 1), now: .now)
         guard let made = StoredAnswer.make(content, key: key, times: times) else { return false }

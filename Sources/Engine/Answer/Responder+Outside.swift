@@ -49,6 +49,7 @@ extension Responder {
         _ answer: CachedAnswer, ttl: UInt32, _ frame: ReplyFrame, _ query: RawSpan, reason: ExtendedError? = nil,
         into reply: inout OutputRawSpan
     ) {
+        if answer.leadsToOwnName { return write(alias: answer, ttl: ttl, frame, query, into: &reply) }
         switch answer.code {
         case ResponseCode.noError where answer.answerCount > 0: counters.count(.answered)
         case ResponseCode.noError: counters.count(.noData)
@@ -59,11 +60,7 @@ extension Responder {
         let start = frame.questionEnd ?? 0
         let reserved = frame.edns == nil ? 0 : frame.reserved &+ (reason == nil ? 0 : ExtendedError.byteCount)
         guard start &+ body.byteCount &+ reserved <= frame.limit else {
-            counters.count(.truncated)
-            let flags = HeaderFlags.recursionAvailable | HeaderFlags.truncated
-            reply.begin(frame, query: query, flags: flags, code: answer.code)
-            reply.end(frame, additionalCount: 0, payload: offeredPayload, code: answer.code)
-            return
+            return writeTruncated(answer.code, frame, query, into: &reply)
         }
         reply.begin(frame, query: query, flags: HeaderFlags.recursionAvailable, code: answer.code)
         reply.replace(at: HeaderOffset.answerCount, bigEndian: answer.answerCount)
@@ -77,6 +74,14 @@ extension Responder {
         }
         if answer.rotation.count > 1 { rotate(answer, body, offsets, start: start, &reply) }
         reply.end(frame, additionalCount: 0, payload: offeredPayload, code: answer.code, reason: reason)
+    }
+
+    /// Writes TC alone: the answer does not fit.
+    func writeTruncated(_ code: UInt16, _ frame: ReplyFrame, _ query: RawSpan, into reply: inout OutputRawSpan) {
+        counters.count(.truncated)
+        let flags = HeaderFlags.recursionAvailable | HeaderFlags.truncated
+        reply.begin(frame, query: query, flags: flags, code: code)
+        reply.end(frame, additionalCount: 0, payload: offeredPayload, code: code)
     }
 
     /// Lets the addresses change places: their data alone, which stands behind TTL and RDLENGTH.

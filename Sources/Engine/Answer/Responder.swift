@@ -21,7 +21,7 @@ struct Responder: ~Copyable {
     /// Keeps alive what the views show.
     private var snapshot: ZoneSnapshot
     /// Those below others come before them.
-    private var zones: [ZoneView]
+    private(set) var zones: [ZoneView]
     private var strategy: any RotationStrategy
     private var cells = RotationCells()
     private let udpPayload: Int
@@ -194,7 +194,7 @@ struct Responder: ~Copyable {
 
     /// Answers from the zone.
     @inline(__always)
-    private mutating func answer(
+    mutating func answer(
         _ question: Question, _ parsed: Query, _ frame: ReplyFrame, _ query: RawSpan, _ transport: Transport,
         _ client: () -> IPAddress?, into reply: inout OutputRawSpan
     ) {

@@ -19,6 +19,22 @@ struct AnswerContent: Equatable {
     var ttl: UInt32
     /// Whether it says that there is no such name or no such record.
     var isNegative: Bool
+    /// What its aliases lead to, if that is not in it.
+    var continuation: Continuation?
+
+    /// What an answer's last alias leads to.
+    enum Continuation: Equatable {
+        /// A name of a zone of ours, whose records are looked up for each reply. It stands in ``AnswerContent/body`` at
+        /// `offset`, uncompressed.
+        case own([UInt8], offset: UInt16)
+        /// A name that upstreams have not told the records of.
+        case outside([UInt8])
+    }
+
+    /// Whether upstreams have to be asked for more.
+    var leadsOutside: Bool {
+        if case .outside = continuation { true } else { false }
+    }
 
     /// Whether it may be kept: what is not an answer to the question itself is passed on only.
     var isCacheable: Bool { code == ResponseCode.noError || code == ResponseCode.nameError }
@@ -32,5 +48,5 @@ struct RotatedRecords: Equatable {
     /// How many there are; two or more.
     var count: UInt16
     /// The octets of each one's data: 4 or 16.
-    var dataByteCount: UInt16
+    var dataByteCount: UInt8
 }

@@ -1,8 +1,9 @@
 import CEvent
 import Synchronization
 
-/// One answer of the cache in one piece of memory: these fields, then its name, the offsets of its TTLs and its
-/// records. Nothing in it changes once workers can find it, but for what is atomic.
+/// One answer of the cache in one piece of memory: these fields, then its name, the offsets of its TTLs, its records,
+/// and a query for the name of ours that they lead to, if they do. Nothing in it changes once workers can find it, but
+/// for what is atomic.
 struct CacheEntry: ~Copyable {
     /// The next entry with the same place in the table; 0: there is none.
     let next = Atomic<UInt>(0)
@@ -20,6 +21,8 @@ struct CacheEntry: ~Copyable {
     let ttlCount: UInt16
     let bodyByteCount: UInt16
     let rotation: RotatedRecords
+    /// Octets of the name of ours that its aliases lead to; 0: they don't.
+    let ownNameByteCount: UInt8
     /// Its place in the order of eviction, and in the workers' rotation. Written before it can be found.
     var slot: UInt32 = 0
     let hash: UInt64
@@ -35,6 +38,11 @@ struct CacheEntry: ~Copyable {
         ttlCount = UInt16(truncatingIfNeeded: content.ttlOffsets.count)
         bodyByteCount = UInt16(truncatingIfNeeded: content.body.count)
         rotation = content.rotation ?? RotatedRecords(first: 0, count: 0, dataByteCount: 0)
+        if case .own(let name, _) = content.continuation {
+            ownNameByteCount = UInt8(truncatingIfNeeded: name.count)
+        } else {
+            ownNameByteCount = 0
+        }
         self.hash = hash
         self.times = times
         refreshTime = Atomic(times.refresh.nanoseconds)
@@ -74,7 +82,8 @@ struct StoredAnswer: @unchecked Sendable {
             key.name.count <= DomainName.maximumByteCount
         else { return nil }
         let head = MemoryLayout<CacheEntry>.stride
-        let tail = key.name.count + 2 * content.ttlOffsets.count + content.body.count
+        let own = content.ownQuery(type: key.type)
+        let tail = key.name.count + 2 * content.ttlOffsets.count + content.body.count + own.count
         let block = UnsafeMutableRawPointer.allocate(
             byteCount: head + tail, alignment: MemoryLayout<CacheEntry>.alignment)
         let entry = unsafe block.bindMemory(to: CacheEntry.self, capacity: 1)
@@ -84,6 +93,7 @@ struct StoredAnswer: @unchecked Sendable {
         rest.append(octets: key.name.rawSpan)
         for offset in content.ttlOffsets { rest.append(bigEndian: offset) }
         rest.append(octets: content.body.rawSpan)
+        rest.append(octets: own.rawSpan)
         return StoredAnswer(address: UInt(bitPattern: entry))
     }
 
@@ -112,7 +122,7 @@ struct StoredAnswer: @unchecked Sendable {
 
     /// Octets of memory, the allocator's own included.
     var byteCount: Int {
-        MemoryLayout<CacheEntry>.stride + Self.allocatorByteCount + bodyOffset + bodyByteCount
+        MemoryLayout<CacheEntry>.stride + Self.allocatorByteCount + bodyOffset + bodyByteCount + ownQueryByteCount
     }
     private static let allocatorByteCount = 16
 
@@ -120,6 +130,10 @@ struct StoredAnswer: @unchecked Sendable {
     private var ttlCount: Int { unsafe Int(entry.pointee.ttlCount) }
     private var bodyByteCount: Int { unsafe Int(entry.pointee.bodyByteCount) }
     private var bodyOffset: Int { nameByteCount &+ 2 &* ttlCount }
+    private var ownNameByteCount: Int { unsafe Int(entry.pointee.ownNameByteCount) }
+    private var ownQueryByteCount: Int {
+        leadsToOwnName ? AnswerContent.ownQueryByteCount(nameByteCount: ownNameByteCount) : 0
+    }
 
     @inline(__always)
     @_lifetime(borrow self)
@@ -141,6 +155,16 @@ struct StoredAnswer: @unchecked Sendable {
     /// See ``CachedAnswer/body``.
     var body: RawSpan {
         @inline(__always) @_lifetime(borrow self) get { tail(from: bodyOffset, count: bodyByteCount) }
+    }
+
+    /// See ``CachedAnswer/leadsToOwnName``.
+    var leadsToOwnName: Bool {
+        @inline(__always) get { unsafe entry.pointee.ownNameByteCount > 0 }
+    }
+
+    /// See ``AnswerContent/ownQuery(type:)``.
+    var ownQuery: RawSpan {
+        @_lifetime(borrow self) get { tail(from: bodyOffset &+ bodyByteCount, count: ownQueryByteCount) }
     }
 
     /// Asks for the memory, without waiting for it.
@@ -192,5 +216,26 @@ struct StoredAnswer: @unchecked Sendable {
     /// - Returns: whether none of them was set before.
     func set(_ marks: UInt8) -> Bool {
         unsafe entry.pointee.marks.bitwiseOr(marks, ordering: .relaxed).oldValue & marks == 0
+    }
+}
+
+extension AnswerContent {
+    /// Octets in front of the query: where the name stands in ``body``.
+    static let ownNamePlaceByteCount = 2
+
+    static func ownQueryByteCount(nameByteCount: Int) -> Int {
+        ownNamePlaceByteCount + MessageHeader.byteCount + nameByteCount + 4
+    }
+
+    /// Where the name of ours that the aliases lead to stands in ``body``, in two octets, and a query for it; empty if
+    /// they don't lead to one.
+    fileprivate func ownQuery(type: RecordType) -> [UInt8] {
+        guard case .own(let name, let offset) = continuation else { return [] }
+        var octets: [UInt8] = []
+        octets.append(bigEndian: offset)
+        octets += [0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0] + name
+        octets.append(bigEndian: type.rawValue)
+        octets.append(bigEndian: RecordClass.internet)
+        return octets
     }
 }

@@ -35,6 +35,22 @@ struct CachedAnswer: ~Escapable {
         @inline(__always) @_lifetime(borrow self) get { stored.body }
     }
 
+    /// Whether its aliases lead to a name of a zone of ours, whose records are not in it.
+    var leadsToOwnName: Bool {
+        @inline(__always) get { stored.leadsToOwnName }
+    }
+
+    /// Where the name of ours stands in ``body``, uncompressed.
+    var ownNameOffset: Int { Int(stored.ownQuery.uint16(at: 0) ?? 0) }
+
+    /// A query for the name of ours.
+    var ownQuery: RawSpan {
+        @_lifetime(borrow self) get {
+            let stored = stored.ownQuery
+            return stored.extracting(min(AnswerContent.ownNamePlaceByteCount, stored.byteCount)...)
+        }
+    }
+
     /// Whether it was asked for before since it was fetched.
     var isPopular: Bool { stored.has(CacheMarks.popular) }
 

@@ -41,6 +41,7 @@ extension Forwarder {
                 if finding == .unreachable { probeIfNeeded(upstream, now: now) }
             case .count(let counter): counters.count(counter)
             case .reply: if let content { reply(to: query, content, now: now) }
+            case .follow: if let content { follow(content, for: query, now: now) }
             case .fail(let reason): fail(query, reason, now: now)
             case .close:
                 stopWaiting(for: query)
@@ -77,7 +78,7 @@ extension Forwarder {
     private func request(_ query: PendingQuery, _ number: Int) -> UpstreamTransport.Request {
         let attempt = query.resolution.attempts[number]
         return UpstreamTransport.Request(
-            upstream: query.upstreams[attempt.upstream], key: query.key, form: attempt.form, owner: query,
+            upstream: query.upstreams[attempt.upstream], key: currentKey(of: query), form: attempt.form, owner: query,
             number: UInt8(truncatingIfNeeded: number), deadline: query.resolution.deadline)
     }
 
@@ -102,7 +103,8 @@ extension Forwarder {
     ) {
         let now = MonotonicTime.now
         loop.noteWork(now: now)
-        let response = UpstreamResponse.read(message, exchange.expectation, form)
+        var response = UpstreamResponse.read(message, exchange.expectation, form, own: forwarding.own)
+        if query.resolution.hopCount > 0 { response = joined(response, for: query) }
         let use: UpstreamHealth.Use
         switch response {
         case .unrelated: return counters.count(.wrongAnswers)
@@ -128,7 +130,8 @@ extension Forwarder {
             // Over UDP they are as they were sent, or it would not be the answer; most often that is known.
             let isKnown = form != .stream && !features.wantsCaseSeen(at: now)
             let letters = isKnown ? .small : exchange.expectation.letters(in: message)
-            let answer = Resolution.Answer.content(isCacheable: content.isCacheable, letters)
+            let answer = Resolution.Answer.content(
+                isCacheable: content.isCacheable, letters, leadsOn: content.leadsOutside)
             handle(.answered(number, answer, features), of: query, content, now: now)
         }
     }

@@ -29,6 +29,8 @@ final class Forwarder {
     let counters: WorkerCounters
     private(set) var settings: ForwardingSettings
     private var pending: [CacheKey: PendingQuery] = [:]
+    /// Aliases that upstreams have left open, by the questions that are under way, see ``follow(_:for:now:)``.
+    var aliases: [CacheKey: OpenAliases] = [:]
     /// What is to be asked, from ``nextRequest`` on; without a client to renew an answer.
     private var requests: [(key: CacheKey, client: WaitingClient?)] = []
     private var nextRequest = 0
@@ -87,6 +89,7 @@ final class Forwarder {
         for case .query(let query) in calls.elements { query.stopAll(now: .now) }
         for _ in pending { forwarding.release() }
         pending = [:]
+        aliases = [:]
         transport.closeAll()
     }
 
@@ -296,6 +299,7 @@ final class Forwarder {
     /// - Returns: who waits for it.
     private func end(_ query: PendingQuery) -> [WaitingClient] {
         pending[query.key] = nil
+        if query.resolution.hopCount > 0 { aliases[query.key] = nil }
         forwarding.release()
         query.noteUnwanted()
         defer { query.clients = [] }

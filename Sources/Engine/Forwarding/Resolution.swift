@@ -11,6 +11,8 @@ struct Resolution {
     static let maximumAttempts = 8
     /// Attempts at most, with those that ask again in another way because of what an upstream has answered.
     static let maximumQueries = 24
+    /// How often aliases that an upstream leaves open are followed.
+    static let maximumHops = 8
     /// The time between attempts doubles, up to this.
     static let longestPatience = Nanoseconds.milliseconds(400)
     /// How long an answer that no client needs any longer is waited for, to know how its upstream does.
@@ -34,6 +36,8 @@ struct Resolution {
     /// So many of the attempts are known to take long, if they still wait.
     private var overdueCount: Int32 = 0
     private(set) var phase = Phase.asking
+    /// How often aliases were followed: all attempts are for the name that they lead to.
+    private(set) var hopCount: UInt8 = 0
     /// Whether DNSSEC records are wanted, which come with EDNS alone.
     private let wantsDNSSEC: Bool
     /// Whether upstreams may refuse the question for what it is: many do so with ANY (RFC 8482).
@@ -189,16 +193,26 @@ struct Resolution {
             }
             actions.append(.choose(.retryWithEDNS(number)))
         case .failure: askNext(.noReachableAuthority, now: now, &actions)
-        case .content(let isCacheable, let letters):
+        case .content(let isCacheable, let letters, let leadsOn):
             let finding = attempt.finding(isCacheable && !wantsDNSSEC && !isOftenRefused, letters)
             if let finding { actions.append(.learn(attempt.upstream, finding)) }
             if features.wantsCaseSeen(at: now), attempt.showsCase(letters) {
                 actions.append(.learn(attempt.upstream, .preservesCase))
             }
             guard phase == .asking else { return }
+            if leadsOn { return follow(now: now, &actions) }
             actions.append(.reply)
             linger(now: now, &actions)
         }
+    }
+
+    /// Asks for the name that an answer's aliases lead to, as if it were asked for only now, in the time that is left.
+    private mutating func follow(now: MonotonicTime, _ actions: inout [Action]) {
+        guard hopCount < Self.maximumHops else { return fail(.other, now: now, &actions) }
+        hopCount += 1
+        attempts.removeAll(keepingCapacity: true)
+        overdueCount = 0
+        actions += [.follow, .choose(.first)]
     }
 
     private mutating func ended(

@@ -39,6 +39,9 @@ extension Resolution {
         case count(Counter)
         /// Give the clients the answer that has come.
         case reply
+        /// Keep the answer that has come for its aliases, and wait for nothing else: from now on attempts ask for the
+        /// name that they lead to.
+        case follow
         /// Give the clients an answer that has expired, or SERVFAIL.
         case fail(ExtendedError)
         /// Nothing is waited for any longer.
@@ -79,7 +82,7 @@ extension Resolution {
         case truncated
         case withoutEDNS
         case failure
-        /// Something to pass on.
-        case content(isCacheable: Bool, Letters)
+        /// Something to pass on, or aliases that lead to a name which has to be asked for.
+        case content(isCacheable: Bool, Letters, leadsOn: Bool = false)
     }
 }

@@ -5,12 +5,15 @@ final class SharedForwarding: Sendable {
     let cache: AnswerCache
     let failures = FailureCache()
     let ttlPolicy: TTLPolicy
+    /// The names that upstreams have no say in.
+    let own: OwnNames
     let maximumInFlight: Int
     let maximumSocketsPerWorker: Int
     /// Queries under way over all workers.
     let inFlight = Atomic<Int>(0)
 
-    init(_ configuration: ForwardingConfiguration, readerCount: Int) throws(EngineError) {
+    init(_ configuration: ForwardingConfiguration, own: OwnNames, readerCount: Int) throws(EngineError) {
+        self.own = own
         let cache = configuration.cache
         self.cache = try AnswerCache(maximumEntries: cache.maximumEntries, readerCount: readerCount)
         ttlPolicy = TTLPolicy(

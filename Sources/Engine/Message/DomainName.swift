@@ -82,6 +82,15 @@ enum DomainName {
         walk(message, at: offset) { _ in }
     }
 
+    /// The name at `offset` in a message, uncompressed and with its letters as they are, see ``walk(_:at:_:)``.
+    static func uncompressed(in message: RawSpan, at offset: Int) -> [UInt8]? {
+        var name: [UInt8] = []
+        let end = walk(message, at: offset) { step in
+            if case .label(let label) = step { name.append(octets: message.extracting(label)) }
+        }
+        return end == nil ? nil : name
+    }
+
     /// The name at `offset` in a message, uncompressed and in lower case, see ``walk(_:at:_:)``.
     static func expanded(in message: RawSpan, at offset: Int) -> [UInt8]? {
         var name: [UInt8] = []

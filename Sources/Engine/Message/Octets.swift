@@ -127,6 +127,26 @@ extension OutputRawSpan {
     }
 }
 
+extension OutputRawSpan {
+    /// Moves the octets from `offset` on `count` octets on, so that others can be put before them. Those between are to
+    /// be replaced.
+    ///
+    /// - Returns: `false` when there is no room; nothing has changed then.
+    @_lifetime(self: copy self)
+    mutating func makeRoom(at offset: Int, count: Int) -> Bool {
+        guard offset >= 0, offset <= byteCount, count >= 0, count <= freeCapacity else { return false }
+        // Unsafe: `count` octets are free behind those initialized. Those that are skipped over keep what they had, or
+        // are set to 0.
+        unsafe withUnsafeMutableBytes { buffer, initialized in
+            guard let start = buffer.baseAddress else { return }
+            unsafe (start + initialized).initializeMemory(as: UInt8.self, repeating: 0, count: count)
+            unsafe (start + offset + count).copyMemory(from: start + offset, byteCount: initialized - offset)
+            initialized &+= count
+        }
+        return true
+    }
+}
+
 extension [UInt8] {
     /// The array's octets.
     var rawSpan: RawSpan {

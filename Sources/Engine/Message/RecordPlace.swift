@@ -33,6 +33,12 @@ struct RecordPlace {
         data = start..<end
     }
 
+    /// Of a signature the type that it covers (RFC 4034 §3.1.1), else its own.
+    func coveredType(in message: RawSpan) -> RecordType {
+        guard type == .rrsig, data.count >= 2, let covered = message.uint16(at: data.lowerBound) else { return type }
+        return RecordType(rawValue: covered)
+    }
+
     /// The records of a section.
     ///
     /// - Parameters:

@@ -30,6 +30,10 @@ public struct RecordType: RawRepresentable, Hashable, Sendable, BitwiseCopyable 
     public static let dname = RecordType(rawValue: 39)
     /// A signature (RFC 4034 §3).
     public static let rrsig = RecordType(rawValue: 46)
+    /// The next name of a zone (RFC 4034 §4).
+    public static let nsec = RecordType(rawValue: 47)
+    /// The same for names' hashes (RFC 5155 §3).
+    public static let nsec3 = RecordType(rawValue: 50)
     /// The EDNS pseudo-record (RFC 6891 §6.1).
     public static let opt = RecordType(rawValue: 41)
     /// Incremental zone transfer (RFC 1995).

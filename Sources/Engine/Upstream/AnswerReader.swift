@@ -1,17 +1,18 @@
 /// Turns an upstream's message into what is kept and passed on.
 ///
-/// ANSWER must be about the name that was asked and the names that its CNAME records lead to, and nothing else.
-/// AUTHORITY stays where it is of use: the SOA of a negative answer, and what a validator needs. ADDITIONAL goes: it
-/// may be about anything, and nobody has to send it (RFC 2181 §5.4.1). Read in place, then shown to ldns as a whole;
-/// a differential test and a fuzzer hold it against what ldns reads.
+/// What of ANSWER and AUTHORITY is about the name that was asked ``AnswerSelection`` says; the rest is left out.
+/// ADDITIONAL goes: it may be about anything, and nobody has to send it (RFC 2181 §5.4.1). Read in place, then shown to
+/// ldns as a whole; a differential test and a fuzzer hold it against what ldns reads.
 enum AnswerReader {
     /// - Parameters:
     ///   - message: with `header` and `question`, which is the one that was asked.
     ///   - key: what was asked for.
+    ///   - own: the names that upstreams have no say in.
     /// - Returns: `nil` when the answer is malformed, or can't be true.
-    static func read(_ message: RawSpan, _ header: MessageHeader, _ question: Question, key: CacheKey) -> AnswerContent?
-    {
-        readAddresses(message, header, question, key: key) ?? readAny(message, header, question, key: key)
+    static func read(
+        _ message: RawSpan, _ header: MessageHeader, _ question: Question, key: CacheKey, own: OwnNames = OwnNames()
+    ) -> AnswerContent? {
+        readAddresses(message, header, question, key: key) ?? readAny(message, header, question, key: key, own: own)
     }
 
     /// Reads the most usual answer: addresses of the name that was asked, and nothing else. There is no name in it that
@@ -49,7 +50,7 @@ enum AnswerReader {
             ttlOffsets.append(UInt16(truncatingIfNeeded: index * stride + 6))
         }
         let rotation = RotatedRecords(
-            first: 0, count: header.answerCount, dataByteCount: UInt16(truncatingIfNeeded: dataByteCount))
+            first: 0, count: header.answerCount, dataByteCount: UInt8(truncatingIfNeeded: dataByteCount))
         return AnswerContent(
             code: ResponseCode.noError, answerCount: header.answerCount, authorityCount: 0,
             body: message.extracting(question.end..<end).array, ttlOffsets: ttlOffsets,
@@ -59,36 +60,98 @@ enum AnswerReader {
     /// Owner, as a pointer, type, class, TTL and RDLENGTH.
     private static let recordHeadByteCount = 12
     /// Compressed, the name that was asked (RFC 1035 §4.1.4).
-    fileprivate static let pointerToQuestion = UInt16(0xC000) | UInt16(MessageHeader.byteCount)
+    static let pointerToQuestion = UInt16(0xC000) | UInt16(MessageHeader.byteCount)
+
+    /// What a message is made of.
+    enum Origin {
+        /// It is an upstream's.
+        case upstream
+        /// It has been composed here of what is about the name that was asked.
+        ///
+        /// - Parameter isWhole: whether no upstream knows more of where its aliases lead.
+        case composed(isWhole: Bool)
+    }
 
     /// Reads any answer.
     static func readAny(
-        _ message: RawSpan, _ header: MessageHeader, _ question: Question, key: CacheKey
+        _ message: RawSpan, _ header: MessageHeader, _ question: Question, key: CacheKey, own: OwnNames = OwnNames(),
+        from origin: Origin = .upstream
     ) -> AnswerContent? {
         var end = question.end
         guard let answers = RecordPlace.section(message, count: header.answerCount, from: &end) else { return nil }
         let answerEnd = end
         guard let authority = RecordPlace.section(message, count: header.authorityCount, from: &end),
             hasPlainCode(message, count: header.additionalCount, from: end),
-            var chain = Chain(message, answers, key)
+            var chain = AliasChain(message, answers, key, own: own)
         else { return nil }
-        let code = header.flags & 0xF
-        let isNegative = code != ResponseCode.noError || !chain.hasFinalRecord
-        let soa = authority.first { $0.type == .soa && chain.isCovered(message, $0) }
-        let keepsAuthority =
-            isNegative ? soa != nil || key.variant.contains(.dnssecOK) : key.variant.contains(.dnssecOK)
-        let kept = keepsAuthority ? answers + authority : answers
-        guard kept.allSatisfy({ $0.recordClass == RecordClass.internet && $0.type != .opt }) else { return nil }
-        let bodyEnd = keepsAuthority ? end : answerEnd
-        var body = message.extracting(question.end..<bodyEnd).array
+        var selection = AnswerSelection(message, answers, of: &chain, key, own: own)
+        // What is behind an alias of a name of ours, its code included, is ours to say.
+        let code = chain.endsAtOwnName ? ResponseCode.noError : header.flags & 0xF
+        let isNegative = code != ResponseCode.noError || !(selection.hasFinalRecord || chain.endsAtOwnName)
+        selection.selectAuthority(
+            message, authority, of: &chain, isNegative: isNegative,
+            wantsProofs: key.variant.contains(.dnssecOK))
+        guard answers.isEmpty || isPlausible(selection, of: chain, code) else { return nil }
+        let isInPlace =
+            selection.answers.count == answers.count
+            && (selection.authority.isEmpty || selection.authority.count == authority.count)
+        if case .upstream = origin, !isInPlace || chain.endsAtOwnName {
+            var composer = AnswerComposer(key, code: code)
+            guard composer.append(answers: selection.answers, of: message),
+                composer.append(authority: selection.authority, of: message)
+            else { return nil }
+            return read(composer.message, key: key, own: own, isWhole: false)
+        }
+        guard isInPlace else { return nil }
+        let kept = selection.answers + selection.authority
+        var body = message.extracting(question.end..<(selection.authority.isEmpty ? answerEnd : end)).array
         lowerOwners(of: answers, in: message, from: question.end, &body)
-        let content = AnswerContent(
-            code: code, answerCount: header.answerCount, authorityCount: keepsAuthority ? header.authorityCount : 0,
+        var content = AnswerContent(
+            code: code, answerCount: header.answerCount, authorityCount: UInt16(selection.authority.count),
             body: body, ttlOffsets: kept.map { UInt16(truncatingIfNeeded: $0.ttlOffset - question.end) },
-            rotation: chain.rotation(kept, key.type),
-            ttl: ttl(kept, soa: soa, message, isNegative: isNegative), isNegative: isNegative)
+            rotation: chain.endsAtOwnName ? nil : rotation(kept, key.type),
+            ttl: ttl(kept, soa: selection.soa, message, isNegative: isNegative), isNegative: isNegative)
         let probe = LdnsValidation.probe(absentIn: content.body, key.name)
-        return LdnsValidation.reads(packed(content, key, probe: probe), as: kept, probe: probe) ? content : nil
+        guard LdnsValidation.reads(packed(content, key, probe: probe), as: kept, probe: probe) else { return nil }
+        guard let link = chain.links.last else { return content }
+        if chain.endsAtOwnName {
+            // Within the reach of a pointer, whatever comes behind.
+            guard question.end + body.count <= maximumAliasesByteCount else { return nil }
+            let offset = answers[link].data.lowerBound - question.end
+            content.continuation = .own(chain.end, offset: UInt16(truncatingIfNeeded: offset))
+        } else if isNegative, code == ResponseCode.noError, selection.soa == nil, origin.mayBeOpen {
+            content.continuation = .outside(chain.end)
+        }
+        return content
+    }
+
+    /// Octets of a message up to where the records of a name of ours begin: signed aliases are far shorter.
+    private static let maximumAliasesByteCount = 12_288
+
+    /// Reads a message that was composed here.
+    static func read(_ composed: [UInt8], key: CacheKey, own: OwnNames, isWhole: Bool) -> AnswerContent? {
+        let message = composed.rawSpan
+        guard let header = MessageHeader(message), let question = Question(message) else { return nil }
+        return readAny(message, header, question, key: key, own: own, from: .composed(isWhole: isWhole))
+    }
+
+    /// Whether an answer with records may be true: those of other names alone say nothing of the one that was asked,
+    /// and what has records does exist.
+    private static func isPlausible(_ selection: AnswerSelection, of chain: AliasChain, _ code: UInt16) -> Bool {
+        guard code == ResponseCode.noError else { return !selection.hasFinalRecord }
+        return selection.hasFinalRecord || !chain.links.isEmpty || selection.soa != nil
+    }
+
+    /// The addresses whose order may change: those of the last name, if nothing comes behind them. That no name reads
+    /// their octets ``LdnsValidation`` sees.
+    private static func rotation(_ kept: [RecordPlace], _ type: RecordType) -> RotatedRecords? {
+        guard type == .a || type == .aaaa, let first = kept.firstIndex(where: { $0.type == type }) else { return nil }
+        let length = type == .a ? 4 : 16
+        let run = kept[first...]
+        guard run.count > 1, run.allSatisfy({ $0.type == type && $0.data.count == length }) else { return nil }
+        return RotatedRecords(
+            first: UInt16(truncatingIfNeeded: first), count: UInt16(truncatingIfNeeded: run.count),
+            dataByteCount: UInt8(length))
     }
 
     /// The least TTL of all. Of a negative answer no more than the SOA's MINIMUM, and without a SOA 0, with which it is
@@ -124,12 +187,6 @@ enum AnswerReader {
 
     /// A message with the content, as a client would get it, with `probe` in place of all that changes with each reply.
     private static func packed(_ content: AnswerContent, _ key: CacheKey, probe: UInt8) -> [UInt8] {
-        var message: [UInt8] = [probe, probe, 0x81, UInt8(0x80 | content.code & 0xF), 0, 1]
-        message.append(bigEndian: content.answerCount)
-        message.append(bigEndian: content.authorityCount)
-        message += [0, 0] + key.name
-        message.append(bigEndian: key.type.rawValue)
-        message.append(bigEndian: RecordClass.internet)
         var body = content.body
         func fill(_ places: Range<Int>) {
             for place in places where place < body.count { body[place] = probe }
@@ -141,93 +198,53 @@ enum AnswerReader {
                 fill(data..<(data + Int(rotation.dataByteCount)))
             }
         }
-        return message + body
+        return head(content, key, id: probe) + body
+    }
+
+    /// The header, and the question.
+    private static func head(_ content: AnswerContent, _ key: CacheKey, id: UInt8) -> [UInt8] {
+        var head: [UInt8] = [id, id, 0x81, UInt8(0x80 | content.code & 0xF), 0, 1]
+        head.append(bigEndian: content.answerCount)
+        head.append(bigEndian: content.authorityCount)
+        head += [0, 0] + key.name
+        head.append(bigEndian: key.type.rawValue)
+        head.append(bigEndian: RecordClass.internet)
+        return head
+    }
+
+    // MARK: Aliases that lead on
+
+    /// Joins an answer whose aliases lead on with that to the name which they lead to.
+    ///
+    /// - Parameters:
+    ///   - first: the answer to `key`.
+    ///   - second: the answer to `next`.
+    /// - Returns: `nil` when they are too long, or a loop.
+    static func join(
+        _ first: AnswerContent, _ key: CacheKey, _ second: AnswerContent, _ next: CacheKey, own: OwnNames
+    ) -> AnswerContent? {
+        let aliases = head(first, key, id: 0) + first.body
+        let rest = head(second, next, id: 0) + second.body
+        var composer = AnswerComposer(key, code: second.code)
+        var aliasEnd = aliases.count - first.body.count
+        var end = rest.count - second.body.count
+        guard let links = RecordPlace.section(aliases.rawSpan, count: first.answerCount, from: &aliasEnd),
+            let answers = RecordPlace.section(rest.rawSpan, count: second.answerCount, from: &end),
+            let authority = RecordPlace.section(rest.rawSpan, count: second.authorityCount, from: &end),
+            composer.append(answers: links, of: aliases.rawSpan),
+            composer.append(answers: answers, of: rest.rawSpan),
+            composer.append(authority: authority, of: rest.rawSpan)
+        else { return nil }
+        return read(composer.message, key: key, own: own, isWhole: second.continuation == nil)
     }
 }
 
-/// The names that an answer is about: the one that was asked, and those that CNAME records lead on to.
-private struct Chain {
-    /// In lower case; the last one has the records that were asked for, if any has.
-    private var names: [[UInt8]]
-    /// Those names and all above them, once they are needed: a message may ask for thousands of comparisons.
-    private var namesAndAbove: Set<[UInt8]>?
-    /// Whether there is a record of the type that was asked for, or any if that was asked.
-    private(set) var hasFinalRecord = false
-
-    /// - Returns: `nil` when the chain is too long or a loop, or a record is about another name.
-    init?(_ message: RawSpan, _ answers: [RecordPlace], _ key: CacheKey) {
-        names = [key.name]
-        var owners: [[UInt8]] = []
-        owners.reserveCapacity(answers.count)
-        for record in answers {
-            // Nearly always a pointer to the question.
-            if message.uint16(at: record.owner) == AnswerReader.pointerToQuestion {
-                owners.append(key.name)
-            } else {
-                guard let owner = DomainName.expanded(in: message, at: record.owner) else { return nil }
-                owners.append(owner)
-            }
+extension AnswerReader.Origin {
+    /// Whether aliases may lead on to what an upstream knows.
+    fileprivate var mayBeOpen: Bool {
+        switch self {
+        case .upstream: true
+        case .composed(let isWhole): !isWhole
         }
-        if key.type != .cname, key.type != .any {
-            guard follow(message, answers, owners) else { return nil }
-        }
-        for (record, owner) in zip(answers, owners) {
-            let isOn = names.contains(owner)
-            // RFC 6672 §3.1: a DNAME record stands above the name that it redirects.
-            let isAbove = record.type == .dname || record.type == .rrsig
-            guard isOn || (isAbove && isAtOrAbove(owner)) else { return nil }
-            guard record.type == key.type || key.type == .any else { continue }
-            if owner == names.last {
-                hasFinalRecord = true
-            } else if key.type != .any, !isAbove {
-                // RFC 1034 §3.6.2: a name with a CNAME record has no other data.
-                return nil
-            }
-        }
-    }
-
-    private mutating func follow(_ message: RawSpan, _ answers: [RecordPlace], _ owners: [[UInt8]]) -> Bool {
-        guard answers.contains(where: { $0.type == .cname }) else { return true }
-        while let next = answers.indices.first(where: { answers[$0].type == .cname && owners[$0] == names.last }) {
-            guard names.count <= UpstreamResponse.maximumChainLength,
-                let target = DomainName.expanded(in: message, at: answers[next].data.lowerBound),
-                !names.contains(target)
-            else { return false }
-            names.append(target)
-        }
-        return true
-    }
-
-    /// Whether a record's owner is one of the names, or above one: a SOA that can tell what is not there.
-    mutating func isCovered(_ message: RawSpan, _ record: RecordPlace) -> Bool {
-        guard let owner = DomainName.expanded(in: message, at: record.owner) else { return false }
-        return isAtOrAbove(owner)
-    }
-
-    /// Whether a name is one of the names, or above one.
-    private mutating func isAtOrAbove(_ owner: [UInt8]) -> Bool {
-        if let namesAndAbove { return namesAndAbove.contains(owner) }
-        var all: Set<[UInt8]> = []
-        for name in names {
-            var start = 0
-            while start < name.count {
-                all.insert(Array(name[start...]))
-                start += 1 + Int(name[start])
-            }
-        }
-        namesAndAbove = all
-        return all.contains(owner)
-    }
-
-    /// The addresses whose order may change: those of the last name, if nothing comes behind them. That no name reads
-    /// their octets ``LdnsValidation`` sees.
-    func rotation(_ kept: [RecordPlace], _ type: RecordType) -> RotatedRecords? {
-        guard type == .a || type == .aaaa, let first = kept.firstIndex(where: { $0.type == type }) else { return nil }
-        let length = type == .a ? 4 : 16
-        let run = kept[first...]
-        guard run.count > 1, run.allSatisfy({ $0.type == type && $0.data.count == length }) else { return nil }
-        return RotatedRecords(
-            first: UInt16(truncatingIfNeeded: first), count: UInt16(truncatingIfNeeded: run.count),
-            dataByteCount: UInt16(length))
     }
 }

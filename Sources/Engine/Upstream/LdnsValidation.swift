@@ -38,7 +38,11 @@ enum LdnsValidation {
 
     /// Whether a record's owner and the names in its data are bounded, and its fields, as ldns knows them, end where
     /// RDLENGTH says: else ldns would take octets of the data for the next record's owner.
-    static func hasBoundedNames(_ record: RecordPlace, in message: RawSpan) -> Bool {
+    ///
+    /// - Parameter visit: is told where each name in the data is.
+    static func hasBoundedNames(
+        _ record: RecordPlace, in message: RawSpan, _ visit: (Range<Int>) -> Void = { _ in }
+    ) -> Bool {
         guard DomainName.end(in: message, at: record.owner) != nil else { return false }
         let end = record.data.upperBound
         var position = record.data.lowerBound
@@ -48,6 +52,7 @@ enum LdnsValidation {
         while position < end, unsafe index < ldns_rr_descriptor_maximum(descriptor) {
             let kind = unsafe ldns_rr_descriptor_field_type(descriptor, index)
             guard let next = fieldEnd(kind, message, at: position, dataEnd: end), next <= end else { return false }
+            if kind == LDNS_RDF_TYPE_DNAME { visit(position..<next) }
             position = next
             index += 1
         }

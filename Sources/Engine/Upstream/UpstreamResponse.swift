@@ -67,7 +67,11 @@ enum UpstreamResponse {
     }
 
     /// Reads a message.
-    static func read(_ message: RawSpan, _ expected: Expectation, _ form: Form = .datagram) -> UpstreamResponse {
+    ///
+    /// - Parameter own: the names that upstreams have no say in.
+    static func read(
+        _ message: RawSpan, _ expected: Expectation, _ form: Form = .datagram, own: OwnNames = OwnNames()
+    ) -> UpstreamResponse {
         guard let header = MessageHeader(message), header.isResponse, header.opcode == 0, header.id == expected.id
         else { return .unrelated }
         let code = header.flags & 0xF
@@ -89,7 +93,9 @@ enum UpstreamResponse {
         case _ where isRefusedAsItIs && expected.usesEDNS: return .withoutEDNS
         default: return .failure
         }
-        guard let content = AnswerReader.read(message, header, question, key: expected.key) else { return .failure }
+        guard let content = AnswerReader.read(message, header, question, key: expected.key, own: own) else {
+            return .failure
+        }
         return .answer(content)
     }
 }

@@ -228,14 +228,12 @@ struct FaultTests {
         let bank: [UInt8] = [4] + "bank".utf8 + [3] + "com".utf8 + [0]
         let right = record(1, [192, 0, 2, 1])
         let lies: [@Sendable (UpstreamRequest) -> [UInt8]] = [
-            // About another name, alone and beside the right one.
+            // About another name alone.
             { $0.reply(answers: [record(1, owner: bank, [6, 6, 6, 6])]) },
-            { $0.reply(answers: [right, record(1, owner: bank, [6, 6, 6, 6])]) },
-            { $0.reply(answers: [right, record(5, owner: bank, [0xC0, 12])]) },
-            { $0.reply(answers: [right, record(16, owner: bank, [1, 120])]) },
-            { $0.reply(answers: [right, record(39, owner: bank, [0])]) },
-            // An address beside the CNAME, of the same name.
-            { $0.reply(answers: [record(5, bank), right, record(1, owner: bank, [6, 6, 6, 6])]) },
+            // Of another type.
+            { $0.reply(answers: [record(28, [UInt8](repeating: 6, count: 16))]) },
+            // Records of a name that does not exist.
+            { $0.reply(code: 3, answers: [right]) },
             // A CNAME that leads to itself.
             { $0.reply(answers: [record(5, [0xC0, 12])]) },
             // Fewer records than promised.

@@ -127,8 +127,9 @@ private struct ResolutionHistory {
         let isCacheable = draw(2) == 0
         let others: [Resolution.Answer] = [
             .failure, .failure, .withoutEDNS, .content(isCacheable: isCacheable, letters),
+            .content(isCacheable: isCacheable, letters, leadsOn: true),
         ]
-        let drawn = others[Int(draw(4))]
+        let drawn = others[Int(draw(5))]
         leave(number)
         return .answered(number, answer ?? drawn, featuresOf(number))
     }
@@ -152,7 +153,10 @@ private struct ResolutionHistory {
         let wasClosed = isClosed
         resolution.handle(event, now: now, &actions)
         check(!wasClosed || actions.isEmpty, "something is done after the end")
-        if case .answered(_, .content, _) = event {} else { check(!actions.contains(.reply), "a reply of nothing") }
+        if case .answered(_, .content, _) = event {
+        } else {
+            check(!actions.contains(.reply) && !actions.contains(.follow), "a reply of nothing")
+        }
         var next = 0
         while next < actions.count {
             carryOut(actions[next], &actions)
@@ -184,6 +188,12 @@ private struct ResolutionHistory {
         case .learn(let upstream, _): check(upstream < upstreamCount, "learned of nobody")
         case .count: break
         case .reply, .fail: answerCount += 1
+        case .follow:
+            check(answerCount == 0 && resolution.attempts.isEmpty, "followed for nobody")
+            // Nothing else is waited for, and nothing of it told.
+            underWay = [:]
+            ended = []
+            sentCount = 0
         case .close:
             check(!isClosed, "closed twice")
             isClosed = true

@@ -121,6 +121,60 @@ struct ResolutionTests {
             ])
     }
 
+    // MARK: Aliases
+
+    private static let alias = Resolution.Answer.content(isCacheable: true, .small, leadsOn: true)
+
+    @Test func `aliases that lead on are followed, with upstreams and time as for a name that is asked for anew`() {
+        let end = play(
+            start() + [
+                (150, .due, [.overdue(0), .wait(until: time(450)), .choose(.hedge)]),
+                (150, chosen(1, for: .hedge), [.count(.hedges), .send(1)]),
+                // What was asked of others is of no use any longer.
+                (200, .answered(1, Self.alias, Self.unknown), [.follow, .choose(.first)]),
+                (200, chosen(0, for: .first), [.wait(until: time(350)), .send(0)]),
+                (201, .answered(1, Self.content, Self.unknown), []),
+                (350, .due, [.overdue(0), .wait(until: time(650)), .choose(.hedge)]),
+                (350, chosen(1, for: .hedge), [.count(.hedges), .send(1)]),
+                (360, .answered(0, .failure, Self.unknown), [.choose(retry)]),
+                (360, .chosen(nil, retry), []),
+                (370, .answered(1, Self.content, Self.preserving), [.reply, .close]),
+            ])
+        #expect(end.hopCount == 1 && end.attempts.count == 2)
+        // Nobody to ask.
+        play(
+            start() + [
+                (5, .answered(0, Self.alias, Self.unknown), [.follow, .choose(.first)]),
+                (5, .chosen(nil, .first), [.fail(.noReachableAuthority), .close]),
+            ])
+    }
+
+    @Test func `aliases are followed for as long as clients wait, and no longer`() {
+        play(
+            start() + [
+                (1400, .answered(0, Self.alias, Self.unknown), [.follow, .choose(.first)]),
+                (1400, chosen(0, for: .first), [.wait(until: time(1500)), .send(0)]),
+                (1500, .due, [.overdue(0), .count(.timeouts), .fail(.noReachableAuthority), .close]),
+            ])
+        // For nobody they are not followed.
+        play(
+            start() + [
+                (0, .exploring(1, Self.unknown), [.send(1)]),
+                (10, .answered(1, Self.content, Self.preserving), [.reply, .wait(until: time(1010))]),
+                (11, .answered(0, Self.alias, Self.unknown), [.close]),
+            ])
+    }
+
+    @Test func `aliases are followed so often, and no further`() {
+        var steps = start()
+        for _ in 0..<Resolution.maximumHops {
+            steps.append((5, .answered(0, Self.alias, Self.unknown), [.follow, .choose(.first)]))
+            steps.append((5, chosen(0, for: .first), [.wait(until: time(155)), .send(0)]))
+        }
+        play(steps + [(5, .answered(0, Self.alias, Self.unknown), [.fail(.other), .close])])
+        play(steps + [(5, .answered(0, Self.content, Self.preserving), [.reply, .close])])
+    }
+
     // MARK: Failures
 
     @Test func `an upstream that fails hands the question to the next one, until all have failed`() {

@@ -77,10 +77,12 @@ struct UpstreamResponseTests {
         for usesEDNS in [true, false] {
             let expected = expectation(usesEDNS: usesEDNS)
             for code in UInt8(0)..<16 {
+                // What there is none of has no records.
+                let change = code == 0 ? [:] : [3: 0x80 | code, 7: 0]
                 let wanted =
                     [0, 3, 6].contains(code)
                     ? "answer" : usesEDNS && [1, 4].contains(code) ? "without EDNS" : "failure"
-                #expect(verdict(answer(to: expected, replacing: [3: 0x80 | code]), expected) == wanted, "\(code)")
+                #expect(verdict(answer(to: expected, replacing: change), expected) == wanted, "\(code)")
             }
             // From one that could not read the query.
             let header: [UInt8] = [0x12, 0x34, 0x81, 0x81] + [UInt8](repeating: 0, count: 8)

@@ -1,0 +1,15 @@
+/// The names that this server's zones have: what an upstream says about them is nobody's answer.
+struct OwnNames: Sendable {
+    /// The zones' names, in wire form and lower case.
+    private let origins: [[UInt8]]
+
+    init(_ origins: [[UInt8]] = []) {
+        self.origins = origins
+    }
+
+    /// Whether a name, in lower case, is in a zone.
+    func contains(_ name: [UInt8]) -> Bool { origins.contains { DomainName.isName(name, atOrBelow: $0) } }
+
+    /// Whether a zone is at or below a name, in lower case.
+    func hasZone(atOrBelow name: [UInt8]) -> Bool { origins.contains { DomainName.isName($0, atOrBelow: name) } }
+}
