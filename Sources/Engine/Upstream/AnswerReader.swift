@@ -96,8 +96,11 @@ enum AnswerReader {
             selection.answers.count == answers.count
             && (selection.authority.isEmpty || selection.authority.count == authority.count)
         if case .upstream = origin, !isInPlace || chain.endsAtOwnName {
+            // A record that is left out must not hide where the next one begins either.
+            let seen = selection.authority.isEmpty ? answers : answers + authority
             var composer = AnswerComposer(key, code: code)
-            guard composer.append(answers: selection.answers, of: message),
+            guard seen.allSatisfy({ LdnsValidation.hasBoundedNames($0, in: message) }),
+                composer.append(answers: selection.answers, of: message),
                 composer.append(authority: selection.authority, of: message)
             else { return nil }
             return read(composer.message, key: key, own: own, isWhole: false)

@@ -56,7 +56,15 @@ enum LdnsValidation {
             position = next
             index += 1
         }
-        return position == end
+        // ldns reads a record without data as one whose fields are not there.
+        let isWhole = unsafe index >= ldns_rr_descriptor_minimum(descriptor) || isOpaque(descriptor)
+        return position == end && isWhole
+    }
+
+    /// Whether nothing is known of a type's data, which may be empty then (RFC 3597 §5).
+    private static func isOpaque(_ descriptor: UnsafePointer<ldns_rr_descriptor>?) -> Bool {
+        // Unsafe: see above.
+        unsafe ldns_rr_descriptor_field_type(descriptor, 0) == LDNS_RDF_TYPE_UNKNOWN
     }
 
     /// Where a field of a record's data ends for ldns; `nil` when it is malformed, or of a kind that is not known here.

@@ -130,6 +130,20 @@ struct AnswerReaderTests {
         }
     }
 
+    @Test func `records without their data, or with a name that leads beyond it, are no answer, nor beside one`() {
+        let right = record(1, [192, 0, 2, 1])
+        for data in [[], [1], [192, 0, 2], [192, 0, 2, 1, 0]] as [[UInt8]] {
+            #expect(answer([record(1, data)]) == nil && answer([right, record(1, data)]) == nil)
+            #expect(answer([record(1, owner: Self.bank, data), right]) == nil)
+        }
+        #expect(answer([record(5, owner: Self.bank, [5, 120, 0]), right]) == nil)
+        for data in [[], [0], [0, 0]] as [[UInt8]] {
+            #expect(answer(code: 3, [], authority: [record(6, owner: [0], data)]) == nil)
+        }
+        // Of what nobody knows there may be none.
+        #expect(answer([right, record(65280, owner: Self.bank, [])]) == answer([right]))
+    }
+
     @Test func `a name with a CNAME record has no other data`() {
         let target = record(1, owner: Self.bank, [192, 0, 2, 1])
         #expect(answer([record(5, Self.bank), target])?.answerCount == 2)
