@@ -82,16 +82,18 @@ private func readWhole(_ answer: [UInt8]) -> LdnsMessage? {
 
 private let origin: [UInt8] = [7] + "service".utf8 + [4] + "kong".utf8 + [0]
 
+private func lowerCase(_ name: [UInt8]) -> [UInt8] { name.map { (65...90).contains($0) ? $0 | 0x20 : $0 } }
+
 /// Whether a name is in the zone.
 private func isOwn(_ name: [UInt8]) -> Bool {
-    var labels = name.map { (65...90).contains($0) ? $0 | 0x20 : $0 }[...]
+    var labels = lowerCase(name)[...]
     while let length = labels.first, length > 0, labels.count > origin.count {
         labels = labels.dropFirst(Int(length) + 1)
     }
     return labels == origin[...]
 }
 
-/// Whether all records are among others, each as often at most: without their TTLs, owners in lower case.
+/// Whether all records are among others, each as often at most: without their TTLs, owners and aliases in lower case.
 private func isPart(_ records: [LdnsRecord], of others: [LdnsRecord]) -> Bool {
     var counts: [[UInt8]: Int] = [:]
     for record in others { counts[octets(record), default: 0] += 1 }
@@ -103,7 +105,7 @@ private func isPart(_ records: [LdnsRecord], of others: [LdnsRecord]) -> Bool {
 
 private func octets(_ record: LdnsRecord) -> [UInt8] {
     let numbers = [record.type, record.recordClass].flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }
-    return record.lowerCaseOwner + numbers + record.data
+    return record.lowerCaseOwner + numbers + (record.type == 5 ? lowerCase(record.data) : record.data)
 }
 
 private func questionEnd(_ message: [UInt8]) -> Int? {

@@ -108,7 +108,7 @@ enum AnswerReader {
         guard isInPlace else { return nil }
         let kept = selection.answers + selection.authority
         var body = message.extracting(question.end..<(selection.authority.isEmpty ? answerEnd : end)).array
-        lowerOwners(of: answers, in: message, from: question.end, &body)
+        lowerNames(of: answers, in: message, from: question.end, &body)
         var content = AnswerContent(
             code: code, answerCount: header.answerCount, authorityCount: UInt16(selection.authority.count),
             body: body, ttlOffsets: kept.map { UInt16(truncatingIfNeeded: $0.ttlOffset - question.end) },
@@ -173,18 +173,25 @@ enum AnswerReader {
         return RecordPlace.all(message, count: count, from: &offset) { $0.type != .opt || $0.ttl >> 24 == 0 }
     }
 
-    /// Owners that are written out get small letters: they may repeat the mixed case of our own query.
-    private static func lowerOwners(
+    /// Owners and names of aliases that are written out get small letters: they may repeat the mixed case of our own
+    /// query, a CNAME record that follows from a DNAME record too. Signatures are made of small letters
+    /// (RFC 4034 §6.2).
+    private static func lowerNames(
         of answers: [RecordPlace], in message: RawSpan, from start: Int, _ body: inout [UInt8]
     ) {
         for record in answers {
-            var offset = record.owner
-            while let length = message.octet(at: offset), length > 0, length <= DomainName.maximumLabelByteCount {
-                for place in (offset + 1)..<(offset + 1 + Int(length)) {
-                    body[place - start] = body[place - start].lowercasedASCII
-                }
-                offset += 1 + Int(length)
+            lowerName(at: record.owner, in: message, from: start, &body)
+            if record.type == .cname { lowerName(at: record.data.lowerBound, in: message, from: start, &body) }
+        }
+    }
+
+    private static func lowerName(at place: Int, in message: RawSpan, from start: Int, _ body: inout [UInt8]) {
+        var offset = place
+        while let length = message.octet(at: offset), length > 0, length <= DomainName.maximumLabelByteCount {
+            for place in (offset + 1)..<(offset + 1 + Int(length)) where body.indices.contains(place - start) {
+                body[place - start] = body[place - start].lowercasedASCII
             }
+            offset += 1 + Int(length)
         }
     }
 

@@ -192,6 +192,16 @@ struct AnswerSelectionTests {
             ])
     }
 
+    @Test func `letters that were drawn by chance are not passed on with aliases`() {
+        let lines: [Line] = [
+            .dname("Example.COM", "example.net"), .cname("wWw.Example.COM", "wWw.example.net"), .a("Www.example.net"),
+        ]
+        let content = read("www.example.com", answers: lines)
+        let names: [Line] = [.cname("www.example.com", "www.example.net"), .a("www.example.net")]
+        #expect(records(content, "www.example.com")?.isSuperset(of: records(names) ?? []) == true)
+        #expect(content?.answerCount == 3)
+    }
+
     @Test func `an answer is cleaned however long it is`() throws {
         let target = try wireName("x.net")
         let addresses = (0..<3000).map { record(1, owner: [0xC0, 0], ttl: 60, UInt32($0).octets) }
