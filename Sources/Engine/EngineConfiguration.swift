@@ -61,6 +61,8 @@ public struct EngineConfiguration: Sendable {
     /// Octets of the longest answer over UDP.
     var longestDatagram: Int { max(udpPayload, largeUDPPayload) }
 
-    /// The names that the zones have.
-    var ownNames: OwnNames { OwnNames(zones.compactMap { RecordPacker.wireName($0.origin) }) }
+    /// The names that are answered here, whatever upstreams say.
+    var ownNames: OwnNames {
+        OwnNames((zones.map(\.origin) + SpecialNames.origins).compactMap { RecordPacker.wireName($0) })
+    }
 }

@@ -1,9 +1,9 @@
-/// Names outside that are aliases of names in a zone.
+/// Names outside that are aliases of names that are answered here.
 extension Responder {
     /// Octets at most of a negative answer's SOA record.
     private static let maximumSOAByteCount = 175
 
-    /// Writes an answer whose aliases lead into a zone, and behind them what the zone has for the name where they end,
+    /// Writes an answer whose aliases lead to a name that is answered here, and behind them what there is for this name,
     /// looked up for this very reply and in its rotation.
     ///
     /// The reply to that name is written first; then the question and the aliases are put in front of its records,
@@ -15,9 +15,7 @@ extension Responder {
         alias: CachedAnswer, ttl: UInt32, _ frame: ReplyFrame, _ query: RawSpan, into reply: inout OutputRawSpan
     ) {
         let target = alias.ownQuery
-        guard let end = frame.questionEnd, let parsed = ownName(target), let question = parsed.question else {
-            return writeFailure(.other, frame, query, into: &reply)
-        }
+        guard let end = frame.questionEnd, let question = Question(target) else { return }
         let byteCount = end &+ alias.body.byteCount
         let move = PointerMove(
             questionEnd: question.end, nameOffset: end &+ alias.ownNameOffset, shift: byteCount &- question.end)
@@ -29,13 +27,19 @@ extension Responder {
         own.limit = frame.limit &- move.shift
         // What only some clients may know is in no foreign name's answer.
         let transport: Transport = frame.limit == MessageSize.maximum ? .tcp : .udp
-        answer(question, parsed, own, target, transport, { nil }, into: &reply)
-        guard let header = MessageHeader(reply.bytes) else { return }
+        if let parsed = ownName(target) {
+            answer(question, parsed, own, target, transport, { nil }, into: &reply)
+        } else if let name = special.find(question.name(in: target)) {
+            answer(name, question.type, own, target, into: &reply)
+        }
+        guard let header = MessageHeader(reply.bytes) else {
+            return writeFailure(.other, frame, query, into: &reply)
+        }
         let code = header.flags & 0xF
         guard code == ResponseCode.noError || code == ResponseCode.nameError else {
             reply.removeAll()
             reply.begin(frame, query: query, flags: HeaderFlags.recursionAvailable, code: code)
-            return reply.end(frame, additionalCount: 0, payload: offeredPayload, code: code)
+            return reply.end(frame, additionalCount: 0, payload: offeredPayload, code: code, reason: .other)
         }
         let leastTTL = reply.moveRecords(move, of: header, own, payload: offeredPayload, ttl: ttl)
         guard reply.makeRoom(at: question.end, count: move.shift) else { return }

@@ -31,6 +31,9 @@ struct SpecialNames: Sendable {
     /// Seconds that negative answers may be kept, and TTL of all (RFC 6303 §3).
     private static let ttl: UInt32 = 10_800
 
+    /// The zones of these names.
+    static let origins = ["localhost", "invalid", "resolver.arpa"]
+
     /// Keeps alive what the views show.
     private let octets: [PackedOctets]
     private let zones: [3 of Zone]
@@ -59,7 +62,7 @@ struct SpecialNames: Sendable {
                 content: content)
         }
         zones = [
-            try zone("localhost", .loopback), try zone("invalid", .absent), try zone("resolver.arpa", .empty),
+            try zone(Self.origins[0], .loopback), try zone(Self.origins[1], .absent), try zone(Self.origins[2], .empty),
         ]
         address4 = keep(try RecordPacker(.a, ttl: Self.ttl, [.address(IPAddress.v4(0x7F00_0001).octets)]).packed())
         address6 = keep(try RecordPacker(.aaaa, ttl: Self.ttl, [.address(IPAddress.v6(0, 1).octets)]).packed())

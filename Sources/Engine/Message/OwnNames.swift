@@ -1,4 +1,4 @@
-/// The names that this server's zones have: what an upstream says about them is nobody's answer.
+/// The names that this server answers itself: what an upstream says about them is nobody's answer.
 struct OwnNames: Sendable {
     /// The zones' names, in wire form and lower case.
     private let origins: [[UInt8]]

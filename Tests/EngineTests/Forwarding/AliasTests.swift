@@ -55,7 +55,7 @@ struct AliasTests {
         #expect(upstream.requests.count == 1)
     }
 
-    @Test func `all that the zone says of a name it says of its aliases`() throws {
+    @Test func `all that is answered here for a name is answered for its aliases`() throws {
         var names: [String: NameContent] = [:]
         names["srv"] = .records([.srv((0..<3).map { .ten($0) }), .a(1), .aaaa(2)])
         let cases: [(String, RecordType, TestReply.Outcome, answers: [UInt16], authority: [UInt16], additional: Int)] =
@@ -71,6 +71,9 @@ struct AliasTests {
                 ("7f000001.addr.service.kong", .a, .nameError, [5], [6], 0),
                 ("service.kong", .ns, .records, [5, 2], [], 0), ("service.kong", .soa, .records, [5, 6], [], 0),
                 ("service.kong", .a, .noData, [5], [6], 0),
+                ("localhost", .a, .records, [5, 1], [], 0), ("a.localhost", .aaaa, .records, [5, 28], [], 0),
+                ("a.localhost", .txt, .noData, [5], [6], 0), ("a.b.invalid", .a, .nameError, [5], [6], 0),
+                ("_dns.resolver.arpa", .a, .noData, [5], [6], 0),
             ]
         for (target, type, outcome, answers, authority, additional) in cases {
             let upstream = try upstream(target)
