@@ -3,8 +3,8 @@ extension Responder {
     /// Octets at most of a negative answer's SOA record.
     private static let maximumSOAByteCount = 175
 
-    /// Writes an answer whose aliases lead to a name that is answered here, and behind them what there is for this name,
-    /// looked up for this very reply and in its rotation.
+    /// Writes an answer whose aliases lead to a name that is answered here, and behind them what there is for this
+    /// name, looked up for this very reply and in its rotation.
     ///
     /// The reply to that name is written first; then the question and the aliases are put in front of its records,
     /// whose compression pointers are led to where things are then.

@@ -1,9 +1,9 @@
 /// What of an upstream's answer is about the name that was asked. The rest is not passed on.
 ///
-/// In ANSWER that is each CNAME record of the chain, the DNAME record that makes it, and of the last name the RRset that
-/// was asked for; in AUTHORITY what a negative answer needs of the zone that this name is in (RFC 2308 §2), and proofs
-/// of a zone that one of the names is in (RFC 4035 §3.1.3). Signatures go with what they cover. Nothing of it is about
-/// a name of our own, nor redirects any.
+/// In ANSWER that is each CNAME record of the chain, the DNAME record that makes it, and of the last name the RRset
+/// that was asked for; in AUTHORITY what a negative answer needs of the zone that this name is in (RFC 2308 §2), and
+/// proofs of a zone that one of the names is in (RFC 4035 §3.1.3). Signatures go with what they cover. Nothing of it is
+/// about a name that is answered here, nor redirects any.
 struct AnswerSelection {
     private(set) var answers: [RecordPlace] = []
     private(set) var authority: [RecordPlace] = []
