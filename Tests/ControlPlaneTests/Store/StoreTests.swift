@@ -44,7 +44,8 @@ import Testing
         #expect(results.first??.instance == .test(1, weight: 7))
         // Here nobody has heard of it.
         #expect(results.first??.lease.deadline == nil)
-        #expect(view.withTable { $0.instances(ofService: "orders", after: nil, limit: 9).map(\.instance.weight) } == [7])
+        let found = view.withTable { $0.instances(ofService: "orders", after: nil, limit: 9) }
+        #expect(found.map(\.instance.weight) == [7])
     }
 
     @Test(arguments: StoreKind.allCases) func `a group is kept in its order`(kind: StoreKind) async throws {
