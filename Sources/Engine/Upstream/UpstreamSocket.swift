@@ -118,8 +118,6 @@ final class UpstreamSocketPool {
     static let runLength = 16
     /// Datagrams received with one system call.
     private static let batchCapacity = 8
-    /// Ports below belong to services; the rest is drawn from.
-    private static let lowestPort: UInt16 = 10240
 
     private let loop: EventLoop
     private let counters: WorkerCounters
@@ -198,24 +196,15 @@ final class UpstreamSocketPool {
     {
         let isFull = open.count + retiredCount >= maximumCount
         if isFull || (isSharing && open.count { $0.address == address } >= Self.sharedCount),
-            let socket = drawn(for: address, random.next())
+            let socket = drawn(for: address, &random)
         {
             return socket
         }
         guard !isFull else { return nil }
         let socket = closed.popLast() ?? UpstreamSocket(pool: self, address: address)
-        let bits = random.next()
-        var shift: UInt64 = 0
-        let isOpen = socket.open(
-            address,
-            port: {
-                defer { shift += 16 }
-                let number = UInt16(truncatingIfNeeded: bits >> shift) % (.max - Self.lowestPort)
-                return Self.lowestPort + number
-            }, on: loop)
-        guard isOpen else {
+        guard socket.open(address, port: { SourcePort.draw(&random) }, on: loop) else {
             closed.append(socket)
-            return drawn(for: address, bits)
+            return drawn(for: address, &random)
         }
         socket.index = open.count
         open.append(socket)
@@ -223,10 +212,8 @@ final class UpstreamSocketPool {
     }
 
     /// Any of the sockets to an address that may be shared.
-    private func drawn(for address: SocketAddress, _ random: UInt64) -> UpstreamSocket? {
-        guard !open.isEmpty else { return nil }
-        let start = Int(random % UInt64(open.count))
-        return open[start...].first { $0.address == address } ?? open[..<start].first { $0.address == address }
+    private func drawn(for address: SocketAddress, _ random: inout SystemRandom) -> UpstreamSocket? {
+        open.drawn(&random) { $0.address == address }
     }
 
     private func used(_ socket: UpstreamSocket) -> UpstreamSocket {
