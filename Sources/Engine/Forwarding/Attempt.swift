@@ -34,17 +34,28 @@ extension Resolution {
         }
 
         let upstream: Int
-        private(set) var sentAt: MonotonicTime
+        /// How long its upstream usually takes.
+        private let patience: Nanoseconds
+        /// When it takes longer than it should; `nil`: it was said that it does.
+        private var lateAt: MonotonicTime?
         private(set) var form: UpstreamQuery.Form
         private(set) var transport = Transport.datagram
         private(set) var lesson: Lesson?
         var state = State.waiting
 
         /// One over UDP.
-        init(upstream: Int, _ form: UpstreamQuery.Form, at now: MonotonicTime) {
+        init(upstream: Int, _ form: UpstreamQuery.Form, patience: Nanoseconds, at now: MonotonicTime) {
             self.upstream = upstream
             self.form = form
-            sentAt = now
+            self.patience = patience
+            lateAt = now + patience
+        }
+
+        /// Says that it takes longer than it should, once.
+        mutating func becomesLate(at now: MonotonicTime) -> Bool {
+            guard isWaiting, state != .postponed, let lateAt, lateAt <= now else { return false }
+            self.lateAt = nil
+            return true
         }
 
         /// Whether something may still come of it.
@@ -88,7 +99,8 @@ extension Resolution {
 
         private func again(at now: MonotonicTime, over transport: Transport) -> Attempt {
             var attempt = self
-            attempt.sentAt = now
+            // A connection takes a round trip more.
+            attempt.lateAt = now + (transport == .datagram ? patience : UpstreamHealth.maximumPatience)
             attempt.transport = transport
             attempt.state = .waiting
             return attempt

@@ -66,13 +66,10 @@ extension Forwarder {
             choice = upstreams.choose(
                 asked: query.resolution.asked, excluded: query.resolution.excluded, now: now, random: random.next())
         }
-        let chosen = choice.map {
-            Resolution.Choice(
-                upstream: $0.index, features: upstreams[$0.index].features, patience: $0.patience)
-        }
-        query.resolution.handle(.chosen(chosen, purpose), now: now, &actions)
+        query.resolution.handle(
+            .chosen(choice.map { upstreams.details(of: $0.index) }, purpose), now: now, &actions)
         guard let other = choice?.besides else { return }
-        query.resolution.handle(.exploring(other, upstreams[other].features), now: now, &actions)
+        query.resolution.handle(.exploring(upstreams.details(of: other)), now: now, &actions)
     }
 
     private func request(_ query: PendingQuery, _ number: Int) -> UpstreamTransport.Request {
@@ -169,5 +166,13 @@ extension UpstreamResponse.Expectation {
     fileprivate func letters(in message: RawSpan) -> Resolution.Answer.Letters {
         guard isRepeated(in: message) else { return .changed }
         return hasCapitals ? .repeated : .small
+    }
+}
+
+extension UpstreamSet {
+    /// What a resolution has to know of an upstream that was chosen.
+    fileprivate func details(of index: Int) -> Resolution.Choice {
+        let upstream = self[index]
+        return Resolution.Choice(upstream: index, features: upstream.features, patience: upstream.health.patience)
     }
 }

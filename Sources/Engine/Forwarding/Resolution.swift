@@ -33,8 +33,6 @@ struct Resolution {
     let deadline: MonotonicTime
     /// How long until another attempt.
     private var patience = Nanoseconds.zero
-    /// So many of the attempts are known to take long, if they still wait.
-    private var overdueCount: Int32 = 0
     private(set) var phase = Phase.asking
     /// How often aliases were followed: all attempts are for the name that they lead to.
     private(set) var hopCount: UInt8 = 0
@@ -59,10 +57,12 @@ struct Resolution {
         case .probing(let upstream, let features):
             phase = .lingering
             actions.append(.wait(until: deadline))
-            ask(upstream, features, now: now, &actions)
+            ask(
+                Choice(upstream: upstream, features: features, patience: UpstreamHealth.suspectPatience), now: now,
+                &actions)
         case .chosen(let choice, let purpose): chosen(choice, purpose, now: now, &actions)
-        case .exploring(let upstream, let features):
-            if phase == .asking { ask(upstream, features, now: now, &actions) }
+        case .exploring(let choice):
+            if phase == .asking { ask(choice, now: now, &actions) }
         case .unsent(let number):
             guard end(number, .failed) else { break }
             unanswered(number, now: now, &actions)
@@ -108,7 +108,7 @@ struct Resolution {
         case (.hedge, .some): actions.append(.count(.hedges))
         case (.hedge, nil): return
         }
-        if let choice { ask(choice.upstream, choice.features, now: now, &actions) }
+        if let choice { ask(choice, now: now, &actions) }
     }
 
     /// An attempt has failed: asks the next upstream; when all have failed, so has the question.
@@ -130,12 +130,12 @@ struct Resolution {
     // MARK: In which way
 
     /// Asks an upstream in the way that it is known to understand.
-    private mutating func ask(
-        _ upstream: Int, _ features: UpstreamFeatures, now: MonotonicTime, _ actions: inout [Action]
-    ) {
+    private mutating func ask(_ choice: Choice, now: MonotonicTime, _ actions: inout [Action]) {
+        let features = choice.features
         let form = UpstreamQuery.Form(
             usesEDNS: features.usesEDNS(at: now) || wantsDNSSEC, mixesCase: features.casePreservation(at: now) != .no)
-        add(Attempt(upstream: upstream, form, at: now), now: now, &actions)
+        add(
+            Attempt(upstream: choice.upstream, form, patience: choice.patience, at: now), now: now, &actions)
     }
 
     private mutating func add(_ attempt: Attempt, now: MonotonicTime, _ actions: inout [Action]) {
@@ -145,7 +145,6 @@ struct Resolution {
         switch attempt.transport {
         case .datagram: actions.append(.send(number))
         case .connection, .secondConnection:
-            // A connection takes a round trip more.
             actions.append(.connect(number, waitingUntil: min(now + UpstreamHealth.maximumPatience, deadline)))
         }
     }
@@ -256,9 +255,7 @@ struct Resolution {
     private mutating func due(now: MonotonicTime, _ actions: inout [Action]) {
         guard phase != .over else { return }
         let isInTime = phase == .asking && now < deadline
-        let late = Int(overdueCount)..<attempts.count
-        overdueCount = Int32(attempts.count)
-        for number in late where attempts[number].isWaiting && attempts[number].state != .postponed {
+        for number in attempts.indices where attempts[number].becomesLate(at: now) {
             actions.append(.overdue(number))
             if isInTime, attempts[number].lesson == .preservesCase {
                 add(attempts[number].inSmallLetters(at: now), now: now, &actions)

@@ -8,7 +8,7 @@ extension Resolution {
         /// What ``Action/choose(_:)`` has found; `nil`: there is no upstream left.
         case chosen(Choice?, Purpose)
         /// This upstream is to be asked besides, to learn how it does.
-        case exploring(Int, UpstreamFeatures)
+        case exploring(Choice)
         /// No socket or connection was to be had for this attempt.
         case unsent(Int)
         /// An answer has come with the name's letters in another case, which anybody may have sent.
@@ -63,7 +63,7 @@ extension Resolution {
     struct Choice {
         var upstream: Int
         var features: UpstreamFeatures
-        /// How long to wait before another attempt.
+        /// How long it usually takes, and to wait before another attempt.
         var patience: Nanoseconds
     }
 

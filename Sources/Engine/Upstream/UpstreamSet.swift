@@ -17,8 +17,6 @@ final class UpstreamSet: Sendable {
         var index: Int
         /// One that is asked too, to learn how it does.
         var besides: Int?
-        /// How long to wait before another attempt.
-        var patience: Nanoseconds
     }
 
     /// - Parameter previous: those until now; upstreams that stay are the same objects.
@@ -68,7 +66,7 @@ final class UpstreamSet: Sendable {
             let besides =
                 asked.isEmpty && bestRank == 0
                 ? state.policy.explore(besides: chosen, among: state.candidates, random: random >> 16) : nil
-            return Choice(index: chosen, besides: besides, patience: upstreams[chosen].health.patience)
+            return Choice(index: chosen, besides: besides)
         }
     }
 

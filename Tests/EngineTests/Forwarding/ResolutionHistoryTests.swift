@@ -221,7 +221,9 @@ private struct ResolutionHistory {
         guard purpose == .first, let other = candidates.first(where: { $0 != choice?.upstream }), draw(4) == 0 else {
             return
         }
-        resolution.handle(.exploring(other, features[other]), now: now, &actions)
+        resolution.handle(
+            .exploring(Resolution.Choice(upstream: other, features: features[other], patience: .milliseconds(100))),
+            now: now, &actions)
     }
 
     @discardableResult

@@ -25,10 +25,20 @@ struct ResolutionTests {
 
     private func time(_ milliseconds: Int64) -> MonotonicTime { Self.time(milliseconds) }
 
+    private static func choice(
+        _ upstream: Int, _ features: UpstreamFeatures = unknown, patience: Int64 = 150
+    ) -> Resolution.Choice {
+        Resolution.Choice(upstream: upstream, features: features, patience: .milliseconds(patience))
+    }
+
     private func chosen(
-        _ upstream: Int, for purpose: Resolution.Purpose, _ features: UpstreamFeatures = unknown
+        _ upstream: Int, for purpose: Resolution.Purpose, _ features: UpstreamFeatures = unknown, patience: Int64 = 150
     ) -> Event {
-        .chosen(Resolution.Choice(upstream: upstream, features: features, patience: .milliseconds(150)), purpose)
+        .chosen(Self.choice(upstream, features, patience: patience), purpose)
+    }
+
+    private func exploring(_ upstream: Int, _ features: UpstreamFeatures = unknown) -> Event {
+        .exploring(Self.choice(upstream, features))
     }
 
     /// The first upstream is asked, which has 150 ms.
@@ -115,7 +125,7 @@ struct ResolutionTests {
     @Test func `an upstream that is explored is asked besides, and not instead`() {
         play(
             start() + [
-                (0, .exploring(1, Self.preserving), [.send(1)]),
+                (0, exploring(1, Self.preserving), [.send(1)]),
                 (10, .answered(1, Self.content, Self.preserving), [.reply, .wait(until: time(1010))]),
                 (1010, .due, [.overdue(0), .close]),
             ])
@@ -154,7 +164,7 @@ struct ResolutionTests {
             start() + [
                 (1400, .answered(0, Self.alias, Self.unknown), [.follow, .choose(.first)]),
                 (1400, chosen(0, for: .first), [.wait(until: time(1500)), .send(0)]),
-                (1500, .due, [.overdue(0), .count(.timeouts), .fail(.noReachableAuthority), .close]),
+                (1500, .due, [.count(.timeouts), .fail(.noReachableAuthority), .close]),
             ])
         // For nobody they are not followed.
         play(
@@ -175,6 +185,28 @@ struct ResolutionTests {
         play(steps + [(5, .answered(0, Self.content, Self.preserving), [.reply, .close])])
     }
 
+    @Test func `only who has had as long as it usually takes is late, whenever one looks, and that is said once`() {
+        play(
+            start() + [
+                (140, .answered(0, .failure, Self.unknown), [.choose(retry)]),
+                (140, chosen(1, for: retry, patience: 300), [.count(.retries), .send(1)]),
+                // It was asked a moment ago.
+                (150, .due, [.wait(until: time(450)), .choose(.hedge)]),
+                (150, chosen(2, for: .hedge, patience: 50), [.count(.hedges), .send(2)]),
+                (450, .due, [.overdue(1), .overdue(2), .wait(until: time(850)), .choose(.hedge)]),
+                (450, chosen(3, for: .hedge, patience: 300), [.count(.hedges), .send(3)]),
+                (460, .answered(2, Self.content, Self.preserving), [.reply, .wait(until: time(1460))]),
+                (1460, .due, [.overdue(3), .close]),
+            ])
+        // Nor at the deadline.
+        play(
+            start() + [
+                (1400, .answered(0, .failure, Self.unknown), [.choose(retry)]),
+                (1400, chosen(1, for: retry), [.count(.retries), .send(1)]),
+                (1500, .due, [.count(.timeouts), .fail(.noReachableAuthority), .close]),
+            ])
+    }
+
     // MARK: Failures
 
     @Test func `an upstream that fails hands the question to the next one, until all have failed`() {
@@ -189,7 +221,7 @@ struct ResolutionTests {
         // Nor is one asked again that was asked already.
         play(
             start() + [
-                (5, .exploring(1, Self.unknown), [.send(1)]),
+                (5, exploring(1), [.send(1)]),
                 (6, .answered(0, .failure, Self.unknown), [.choose(retry)]),
                 (6, chosen(1, for: retry), []),
                 (7, .answered(1, .failure, Self.unknown), [.choose(retry)]),
@@ -214,7 +246,7 @@ struct ResolutionTests {
     @Test func `at the deadline clients get something else, and nothing is waited for`() {
         let end = play(
             start() + [
-                (1500, .due, [.overdue(0), .count(.timeouts), .fail(.noReachableAuthority), .close]),
+                (1500, .due, [.count(.timeouts), .fail(.noReachableAuthority), .close]),
                 (1501, .answered(0, Self.content, Self.unknown), []),
                 (1501, .ended(0, .unreachable), []),
                 (1501, .due, []),
@@ -399,7 +431,7 @@ struct ResolutionTests {
         play(truncated + [(9, .ended(1, .tooLong), [.fail(.other), .close])])
         play(
             truncated + [
-                (150, .due, [.overdue(1), .wait(until: time(450)), .choose(.hedge)]),
+                (150, .due, [.wait(until: time(450)), .choose(.hedge)]),
                 (150, chosen(1, for: .hedge), [.count(.hedges), .send(2)]),
                 (160, .answered(2, Self.content, Self.preserving), [.reply, .wait(until: time(1160))]),
                 (170, .ended(1, .unwanted), [.close]),
@@ -416,7 +448,7 @@ struct ResolutionTests {
         }
         let last = Resolution.maximumAttempts - 1
         play(steps + [(5, .answered(last, .failure, Self.unknown), [.fail(.noReachableAuthority), .close])])
-        play(steps + [(150, .due, [.overdue(last), .wait(until: time(450))])])
+        play(steps + [(160, .due, [.overdue(last), .wait(until: time(460))])])
     }
 
     @Test func `an upstream that refuses EDNS, and truncates, and closes, and so on, comes to an end`() {
