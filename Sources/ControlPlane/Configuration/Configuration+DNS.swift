@@ -128,6 +128,8 @@ extension Configuration {
         public var timeout = Duration.milliseconds(1500)
         /// Queries under way at once.
         public var maximumInFlight = 4096
+        /// Which servers are asked with letters in random case.
+        public var caseRandomization = CaseRandomization.automatic
 
         /// All defaults.
         public init() {}

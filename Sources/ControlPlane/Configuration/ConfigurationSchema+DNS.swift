@@ -177,6 +177,13 @@ extension ConfigurationSchema {
             "forwarded queries under way at once"
         ),
         ConfigurationKey(
+            "dns.upstream.case_randomization",
+            \.dns.upstream.caseRandomization,
+            .choice,
+            "names are sent in random case, which a forger has to guess; auto: to public addresses",
+            appliesOnReload: true
+        ),
+        ConfigurationKey(
             "dns.cache.max_entries",
             \.dns.cache.maximumEntries,
             .integer(0...100_000_000),

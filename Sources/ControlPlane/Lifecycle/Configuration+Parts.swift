@@ -75,7 +75,8 @@ extension UpstreamConfiguration {
             servers: dns.upstream.servers,
             policy: dns.upstream.policy,
             timeout: dns.upstream.timeout,
-            allow: dns.recursionAllow
+            allow: dns.recursionAllow,
+            caseRandomization: dns.upstream.caseRandomization
         )
     }
 }

@@ -68,6 +68,11 @@ public enum IPAddress: Hashable, Sendable {
     public var isIPv4Mapped: Bool {
         if case .v6(0, let low) = self { low >> 32 == 0xFFFF } else { false }
     }
+
+    /// The IPv4 address in it, if it is an IPv4-mapped one; else the address itself.
+    public var unmapped: IPAddress {
+        if isIPv4Mapped, case .v6(_, let low) = self { .v4(UInt32(truncatingIfNeeded: low)) } else { self }
+    }
 }
 
 extension IPAddress: CustomStringConvertible {

@@ -49,12 +49,6 @@ extension IPAddress {
         }
     }
 
-    /// The same address, of IPv4 when it is an IPv4-mapped one.
-    public var unmapped: IPAddress {
-        if case .v6(0, let low) = self, low >> 32 == 0xFFFF { return .v4(UInt32(truncatingIfNeeded: low)) }
-        return self
-    }
-
     private static func isUsable(_ bits: UInt32) -> Bool {
         bits >> 24 != 127 && restriction(ofIPv4: bits) == nil
     }

@@ -157,7 +157,7 @@ extension Forwarder {
         let root = CacheKey(name: [UInt8]([0]).rawSpan, type: .ns, variant: [])
         let query = PendingQuery(
             key: root, upstreams: settings.upstreams, deadline: now + Resolution.lingering, forwarder: self)
-        handle(.probing(index, settings.upstreams[index].features), of: query, now: now)
+        handle(.probing(index, settings.upstreams.features(of: index)), of: query, now: now)
     }
 }
 
@@ -172,7 +172,6 @@ extension UpstreamResponse.Expectation {
 extension UpstreamSet {
     /// What a resolution has to know of an upstream that was chosen.
     fileprivate func details(of index: Int) -> Resolution.Choice {
-        let upstream = self[index]
-        return Resolution.Choice(upstream: index, features: upstream.features, patience: upstream.health.patience)
+        Resolution.Choice(upstream: index, features: features(of: index), patience: self[index].health.patience)
     }
 }

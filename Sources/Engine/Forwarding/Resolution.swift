@@ -133,7 +133,7 @@ struct Resolution {
     private mutating func ask(_ choice: Choice, now: MonotonicTime, _ actions: inout [Action]) {
         let features = choice.features
         let form = UpstreamQuery.Form(
-            usesEDNS: features.usesEDNS(at: now) || wantsDNSSEC, mixesCase: features.casePreservation(at: now) != .no)
+            usesEDNS: features.usesEDNS(at: now) || wantsDNSSEC, mixesCase: features.mixesCase(at: now))
         add(
             Attempt(upstream: choice.upstream, form, patience: choice.patience, at: now), now: now, &actions)
     }

@@ -8,16 +8,19 @@ public struct UpstreamConfiguration: Sendable, Equatable {
     public var timeout: Duration
     /// Networks whose clients' queries are forwarded, or answered from the cache.
     public var allow: [IPNetwork]
+    /// Which upstreams are asked with letters in random case.
+    public var caseRandomization: CaseRandomization
 
     /// Joins the parts.
     public init(
         servers: [SocketAddress] = [], policy: UpstreamPolicyName = .fastest, timeout: Duration = .milliseconds(1500),
-        allow: [IPNetwork] = []
+        allow: [IPNetwork] = [], caseRandomization: CaseRandomization = .automatic
     ) {
         self.servers = servers
         self.policy = policy
         self.timeout = timeout
         self.allow = allow
+        self.caseRandomization = caseRandomization
     }
 }
 

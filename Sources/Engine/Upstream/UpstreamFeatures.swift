@@ -16,6 +16,8 @@ struct UpstreamFeatures {
     /// That while.
     static let connectionPause = Nanoseconds.seconds(1)
 
+    /// Whether letters may have a case by chance: not learned, but configured.
+    var mayMixCase = true
     private var hasPreservedCase = false
     private var noCaseUntil = MonotonicTime.distantPast
     /// Answers in a row over UDP in another case, which it keeps over TCP.
@@ -31,6 +33,9 @@ struct UpstreamFeatures {
         if now < noCaseUntil { return .no }
         return hasPreservedCase ? .yes : .unknown
     }
+
+    /// Whether it is asked with letters in random case.
+    func mixesCase(at now: MonotonicTime) -> Bool { mayMixCase && casePreservation(at: now) != .no }
 
     /// Whether it is news that it repeats letters in their case.
     func wantsCaseSeen(at now: MonotonicTime) -> Bool { casePreservation(at: now) == .unknown || caseDoubts > 0 }

@@ -4,6 +4,7 @@ import Synchronization
 final class UpstreamSet: Sendable {
     /// In the configured order.
     let upstreams: [Upstream]
+    private let caseRandomization: CaseRandomization
     private let state: Mutex<State>
 
     private struct State {
@@ -30,11 +31,19 @@ final class UpstreamSet: Sendable {
             upstreams.append(upstream)
         }
         self.upstreams = upstreams
+        caseRandomization = configuration.caseRandomization
         state = Mutex(State(policy: configuration.policy.makePolicy()))
     }
 
     /// The upstream of that place.
     subscript(_ index: Int) -> Upstream { upstreams[index] }
+
+    /// What an upstream can do, as far as it is known, and how it is to be asked.
+    func features(of index: Int) -> UpstreamFeatures {
+        var features = upstreams[index].features
+        features.mayMixCase = caseRandomization.applies(to: upstreams[index].address.address)
+        return features
+    }
 
     /// The place of an upstream; `nil`: it is not, or no longer, one of these.
     func index(of upstream: Upstream) -> Int? { upstreams.firstIndex { $0 === upstream } }

@@ -43,6 +43,7 @@ import Testing
                 policy: fastest
                 timeout: 1500ms
                 max_inflight: 4096
+                case_randomization: auto
               cache:
                 max_entries: 100000
                 min_ttl: 0s

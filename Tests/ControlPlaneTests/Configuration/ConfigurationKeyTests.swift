@@ -45,6 +45,7 @@ import Testing
         "dns.upstream.policy": "sequential",
         "dns.upstream.timeout": "1s",
         "dns.upstream.max_inflight": "100",
+        "dns.upstream.case_randomization": "off",
         "dns.cache.max_entries": "0",
         "dns.cache.min_ttl": "1s",
         "dns.cache.max_ttl": "2h",

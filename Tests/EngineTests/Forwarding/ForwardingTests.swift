@@ -111,6 +111,29 @@ struct ForwardingTests {
         #expect(upstream.requests.first?.hasCapitals == true)
     }
 
+    @Test(arguments: [CaseRandomization.automatic, .off])
+    func `an upstream nearby that knows names in small letters alone is asked so, and clients get their own case`(
+        randomization: CaseRandomization
+    ) throws {
+        let upstream = try ScriptedUpstream { request in
+            .messages([request.hasCapitals ? request.nameError() : request.address()])
+        }
+        let server = try TestEngine(upstreams: [upstream.address], caseRandomization: randomization)
+        for number in 0..<5 {
+            let reply = try server.ask(TestQuery("A-Long-Name\(number).example.com"))
+            #expect(reply.addresses.count == 1)
+            #expect(reply.octets.dropFirst(13).starts(with: "A-Long-Name".utf8))
+        }
+        #expect(!upstream.requests.contains { $0.hasCapitals })
+        // From the next query on after a reload.
+        upstream.change { .messages([$0.address()]) }
+        let allow = [IPNetwork(.v4(0x7F00_0000), prefixLength: 8)]
+        server.engine.reconfigure(
+            UpstreamConfiguration(servers: [upstream.address], allow: allow, caseRandomization: .on))
+        #expect(try server.ask(TestQuery("another-long-name.example.com")).addresses.count == 1)
+        #expect(upstream.requests.last?.hasCapitals == true)
+    }
+
     @Test func `a truncated answer is asked for again over TCP, on one connection`() throws {
         let upstream = try ScriptedUpstream { request in
             guard request.isTCP else { return .messages([request.reply(flags: 0x83)]) }

@@ -341,14 +341,14 @@ extension TestEngine {
     convenience init(
         upstreams: [SocketAddress], policy: UpstreamPolicyName = .sequential, timeout: Duration = .milliseconds(1500),
         allow: [String] = ["127.0.0.0/8"], workers: Int = 1, cache: CacheConfiguration = CacheConfiguration(),
-        maximumInFlight: Int = 4096, tcp: TCPLimits = TCPLimits()
+        maximumInFlight: Int = 4096, tcp: TCPLimits = TCPLimits(), caseRandomization: CaseRandomization = .on
     ) throws {
         try self.init(
             workers: workers, tcp: tcp,
             forwarding: ForwardingConfiguration(
                 upstreams: UpstreamConfiguration(
-                    servers: upstreams, policy: policy, timeout: timeout, allow: allow.compactMap(IPNetwork.init(text:))
-                ),
+                    servers: upstreams, policy: policy, timeout: timeout,
+                    allow: allow.compactMap(IPNetwork.init(text:)), caseRandomization: caseRandomization),
                 maximumInFlight: maximumInFlight, cache: cache))
     }
 

@@ -178,6 +178,26 @@ struct UpstreamChoiceTests {
         #expect(!features.takesConnections(at: start))
     }
 
+    @Test func `letters are in random case for public addresses, all or none, whatever was learned`() {
+        for text in [
+            "127.0.0.11", "10.1.2.3", "172.31.0.1", "192.168.1.1", "169.254.169.253", "100.64.0.1", "::1", "fd00::1",
+            "fe80::1", "fec0:0:0:ffff::1", "::ffff:127.0.0.11", "::ffff:10.0.0.1",
+        ] {
+            #expect(IPAddress(text).map { CaseRandomization.automatic.applies(to: $0) } == false, "\(text)")
+        }
+        for text in ["1.1.1.1", "172.32.0.1", "100.128.0.1", "128.0.0.1", "2620:fe::fe", "::ffff:9.9.9.9"] {
+            #expect(IPAddress(text).map { CaseRandomization.automatic.applies(to: $0) } == true, "\(text)")
+            #expect(IPAddress(text).map { CaseRandomization.off.applies(to: $0) } == false)
+        }
+        let servers = [SocketAddress(.v4(0x7F00_000B), port: 53), SocketAddress(.v4(0x0909_0909), port: 53)]
+        let set = UpstreamSet(UpstreamConfiguration(servers: servers))
+        #expect(servers.indices.map { set.features(of: $0).mixesCase(at: start) } == [false, true])
+        set[1].learn { $0.changedCase(now: start) }
+        #expect(!set.features(of: 1).mixesCase(at: start))
+        let all = UpstreamSet(UpstreamConfiguration(servers: servers, caseRandomization: .on), previous: set)
+        #expect(servers.indices.map { all.features(of: $0).mixesCase(at: start) } == [true, false])
+    }
+
     @Test func `case that is lost over UDP alone is given up after some answers in a row`() {
         var features = UpstreamFeatures()
         features.preservedCase()
