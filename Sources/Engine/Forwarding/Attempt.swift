@@ -5,8 +5,6 @@ extension Resolution {
         enum Transport {
             case datagram
             case connection
-            /// In place of a connection that ended before the answer came.
-            case secondConnection
         }
 
         enum State {
@@ -68,13 +66,13 @@ extension Resolution {
 
         /// Whether it waits for the answer of this upstream over TCP.
         func isAskingOverTCP(_ upstream: Int) -> Bool {
-            self.upstream == upstream && transport != .datagram && isWaiting
+            self.upstream == upstream && transport == .connection && isWaiting
         }
 
         // MARK: In another way
 
         func withoutEDNS(at now: MonotonicTime) -> Attempt {
-            var attempt = again(at: now, over: transport == .datagram ? .datagram : .connection)
+            var attempt = again(at: now, over: transport)
             attempt.form.usesEDNS = false
             attempt.lesson = .worksWithoutEDNS
             return attempt
@@ -94,8 +92,6 @@ extension Resolution {
             attempt.lesson = lesson
             return attempt
         }
-
-        func onSecondConnection(at now: MonotonicTime) -> Attempt { again(at: now, over: .secondConnection) }
 
         private func again(at now: MonotonicTime, over transport: Transport) -> Attempt {
             var attempt = self

@@ -26,13 +26,8 @@ extension Forwarder {
                 }
                 query.add(exchange)
             case .connect(let number, let time):
-                let request = request(query, number)
-                guard let exchange = transport.sendOverTCP(request, now: now, &random) else {
-                    query.resolution.handle(.unsent(number), now: now, &actions)
-                    break
-                }
-                query.add(exchange)
-                wait(for: query, until: time)
+                if connect(number, for: query, now: now, &actions) { wait(for: query, until: time) }
+            case .reconnect(let number): _ = connect(number, for: query, now: now, &actions)
             case .wait(let time): wait(for: query, until: time)
             case .overdue(let number): noteOverdue(query, number, now: now)
             case .learn(let index, let finding):
@@ -50,6 +45,17 @@ extension Forwarder {
         }
         actions.removeAll(keepingCapacity: true)
         swap(&actions, &spareActions)
+    }
+
+    private func connect(
+        _ number: Int, for query: PendingQuery, now: MonotonicTime, _ actions: inout [Resolution.Action]
+    ) -> Bool {
+        guard let exchange = transport.sendOverTCP(request(query, number), now: now, &random) else {
+            query.resolution.handle(.unsent(number), now: now, &actions)
+            return false
+        }
+        query.add(exchange)
+        return true
     }
 
     private func choose(

@@ -144,7 +144,7 @@ struct Resolution {
         attempts.append(attempt)
         switch attempt.transport {
         case .datagram: actions.append(.send(number))
-        case .connection, .secondConnection:
+        case .connection:
             actions.append(.connect(number, waitingUntil: min(now + UpstreamHealth.maximumPatience, deadline)))
         }
     }
@@ -219,18 +219,18 @@ struct Resolution {
     ) {
         guard isWaiting(number) else { return }
         let attempt = attempts[number]
-        // One that was open before may have been closed for being idle just when it was used (RFC 7766 §6.2.4).
-        if reason == .connectionEnded(hasAnswered: true), attempt.transport == .connection, phase == .asking {
-            attempts[number].state = .done
-            return add(attempt.onSecondConnection(at: now), now: now, &actions)
+        // It may have been closed for being idle just when it was used, and some upstreams close each after an answer:
+        // such queries are sent again (RFC 7766 §6.2.4), as often as that happens, for each time somebody was answered.
+        if reason == .connectionEnded(hasAnswered: true), phase == .asking, now < deadline {
+            return actions.append(.reconnect(number))
         }
         attempts[number].state = .failed
         switch reason {
         case .unreachable:
             actions.append(.learn(attempt.upstream, .unreachable))
             askNext(.networkError, now: now, &actions)
-        case .connectionEnded:
-            actions.append(.learn(attempt.upstream, .failed))
+        case .connectionEnded(let hasAnswered):
+            if !hasAnswered { actions.append(.learn(attempt.upstream, .failed)) }
             unanswered(number, now: now, &actions)
         // Others would answer the same.
         case .tooLong: if phase == .asking { fail(.other, now: now, &actions) }

@@ -30,6 +30,8 @@ extension Resolution {
         case send(Int)
         /// The same over TCP. If it is sent, wait until that time.
         case connect(Int, waitingUntil: MonotonicTime)
+        /// Send this attempt's query over TCP once more, on another connection, without waiting any longer for it.
+        case reconnect(Int)
         /// Tell when that time has come, in place of any before.
         case wait(until: MonotonicTime)
         /// Note that this attempt takes longer than it should.

@@ -21,7 +21,7 @@ final class UpstreamConnection {
     private(set) var carriesLongAnswers = false
     /// Whether nothing has come on it for so long that most likely nothing will: it takes no more queries.
     private(set) var isStale = false
-    private var lastMessage = MonotonicTime.distantPast
+    private(set) var lastMessage = MonotonicTime.distantPast
     /// Messages in a row that nobody waited for.
     private var strayCount = 0
     private var isClosed = false
@@ -79,6 +79,7 @@ final class UpstreamConnection {
         exchanges.removeAll { $0 === exchange }
         guard exchanges.isEmpty, !isClosed else { return }
         carriesLongAnswers = false
+        pool.noteFree()
         try? idleTimer.schedule(after: isStale ? .zero : Self.idleTimeout, on: loop)
     }
 

@@ -4,34 +4,104 @@ final class UpstreamConnectionPool {
     static let maximumCount = 16
     /// Connections at most to one upstream, so that there are some left for others.
     static let maximumPerUpstream = 8
+    /// Queries at most that wait for a connection.
+    static let maximumQueued = 1024
 
     let loop: EventLoop
     let counters: WorkerCounters
     /// What is read of long answers, on all of them together.
     var longAnswers = LongAnswerBudget()
     private var connections: [UpstreamConnection] = []
+    /// Queries to upstreams that answer one at a time on each connection, in their order; and some that are not waited
+    /// for any longer.
+    private var queue: [UpstreamExchange] = []
+    private let queueTarget = TimerTarget()
 
     init(loop: EventLoop, counters: WorkerCounters) {
         self.loop = loop
         self.counters = counters
+        queueTarget.action = { [unowned self] in sendQueued() }
     }
 
-    /// The connection with the least to do, and none that carries long answers: others would have to wait behind them.
-    ///
-    /// - Parameters:
-    ///   - id: of the query.
-    ///   - mayOpen: whether a new one is worth trying.
-    /// - Returns: `nil` when there is none to be had.
-    func connection(to address: SocketAddress, id: UInt16, mayOpen: Bool) -> UpstreamConnection? {
-        let open = connections.filter { $0.address == address }
-        let fit = open.filter { $0.takes(id) }
-        if let short = fit.first(where: { !$0.carriesLongAnswers }) { return short }
-        guard mayOpen, open.count < Self.maximumPerUpstream, connections.count < Self.maximumCount,
-            let opened = UpstreamConnection(to: address, pool: self)
-        else { return fit.min { $0.exchanges.count < $1.exchanges.count } }
-        connections.append(opened)
-        return opened
+    // MARK: Sending
+
+    /// Where a query goes.
+    enum Place {
+        case connection(UpstreamConnection)
+        /// It waits until a connection is free.
+        case queue
     }
+
+    /// A place for a query: the connection with the least to do, and none that carries long answers, for others would
+    /// have to wait behind them.
+    ///
+    /// - Parameter id: of the query.
+    /// - Returns: `nil` when there is none to be had.
+    func place(for upstream: Upstream, id: UInt16, now: MonotonicTime) -> Place? {
+        let features = upstream.features
+        let sharesConnections = features.takesPipelining(at: now)
+        let open = connections.filter { $0.address == upstream.address }
+        let fit = open.filter { $0.takes(id) && (sharesConnections || $0.exchanges.isEmpty) }
+        if let short = fit.first(where: { !$0.carriesLongAnswers }) { return .connection(short) }
+        if features.takesConnections(at: now), open.count < Self.maximumPerUpstream,
+            connections.count < Self.maximumCount,
+            let opened = UpstreamConnection(to: upstream.address, pool: self)
+        {
+            connections.append(opened)
+            return .connection(opened)
+        }
+        if let least = fit.min(by: { $0.exchanges.count < $1.exchanges.count }) { return .connection(least) }
+        // One of those that are open will be free, or end.
+        guard !sharesConnections, !open.isEmpty else { return nil }
+        if queue.count >= Self.maximumQueued { queue.removeAll { !$0.isQueued } }
+        return queue.count < Self.maximumQueued ? .queue : nil
+    }
+
+    /// Sends a query, or has it wait.
+    func send(_ exchange: UpstreamExchange, by place: Place) {
+        switch place {
+        case .connection(let connection): connection.send(exchange)
+        case .queue:
+            queue.append(exchange)
+            exchange.waitForConnection()
+        }
+    }
+
+    /// A connection has nothing to do, or has ended: who waits for one is looked after, once the loop has seen whether
+    /// the upstream has closed it.
+    func noteFree() {
+        if !queue.isEmpty { try? queueTarget.schedule(after: .zero, on: loop) }
+    }
+
+    private func sendQueued() {
+        let now = MonotonicTime.now
+        loop.noteWork(now: now)
+        let waiting = queue
+        queue = []
+        var full: Set<SocketAddress> = []
+        var failed: [UpstreamExchange] = []
+        for exchange in waiting where exchange.isQueued {
+            let address = exchange.upstream.address
+            guard !full.contains(address) else {
+                queue.append(exchange)
+                continue
+            }
+            switch place(for: exchange.upstream, id: exchange.id, now: now) {
+            case .connection(let connection):
+                exchange.leave(at: now)
+                connection.send(exchange)
+            case .queue:
+                full.insert(address)
+                queue.append(exchange)
+            case nil:
+                exchange.leave()
+                failed.append(exchange)
+            }
+        }
+        for exchange in failed { exchange.owner.ended(exchange, .connectionEnded(hasAnswered: false)) }
+    }
+
+    // MARK: The end
 
     /// A connection has ended, or is not wanted any longer.
     func ended(_ connection: UpstreamConnection) {
@@ -41,6 +111,11 @@ final class UpstreamConnectionPool {
         if !connection.hasAnswered, !connection.isStale, let exchange = exchanges.first {
             exchange.upstream.learn { $0.connectionFailed(now: now) }
         }
+        // What was sent behind the last answer may just have missed the end of a connection that was idle.
+        if connection.hasAnswered, let early = exchanges.first(where: { $0.sentAt < connection.lastMessage }) {
+            early.upstream.learn { $0.endedEarly(now: now) }
+        }
+        noteFree()
         for exchange in exchanges where exchange.connection === connection {
             exchange.leave()
             exchange.owner.ended(exchange, .connectionEnded(hasAnswered: connection.hasAnswered))
@@ -49,6 +124,8 @@ final class UpstreamConnectionPool {
 
     /// Closes all.
     func closeAll() {
+        queueTarget.cancel()
+        queue = []
         for connection in connections { connection.close() }
         connections = []
     }

@@ -14,11 +14,13 @@ protocol ExchangeOwner: AnyObject {
 }
 
 /// One query to one upstream, from when it is sent until its answer has come or is waited for no longer.
+///
+/// With 120 octets or less malloc has memory for it at hand.
 final class UpstreamExchange {
     let upstream: Upstream
     /// What it is for. Held until the owner lets go of the exchange.
     let owner: any ExchangeOwner
-    let sentAt: MonotonicTime
+    private(set) var sentAt: MonotonicTime
     /// When its answer is of no use any longer.
     let deadline: MonotonicTime
     /// Where its answer comes in; `nil`: over TCP, or it is waited for no longer.
@@ -32,6 +34,8 @@ final class UpstreamExchange {
     let number: UInt8
     /// Whether its answer is of use, or only shows how the upstream does.
     var isWanted = true
+    /// Whether it waits for a connection.
+    private(set) var isQueued = false
 
     init(
         _ upstream: Upstream, _ expectation: UpstreamResponse.Expectation, owner: any ExchangeOwner, number: UInt8,
@@ -64,8 +68,19 @@ final class UpstreamExchange {
         self.connection = connection
     }
 
+    func waitForConnection() {
+        isQueued = true
+    }
+
     func leave() {
         socket = nil
         connection = nil
+        isQueued = false
+    }
+
+    /// It is about to be sent.
+    func leave(at now: MonotonicTime) {
+        leave()
+        sentAt = now
     }
 }

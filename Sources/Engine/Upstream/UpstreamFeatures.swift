@@ -26,6 +26,7 @@ struct UpstreamFeatures {
     /// Connections in a row that ended without an answer.
     private(set) var failedConnections = 0
     private var noConnectionUntil = MonotonicTime.distantPast
+    private var noPipeliningUntil = MonotonicTime.distantPast
 
     // MARK: Case
 
@@ -85,5 +86,13 @@ struct UpstreamFeatures {
     mutating func connectionAnswered() {
         failedConnections = 0
         noConnectionUntil = .distantPast
+    }
+
+    /// Whether a query is sent on a connection on which others wait for their answers (RFC 7766 §6.2.1.1).
+    func takesPipelining(at now: MonotonicTime) -> Bool { now >= noPipeliningUntil }
+
+    /// It has answered one query on a connection, and ended that without answering others that it had by then.
+    mutating func endedEarly(now: MonotonicTime) {
+        noPipeliningUntil = now + Self.memory
     }
 }

@@ -4,7 +4,8 @@ import Synchronization
 final class UpstreamSet: Sendable {
     /// In the configured order.
     let upstreams: [Upstream]
-    private let caseRandomization: CaseRandomization
+    /// Of each, whether letters may be in random case.
+    private let mayMixCase: [Bool]
     private let state: Mutex<State>
 
     private struct State {
@@ -31,7 +32,7 @@ final class UpstreamSet: Sendable {
             upstreams.append(upstream)
         }
         self.upstreams = upstreams
-        caseRandomization = configuration.caseRandomization
+        mayMixCase = configuration.servers.map { configuration.caseRandomization.applies(to: $0.address) }
         state = Mutex(State(policy: configuration.policy.makePolicy()))
     }
 
@@ -41,7 +42,7 @@ final class UpstreamSet: Sendable {
     /// What an upstream can do, as far as it is known, and how it is to be asked.
     func features(of index: Int) -> UpstreamFeatures {
         var features = upstreams[index].features
-        features.mayMixCase = caseRandomization.applies(to: upstreams[index].address.address)
+        features.mayMixCase = mayMixCase[index]
         return features
     }
 

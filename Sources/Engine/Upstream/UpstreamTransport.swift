@@ -42,20 +42,17 @@ final class UpstreamTransport {
         return exchange
     }
 
-    /// Sends a query over TCP.
+    /// Sends a query over TCP, at once or when a connection is free.
     ///
     /// - Returns: `nil` when there is no connection to be had.
     func sendOverTCP(_ request: consuming Request, now: MonotonicTime, _ random: inout SystemRandom)
         -> UpstreamExchange?
     {
         let id = UInt16(truncatingIfNeeded: random.next())
-        let mayOpen = request.upstream.features.takesConnections(at: now)
-        guard let connection = connections.connection(to: request.upstream.address, id: id, mayOpen: mayOpen) else {
-            return nil
-        }
+        guard let place = connections.place(for: request.upstream, id: id, now: now) else { return nil }
         let exchange = begin(request, id: id, now: now, &random)
         counters.count(.upstreamTCPQueries)
-        connection.send(exchange)
+        connections.send(exchange, by: place)
         return exchange
     }
 

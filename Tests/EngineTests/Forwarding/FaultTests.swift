@@ -275,6 +275,40 @@ struct FaultTests {
         #expect(other.addresses.count == 1)
     }
 
+    @Test(arguments: [1, 3])
+    func `an upstream that closes each connection after some answers costs nobody his`(count: Int) throws {
+        let upstream = try ScriptedUpstream(answersPerConnection: count) { request in
+            .messages([request.isTCP ? request.address() : request.reply(flags: 0x83)])
+        }
+        let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20))
+        for round in 0..<3 {
+            let socket = try TestSocket.udp(server.address)
+            for number in 0..<20 { try socket.send(try TestQuery("name\(number).r\(round).example.com").octets) }
+            for _ in 0..<20 { #expect(try TestReply(try socket.receive()).addresses.count == 1) }
+        }
+        // Those of the first round that were sent on one connection with others are sent again; later ones wait for
+        // their turn.
+        #expect(upstream.requests.count { $0.isTCP } <= 60 + 20)
+        #expect(server.engine.statistics()[.failures] == 0)
+    }
+
+    @Test func `of hundreds that wait for a connection all are answered, or told at their deadline`() throws {
+        let upstream = try ScriptedUpstream(answersPerConnection: 1) { request in
+            .messages([request.isTCP ? request.address() : request.reply(flags: 0x83)])
+        }
+        let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20))
+        let socket = try TestSocket.udp(server.address)
+        for number in 0..<300 { try socket.send(try TestQuery("name\(number).example.com").octets) }
+        for _ in 0..<300 { #expect(try TestReply(try socket.receive()).addresses.count == 1) }
+        // It falls silent while they wait.
+        upstream.change { $0.isTCP ? .silence : .messages([$0.reply(flags: 0x83)]) }
+        let impatient = try TestEngine(upstreams: [upstream.address], timeout: .milliseconds(500))
+        let other = try TestSocket.udp(impatient.address)
+        for number in 0..<100 { try other.send(try TestQuery("name\(number).example.com").octets) }
+        for _ in 0..<100 { #expect(try TestReply(try other.receive()).outcome == .serverFailure) }
+        #expect(impatient.engine.statistics()[.inFlight] == 0)
+    }
+
     @Test func `an upstream that closes TCP early hands the query to the next one`() throws {
         let closing = try ScriptedUpstream { $0.isTCP ? .close : .messages([$0.reply(flags: 0x83)]) }
         let good = try ScriptedUpstream(address: 2)

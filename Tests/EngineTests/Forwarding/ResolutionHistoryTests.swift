@@ -183,6 +183,7 @@ private struct ResolutionHistory {
         case .send(let number): send(number, isOverTCP: false, &actions)
         case .connect(let number, let time):
             if send(number, isOverTCP: true, &actions) { wait(until: time) }
+        case .reconnect(let number): send(number, isOverTCP: true, isFirst: false, &actions)
         case .wait(let time): wait(until: time)
         case .overdue(let number): check(underWay[number] != nil, "late, and not waited for")
         case .learn(let upstream, _): check(upstream < upstreamCount, "learned of nobody")
@@ -227,14 +228,16 @@ private struct ResolutionHistory {
     }
 
     @discardableResult
-    private mutating func send(_ number: Int, isOverTCP: Bool, _ actions: inout [Resolution.Action]) -> Bool {
+    private mutating func send(
+        _ number: Int, isOverTCP: Bool, isFirst: Bool = true, _ actions: inout [Resolution.Action]
+    ) -> Bool {
         check(isClosed == false && (answerCount == 0 && resolution.phase == .asking || number == 0), "sent for nobody")
         check(resolution.attempts[number].isWaiting, "sent, and not waited for")
         guard draw(6) > 0 else {
             resolution.handle(.unsent(number), now: now, &actions)
             return false
         }
-        sentCount += 1
+        if isFirst { sentCount += 1 }
         check(sentCount <= Resolution.maximumQueries, "too many queries")
         underWay[number] = isOverTCP
         return true

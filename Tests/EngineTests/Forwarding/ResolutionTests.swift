@@ -389,34 +389,49 @@ struct ResolutionTests {
             ])
     }
 
-    @Test func `a connection that ends, on which answers have come, is tried a second time, and no third`() {
-        let ended = Event.ended(1, .connectionEnded(hasAnswered: true))
-        let second: [Step] = [(9, ended, [.connect(2, waitingUntil: time(309))])]
-        for hasAnswered in [true, false] {
-            play(
-                truncated + second + [
-                    (
-                        12, .ended(2, .connectionEnded(hasAnswered: hasAnswered)),
-                        [
-                            .learn(0, .failed), .choose(retryElsewhere),
-                        ]
-                    ),
-                    (12, chosen(1, for: retryElsewhere), [.count(.retries), .send(3)]),
-                ])
+    @Test func `a query is sent again as often as connections end on which others were answered, until the deadline`() {
+        let again: [Step] = (1...100).map { number in
+            (9 + number, .ended(1, .connectionEnded(hasAnswered: true)), [.reconnect(1)])
         }
+        let content = Resolution.Answer.content(isCacheable: true, .small)
+        let end = play(truncated + again + [(120, .answered(1, content, Self.preserving), [.reply, .close])])
+        #expect(end.attempts.count == 2)
+        // It does not become any younger by that.
         play(
-            truncated + [
-                (9, .ended(1, .connectionEnded(hasAnswered: false)), [.learn(0, .failed), .choose(retryElsewhere)]),
-                (9, .chosen(nil, retryElsewhere), [.fail(.networkError), .close]),
+            truncated + again + [
+                (305, .due, [.overdue(1), .wait(until: time(605)), .choose(.hedge)]),
+                (305, chosen(1, for: .hedge), [.count(.hedges), .send(2)]),
+                (310, .ended(1, .connectionEnded(hasAnswered: true)), [.reconnect(1)]),
+                (310, .unsent(1), [.choose(retryElsewhere)]),
+                (310, .chosen(nil, retryElsewhere), []),
+            ])
+        play(
+            truncated + again + [
+                (1500, .ended(1, .connectionEnded(hasAnswered: true)), [.choose(retryElsewhere)])
+            ])
+        // One on which nobody was answered is of no use.
+        let failed: [Step] = [
+            (200, .ended(1, .connectionEnded(hasAnswered: false)), [.learn(0, .failed), .choose(retryElsewhere)])
+        ]
+        play(truncated + failed + [(200, .chosen(nil, retryElsewhere), [.fail(.networkError), .close])])
+        play(
+            truncated + again + failed + [
+                (200, chosen(1, for: retryElsewhere), [.count(.retries), .send(2)])
             ])
         play(truncated + [(5, .unsent(1), [.choose(retryElsewhere)])])
-        // Without EDNS it may be tried twice again.
-        let plain = play(
-            truncated + second + [
-                (12, .answered(2, .withoutEDNS, Self.preserving), [.connect(3, waitingUntil: time(312))]),
-                (15, .ended(3, .connectionEnded(hasAnswered: true)), [.connect(4, waitingUntil: time(315))]),
+        // Nor once nobody waits for the answer.
+        play(
+            truncated + [
+                (6, exploring(1, Self.preserving), [.send(2)]),
+                (7, .answered(2, Self.content, Self.preserving), [.reply, .wait(until: time(1007))]),
+                (9, .ended(1, .connectionEnded(hasAnswered: true)), [.close]),
             ])
-        #expect(plain.attempts[4].lesson == .worksWithoutEDNS && !form(plain, 4).usesEDNS)
+        // Without EDNS, over TCP as before.
+        let plain = play(
+            truncated + again + [
+                (120, .answered(1, .withoutEDNS, Self.preserving), [.connect(2, waitingUntil: time(420))])
+            ])
+        #expect(plain.attempts[2].lesson == .worksWithoutEDNS && !form(plain, 2).usesEDNS)
     }
 
     @Test func `a long answer that waits for its turn is not late; one that comes too late ends the question`() {

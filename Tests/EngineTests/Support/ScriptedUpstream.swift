@@ -94,9 +94,11 @@ final class ScriptedUpstream: Sendable {
 
     private let server: UpstreamThread
 
-    /// - Parameter address: a port of a server that is gone, for one that comes back.
-    init(at wanted: SocketAddress? = nil, _ script: @escaping Script) throws {
-        server = try UpstreamThread(at: wanted, script)
+    /// - Parameters:
+    ///   - address: a port of a server that is gone, for one that comes back.
+    ///   - answersPerConnection: after so many over TCP a connection is closed; `nil`: none is.
+    init(at wanted: SocketAddress? = nil, answersPerConnection: Int? = nil, _ script: @escaping Script) throws {
+        server = try UpstreamThread(at: wanted, answersPerConnection: answersPerConnection, script)
     }
 
     /// Answers every query with an address.
@@ -174,8 +176,11 @@ final class UpstreamThread: Sendable {
     private let udp: Int32
     private let tcp: Int32
 
+    private let answersPerConnection: Int?
+
     /// - Parameter address: a port of a server that is gone, for one that comes back.
-    init(at wanted: SocketAddress? = nil, _ script: @escaping Script) throws {
+    init(at wanted: SocketAddress? = nil, answersPerConnection: Int?, _ script: @escaping Script) throws {
+        self.answersPerConnection = answersPerConnection
         current = Mutex(Current(script: script))
         let reserved = try ListeningSocket.reserve(wanted ?? SocketAddress(.v4(0x7F00_0001), port: 0)).address
         address = reserved
@@ -220,7 +225,7 @@ final class UpstreamThread: Sendable {
     var requests: [UpstreamRequest] { received.withLock { $0.filter { !$0.isProbe } } }
 
     private func run() {
-        var connections: [(number: Int32, octets: [UInt8])] = []
+        var connections: [(number: Int32, octets: [UInt8], answers: Int)] = []
         var late: [Late] = []
         while !stopping.load(ordering: .relaxed) {
             var polled = ([udp, tcp] + connections.map(\.number)).map {
@@ -231,7 +236,7 @@ final class UpstreamThread: Sendable {
             receive(&late)
             let number = accept(tcp, nil, nil)
             if number >= 0 {
-                connections.append((number, []))
+                connections.append((number, [], 0))
                 connectionCount.add(1, ordering: .relaxed)
             }
             for index in connections.indices.reversed() {
@@ -300,7 +305,7 @@ final class UpstreamThread: Sendable {
     }
 
     /// - Returns: `false` when the connection is to be closed.
-    private func serve(_ connection: inout (number: Int32, octets: [UInt8])) -> Bool {
+    private func serve(_ connection: inout (number: Int32, octets: [UInt8], answers: Int)) -> Bool {
         var octets = [UInt8](repeating: 0, count: 4096)
         // Unsafe: the kernel writes at most 4,096 octets.
         let count = unsafe recv(connection.number, &octets, 4096, Int32(MSG_DONTWAIT))
@@ -314,7 +319,10 @@ final class UpstreamThread: Sendable {
             switch react(message, isTCP: true, port: 0) {
             case .silence, .late, .held: break
             case .close: return false
-            case .messages(let messages): if !deliver(messages.flatMap(framed), on: connection.number) { return false }
+            case .messages(let messages):
+                if !deliver(messages.flatMap(framed), on: connection.number) { return false }
+                connection.answers += 1
+                if connection.answers == answersPerConnection { return false }
             case .raw(let octets): if !deliver(octets, on: connection.number) { return false }
             }
         }

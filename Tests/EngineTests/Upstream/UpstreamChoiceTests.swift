@@ -176,6 +176,9 @@ struct UpstreamChoiceTests {
             features.connectionFailed(now: start)
         }
         #expect(!features.takesConnections(at: start))
+        #expect(features.takesPipelining(at: start))
+        features.endedEarly(now: start)
+        #expect(!features.takesPipelining(at: start) && features.takesPipelining(at: end))
     }
 
     @Test func `letters are in random case for public addresses, all or none, whatever was learned`() {
