@@ -13,6 +13,8 @@ extension Resolution {
             /// What has come has the name's letters in another case. The upstream is asked in another way; the right
             /// answer may come yet.
             case doubted
+            /// It is said that nobody is there, which anybody may have sent: the answer may come yet.
+            case refused
             /// Its answer has come, is long, and will be read in its turn.
             case postponed
             /// Answered, or not waited for any longer, or another attempt stands in for it.
@@ -59,10 +61,13 @@ extension Resolution {
         /// Whether something may still come of it.
         var isWaiting: Bool {
             switch state {
-            case .waiting, .doubted, .postponed: true
+            case .waiting, .doubted, .refused, .postponed: true
             case .done, .failed: false
             }
         }
+
+        /// Whether its own answer is to be expected.
+        var isHopeful: Bool { state == .waiting || state == .postponed }
 
         /// Whether it waits for the answer of this upstream over TCP.
         func isAskingOverTCP(_ upstream: Int) -> Bool {

@@ -146,6 +146,13 @@ extension Forwarder {
         handle(.postponed(Int(exchange.number)), of: query, now: now)
     }
 
+    /// It is said that nobody is there.
+    func refused(_ exchange: UpstreamExchange, for query: PendingQuery) {
+        let now = MonotonicTime.now
+        probeIfNeeded(exchange.upstream, now: now)
+        handle(.refused(Int(exchange.number)), of: query, now: now)
+    }
+
     /// No answer comes.
     func ended(_ exchange: UpstreamExchange, _ end: ExchangeEnd, for query: PendingQuery) {
         query.remove(exchange)

@@ -73,6 +73,10 @@ extension PendingQuery: ExchangeOwner {
         forwarder.postponed(message, exchange, by: delay, for: self)
     }
 
+    func refused(_ exchange: UpstreamExchange) {
+        forwarder.refused(exchange, for: self)
+    }
+
     func ended(_ exchange: UpstreamExchange, _ end: ExchangeEnd) {
         forwarder.ended(exchange, end, for: self)
     }

@@ -72,6 +72,7 @@ struct Resolution {
         case .answered(let number, let answer, let features):
             guard end(number, answer == .failure ? .failed : .done) else { break }
             answered(number, answer, features, now: now, &actions)
+        case .refused(let number): refused(number, now: now, &actions)
         case .ended(let number, let end): ended(number, end, now: now, &actions)
         case .due: due(now: now, &actions)
         }
@@ -93,10 +94,7 @@ struct Resolution {
         _ choice: Choice?, _ purpose: Purpose, now: MonotonicTime, _ actions: inout [Action]
     ) {
         guard phase == .asking else { return }
-        // Only who has waited for an answer in vain asks an upstream the same once more.
-        let choice = choice.flatMap { choice in
-            purpose == .hedge || !attempts.contains { $0.upstream == choice.upstream } ? choice : nil
-        }
+        let choice = choice.flatMap { purpose == .hedge || mayBeAsked($0.upstream) ? $0 : nil }
         switch (purpose, choice) {
         case (.first, let choice?):
             patience = choice.patience
@@ -111,6 +109,17 @@ struct Resolution {
         if let choice { ask(choice, now: now, &actions) }
     }
 
+    /// Whether an upstream may be asked, other than by somebody who has waited for an answer in vain: once, and once more
+    /// if it was said that nobody is there.
+    private func mayBeAsked(_ upstream: Int) -> Bool {
+        var count = 0
+        for attempt in attempts where attempt.upstream == upstream {
+            count += 1
+            guard count == 1, attempt.state == .refused else { return false }
+        }
+        return true
+    }
+
     /// An attempt has failed: asks the next upstream; when all have failed, so has the question.
     private mutating func askNext(_ reason: ExtendedError, now: MonotonicTime, _ actions: inout [Action]) {
         guard phase == .asking else { return }
@@ -122,8 +131,9 @@ struct Resolution {
     }
 
     /// Fails if no answer is to be expected: not from an attempt in whose place the upstream was asked in another way.
+    /// One where nobody is said to be has until the next look.
     private mutating func failIfHopeless(_ reason: ExtendedError, now: MonotonicTime, _ actions: inout [Action]) {
-        guard !attempts.contains(where: { $0.isWaiting && $0.state != .doubted }) else { return }
+        guard !attempts.contains(where: { $0.isHopeful || $0.state == .refused }) else { return }
         fail(reason, now: now, &actions)
     }
 
@@ -172,6 +182,14 @@ struct Resolution {
             return add(attempts[number].inSmallLetters(at: now), now: now, &actions)
         }
         add(attempts[number].overTCP(at: now, showing: .preservesCase), now: now, &actions)
+    }
+
+    /// It is said that an attempt's upstream is not there. It may be a lie, and this answer the only one: others are asked,
+    /// or the same one once more, from another port.
+    private mutating func refused(_ number: Int, now: MonotonicTime, _ actions: inout [Action]) {
+        guard phase == .asking, attempts.indices.contains(number), attempts[number].state == .waiting else { return }
+        attempts[number].state = .refused
+        askNext(.networkError, now: now, &actions)
     }
 
     private mutating func answered(
@@ -262,9 +280,21 @@ struct Resolution {
             }
         }
         guard isInTime else { return expire(&actions) }
+        if isRefusedByAll { return failRefused(now: now, &actions) }
         patience = min(patience * 2, Self.longestPatience)
         actions.append(.wait(until: min(now + patience, deadline)))
         if attempts.count < Self.maximumAttempts { actions.append(.choose(.hedge)) }
+    }
+
+    /// Whether it was said more than once that nobody is there, and nothing else is waited for.
+    private var isRefusedByAll: Bool {
+        attempts.count { $0.state == .refused } > 1 && !attempts.contains(where: \.isHopeful)
+    }
+
+    /// Nobody has answered for as long as it usually takes. What is said is believed then.
+    private mutating func failRefused(now: MonotonicTime, _ actions: inout [Action]) {
+        for number in attempts.indices where attempts[number].state == .refused { attempts[number].state = .failed }
+        fail(.networkError, now: now, &actions)
     }
 
     // MARK: The end

@@ -17,6 +17,8 @@ extension Resolution {
         case postponed(Int)
         /// An answer has come. What is known of the upstream is as it was before.
         case answered(Int, Answer, UpstreamFeatures)
+        /// It is said that nobody is there, which anybody may have sent.
+        case refused(Int)
         /// No answer will come.
         case ended(Int, ExchangeEnd)
         /// The time that was waited for has come.

@@ -1,6 +1,6 @@
 /// Why an exchange with an upstream has ended without an answer that was read.
 enum ExchangeEnd: Equatable {
-    /// Nobody listens there, or there is no way to it.
+    /// There is no way to it.
     case unreachable
     /// Its connection has ended, on which answers to other queries may have come before.
     case connectionEnded(hasAnswered: Bool)

@@ -89,6 +89,14 @@ final class Upstream: Sendable {
         }
     }
 
+    /// It is said that it can't be reached.
+    func refused() {
+        state.withLock { state in
+            state.errors += 1
+            state.health.refused()
+        }
+    }
+
     // MARK: Probing it
 
     /// If it must be probed, and nobody does: the caller must, from now on.

@@ -9,6 +9,10 @@ protocol ExchangeOwner: AnyObject {
     /// A long answer has come over TCP, to be read after so long. The exchange waits at no connection any longer.
     func postponed(_ message: [UInt8], _ exchange: UpstreamExchange, by delay: Nanoseconds)
 
+    /// The system has been told that nobody listens at the upstream, or that there is no way to it. Anybody may have
+    /// sent that (RFC 5927): the exchange goes on. Told once.
+    func refused(_ exchange: UpstreamExchange)
+
     /// The exchange has ended.
     func ended(_ exchange: UpstreamExchange, _ end: ExchangeEnd)
 }
@@ -36,6 +40,8 @@ final class UpstreamExchange {
     var isWanted = true
     /// Whether it waits for a connection.
     private(set) var isQueued = false
+    /// Whether its owner was told that nobody seems to be there.
+    var isRefused = false
 
     init(
         _ upstream: Upstream, _ expectation: UpstreamResponse.Expectation, owner: any ExchangeOwner, number: UInt8,

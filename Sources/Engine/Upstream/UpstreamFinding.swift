@@ -1,6 +1,6 @@
 /// What a question's attempts have shown of an upstream, beside its answers' times and codes.
 enum UpstreamFinding: Equatable {
-    /// Nobody listens there, or there is no way to it.
+    /// There is no way to it.
     case unreachable
     /// A connection to it was of no use.
     case failed

@@ -16,6 +16,8 @@ struct UpstreamHealth {
     static let maximumErrors = 5
     /// That while.
     static let errorPause = Nanoseconds.seconds(5)
+    /// How often in a row it must be said that nobody is there: once anybody can say so who guesses a port.
+    static let maximumRefusals = 2
 
     /// The smoothed round-trip time (RFC 6298 §2).
     private(set) var roundTripTime: Nanoseconds?
@@ -27,6 +29,7 @@ struct UpstreamHealth {
     private var probing: UInt64?
     private var lastProbing: UInt64 = 0
     private var errorsInARow = 0
+    private var refusalsInARow = 0
     private var avoidedUntil = MonotonicTime.distantPast
 
     /// Of what use an answer was.
@@ -52,6 +55,7 @@ struct UpstreamHealth {
     mutating func answered(sentAt: MonotonicTime, now: MonotonicTime, _ use: Use) {
         let sample = max(now - sentAt, .zero)
         lastAnswer = now
+        refusalsInARow = 0
         // RFC 6298 §2.2, 2.3: in eighths and quarters.
         if let smoothed = roundTripTime {
             let error = max(smoothed - sample, sample - smoothed)
@@ -86,9 +90,15 @@ struct UpstreamHealth {
         if lastAnswer <= sentAt { isSuspect = true }
     }
 
-    /// Nobody listens there, or there is no way to it.
+    /// There is no way to it.
     mutating func unreachable() {
         isSuspect = true
+    }
+
+    /// It is said that nobody listens there, or that there is no way to it.
+    mutating func refused() {
+        refusalsInARow = min(refusalsInARow + 1, Self.maximumRefusals)
+        if refusalsInARow == Self.maximumRefusals { isSuspect = true }
     }
 
     // MARK: Probes

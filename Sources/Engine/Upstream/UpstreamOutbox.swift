@@ -14,6 +14,8 @@ final class UpstreamOutbox: EventTarget {
     private var next = 0
     /// Those that the system did not take, whose owners are to be told: not while they have others sent.
     private var failed: [UpstreamExchange] = []
+    /// The places of those that are sent once more.
+    private var refused: [Int] = []
     private let buffers = DatagramBuffers(capacity: capacity, octets: UpstreamQuery.maximumByteCount)
 
     init(loop: EventLoop, sockets: UpstreamSocketPool) {
@@ -46,7 +48,12 @@ final class UpstreamOutbox: EventTarget {
         var end = next + 1
         while end < exchanges.count, exchanges[end].socket === socket { end += 1 }
         // Without a socket nobody waits for the answer any longer.
-        if let number = socket?.number { buffers.send(next..<end, by: number) { failed.append(exchanges[$0]) } }
+        if let number = socket?.number {
+            buffers.send(next..<end, by: number) { refused.append($0) }
+            // An error that was told is gone: it may have been about a query before, or somebody's invention.
+            for place in refused { buffers.send(place..<(place + 1), by: number) { failed.append(exchanges[$0]) } }
+            refused.removeAll(keepingCapacity: true)
+        }
         next = end
         if next == exchanges.count {
             exchanges.removeAll(keepingCapacity: true)

@@ -70,7 +70,7 @@ final class UpstreamSocket: EventTarget {
         let count = pool.received.receive(from: number)
         guard count >= 0 else {
             let error = last_error()
-            if error != EAGAIN, error != EINTR { tellUnreachable() }
+            if error != EAGAIN, error != EINTR { tellRefused() }
             return
         }
         // Once a round, so that an upstream that sends garbage holds up nobody. An answer may close the socket, and
@@ -88,13 +88,15 @@ final class UpstreamSocket: EventTarget {
         }
     }
 
-    /// Nobody listens at the upstream, or there is no way to it.
-    private func tellUnreachable() {
-        let now = MonotonicTime.now
+    /// It is said that nobody listens at the upstream, or that there is no way to it (ICMP). That names the socket alone,
+    /// and whoever guesses its port can send it.
+    private func tellRefused() {
+        pool.noteWork()
+        exchanges.first?.upstream.refused()
         // Whoever is told may stop others.
-        for exchange in exchanges where exchange.socket === self {
-            exchange.stop(now: now)
-            exchange.owner.ended(exchange, .unreachable)
+        for exchange in exchanges where exchange.socket === self && !exchange.isRefused {
+            exchange.isRefused = true
+            exchange.owner.refused(exchange)
         }
     }
 }
@@ -255,6 +257,10 @@ final class UpstreamSocketPool {
     fileprivate func noteStray() {
         loop.noteWork()
         counters.count(.wrongAnswers)
+    }
+
+    fileprivate func noteWork() {
+        loop.noteWork()
     }
 
     /// Closes all.

@@ -110,14 +110,14 @@ struct FaultTests {
         }
     }
 
-    @Test func `a dead upstream costs one query a retry, and comes back by itself`() throws {
+    @Test func `a dead upstream costs a query or two a retry, and comes back by itself`() throws {
         let address = try deadAddress()
         let good = try ScriptedUpstream(address: 2)
         let server = try TestEngine(upstreams: [address, good.address])
         for number in 0..<20 {
             #expect(try server.ask(TestQuery("name\(number).example.com")).addresses == [.v4(0xC000_0202)])
         }
-        #expect(server.engine.statistics()[.retries] == 1)
+        #expect((1...UInt64(UpstreamHealth.maximumRefusals)).contains(server.engine.statistics()[.retries]))
         let back = try ScriptedUpstream(at: address, address: 1)
         try server.waitForStatistics { $0.upstreams.allSatisfy(\.isHealthy) }
         #expect(try server.ask(TestQuery("later.example.com")).addresses == [.v4(0xC000_0201)])
@@ -155,9 +155,9 @@ struct FaultTests {
         #expect(try server.ask(TestQuery("other.example.com")).addresses.count == 1)
     }
 
-    @Test func `all dead: SERVFAIL at once; then one is back, and answers`() throws {
+    @Test func `all dead: SERVFAIL, not as late as the timeout; then one is back, and answers`() throws {
         let address = try deadAddress()
-        let server = try TestEngine(upstreams: [address])
+        let server = try TestEngine(upstreams: [address], timeout: .seconds(60))
         #expect(try server.ask(TestQuery("name.example.com")).outcome == .serverFailure)
         let back = try ScriptedUpstream(at: address)
         #expect(try server.ask(TestQuery("other.example.com")).addresses.count == 1)

@@ -103,10 +103,11 @@ private struct ResolutionHistory {
     }
 
     private mutating func eventOverUDP(_ number: Int) -> Resolution.Event {
-        switch draw(4) {
+        switch draw(6) {
         case 0 where resolution.attempts[number].form.mixesCase: .otherCase(number, featuresOf(number))
         case 1: end(number, .unreachable)
         case 2: answer(number, .truncated)
+        case 3: .refused(number)
         default: answer(number)
         }
     }

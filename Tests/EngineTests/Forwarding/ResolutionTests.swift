@@ -254,6 +254,65 @@ struct ResolutionTests {
         #expect(end.phase == .over)
     }
 
+    // MARK: Refusals
+
+    /// It is said that the first upstream is not there; there is no other.
+    private var refused: [Step] {
+        start() + [
+            (1, .refused(0), [.choose(retryElsewhere)]),
+            // Once more, from another port.
+            (1, chosen(0, for: retryElsewhere), [.count(.retries), .send(1)]),
+            // Told again, it changes nothing.
+            (1, .refused(0), []),
+        ]
+    }
+
+    @Test func `one that is said not to be there is asked once more, and its answer is waited for all the same`() {
+        for number in 0...1 {
+            play(
+                refused + [
+                    (9, .answered(number, Self.content, Self.preserving), [.reply, .wait(until: time(1009))])
+                ])
+        }
+        // It is believed when it was said twice, and nobody has answered for as long as it usually takes.
+        let twice: [Step] =
+            refused + [
+                (2, .refused(1), [.choose(retryElsewhere)]),
+                (2, chosen(0, for: retryElsewhere), []),
+            ]
+        let end = play(twice + [(150, .due, [.overdue(0), .fail(.networkError), .close])])
+        #expect(end.phase == .over && end.attempts.count == 2)
+        play(twice + [(149, .answered(0, Self.content, Self.preserving), [.reply, .wait(until: time(1149))])])
+        // Said once, it is asked again as any other that takes long.
+        play(
+            refused + [
+                (151, .due, [.overdue(0), .overdue(1), .wait(until: time(451)), .choose(.hedge)]),
+                (151, chosen(0, for: .hedge), [.count(.hedges), .send(2)]),
+            ])
+    }
+
+    @Test func `instead of one that is said not to be there another one is asked at once`() {
+        let other: [Step] =
+            start() + [
+                (1, .refused(0), [.choose(retryElsewhere)]),
+                (1, chosen(1, for: retryElsewhere), [.count(.retries), .send(1)]),
+            ]
+        play(
+            other + [
+                (9, .answered(1, Self.content, Self.preserving), [.reply, .wait(until: time(1009))]),
+                (20, .answered(0, Self.content, Self.preserving), [.close]),
+            ])
+        // When that one fails, the first has its second chance.
+        play(
+            other + [
+                (9, .answered(1, .failure, Self.preserving), [.choose(retry)]),
+                (9, chosen(0, for: retry), [.count(.retries), .send(2)]),
+                (10, .refused(2), [.choose(retryElsewhere)]),
+                (10, .chosen(nil, retryElsewhere), []),
+                (150, .due, [.overdue(0), .fail(.networkError), .close]),
+            ])
+    }
+
     // MARK: EDNS
 
     @Test func `FORMERR or NOTIMP: once more without EDNS, which is learned if it helps; if not, the next upstream`() {
@@ -485,6 +544,7 @@ struct ResolutionTests {
             play(probe + [(9, .answered(0, answer, Self.unknown), [.close])])
         }
         play(probe + [(9, .otherCase(0, Self.unknown), []), (1500, .due, [.overdue(0), .close])])
+        play(probe + [(9, .refused(0), []), (1500, .due, [.overdue(0), .close])])
         play(probe + [(9, .ended(0, .unreachable), [.learn(3, .unreachable), .close])])
         play(probe + [(0, .unsent(0), [.close])])
     }

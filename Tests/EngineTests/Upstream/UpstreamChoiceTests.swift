@@ -81,6 +81,20 @@ struct UpstreamChoiceTests {
         #expect(health.isSuspect)
     }
 
+    @Test func `who is said not to be there is suspect once that was said twice, with no answer between`() {
+        var health = UpstreamHealth()
+        for _ in 0..<3 {
+            health.refused()
+            #expect(!health.isSuspect)
+            health.answered(sentAt: start, now: start, .useless)
+        }
+        for _ in 0..<2 { health.refused() }
+        #expect(health.isSuspect)
+        health.answered(sentAt: start, now: start, .useful)
+        health.refused()
+        #expect(!health.isSuspect)
+    }
+
     @Test func `a suspect upstream has one row of probes, which ends with it or is taken over`() throws {
         var health = UpstreamHealth()
         func begin() -> ProbeSchedule? { health.beginProbing() }

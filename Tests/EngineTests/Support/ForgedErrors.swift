@@ -1,0 +1,56 @@
+import CEvent
+import Glibc
+
+@testable import Engine
+
+/// Tells a socket that nobody listens where it is connected to (ICMP, port unreachable; RFC 792), as a forger would who
+/// knows its port; for that it needs a raw socket, which root alone may have.
+enum ForgedErrors {
+    /// Whether this process may.
+    static var areAllowed: Bool {
+        let number = rawSocket()
+        guard number >= 0 else { return false }
+        _ = close(number)
+        return true
+    }
+
+    /// - Parameters:
+    ///   - target: where the socket is.
+    ///   - server: what it is connected to.
+    static func send(to target: SocketAddress, about server: SocketAddress) throws {
+        guard case .v4(let from) = target.address, case .v4(let to) = server.address else {
+            throw TestFailure("IPv4 alone")
+        }
+        let number = rawSocket()
+        guard number >= 0 else { throw TestFailure("no raw socket") }
+        defer { _ = close(number) }
+        // Type, code, checksum, nothing; then the beginning of the datagram that could not be delivered.
+        var packet: [UInt8] = [3, 3, 0, 0, 0, 0, 0, 0]
+        packet += [0x45, 0, 0, 36, 0, 0, 0, 0, 64, UInt8(IPPROTO_UDP), 0, 0]
+        packet += from.octets + to.octets
+        for field in [target.port, server.port, 16, 0] { packet.append(bigEndian: field) }
+        let checksum = Self.checksum(packet)
+        packet[2] = UInt8(checksum >> 8)
+        packet[3] = UInt8(checksum & 0xFF)
+        var storage = sockaddr_storage()
+        let length = target.write(to: &storage)
+        // Unsafe: the storage holds an address of `length` octets.
+        let sent = unsafe withUnsafeBytes(of: &storage) { bytes in
+            unsafe sendto(
+                number, packet, packet.count, 0, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), length)
+        }
+        guard sent == packet.count else { throw TestFailure("sendto: \(errno)") }
+    }
+
+    /// RFC 1071, of an even number of octets.
+    private static func checksum(_ octets: [UInt8]) -> UInt16 {
+        var sum: UInt32 = 0
+        for place in stride(from: 0, to: octets.count, by: 2) {
+            sum += UInt32(octets[place]) << 8 | UInt32(octets[place + 1])
+        }
+        while sum > 0xFFFF { sum = sum >> 16 + sum & 0xFFFF }
+        return ~UInt16(truncatingIfNeeded: sum)
+    }
+
+    private static func rawSocket() -> Int32 { socket(AF_INET, Int32(SOCK_RAW.rawValue), Int32(IPPROTO_ICMP)) }
+}
