@@ -151,7 +151,7 @@ extension JSONWriter {
             if let time = upstream.roundTripTime { decimal(time / .seconds(1), places: 6) } else { null() }
             for (name, value) in [
                 ("queries", upstream.queries), ("answers", upstream.answers), ("timeouts", upstream.timeouts),
-                ("errors", upstream.errors),
+                ("errors", upstream.errors), ("guesses", upstream.guesses),
             ] {
                 member(name)
                 integer(value)

@@ -211,6 +211,7 @@ enum OpenAPIDocument {
                       answers: {type: integer}
                       timeouts: {type: integer}
                       errors: {type: integer}
+                      guesses: {type: integer, description: times that somebody was found guessing at answers}
 
         """
 }

@@ -14,4 +14,24 @@ public struct UpstreamStatistics: Hashable, Sendable {
     public var timeouts: UInt64
     /// Answers SERVFAIL, REFUSED and the like, malformed ones, and refused connections.
     public var errors: UInt64
+    /// Ports at which somebody guessed at answers, so that what waited there was asked over TCP instead.
+    public var guesses: UInt64
+    /// Whether it answers, in whatever way.
+    public var isAnswering: Bool
+
+    /// One that nothing is known of, unless told otherwise.
+    public init(
+        address: SocketAddress, isHealthy: Bool = true, roundTripTime: Duration? = nil, queries: UInt64 = 0,
+        answers: UInt64 = 0, timeouts: UInt64 = 0, errors: UInt64 = 0, guesses: UInt64 = 0, isAnswering: Bool = true
+    ) {
+        self.address = address
+        self.isHealthy = isHealthy
+        self.roundTripTime = roundTripTime
+        self.queries = queries
+        self.answers = answers
+        self.timeouts = timeouts
+        self.errors = errors
+        self.guesses = guesses
+        self.isAnswering = isAnswering
+    }
 }

@@ -197,11 +197,7 @@ struct Resolution {
     ) {
         let attempt = attempts[number]
         switch answer {
-        case .truncated:
-            // Not if a second answer says the same.
-            guard phase == .asking, !attempts.contains(where: { $0.isAskingOverTCP(attempt.upstream) }) else { return }
-            // Nobody can forge what comes on a connection: the letters may stay small.
-            add(attempt.overTCP(at: now, mixesCase: false, showing: attempt.lesson), now: now, &actions)
+        case .truncated: askOverTCP(instead: attempt, now: now, &actions)
         case .withoutEDNS:
             guard phase == .asking else { return }
             // Another one may have the DNSSEC records that are wanted.
@@ -232,6 +228,13 @@ struct Resolution {
         actions += [.follow, .choose(.first)]
     }
 
+    private mutating func askOverTCP(instead attempt: Attempt, now: MonotonicTime, _ actions: inout [Action]) {
+        // Once, whatever is asked over UDP besides.
+        guard phase == .asking, !attempts.contains(where: { $0.isAskingOverTCP(attempt.upstream) }) else { return }
+        // Nobody can forge what comes on a connection: the letters may stay small.
+        add(attempt.overTCP(at: now, mixesCase: false, showing: attempt.lesson), now: now, &actions)
+    }
+
     private mutating func ended(
         _ number: Int, _ reason: ExchangeEnd, now: MonotonicTime, _ actions: inout [Action]
     ) {
@@ -247,6 +250,9 @@ struct Resolution {
         case .unreachable:
             actions.append(.learn(attempt.upstream, .unreachable))
             askNext(.networkError, now: now, &actions)
+        case .guessed:
+            attempts[number].state = .done
+            askOverTCP(instead: attempt, now: now, &actions)
         case .connectionEnded(let hasAnswered):
             if !hasAnswered { actions.append(.learn(attempt.upstream, .failed)) }
             unanswered(number, now: now, &actions)

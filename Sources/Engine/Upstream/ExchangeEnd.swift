@@ -2,6 +2,8 @@
 enum ExchangeEnd: Equatable {
     /// There is no way to it.
     case unreachable
+    /// Somebody guesses at its ID, and may find it: its answer is not believed any longer.
+    case guessed
     /// Its connection has ended, on which answers to other queries may have come before.
     case connectionEnded(hasAnswered: Bool)
     /// The answer is so long that there is no time to read it before the deadline.

@@ -16,6 +16,7 @@ final class Upstream: Sendable {
         var answers: UInt64 = 0
         var timeouts: UInt64 = 0
         var errors: UInt64 = 0
+        var guesses: UInt64 = 0
     }
 
     init(_ address: SocketAddress) {
@@ -97,6 +98,9 @@ final class Upstream: Sendable {
         }
     }
 
+    /// Somebody has sent answers in its name, and may find the right one.
+    func noteGuesses() { state.withLock { $0.guesses += 1 } }
+
     // MARK: Probing it
 
     /// If it must be probed, and nobody does: the caller must, from now on.
@@ -114,7 +118,8 @@ final class Upstream: Sendable {
             UpstreamStatistics(
                 address: address, isHealthy: state.health.isUsable(at: now),
                 roundTripTime: state.health.roundTripTime?.duration, queries: state.queries, answers: state.answers,
-                timeouts: state.timeouts, errors: state.errors)
+                timeouts: state.timeouts, errors: state.errors, guesses: state.guesses,
+                isAnswering: !state.health.isSuspect)
         }
     }
 }

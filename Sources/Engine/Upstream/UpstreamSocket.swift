@@ -3,12 +3,21 @@ import CEvent
 /// A UDP socket connected to one upstream: the kernel lets through what comes from there alone, and tells when nobody
 /// listens there.
 final class UpstreamSocket: EventTarget {
+    /// Messages with IDs that nothing waits for, after which somebody guesses at them.
+    static let maximumNearMisses = 16
+    /// IDs at most that are remembered: of all that use a socket, unless there is no other.
+    private static let maximumPastIDs = 4 * UpstreamSocketPool.maximumUses
+
     private unowned let pool: UpstreamSocketPool
     private var descriptor: Descriptor?
     /// What waits for an answer here.
     private(set) var exchanges: [UpstreamExchange] = []
     /// Their IDs, in the same order.
     private var ids: [UInt16] = []
+    /// Those of queries that waited here before: their answers may be late, or come twice.
+    private var pastIDs: [UInt16] = []
+    /// Messages that came with none of these while something waited here.
+    private var nearMisses = 0
     fileprivate(set) var address: SocketAddress
     /// Its place among those that may be shared.
     fileprivate var index: Int?
@@ -25,6 +34,8 @@ final class UpstreamSocket: EventTarget {
         self.address = address
         guard let opened = ListeningSocket.openConnected(address, port: port) else { return false }
         uses = 0
+        nearMisses = 0
+        pastIDs.removeAll(keepingCapacity: true)
         openings &+= 1
         let number = opened.number
         descriptor = consume opened
@@ -61,6 +72,7 @@ final class UpstreamSocket: EventTarget {
         exchanges.removeLast()
         ids.swapAt(place, ids.count - 1)
         ids.removeLast()
+        if pastIDs.count < Self.maximumPastIDs { pastIDs.append(exchange.id) }
         pool.inFlight -= 1
         if exchanges.isEmpty { pool.release(self, now: now) }
     }
@@ -81,10 +93,27 @@ final class UpstreamSocket: EventTarget {
             let message = received.message(index)
             guard let place = message.uint16(at: 0).flatMap({ ids.firstIndex(of: $0) }) else {
                 pool.noteStray()
+                if let id = message.uint16(at: 0) { noteStray(id) }
                 continue
             }
             let exchange = exchanges[place]
             exchange.owner.received(message, exchange, received.isCut(index) ? .cutDatagram : .datagram)
+        }
+    }
+
+    /// A message has come with an ID that nothing waits for. After so many somebody guesses at the ID of an answer, and has
+    /// found the port: what waits here is asked in another way.
+    private func noteStray(_ id: UInt16) {
+        guard !exchanges.isEmpty, !pastIDs.contains(id) else { return }
+        nearMisses += 1
+        guard nearMisses >= Self.maximumNearMisses else { return }
+        let now = MonotonicTime.now
+        pool.retire(self)
+        exchanges.first?.upstream.noteGuesses()
+        // Whoever is told may stop others.
+        for exchange in exchanges where exchange.socket === self {
+            exchange.stop(now: now)
+            exchange.owner.ended(exchange, .guessed)
         }
     }
 
@@ -221,12 +250,16 @@ final class UpstreamSocketPool {
     private func used(_ socket: UpstreamSocket) -> UpstreamSocket {
         socket.uses += 1
         // At the limit there would be none to take its place.
-        if socket.uses >= Self.maximumUses, socket.index != nil, open.count + retiredCount < maximumCount {
-            remove(socket)
-            retiredCount += 1
-            run = nil
-        }
+        if socket.uses >= Self.maximumUses, open.count + retiredCount < maximumCount { retire(socket) }
         return socket
+    }
+
+    /// No further query uses a socket, at which others wait.
+    fileprivate func retire(_ socket: UpstreamSocket) {
+        guard socket.index != nil else { return }
+        remove(socket)
+        retiredCount += 1
+        run = nil
     }
 
     private func remove(_ socket: UpstreamSocket) {

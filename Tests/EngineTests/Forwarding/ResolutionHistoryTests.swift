@@ -103,11 +103,12 @@ private struct ResolutionHistory {
     }
 
     private mutating func eventOverUDP(_ number: Int) -> Resolution.Event {
-        switch draw(6) {
+        switch draw(7) {
         case 0 where resolution.attempts[number].form.mixesCase: .otherCase(number, featuresOf(number))
         case 1: end(number, .unreachable)
         case 2: answer(number, .truncated)
         case 3: .refused(number)
+        case 4: end(number, .guessed)
         default: answer(number)
         }
     }

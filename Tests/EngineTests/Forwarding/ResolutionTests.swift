@@ -436,6 +436,29 @@ struct ResolutionTests {
         play(truncated + [(9, .answered(1, content, Self.preserving), [.reply, .close])])
     }
 
+    @Test func `where somebody guesses at answers the question goes over TCP, once, and UDP is not believed any longer`() {
+        let guessed: [Step] =
+            start() + [(5, .ended(0, .guessed), [.connect(1, waitingUntil: time(305))])]
+        let content = Resolution.Answer.content(isCacheable: true, .small)
+        let end = play(guessed + [(9, .answered(1, content, Self.unknown), [.reply, .close])])
+        #expect(form(end, 1) == UpstreamQuery.Form(usesEDNS: true, mixesCase: false) && end.excluded == [])
+        play(guessed + [(6, .answered(0, Self.content, Self.unknown), [])])
+        // Without TCP, another upstream.
+        play(
+            guessed + [
+                (9, .ended(1, .connectionEnded(hasAnswered: false)), [.learn(0, .failed), .choose(retryElsewhere)]),
+                (9, .chosen(nil, retryElsewhere), [.fail(.networkError), .close]),
+            ])
+        // Nor is a second attempt at it.
+        play(
+            start() + [
+                (150, .due, [.overdue(0), .wait(until: time(450)), .choose(.hedge)]),
+                (150, chosen(0, for: .hedge), [.count(.hedges), .send(1)]),
+                (160, .ended(0, .guessed), [.connect(2, waitingUntil: time(460))]),
+                (161, .ended(1, .guessed), []),
+            ])
+    }
+
     @Test func `a second truncated answer changes nothing, TC over TCP too is a failure`() {
         play(
             start() + [
