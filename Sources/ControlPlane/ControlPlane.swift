@@ -154,7 +154,7 @@ private func makeEngine(
     let engineConfiguration = EngineConfiguration(
         configuration,
         coreCount: System.coreCount,
-        interfaces: try NameServerAddresses.interfaces(),
+        interfaces: try MachineAddresses.current(),
         budget: budget
     )
     do throws(EngineError) {

@@ -42,6 +42,8 @@ public struct LoadedConfiguration: Sendable {
             origins[value.key.path] = value.origin
         }
         problems += environment.problems
+        problems += Self.ownUpstreams(
+            of: configuration, (contents?.values ?? []) + environment.values, besides: problems)
         problems.sort { Self.position(of: $0) < Self.position(of: $1) }
         problems += Self.conflicts(in: configuration, besides: problems)
         guard problems.isEmpty else { throw ConfigurationError(problems) }
@@ -85,6 +87,23 @@ public struct LoadedConfiguration: Sendable {
             conflicts.append(ConfigurationProblem(origin: nil, key: "server.listen", message: message))
         }
         return conflicts + reverseConflicts(in: configuration)
+    }
+
+    /// Which upstreams are this server itself, each at its place.
+    private static func ownUpstreams(
+        of configuration: Configuration, _ values: [WrittenValue], besides problems: [ConfigurationProblem]
+    ) -> [ConfigurationProblem] {
+        // Where something is wrong with these keys, the defaults stand in for what was meant.
+        let isReported = problems.contains { problem in
+            ["dns.listen", "dns.upstream.servers"].contains { problem.key?.hasPrefix($0) == true }
+        }
+        // The environment's, which comes last, is the one in force.
+        guard !isReported, let servers = values.last(where: { $0.key.path == "dns.upstream.servers" }) else {
+            return []
+        }
+        return configuration.ownUpstreams { (try? MachineAddresses.current()) ?? [] }.map { index, listener in
+            servers.problem(ValueProblem(index: index, reason: "is this server itself: it listens on \(listener)"))
+        }
     }
 
     private static func reverseConflicts(in configuration: Configuration) -> [ConfigurationProblem] {

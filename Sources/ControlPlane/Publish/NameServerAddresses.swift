@@ -1,5 +1,4 @@
 import Engine
-import NIOCore
 
 /// The addresses of `ns.<domain>`.
 enum NameServerAddresses {
@@ -23,11 +22,6 @@ enum NameServerAddresses {
         }
         var seen: Set<IPAddress> = []
         return addresses.filter { seen.insert($0).inserted }
-    }
-
-    /// The addresses of this machine's network interfaces.
-    static func interfaces() throws -> [IPAddress] {
-        try System.enumerateDevices().compactMap { $0.address?.ipAddress.flatMap { IPAddress($0) } }
     }
 
     /// `fe80::/10` and `169.254.0.0/16`: of no use without knowing the link.

@@ -136,4 +136,54 @@ import Testing
         try write("log: {level: loud}")
         #expect(throws: ConfigurationError.self) { try second.reloaded() }
     }
+
+    @Test(arguments: [
+        ("127.0.0.1:8602", "127.0.0.1:8602", "127.0.0.1:8602"),
+        ("127.0.0.1:8602", "[::ffff:127.0.0.1]:8602", "127.0.0.1:8602"),
+        ("0.0.0.0:8602", "127.0.0.1:8602", "0.0.0.0:8602"), ("[::]:8602", "[::1]:8602", "[::]:8602"),
+        ("0.0.0.0:53", "127.0.0.1", "0.0.0.0:53"), ("127.0.0.11:53", "127.0.0.11", "127.0.0.11:53"),
+    ])
+    func `an upstream that is this server itself is refused at its place`(
+        listen: String, upstream: String, listener: String
+    ) {
+        let yaml = """
+            dns:
+              listen: ['\(listen)']
+              upstream:
+                servers: [192.0.2.1, '\(upstream)']
+            """
+        #expect(
+            problems(in: yaml) == [
+                "test.yaml:4:26: dns.upstream.servers[1]: '\(upstream)' is this server itself: it listens on \(listener)"
+            ])
+    }
+
+    @Test func `who listens on all addresses has the machine's, and of the other family none`() {
+        var configuration = Configuration()
+        configuration.dns.listen = [SocketAddress(.v4(0), port: 53)]
+        let addresses: [IPAddress] = [.v4(0x0A00_0001), .v4(0x0A00_0002), .v6(0xFD00 << 48, 1), .v6(0, 1)]
+        configuration.dns.upstream.servers = addresses.map { SocketAddress($0, port: 53) }
+        let own: [IPAddress] = [.v4(0x0A00_0002), .v6(0xFD00 << 48, 1)]
+        #expect(configuration.ownUpstreams { own }.map(\.index) == [1])
+        configuration.dns.listen = [SocketAddress(.v6(0, 0), port: 53)]
+        #expect(configuration.ownUpstreams { own }.map(\.index) == [2, 3])
+        // Docker's, in a container.
+        configuration.dns.listen = [SocketAddress(.v4(0), port: 53)]
+        configuration.dns.upstream.servers = [SocketAddress(.v4(0x7F00_000B), port: 53)]
+        #expect(configuration.ownUpstreams { [.v4(0x7F00_0001)] + own }.isEmpty)
+        configuration.dns.upstream.servers = addresses.map { SocketAddress($0, port: 53) }
+        configuration.dns.listen = [SocketAddress(.v6(0, 0), port: 54), SocketAddress(.v4(0), port: 0)]
+        #expect(configuration.ownUpstreams { own }.isEmpty)
+    }
+
+    @Test func `an upstream from the environment is looked at too, and only where both keys are right`() {
+        let itself = ["KONG_DISCOVERY_DNS_UPSTREAM_SERVERS": "127.0.0.1:8600"]
+        #expect(
+            problems(in: "", environment: itself) == [
+                "KONG_DISCOVERY_DNS_UPSTREAM_SERVERS: dns.upstream.servers[0]: '127.0.0.1:8600' is this server itself: "
+                    + "it listens on 127.0.0.1:8600"
+            ])
+        #expect(problems(in: "dns: {listen: [nonsense]}", environment: itself).count == 1)
+        #expect(problems(in: "dns: {listen: ['127.0.0.1:8601']}", environment: itself).isEmpty)
+    }
 }

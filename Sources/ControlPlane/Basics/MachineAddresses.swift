@@ -1,0 +1,10 @@
+import Engine
+import NIOCore
+
+/// The addresses of this machine's network interfaces.
+enum MachineAddresses {
+    /// Those that there are now.
+    static func current() throws -> [IPAddress] {
+        try System.enumerateDevices().compactMap { $0.address?.ipAddress.flatMap { IPAddress($0) } }
+    }
+}
