@@ -220,7 +220,7 @@ public final class Engine: Sendable {
         statistics[.cacheEntries] = cache.entries
         statistics[.cacheBytes] = cache.bytes
         statistics[.cacheEvictions] = cache.evictions
-        statistics.upstreams = settings.withLock { $0.upstreams.statistics(now: .now) }
+        statistics.upstreams = upstreamStatistics()
         return statistics
     }
 
@@ -233,6 +233,11 @@ public final class Engine: Sendable {
     public func requestSignsOfLife() -> [UInt64] {
         for worker in workers { worker.mailbox.requestLook() }
         return workers.map(\.mailbox.lookCount)
+    }
+
+    /// How the upstreams do, in the configured order.
+    public func upstreamStatistics() -> [UpstreamStatistics] {
+        settings.withLock { $0.upstreams.statistics(now: .now) }
     }
 
     /// Answers what was received, closes every socket and ends the workers' threads. From the call on the kernel

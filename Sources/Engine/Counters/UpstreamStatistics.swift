@@ -18,11 +18,14 @@ public struct UpstreamStatistics: Hashable, Sendable {
     public var guesses: UInt64
     /// Whether it answers, in whatever way.
     public var isAnswering: Bool
+    /// Whether it leads back to this server, and so is not asked.
+    public var leadsBack: Bool
 
     /// One that nothing is known of, unless told otherwise.
     public init(
         address: SocketAddress, isHealthy: Bool = true, roundTripTime: Duration? = nil, queries: UInt64 = 0,
-        answers: UInt64 = 0, timeouts: UInt64 = 0, errors: UInt64 = 0, guesses: UInt64 = 0, isAnswering: Bool = true
+        answers: UInt64 = 0, timeouts: UInt64 = 0, errors: UInt64 = 0, guesses: UInt64 = 0, isAnswering: Bool = true,
+        leadsBack: Bool = false
     ) {
         self.address = address
         self.isHealthy = isHealthy
@@ -33,5 +36,6 @@ public struct UpstreamStatistics: Hashable, Sendable {
         self.errors = errors
         self.guesses = guesses
         self.isAnswering = isAnswering
+        self.leadsBack = leadsBack
     }
 }

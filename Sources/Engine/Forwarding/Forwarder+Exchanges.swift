@@ -24,6 +24,7 @@ extension Forwarder {
                     query.resolution.handle(.unsent(number), now: now, &actions)
                     break
                 }
+                counters.count(.upstreamUDPQueries)
                 query.add(exchange)
             case .connect(let number, let time):
                 if connect(number, for: query, now: now, &actions) { wait(for: query, until: time) }
@@ -63,14 +64,18 @@ extension Forwarder {
         _ actions: inout [Resolution.Action]
     ) {
         let upstreams = query.upstreams
+        // Another server's question whether we lead back to it must go the way that all go.
+        let mayLeadBack = LoopName.number(of: query.key.name) != nil
         let choice: UpstreamSet.Choice?
         if purpose == .first {
-            choice = upstreams.choose(asked: [], excluded: [], now: now, random: random.next())
+            choice = upstreams.choose(
+                asked: [], excluded: [], mayLeadBack: mayLeadBack, now: now, random: random.next())
         } else {
             // Of two attempts that could not be sent, the first may have had the question fail.
             guard query.resolution.phase == .asking else { return }
             choice = upstreams.choose(
-                asked: query.resolution.asked, excluded: query.resolution.excluded, now: now, random: random.next())
+                asked: query.resolution.asked, excluded: query.resolution.excluded, mayLeadBack: mayLeadBack, now: now,
+                random: random.next())
         }
         query.resolution.handle(
             .chosen(choice.map { upstreams.details(of: $0.index) }, purpose), now: now, &actions)
@@ -161,12 +166,15 @@ extension Forwarder {
 
     // MARK: Probes
 
-    /// Probes an upstream from now on, if it is suspect and nobody does.
+    /// Probes an upstream from now on, if it is suspect, or leads back, or that is not known, and nobody does.
     func probeIfNeeded(_ upstream: Upstream, now: MonotonicTime) {
         if let schedule = upstream.beginProbing() { call(.probe(upstream, schedule), at: now) }
     }
 
     func probe(_ index: Int, now: MonotonicTime) {
+        let upstream = settings.upstreams[index]
+        checkForLoop(upstream, now: now)
+        guard upstream.health.isSuspect else { return }
         let root = CacheKey(name: [UInt8]([0]).rawSpan, type: .ns, variant: [])
         let query = PendingQuery(
             key: root, upstreams: settings.upstreams, deadline: now + Resolution.lingering, forwarder: self)

@@ -19,6 +19,7 @@ final class Forwarder {
     enum Call {
         case query(PendingQuery)
         case probe(Upstream, ProbeSchedule)
+        case loopProbe(LoopProbe)
         /// An answer's turn to be read.
         case longAnswer(PendingQuery, UpstreamExchange, [UInt8], arrival: MonotonicTime)
     }
@@ -61,13 +62,18 @@ final class Forwarder {
     /// How many requests wait to be looked at.
     var requestCount: Int { requests.count - nextRequest }
 
+    /// Looks at the upstreams for the first time, on the loop's thread.
+    func begin() {
+        let now = MonotonicTime.now
+        for upstream in settings.upstreams.upstreams { probeIfNeeded(upstream, now: now) }
+    }
+
     /// Goes by other settings for new questions; those under way go on as they began, and what has come in before is
     /// asked as it was meant.
     func adopt(_ settings: ForwardingSettings) {
         while requestCount > 0 { takeRequests() }
         self.settings = settings
-        let now = MonotonicTime.now
-        for upstream in settings.upstreams.upstreams { probeIfNeeded(upstream, now: now) }
+        begin()
     }
 
     /// Whether no client waits.
@@ -86,7 +92,13 @@ final class Forwarder {
             for client in query.clients { sink.replyFailure(.other, to: client) }
         }
         transport.cancel()
-        for case .query(let query) in calls.elements { query.stopAll(now: .now) }
+        for call in calls.elements {
+            switch call {
+            case .query(let query): query.stopAll(now: .now)
+            case .loopProbe(let probe): probe.end()
+            case .probe, .longAnswer: break
+            }
+        }
         for _ in pending { forwarding.release() }
         pending = [:]
         aliases = [:]
@@ -158,6 +170,7 @@ final class Forwarder {
     }
 
     private func ask(_ key: CacheKey, for client: consuming WaitingClient, now: MonotonicTime) {
+        if hasReturned(key, now: now) { return sink.replyFailure(.other, to: client) }
         // It may have come since the client was told to wait.
         if sink.replyFromCache(key, to: client, now: now, mayBeStale: false) { return }
         switch forwarding.failures.recency(of: key, now: now) {
@@ -243,10 +256,16 @@ final class Forwarder {
                     upstream.endProbing(schedule)
                     break
                 }
-                guard upstream.isProbed(by: schedule) else { break }
+                guard upstream.isProbed(by: schedule) else {
+                    upstream.endProbing(schedule)
+                    // There may be another reason to.
+                    probeIfNeeded(upstream, now: now)
+                    break
+                }
                 probe(index, now: now)
                 let wait = schedule.next()
                 call(.probe(upstream, schedule), at: now + wait)
+            case .loopProbe(let probe): probe.end()
             case .longAnswer(let query, let exchange, let message, let arrival):
                 guard query.exchange(exchange.number) === exchange else { break }
                 received(message.rawSpan, exchange, .stream, for: query, arrival: arrival)

@@ -109,8 +109,8 @@ struct Resolution {
         if let choice { ask(choice, now: now, &actions) }
     }
 
-    /// Whether an upstream may be asked, other than by somebody who has waited for an answer in vain: once, and once more
-    /// if it was said that nobody is there.
+    /// Whether an upstream may be asked, other than by somebody who has waited for an answer in vain: once, and once
+    /// more if it was said that nobody is there.
     private func mayBeAsked(_ upstream: Int) -> Bool {
         var count = 0
         for attempt in attempts where attempt.upstream == upstream {
@@ -184,8 +184,8 @@ struct Resolution {
         add(attempts[number].overTCP(at: now, showing: .preservesCase), now: now, &actions)
     }
 
-    /// It is said that an attempt's upstream is not there. It may be a lie, and this answer the only one: others are asked,
-    /// or the same one once more, from another port.
+    /// It is said that an attempt's upstream is not there. It may be a lie, and this answer the only one: others are
+    /// asked, or the same one once more, from another port.
     private mutating func refused(_ number: Int, now: MonotonicTime, _ actions: inout [Action]) {
         guard phase == .asking, attempts.indices.contains(number), attempts[number].state == .waiting else { return }
         attempts[number].state = .refused

@@ -12,6 +12,7 @@ final class Upstream: Sendable {
     private struct State {
         var health = UpstreamHealth()
         var features = UpstreamFeatures()
+        var loop = LoopCheck()
         var queries: UInt64 = 0
         var answers: UInt64 = 0
         var timeouts: UInt64 = 0
@@ -27,6 +28,9 @@ final class Upstream: Sendable {
 
     /// How it does.
     var health: UpstreamHealth { state.withLock { $0.health } }
+
+    /// How it does, and whether it leads back to this server.
+    var standing: (health: UpstreamHealth, leadsBack: Bool) { state.withLock { ($0.health, $0.loop.leadsBack) } }
 
     /// What it can do, as far as it is known.
     var features: UpstreamFeatures { state.withLock { $0.features } }
@@ -104,22 +108,37 @@ final class Upstream: Sendable {
     // MARK: Probing it
 
     /// If it must be probed, and nobody does: the caller must, from now on.
-    func beginProbing() -> ProbeSchedule? { state.withLock { $0.health.beginProbing() } }
+    func beginProbing() -> ProbeSchedule? { state.withLock { $0.health.beginProbing(besides: $0.loop.isDue) } }
 
     /// Whether those probes are to go on.
-    func isProbed(by schedule: ProbeSchedule) -> Bool { state.withLock { $0.health.isProbed(by: schedule) } }
+    func isProbed(by schedule: ProbeSchedule) -> Bool {
+        state.withLock { $0.health.isProbed(by: schedule, besides: $0.loop.isDue) }
+    }
 
     /// Whoever finds that it must be probed has to begin anew.
     func endProbing(_ schedule: ProbeSchedule) { state.withLock { $0.health.endProbing(schedule) } }
+
+    /// It is about to be asked for the name of a number, to see whether it leads back.
+    ///
+    /// - Returns: `false` when it is being asked already.
+    func beginLoopCheck(_ number: UInt64) -> Bool { state.withLock { $0.loop.begin(number) } }
+
+    /// A query for the name of a number has arrived here.
+    ///
+    /// - Returns: whether this upstream was asked for it.
+    func noteReturned(_ number: UInt64) -> Bool { state.withLock { $0.loop.returned(number) } }
+
+    /// The answer has come, or is waited for no longer.
+    func endLoopCheck(isAnswered: Bool) { state.withLock { $0.loop.end(isAnswered: isAnswered) } }
 
     /// How it does, for people.
     func statistics(now: MonotonicTime) -> UpstreamStatistics {
         state.withLock { state in
             UpstreamStatistics(
-                address: address, isHealthy: state.health.isUsable(at: now),
+                address: address, isHealthy: state.health.isUsable(at: now) && !state.loop.leadsBack,
                 roundTripTime: state.health.roundTripTime?.duration, queries: state.queries, answers: state.answers,
                 timeouts: state.timeouts, errors: state.errors, guesses: state.guesses,
-                isAnswering: !state.health.isSuspect)
+                isAnswering: !state.health.isSuspect, leadsBack: state.loop.leadsBack)
         }
     }
 }

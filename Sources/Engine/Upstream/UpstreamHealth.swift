@@ -25,7 +25,7 @@ struct UpstreamHealth {
     private var lastAnswer = MonotonicTime.distantPast
     /// Whether it is probed, and asked only when no other is left.
     private(set) var isSuspect = false
-    /// The number of the row of probes that looks after it while it is suspect; `nil`: nobody does.
+    /// The number of the row of probes that looks after it; `nil`: nobody does.
     private var probing: UInt64?
     private var lastProbing: UInt64 = 0
     private var errorsInARow = 0
@@ -66,7 +66,7 @@ struct UpstreamHealth {
             variation = Nanoseconds(count: sample.count / 2)
         }
         // One that takes too long for every query is no better than one that does not answer.
-        if sample <= Self.maximumPatience {
+        if sample <= Self.maximumPatience, isSuspect {
             isSuspect = false
             probing = nil
         }
@@ -105,15 +105,19 @@ struct UpstreamHealth {
 
     /// A row of probes, for the caller to send: when it is suspect, and nobody probes it. Not told once, when it
     /// becomes suspect, but as long as it is so: whoever let go of it, it finds somebody.
-    mutating func beginProbing() -> ProbeSchedule? {
-        guard isSuspect, probing == nil else { return nil }
+    ///
+    /// - Parameter isNeeded: whether it is to be probed for another reason.
+    mutating func beginProbing(besides isNeeded: Bool = false) -> ProbeSchedule? {
+        guard isSuspect || isNeeded, probing == nil else { return nil }
         lastProbing &+= 1
         probing = lastProbing
         return ProbeSchedule(number: lastProbing)
     }
 
     /// Whether a row of probes is to go on: not when it has answered as it should, even if it has become suspect again.
-    func isProbed(by schedule: ProbeSchedule) -> Bool { isSuspect && probing == schedule.number }
+    func isProbed(by schedule: ProbeSchedule, besides isNeeded: Bool = false) -> Bool {
+        (isSuspect || isNeeded) && probing == schedule.number
+    }
 
     /// A row of probes does not go on.
     mutating func endProbing(_ schedule: ProbeSchedule) {

@@ -56,14 +56,18 @@ final class UpstreamSet: Sendable {
     ///   - asked: those that were asked for this query before.
     ///   - excluded: those of them that must not be asked again: they said that they can't answer it, or are about to
     ///     send a long answer.
+    ///   - mayLeadBack: whether one may be chosen that leads back to this server.
     ///   - random: a random number.
-    /// - Returns: `nil` when all are excluded.
-    func choose(asked: [Int], excluded: [Int], now: MonotonicTime, random: UInt64) -> Choice? {
+    /// - Returns: `nil` when none is left.
+    func choose(
+        asked: [Int], excluded: [Int], mayLeadBack: Bool = false, now: MonotonicTime, random: UInt64
+    ) -> Choice? {
         state.withLock { state in
             state.candidates.removeAll(keepingCapacity: true)
             var bestRank = Int.max
             for (index, upstream) in upstreams.enumerated() where !excluded.contains(index) {
-                let health = upstream.health
+                let (health, leadsBack) = upstream.standing
+                guard mayLeadBack || !leadsBack else { continue }
                 let rank = (asked.contains(index) ? 2 : 0) + (health.isUsable(at: now) ? 0 : 1)
                 guard rank <= bestRank else { continue }
                 if rank < bestRank { state.candidates.removeAll(keepingCapacity: true) }

@@ -101,8 +101,8 @@ final class UpstreamSocket: EventTarget {
         }
     }
 
-    /// A message has come with an ID that nothing waits for. After so many somebody guesses at the ID of an answer, and has
-    /// found the port: what waits here is asked in another way.
+    /// A message has come with an ID that nothing waits for. After so many somebody guesses at the ID of an answer, and
+    /// has found the port: what waits here is asked in another way.
     private func noteStray(_ id: UInt16) {
         guard !exchanges.isEmpty, !pastIDs.contains(id) else { return }
         nearMisses += 1
@@ -117,8 +117,8 @@ final class UpstreamSocket: EventTarget {
         }
     }
 
-    /// It is said that nobody listens at the upstream, or that there is no way to it (ICMP). That names the socket alone,
-    /// and whoever guesses its port can send it.
+    /// It is said that nobody listens at the upstream, or that there is no way to it (ICMP). That names the socket
+    /// alone, and whoever guesses its port can send it.
     private func tellRefused() {
         pool.noteWork()
         exchanges.first?.upstream.refused()

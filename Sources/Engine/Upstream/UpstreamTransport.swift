@@ -36,7 +36,6 @@ final class UpstreamTransport {
         var id = UInt16(truncatingIfNeeded: random.next())
         while !socket.isFree(id) { id = UInt16(truncatingIfNeeded: random.next()) }
         let exchange = begin(request, id: id, now: now, &random)
-        counters.count(.upstreamUDPQueries)
         socket.add(exchange)
         outbox.add(exchange)
         return exchange

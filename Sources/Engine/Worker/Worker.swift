@@ -100,6 +100,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
 
     /// Runs the loop until the worker is told to stop and has finished.
     func run() {
+        forwarder?.begin()
         loop.run()
         // If there was no time left for it before. What comes later to a socket that is kept is the next server's.
         for listener in udp {

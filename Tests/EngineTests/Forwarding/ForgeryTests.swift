@@ -39,7 +39,7 @@ struct ForgeryTests {
         throws
     {
         let upstream = try ScriptedUpstream { request in
-            guard !request.isTCP else { return .messages([request.address(7)]) }
+            guard !request.isTCP, !request.isProbe else { return .messages([request.address(7)]) }
             return .messages(Self.strays(request, UpstreamSocket.maximumNearMisses) + [request.address(6)])
         }
         let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20))

@@ -436,7 +436,8 @@ struct ResolutionTests {
         play(truncated + [(9, .answered(1, content, Self.preserving), [.reply, .close])])
     }
 
-    @Test func `where somebody guesses at answers the question goes over TCP, once, and UDP is not believed any longer`() {
+    @Test
+    func `where somebody guesses at answers the question goes over TCP, once, and UDP is not believed any longer`() {
         let guessed: [Step] =
             start() + [(5, .ended(0, .guessed), [.connect(1, waitingUntil: time(305))])]
         let content = Resolution.Answer.content(isCacheable: true, .small)

@@ -15,10 +15,19 @@ struct UpstreamRequest: Sendable {
     /// When it came.
     var time = ContinuousClock.now
 
+    init(octets: [UInt8], isTCP: Bool, number: Int, port: UInt16) {
+        self.octets = octets
+        self.isTCP = isTCP
+        self.number = number
+        self.port = port
+        isProbe = octets[12] == 0 || LoopName.number(of: name.map(\.lowercasedASCII)) != nil
+    }
+
     /// The name, with the letters as they came.
     var name: [UInt8] { [UInt8](octets[12..<(questionEnd - 4)]) }
     var type: UInt16 { UInt16(octets[questionEnd - 4]) << 8 | UInt16(octets[questionEnd - 3]) }
-    var isProbe: Bool { octets[12] == 0 }
+    /// Whether it only shows how the upstream does; looked at once, for that is asked of all for each that comes.
+    private(set) var isProbe = false
     var hasEDNS: Bool { octets[11] > 0 }
     /// Whether the name has any letter that is not small.
     var hasCapitals: Bool { name.contains { (65...90).contains($0) } }
