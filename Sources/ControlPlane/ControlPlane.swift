@@ -94,6 +94,7 @@ private func run(
                     manager.tellReady()
                 },
                 ReloadService(loaded: loaded, engine: engine, manager: manager, logger: logger),
+                UpstreamWatchService(engine: engine, logger: logger),
                 http,
                 SupervisionService(manager: manager, engine: engine, logger: logger),
             ],

@@ -81,5 +81,54 @@ extension ServerTests {
             try first.stop()
             try second.stop()
         }
+
+        @Test func `an upstream that stops answering and comes back is a line each, and a warning in between`()
+            async throws
+        {
+            let upstream = try Self.makeUpstream("192.0.2.1")
+            let keys = ["dns.upstream.servers": "\(upstream.dns[0])", "dns.cache.max_entries": "0"]
+            try await withServer(Self.settings.merging(keys) { $1 }) { server in
+                let rest = try HTTPConnection(server.rest)
+                func health() throws -> String { try rest.request("GET", "/api/v1/health").text }
+                #expect(try server.ask("db.upstream.test").texts == ["192.0.2.1"])
+                #expect(try health().contains(#""upstreams":{"status":"pass"}"#))
+                try upstream.stop()
+                for _ in 0..<3 { #expect(try server.ask("db.upstream.test").code == .serverFailure) }
+                try server.waitForLog("upstream stopped answering")
+                let warning = try health()
+                #expect(warning.contains(#"{"status":"warn","#) && warning.contains(#""upstreams":{"status":"warn"}"#))
+                let back = try ServerProcess([
+                    "dns.domain": "upstream.test", "dns.workers": "1", "dns.listen": "\(upstream.dns[0])",
+                ])
+                try server.waitForLog("upstream answers again")
+                #expect(try health().contains(#""upstreams":{"status":"pass"}"#))
+                #expect(server.logLines.count { $0.contains("upstream=\(upstream.dns[0])") } == 2)
+                try back.stop()
+            }
+        }
+
+        @Test func `servers that name each other find out, say so, and when that is over`() async throws {
+            let good = try Self.makeUpstream("192.0.2.1")
+            let folder = try TemporaryFolder()
+            func write(_ name: String, _ servers: [Endpoint]) throws -> String {
+                let list = servers.map { "'\($0)'" }.joined(separator: ", ")
+                return try folder.write(name, "dns: {workers: 2, upstream: {servers: [\(list)]}}\n")
+            }
+            try await withServer(file: write("a.yaml", [])) { first in
+                try await withServer(file: write("b.yaml", first.dns)) { second in
+                    _ = try write("a.yaml", second.dns)
+                    first.process.signal(SIGHUP)
+                    try first.waitForLog("upstream leads back to this server")
+                    for _ in 0..<3 { #expect(try first.ask("db.upstream.test").code == .serverFailure) }
+                    let status = try HTTPConnection(first.rest).request("GET", "/api/v1/status").text
+                    #expect(status.contains(#""leads_back":true"#))
+                    _ = try write("b.yaml", good.dns)
+                    second.process.signal(SIGHUP)
+                    try first.waitForLog("upstream leads back to this server no longer")
+                    #expect(try first.ask("none.upstream.test").code == .nameError)
+                }
+            }
+            try good.stop()
+        }
     }
 }

@@ -84,8 +84,9 @@ extension APIHandler {
     func health() -> ServerResponse {
         let isStorageHealthy = registry.storeState.isHealthy
         let isReady = state.isReady
-        // Without its storage the server goes on answering DNS and reads: a warning, not a failure.
-        let status = !isReady ? "fail" : isStorageHealthy ? "pass" : "warn"
+        let areUpstreamsHealthy = state.statistics.upstreams.allSatisfy(\.isHealthy)
+        // Without its storage, or upstreams, the server goes on answering DNS and reads: a warning, not a failure.
+        let status = !isReady ? "fail" : isStorageHealthy && areUpstreamsHealthy ? "pass" : "warn"
         return .json(isReady ? .ok : .serviceUnavailable) { writer in
             writer.beginObject()
             writer.member("status")
@@ -96,6 +97,8 @@ extension APIHandler {
             writer.statusObject(isReady ? "pass" : "fail")
             writer.member("storage")
             writer.statusObject(isStorageHealthy ? "pass" : "fail")
+            writer.member("upstreams")
+            writer.statusObject(areUpstreamsHealthy ? "pass" : "warn")
             writer.endObject()
             writer.endObject()
         }
@@ -156,6 +159,8 @@ extension JSONWriter {
                 member(name)
                 integer(value)
             }
+            member("leads_back")
+            bool(upstream.leadsBack)
             endObject()
         }
         endArray()

@@ -212,6 +212,7 @@ enum OpenAPIDocument {
                       timeouts: {type: integer}
                       errors: {type: integer}
                       guesses: {type: integer, description: times that somebody was found guessing at answers}
+                      leads_back: {type: boolean, description: to this server - it is not asked while it does}
 
         """
 }

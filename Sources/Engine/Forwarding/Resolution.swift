@@ -224,7 +224,6 @@ struct Resolution {
         guard hopCount < Self.maximumHops else { return fail(.other, now: now, &actions) }
         hopCount += 1
         attempts.removeAll(keepingCapacity: true)
-        overdueCount = 0
         actions += [.follow, .choose(.first)]
     }
 

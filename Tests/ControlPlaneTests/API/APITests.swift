@@ -1,3 +1,4 @@
+import Engine
 import HTTPTypes
 import NIOCore
 import Testing
@@ -245,6 +246,24 @@ import Testing
             #expect(try await api.send(.get, "/ready").status == 200)
             #expect(try await api.send(.get, "/api/v1/health")["status"]?.text == "pass")
         }
+    }
+
+    @Test func `an upstream that fails is a warning, and the status says which and why`() async throws {
+        let addresses = [UInt32(0x0909_0909), 0x0101_0101].map { SocketAddress(.v4($0), port: 53) }
+        func api(_ failing: UpstreamStatistics?) -> TestAPI {
+            let api = TestAPI(upstreams: [UpstreamStatistics(address: addresses[0])] + (failing.map { [$0] } ?? []))
+            api.state.isReady = true
+            return api
+        }
+        let well = try await api(nil).send(.get, "/api/v1/health")
+        #expect(well["status"]?.text == "pass" && well["checks", "upstreams", "status"]?.text == "pass")
+        let looping = UpstreamStatistics(address: addresses[1], isHealthy: false, guesses: 3, leadsBack: true)
+        let warning = try await api(looping).send(.get, "/api/v1/health")
+        #expect(warning.status == 200 && warning["status"]?.text == "warn")
+        #expect(warning["checks", "upstreams", "status"]?.text == "warn")
+        let status = try await api(looping).send(.get, "/api/v1/status")
+        #expect(status["upstreams", "1", "leads_back"] == .bool(true))
+        #expect(status["upstreams", "1", "guesses"] == .integer(3))
     }
 
     @Test func `a registration beyond a limit is refused, and hurts no other`() async throws {

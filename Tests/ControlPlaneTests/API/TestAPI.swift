@@ -11,9 +11,15 @@ struct TestAPI {
     let state: ServerState
     let handler: APIHandler
 
-    init(store: any Store = MemoryStore(), limits: Configuration.RegistryLimits = .init()) {
+    init(
+        store: any Store = MemoryStore(), limits: Configuration.RegistryLimits = .init(),
+        upstreams: [UpstreamStatistics] = []
+    ) {
+        var statistics = EngineStatistics()
+        statistics.upstreams = upstreams
+        let shown = statistics
         test = TestRegistry(store: store, limits: limits)
-        state = ServerState(version: "1.2.3", startedAt: test.clock.now.monotonic) { EngineStatistics() }
+        state = ServerState(version: "1.2.3", startedAt: test.clock.now.monotonic) { shown }
         handler = APIHandler(
             registry: test.registry,
             decoder: RegistrationDecoder(),

@@ -1,0 +1,115 @@
+import Engine
+import Logging
+import ServiceLifecycle
+
+/// What there is to say about upstreams, from looks at how they do, one after the other. Pure: told the time.
+struct UpstreamWatch {
+    /// Something that an operator should know of an upstream.
+    enum News: Equatable {
+        case stoppedAnswering
+        case answersAgain
+        /// To this server: it is not asked.
+        case leadsBack
+        case leadsBackNoLonger
+        /// At so many ports, since that was last said, somebody guessed at answers in its name.
+        case guesses(UInt64)
+    }
+
+    /// For how long it must be otherwise than was said last: one that is late now and then is no news.
+    static let patience = Duration.seconds(2)
+    /// Guesses are told no more often than this.
+    static let guessInterval = Duration.seconds(60)
+
+    fileprivate struct Record {
+        var isSilent = false
+        /// Since when that has been otherwise.
+        var changedAt: ContinuousClock.Instant?
+        var answers: UInt64 = 0
+        var leadsBack = false
+        var guesses: UInt64 = 0
+        var guessesToldAt: ContinuousClock.Instant?
+    }
+
+    private var records: [SocketAddress: Record] = [:]
+
+    /// Looks at all upstreams that there are.
+    mutating func look(
+        at upstreams: [UpstreamStatistics], now: ContinuousClock.Instant
+    ) -> [(upstream: SocketAddress, news: News)] {
+        let known = records
+        records = [:]
+        var news: [(upstream: SocketAddress, news: News)] = []
+        for upstream in upstreams where records[upstream.address] == nil {
+            var record = known[upstream.address] ?? Record()
+            news += record.look(at: upstream, now: now).map { (upstream.address, $0) }
+            records[upstream.address] = record
+        }
+        return news
+    }
+}
+
+extension UpstreamWatch.Record {
+    mutating func look(
+        at upstream: UpstreamStatistics, now: ContinuousClock.Instant
+    ) -> [UpstreamWatch.News] {
+        var news: [UpstreamWatch.News] = []
+        if upstream.leadsBack != leadsBack {
+            leadsBack = upstream.leadsBack
+            news.append(leadsBack ? .leadsBack : .leadsBackNoLonger)
+        }
+        // One that answers too slowly to be asked does answer.
+        let isSilentNow = !upstream.isAnswering && upstream.answers == answers && !leadsBack
+        answers = upstream.answers
+        if isSilentNow == isSilent {
+            changedAt = nil
+        } else if let changedAt, now - changedAt >= UpstreamWatch.patience {
+            isSilent = isSilentNow
+            self.changedAt = nil
+            news.append(isSilent ? .stoppedAnswering : .answersAgain)
+        } else {
+            changedAt = changedAt ?? now
+        }
+        if upstream.guesses > guesses, guessesToldAt.map({ now - $0 >= UpstreamWatch.guessInterval }) ?? true {
+            news.append(.guesses(upstream.guesses - guesses))
+            guesses = upstream.guesses
+            guessesToldAt = now
+        }
+        return news
+    }
+}
+
+extension UpstreamWatch.News {
+    /// A line for each.
+    func log(of upstream: SocketAddress, to logger: Logger) {
+        let metadata: Logger.Metadata = ["upstream": "\(upstream)"]
+        switch self {
+        case .stoppedAnswering: logger.warning("upstream stopped answering", metadata: metadata)
+        case .answersAgain: logger.info("upstream answers again", metadata: metadata)
+        case .leadsBack:
+            logger.warning("upstream leads back to this server, and is not asked while it does", metadata: metadata)
+        case .leadsBackNoLonger: logger.info("upstream leads back to this server no longer", metadata: metadata)
+        case .guesses(let count):
+            logger.warning(
+                "somebody guesses at answers of an upstream: what waited for them was asked over TCP",
+                metadata: metadata.merging(["count": "\(count)"]) { $1 })
+        }
+    }
+}
+
+/// Tells what becomes of upstreams.
+struct UpstreamWatchService: Service {
+    private static let interval = Duration.seconds(1)
+
+    let engine: Engine
+    let logger: Logger
+
+    func run() async throws {
+        var watch = UpstreamWatch()
+        let looks = Ticker(every: Self.interval, on: EventLoopTimers.shared)
+        for await _ in looks.ticks.cancelOnGracefulShutdown() {
+            for (upstream, news) in watch.look(at: engine.upstreamStatistics(), now: .now) {
+                news.log(of: upstream, to: logger)
+            }
+        }
+    }
+}
