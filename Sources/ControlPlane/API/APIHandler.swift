@@ -24,6 +24,9 @@ struct APIHandler: RequestHandler {
             // Whoever passed it on may have seen another end of it (RFC 9112 §6.1).
             return .failure(ResponseError(.closing(.badRequest, "HTTP/1.0 has no Transfer-Encoding")))
         }
+        guard head.fields["transfer-encoding"].allSatisfy({ $0.lowercased() == "chunked" }) else {
+            return .failure(ResponseError(.closing(.notImplemented, "the only Transfer-Encoding here is chunked")))
+        }
         let target = RequestTarget(head.target)
         if let refusal = origin.refusal(of: head, target) { return .failure(ResponseError(refusal)) }
         let endpoint: Endpoint
@@ -65,11 +68,12 @@ struct APIHandler: RequestHandler {
 
     /// Why a body can't be read by what its head says of it.
     private static func mediaTypeProblem(_ head: RequestHead) -> ServerResponse? {
-        guard isJSON(head.fields.first(name: "content-type")) else {
+        let types = head.fields["content-type"]
+        guard !types.isEmpty, types.allSatisfy(isJSON) else {
             return .problem(.unsupportedMediaType, "the Content-Type must be application/json")
         }
-        let coding = head.fields.first(name: "content-encoding") ?? "identity"
-        guard coding.isEmpty || coding.lowercased() == "identity" else {
+        let codings = head.fields["content-encoding"]
+        guard codings.allSatisfy({ $0.isEmpty || $0.lowercased() == "identity" }) else {
             return .problem(
                 .unsupportedMediaType, "the body must not have a Content-Encoding",
                 fields: [HTTPField(name: .acceptEncoding, value: "identity")])
@@ -78,8 +82,7 @@ struct APIHandler: RequestHandler {
     }
 
     /// Whether a Content-Type is `application/json`, with or without parameters (RFC 9110 §8.3).
-    private static func isJSON(_ contentType: String?) -> Bool {
-        guard let contentType else { return false }
+    private static func isJSON(_ contentType: String) -> Bool {
         if contentType == "application/json" { return true }
         let end = contentType.utf8.firstIndex(of: UInt8(ascii: ";")) ?? contentType.endIndex
         let type = contentType[..<end].lowercased()

@@ -67,15 +67,17 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .head(let head):
             headCount += 1
             stopsDecoder = head.stopsDecoder
+            decoder.noteHead()
             let head = RequestHead(head, arrival: time.now(), client: client)
             context.fireChannelRead(Self.wrapInboundOut(.head(head)))
         case .body(let octets):
+            decoder.noteBody(octets: octets.readableBytes)
             context.fireChannelRead(Self.wrapInboundOut(.body(octets)))
         case .end:
             let wasWorking = isWorking
             endCount += 1
             if isWorking, !wasWorking { open.begin(id) }
-            if stopsDecoder { decoder.noteStop() }
+            decoder.noteEnd(stops: stopsDecoder)
             context.fireChannelRead(Self.wrapInboundOut(.end))
         }
     }

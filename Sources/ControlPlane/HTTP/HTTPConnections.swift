@@ -108,8 +108,7 @@ struct HTTPConnections: ServerChildChannel {
             let part: RequestPart?
             do {
                 part = try await parts.next()
-            } catch let error where error is HTTPParserError || error is ByteToMessageDecoderError.PayloadTooLargeError
-            {
+            } catch let error where RequestDecoder.isRefusal(error) {
                 return try await responder.respond(to: error, writer)
             }
             guard case .head(let head) = part else { return }

@@ -42,10 +42,16 @@ struct HTTPResponder: Sendable {
                 break
             }
             if head.expectsContinue, (head.contentLength ?? 0) <= limit { try await writer.writeContinue() }
-            switch try await reader.read(from: &parts, limit: limit, share: &share) {
-            case .whole(let body): response = await answer(request, body)
-            case .tooLong: response = .tooLong(limit: limit)
-            case .noMemory: response = .busy("too many large requests are under way")
+            do {
+                switch try await reader.read(from: &parts, limit: limit, share: &share) {
+                case .whole(let body): response = await answer(request, body)
+                case .tooLong: response = .tooLong(limit: limit)
+                case .noMemory: response = .busy("too many large requests are under way")
+                }
+            } catch let error where RequestDecoder.isRefusal(error) {
+                // What follows the broken place is nobody's request.
+                try await respond(to: error, writer)
+                return false
             }
         }
         let keepsConnection = head.keepsConnection && !response.closesConnection
@@ -53,12 +59,14 @@ struct HTTPResponder: Sendable {
         return try await reader.discard(from: &parts) && keepsConnection
     }
 
-    /// Answers what is not HTTP.
+    /// Answers what is not HTTP, or too much of it.
     func respond(to error: any Error, _ writer: ResponseWriter) async throws {
         let response: ServerResponse =
             switch error {
             case HTTPParserError.headerOverflow, is ByteToMessageDecoderError.PayloadTooLargeError:
-                .problem(.requestHeaderFieldsTooLarge, "the request line or the header fields are too long")
+                .problem(.requestHeaderFieldsTooLarge, "the request line, header fields or trailers are too long")
+            case is RequestDecoder.FramingTooLong:
+                .problem(.badRequest, "too much that means nothing: extensions of chunks, zeros or white space")
             default:
                 .problem(.badRequest, "not HTTP/1.1: \(error)")
             }

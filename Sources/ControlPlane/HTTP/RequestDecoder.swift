@@ -1,18 +1,34 @@
 import NIOCore
 import NIOHTTP1
 
-/// NIO's decoder of requests, which goes on where NIO's stops.
+/// NIO's decoder of requests, which goes on where NIO's stops, and has a limit where NIO has none.
 ///
 /// NIO reads nothing after a request that offers another protocol, or asks for a tunnel, since what follows could be in
 /// that protocol. Here none is spoken: the offer is ignored, and what follows is the next request (RFC 9110 §7.8).
+///
+/// NIO bounds fields and targets, but passes over any amount of what has no meaning: extensions of chunks, zeros before
+/// a chunk's size, white space, empty lines before a request. Such octets are counted here (RFC 9112 §7.1.1).
 final class RequestDecoder: ByteToMessageDecoder {
     typealias InboundOut = HTTPServerRequestPart
 
     /// What is kept of a head, or a line of a chunked body, that has not come in whole.
     static let maximumBufferedOctets = 64 * 1024
 
+    /// More than that of octets that come to nothing.
+    struct FramingTooLong: Error {}
+
+    /// Octets that may come to nothing before the next head, or end, of a request: what fields may have, and as much for
+    /// what is around them.
+    static let maximumFramingOctets = 64 * 1024
+    /// Octets of framing that each octet of a body may have: a chunk of one octet has five.
+    private static let framingForEachOctet = 8
+
     private var decoder = RequestDecoder.makeDecoder()
     private var hasStopped = false
+    private var framingOctets = 0
+    /// What has come out of the octets that are being decoded.
+    private var hasEndedPart = false
+    private var bodyOctets = 0
 
     private static func makeDecoder() -> HTTPRequestDecoder {
         var limits = NIOHTTPDecoderLimitConfiguration()
@@ -22,9 +38,27 @@ final class RequestDecoder: ByteToMessageDecoder {
         return HTTPRequestDecoder(limitConfiguration: limits)
     }
 
-    /// Is told of the end of a request that ``NIOHTTP1/HTTPRequestHead/stopsDecoder``, while that is being decoded.
-    func noteStop() {
-        hasStopped = true
+    /// Whether an error says that what came is no request that is read here.
+    static func isRefusal(_ error: any Error) -> Bool {
+        error is HTTPParserError || error is ByteToMessageDecoderError.PayloadTooLargeError || error is FramingTooLong
+    }
+
+    /// Is told of a head, while it is being decoded.
+    func noteHead() {
+        hasEndedPart = true
+    }
+
+    /// Is told of a part of a body, while it is being decoded.
+    func noteBody(octets: Int) {
+        bodyOctets += octets
+    }
+
+    /// Is told of the end of a request, while it is being decoded.
+    ///
+    /// - Parameter stops: whether its head is one that ``NIOHTTP1/HTTPRequestHead/stopsDecoder``.
+    func noteEnd(stops: Bool) {
+        hasEndedPart = true
+        if stops { hasStopped = true }
     }
 
     func decoderAdded(context: ChannelHandlerContext) {
@@ -36,13 +70,24 @@ final class RequestDecoder: ByteToMessageDecoder {
     }
 
     func decode(context: ChannelHandlerContext, buffer: inout ByteBuffer) throws -> DecodingState {
+        (hasEndedPart, bodyOctets) = (false, 0)
+        let readableBefore = buffer.readableBytes
         _ = try decoder.decode(context: context, buffer: &buffer)
+        try countFraming(consumed: readableBefore - buffer.readableBytes)
         guard hasStopped else { return .needMoreData }
         hasStopped = false
         decoder.decoderRemoved(context: context)
         decoder = Self.makeDecoder()
         decoder.decoderAdded(context: context)
         return .continue
+    }
+
+    /// Counts octets that were neither a body nor, in the end, a head. What has come in at once is taken as one: some of
+    /// it may count for the part before or the one after.
+    private func countFraming(consumed: Int) throws {
+        let allowed = bodyOctets * (Self.framingForEachOctet + 1)
+        framingOctets = hasEndedPart ? 0 : max(0, framingOctets + consumed - allowed)
+        if framingOctets > Self.maximumFramingOctets { throw FramingTooLong() }
     }
 
     func decodeLast(

@@ -59,6 +59,11 @@ import Testing
         """
     }
 
+    private func chunked(_ body: String, coding: String = "chunked") -> String {
+        "POST /api/v1/services HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            + "Transfer-Encoding: \(coding)\r\n\r\n\(body)"
+    }
+
     private let orders = #"{"id":"a","name":"orders","ip":"10.0.0.1","port":80}"#
 
     @Test func `requests on one connection are answered in their order`() async throws {
@@ -287,6 +292,15 @@ import Testing
             ("GET /\(String(repeating: "a", count: 100_000)) HTTP/1.1\r\nHost: localhost\r\n\r\n", 431),
             ("GET / HTTP/1.1\r\nHost: localhost\r\nX: \(String(repeating: "a", count: 20_000))\r\n\r\n", 431),
             (post("/api/v1/services", orders, fields: "Content-Encoding: gzip\r\n"), 415),
+            (post("/api/v1/services", orders, fields: "Content-Encoding: identity\r\nContent-Encoding: br\r\n"), 415),
+            (post("/api/v1/services", orders, fields: "Content-Type: text/plain\r\n"), 415),
+            (chunked("2;a=\(String(repeating: "b", count: 3_000_000))\r\n{}\r\n0\r\n\r\n"), 400),
+            (chunked("\(String(repeating: "0", count: 3_000_000))2\r\n{}\r\n0\r\n\r\n"), 400),
+            (chunked("zz\r\n"), 400), (chunked("2\r\n{}zz"), 400), (chunked("fffffffffffffffff\r\n"), 400),
+            (chunked("2\r\n{}\r\n0\r\n\(String(repeating: "X: y\r\n", count: 200))\r\n"), 431),
+            (String(repeating: "\r\n", count: 100_000) + "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+            (chunked("2\r\n{}\r\n0\r\n\r\n", coding: "gzip, chunked"), 501),
+            (chunked("2;a=b\r\n{}\r\n0\r\nX: y\r\n\r\n"), 422),
             (post("/api/v1/services", orders, fields: "Content-Encoding: identity\r\n"), 201),
         ]
         try await serving { port in
