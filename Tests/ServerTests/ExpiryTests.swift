@@ -58,7 +58,7 @@ extension ServerTests {
                 #expect(try server.ask("orders.service.kong").code == .nameError)
                 #expect(try server.ask("orders.service.kong", .srv).code == .nameError)
                 #expect(try rest.request("PUT", "/api/v1/services/\(id)/heartbeat").status == 404)
-                #expect(try rest.request("GET", "/api/v1/services").text == #"{"services":[],"next_cursor":null}"#)
+                #expect(try rest.request("GET", "/api/v1/services").text == #"{"services":[],"next_cursor":null}\#n"#)
             }
         }
 
@@ -79,7 +79,7 @@ extension ServerTests {
                     let beat = try rest.request("PUT", "/api/v1/services/\(kept)/heartbeat")
                     #expect(beat.status == 200 && beat.text.contains(kept) && beat.text.contains("expires_at"))
                     let beats = try rest.request("POST", "/api/v1/heartbeats", #"{"ids":["\#(together)","unknown"]}"#)
-                    #expect(beats.text == #"{"renewed":1,"unknown":["unknown"]}"#)
+                    #expect(beats.text == #"{"renewed":1,"unknown":["unknown"]}\#n"#)
                     try rest.register(again)
                     for name in ["kept", "together", "again", "permanent"] {
                         try #require(try server.ask("\(name).service.kong").code == .noError, "\(name)")
@@ -128,7 +128,7 @@ extension ServerTests {
                 // The work of taking them out comes on top; a debug build takes its time.
                 let slack = Duration.seconds(1) + sighting.longestGap * 2
                 #expect(after.duration(to: sighting.lastSeen) <= .milliseconds(6000) + slack)
-                #expect(try rest.request("GET", "/api/v1/names").text == #"{"names":[],"next_cursor":null}"#)
+                #expect(try rest.request("GET", "/api/v1/names").text == #"{"names":[],"next_cursor":null}\#n"#)
             }
         }
 
@@ -158,7 +158,7 @@ extension ServerTests {
                     server.process.signal(SIGCONT)
                     for _ in 0..<sent {
                         let answer = try sender.receive().text
-                        if answer != #"{"renewed":50,"unknown":[]}"# { unknown.append(answer) }
+                        if answer != #"{"renewed":50,"unknown":[]}\#n"# { unknown.append(answer) }
                     }
                 }
                 server.process.signal(SIGSTOP)

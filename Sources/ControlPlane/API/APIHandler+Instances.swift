@@ -106,16 +106,20 @@ extension APIHandler {
         }
     }
 
+    /// U+FEFF in UTF-8. Editors and shells of Windows put it before a text; a reader may pass over it (RFC 8259 §8.1).
+    private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
     /// The JSON of a body.
     static func json(_ body: ByteBuffer) throws(JSONError) -> JSONValue {
-        try JSONParser.parse(Array(body.readableBytesView))
+        let octets = body.readableBytesView
+        return try JSONParser.parse(Array(octets.dropFirst(octets.starts(with: byteOrderMark) ? 3 : 0)))
     }
 
     /// What a request that could not be done is answered with.
     static func response(to error: any Error) -> ServerResponse {
         switch error {
         case let error as JSONError:
-            .problem(.badRequest, "not JSON: \(error.problem) (line \(error.line), column \(error.column))")
+            .problem(.badRequest, error.isJSON ? "\(error)" : "not JSON: \(error)")
         case let error as InvalidFields:
             .invalid(error)
         case let error as RegistryError:

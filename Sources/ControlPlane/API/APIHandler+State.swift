@@ -36,48 +36,55 @@ extension APIHandler {
     }
 
     /// `GET /api/v1/status`
-    func status() -> ServerResponse {
+    func status() -> ServerResponse { .json(capacity: 2048, writeStatus) }
+
+    /// The same, as one line without its end.
+    var statusText: String {
+        var writer = JSONWriter(capacity: 2048)
+        writeStatus(&writer)
+        return String(decoding: writer.octets, as: UTF8.self)
+    }
+
+    private func writeStatus(_ writer: inout JSONWriter) {
         let summary = registry.summary()
-        return .json(capacity: 1024) { writer in
-            writer.beginObject()
-            writer.member("version")
-            writer.string(state.version)
-            writer.member("uptime_seconds")
-            writer.integer(state.uptimeSeconds(now: time.now().monotonic))
-            writer.member("ready")
-            writer.bool(state.isReady)
-            writer.member("storage")
-            writer.beginObject()
-            writer.member("type")
-            writer.string(summary.storeType)
-            writer.member("health")
-            writer.string(summary.storeState.isHealthy ? "pass" : "fail")
-            writer.member("lag_seconds")
-            writer.decimal(summary.storeState.lagSeconds)
-            writer.storeDetails(summary.storeState)
-            writer.endObject()
-            writer.member("instances")
-            writer.beginObject()
-            writer.member("total")
-            writer.integer(summary.counts.total)
-            writer.statusCounts(summary.counts)
-            writer.endObject()
-            writer.member("services")
-            writer.integer(summary.serviceCount)
-            writer.member("zone")
-            writer.beginObject()
-            writer.member("generation")
-            writer.integer(summary.zoneGeneration)
-            writer.endObject()
-            let statistics = state.statistics
-            for group in Counter.Group.allCases {
-                writer.member(group.rawValue)
-                writer.counters(group, statistics)
-            }
-            writer.member("upstreams")
-            writer.upstreamStatistics(statistics.upstreams)
-            writer.endObject()
+        writer.beginObject()
+        writer.member("version")
+        writer.string(state.version)
+        writer.member("uptime_seconds")
+        writer.integer(state.uptimeSeconds(now: time.now().monotonic))
+        writer.member("ready")
+        writer.bool(state.isReady)
+        writer.member("storage")
+        writer.beginObject()
+        writer.member("type")
+        writer.string(summary.storeType)
+        writer.member("health")
+        writer.string(summary.storeState.isHealthy ? "pass" : "fail")
+        writer.member("lag_seconds")
+        writer.decimal(summary.storeState.lagSeconds)
+        writer.storeDetails(summary.storeState)
+        writer.endObject()
+        writer.member("instances")
+        writer.beginObject()
+        writer.member("total")
+        writer.integer(summary.counts.total)
+        writer.statusCounts(summary.counts)
+        writer.endObject()
+        writer.member("services")
+        writer.integer(summary.serviceCount)
+        writer.member("zone")
+        writer.beginObject()
+        writer.member("generation")
+        writer.integer(summary.zoneGeneration)
+        writer.endObject()
+        let statistics = state.statistics
+        for group in Counter.Group.allCases {
+            writer.member(group.rawValue)
+            writer.counters(group, statistics)
         }
+        writer.member("upstreams")
+        writer.upstreamStatistics(statistics.upstreams)
+        writer.endObject()
     }
 
     /// `GET /api/v1/health`

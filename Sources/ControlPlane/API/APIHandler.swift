@@ -14,6 +14,8 @@ struct APIHandler: RequestHandler {
     /// Where long answers are made, a few at a time.
     let largeAnswers = SideThreads(count: 2, capacity: 128)
 
+    private static let nothing = "there is nothing at this path: GET /openapi.yaml describes what there is"
+
     /// Finds where a request leads to, by its head alone.
     func resolve(_ head: RequestHead) -> Result<ResolvedRequest, ResponseError> {
         if head.method == .connect {
@@ -32,7 +34,7 @@ struct APIHandler: RequestHandler {
         let endpoint: Endpoint
         let id: String
         switch target.segments.map({ EndpointTable.match(head.method, $0) }) ?? .nothing {
-        case .nothing: return .failure(ResponseError(.problem(.notFound, "there is nothing at this path")))
+        case .nothing: return .failure(ResponseError(.problem(.notFound, Self.nothing)))
         case .otherMethods(let methods):
             let methods = methods.map(\.rawValue).joined(separator: ", ")
             let allow = HTTPField(name: .allow, value: methods)
@@ -46,10 +48,13 @@ struct APIHandler: RequestHandler {
             if let response = Self.mediaTypeProblem(head) { return .failure(ResponseError(response)) }
             bodyLimit = maximumOctets
         }
+        // Who has parameters says what is wrong with them and with their values at once.
         if endpoint.parameters.isEmpty, !target.query.isEmpty {
-            let error = FieldError(
-                field: String(target.query.prefix { $0 != "=" && $0 != "&" }), message: "unknown parameter")
-            return .failure(ResponseError(.invalid(InvalidFields(errors: [error]))))
+            do throws(InvalidFields) {
+                try target.readParameters([]) { _, _, _ in }
+            } catch {
+                return .failure(ResponseError(.invalid(error)))
+            }
         }
         let request = Endpoint.Request(id: id, target: target, arrival: head.arrival, client: head.client)
         return .success(
@@ -60,7 +65,7 @@ struct APIHandler: RequestHandler {
         -> ServerResponse
     {
         // What is not loaded yet must not be said to be unknown, or be registered a second time.
-        if endpoint.needsRegistry, !registry.isLoaded { return .unavailable(.loading) }
+        if endpoint.needsRegistry, !registry.isLoaded { return .loading(registry.storeState) }
         var request = request
         request.body = body
         return await endpoint.handler(self, request)

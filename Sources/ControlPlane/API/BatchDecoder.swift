@@ -94,7 +94,7 @@ extension RegistrationDecoder {
                 errors.note(FieldError(field: member.name, message: "unknown field"))
             } else if case .array(let elements) = member.value {
                 arrays[member.name] = elements
-            } else {
+            } else if !member.value.isNull {
                 errors.note(FieldError(field: member.name, message: "must be an array, not \(member.value.kind)"))
             }
         }

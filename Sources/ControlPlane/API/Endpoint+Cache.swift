@@ -11,7 +11,7 @@ extension Endpoint {
                 parameters:
                   - name: name
                     in: query
-                    description: The name whose answers go; all without it.
+                    description: The domain name whose answers go (RFC 1035 §5.1); all without it.
                     schema: {type: string, minLength: 1}
                   - name: subtree
                     in: query

@@ -23,7 +23,10 @@ extension Endpoint {
                     schema: {type: string, minLength: 1}
                   - {name: status, in: query, schema: {$ref: '#/components/schemas/Status'}}
                   - {name: limit, in: query, schema: {type: integer, minimum: 1, maximum: 1000, default: 100}}
-                  - {name: cursor, in: query, schema: {type: string}, description: The next_cursor of the page before.}
+                  - name: cursor
+                    in: query
+                    description: The next_cursor of the page before.
+                    schema: {type: string, pattern: '^[0-9a-f]{16}$'}
                 responses:
                   '200':
                     description: A page.
@@ -60,6 +63,11 @@ extension Endpoint {
                   '201':
                     description: Registered.
                     headers: {Location: {$ref: '#/components/headers/Location'}}
+                    links:
+                      get: {$ref: '#/components/links/Get'}
+                      change: {$ref: '#/components/links/Change'}
+                      heartbeat: {$ref: '#/components/links/Heartbeat'}
+                      deregister: {$ref: '#/components/links/Deregister'}
                     content: {application/json: {schema: {$ref: '#/components/schemas/Instance'}}}
                   '400': {$ref: '#/components/responses/Malformed'}
                   '413': {$ref: '#/components/responses/TooLarge'}

@@ -11,7 +11,10 @@ extension Endpoint {
                 description: A name that exists throughout a walk over the pages is listed exactly once.
                 parameters:
                   - {name: limit, in: query, schema: {type: integer, minimum: 1, maximum: 1000, default: 100}}
-                  - {name: cursor, in: query, schema: {type: string}, description: The next_cursor of the page before.}
+                  - name: cursor
+                    in: query
+                    description: The next_cursor of the page before.
+                    schema: {type: string, pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'}
                 responses:
                   '200':
                     description: In order of their names.
@@ -57,7 +60,9 @@ extension Endpoint {
                 operationId: alive
                 summary: Tell that the process is alive.
                 responses:
-                  '200': {description: It is.}
+                  '200':
+                    description: It is.
+                    content: {application/json: {schema: {$ref: '#/components/schemas/Alive'}}}
                 """
         ) { _, _ in .json { writer in writer.statusObject("alive") } },
         Endpoint(
@@ -66,7 +71,9 @@ extension Endpoint {
                 operationId: ready
                 summary: Tell whether DNS answers from a loaded registry.
                 responses:
-                  '200': {description: It does.}
+                  '200':
+                    description: It does.
+                    content: {application/json: {schema: {$ref: '#/components/schemas/Ready'}}}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, _ in api.ready() },
@@ -76,7 +83,7 @@ extension Endpoint {
                 operationId: description
                 summary: Show this document.
                 responses:
-                  '200': {description: This document., content: {application/yaml: {}}}
+                  '200': {description: This document., content: {application/yaml: {schema: {type: string}}}}
                 """
         ) { _, _ in .text(OpenAPIDocument.text, contentType: "application/yaml") },
     ]

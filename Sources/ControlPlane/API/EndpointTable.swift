@@ -44,6 +44,10 @@ enum EndpointTable {
             for line in endpoint.operation.split(separator: "\n", omittingEmptySubsequences: false) {
                 text += line.isEmpty ? "\n" : "      \(line)\n"
             }
+            // An operation ends with its responses, and every one has this.
+            if !endpoint.operation.contains("'422':") {
+                text += "        '422': {$ref: '#/components/responses/Invalid'}\n"
+            }
         }
         return text
     }

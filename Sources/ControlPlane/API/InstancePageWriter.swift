@@ -51,6 +51,6 @@ struct InstancePageWriter: Sendable {
             writer.null()
         }
         writer.endObject()
-        return ServerResponse(status: .ok, contentType: "application/json", body: writer.buffer)
+        return ServerResponse(status: .ok, contentType: "application/json", body: writer.line)
     }
 }

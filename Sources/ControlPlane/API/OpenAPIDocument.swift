@@ -13,12 +13,15 @@ enum OpenAPIDocument {
           summary: Register over REST, resolve over DNS.
           description: |
             A 200, 201 or 204 to a change is sent when the change is stored and every DNS worker answers with it.
-            Errors are problem documents (RFC 9457). Names and tags compare without regard to case and are stored in
-            lower case. A query parameter that is empty or unknown is a 422 everywhere.
+            Errors are problem documents (RFC 9457). HEAD is answered wherever GET is. Names and tags compare without
+            regard to case and are stored in lower case. A query parameter that is unknown, empty or given twice is a
+            422 everywhere.
 
             Host must be an IP address, localhost, the machine's name or one of server.hosts: else any request is
             answered 421. A change that a browser sends for a page of another origin is answered 403. A request that is
             not HTTP/1.1 is answered 400, one whose target or fields are too long 431.
+        servers:
+          - {url: /, description: This server.}
         paths:
 
         """
@@ -34,14 +37,71 @@ enum OpenAPIDocument {
         }.joined(separator: "\n")
     }
 
+    /// The fields of an instance that a client sets, as they are sent or as they are shown.
+    private static func fields(isNullable: Bool) -> String {
+        func type(_ name: String) -> String { isNullable ? "[\(name), 'null']" : name }
+        return """
+                    id:
+                      description: Not "." or "..". Without it a UUID that follows from name, ip, port and protocol.
+                      type: \(type("string"))
+                      pattern: '^[A-Za-z0-9._-]{1,128}$'
+                    name: {$ref: '#/components/schemas/Label', description: The service; not "addr" or "ns".}
+                    ip:
+                      description: |
+                        Within registry.networks; not unspecified, multicast, link-local, in 0.0.0.0/8 or 240.0.0.0/4,
+                        IPv4-mapped or -compatible, 6to4 or NAT64 of these, or with a zone id. A loopback address only
+                        from a client on loopback.
+                      type: string
+                      anyOf: [{format: ipv4}, {format: ipv6}]
+                    port: {type: integer, minimum: 1, maximum: 65535}
+                    protocol: {type: \(type("string")), enum: [tcp, udp\(isNullable ? ", null" : "")], default: tcp}
+            \(changeableFields(isNullable: isNullable))
+                    ttl:
+                      description: |
+                        Seconds without a heartbeat until it expires; 0 - never. Default - heartbeat.timeout.
+                      type: \(type("integer"))
+                      minimum: 0
+                      maximum: 2147483647
+                    dns_ttl:
+                      description: The TTL of its records in seconds. Default - dns.ttl.
+                      type: \(type("integer"))
+                      minimum: 1
+                      maximum: 86400
+            """
+    }
+
+    /// Those of them that can be changed.
+    private static func changeableFields(isNullable: Bool) -> String {
+        func schema(_ name: String) -> String {
+            let reference = "$ref: '#/components/schemas/\(name)'"
+            return isNullable ? "anyOf: [{\(reference)}, {type: 'null'}]" : reference
+        }
+        return """
+                    tags: {\(schema("Tags")), default: []}
+                    metadata: {\(schema("Metadata")), default: {}}
+                    weight: {\(schema("Number")), default: 100}
+                    priority: {\(schema("Number")), default: 0, description: The lowest is the best.}
+            """
+    }
+
     private static let components = """
         components:
           parameters:
             ID:
-              {name: id, in: path, required: true, schema: {type: string, pattern: '^[A-Za-z0-9._-]{1,128}$'}}
+              name: id
+              in: path
+              required: true
+              description: |
+                An instance may have the id "batch", too: POST to that path is then the batch, all else the instance's.
+              schema: {type: string, pattern: '^[A-Za-z0-9._-]{1,128}$'}
           headers:
             Location: {description: The path of the instance., schema: {type: string}}
             RetryAfter: {description: Seconds to wait., schema: {type: integer}}
+          links:
+            Get: {operationId: getService, parameters: {id: '$response.body#/id'}}
+            Change: {operationId: changeService, parameters: {id: '$response.body#/id'}}
+            Heartbeat: {operationId: heartbeat, parameters: {id: '$response.body#/id'}}
+            Deregister: {operationId: deregisterService, parameters: {id: '$response.body#/id'}}
           responses:
             Malformed:
               description: The body is not JSON; the detail says where.
@@ -53,7 +113,7 @@ enum OpenAPIDocument {
               description: The body has more than 1 MiB, or a batch more than 16 MiB.
               content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
             UnsupportedType:
-              description: The Content-Type is not application/json.
+              description: The Content-Type is not application/json, or there is a Content-Encoding.
               content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
             Invalid:
               description: Fields or parameters break a rule; every one is named.
@@ -73,65 +133,46 @@ enum OpenAPIDocument {
               maxProperties: 64
               additionalProperties: {type: string}
             Registration:
-              description: The fields that a GET shows beyond these are ignored.
+              description: |
+                An optional field that is null is as if it were not there. What a GET shows beyond these fields is
+                ignored; any other field is an error.
               type: object
               required: [name, ip, port]
+              additionalProperties: false
               properties:
-                id:
-                  description: Not "." or "..". Without it a UUID that follows from name, ip, port and protocol.
-                  type: string
-                  pattern: '^[A-Za-z0-9._-]{1,128}$'
-                name: {$ref: '#/components/schemas/Label', description: The service; not "addr" or "ns".}
-                ip:
-                  description: |
-                    IPv4 or IPv6, within registry.networks; not unspecified, multicast, link-local, in 0.0.0.0/8 or
-                    240.0.0.0/4, IPv4-mapped or -compatible, 6to4 or NAT64 of these, or with a zone id. A loopback
-                    address only from a client on loopback.
-                  type: string
-                port: {type: integer, minimum: 1, maximum: 65535}
-                protocol: {type: string, enum: [tcp, udp], default: tcp}
-                tags: {$ref: '#/components/schemas/Tags', default: []}
-                metadata: {$ref: '#/components/schemas/Metadata', default: {}}
-                weight: {$ref: '#/components/schemas/Number', default: 100}
-                priority: {$ref: '#/components/schemas/Number', default: 0, description: The lowest is the best.}
-                ttl:
-                  description: |
-                    Seconds without a heartbeat until it expires; 0 - never. Default - heartbeat.timeout.
-                  type: integer
-                  minimum: 0
-                  maximum: 2147483647
-                dns_ttl:
-                  description: The TTL of its records in seconds. Default - dns.ttl.
-                  type: integer
-                  minimum: 1
-                  maximum: 86400
+        \(fields(isNullable: true))
+                status: {description: Ignored.}
+                registered_at: {description: Ignored.}
+                last_heartbeat: {description: Ignored.}
+                expires_at: {description: Ignored.}
             Instance:
-              allOf:
-                - {$ref: '#/components/schemas/Registration'}
-                - type: object
-                  required: [id, status, registered_at, last_heartbeat, expires_at]
-                  properties:
-                    status: {$ref: '#/components/schemas/Status', readOnly: true}
-                    registered_at: {type: string, format: date-time, readOnly: true}
-                    last_heartbeat: {type: string, format: date-time, readOnly: true}
-                    expires_at: {type: [string, 'null'], format: date-time, readOnly: true}
+              type: object
+              required: [id, name, ip, port, protocol, tags, metadata, weight, priority, ttl, dns_ttl, status,
+                registered_at, last_heartbeat, expires_at]
+              properties:
+        \(fields(isNullable: false))
+                status: {$ref: '#/components/schemas/Status', readOnly: true}
+                registered_at: {type: string, format: date-time, readOnly: true}
+                last_heartbeat: {type: string, format: date-time, readOnly: true}
+                expires_at: {type: [string, 'null'], format: date-time, readOnly: true}
             Change:
-              description: What is given is replaced, the rest stays.
+              description: What is given is replaced, the rest stays, and so does what is null.
               type: object
               additionalProperties: false
               properties:
-                weight: {$ref: '#/components/schemas/Number'}
-                priority: {$ref: '#/components/schemas/Number'}
-                tags: {$ref: '#/components/schemas/Tags'}
-                metadata: {$ref: '#/components/schemas/Metadata'}
-                draining: {type: boolean, description: Out of DNS, but still registered.}
+        \(changeableFields(isNullable: true))
+                draining: {type: [boolean, 'null'], description: Out of DNS, but still registered.}
             Batch:
-              description: At most \(BatchRequest.maximumItems) items in all.
+              description: |
+                At most \(BatchRequest.maximumItems) items in all. An item that is anything else has a result of its
+                own, 422.
               type: object
               additionalProperties: false
               properties:
-                register: {type: array, items: {$ref: '#/components/schemas/Registration'}}
-                deregister: {type: array, items: {type: string}}
+                register:
+                  type: [array, 'null']
+                  items: {anyOf: [{$ref: '#/components/schemas/Registration'}, {}]}
+                deregister: {type: [array, 'null'], items: {anyOf: [{type: string}, {}]}}
             BatchResult:
               type: object
               required: [status]
@@ -163,6 +204,18 @@ enum OpenAPIDocument {
                 warning: {type: integer}
                 critical: {type: integer}
                 draining: {type: integer}
+            Alive: {type: object, required: [status], properties: {status: {type: string, enum: [alive]}}}
+            Ready:
+              type: object
+              required: [status, storage]
+              properties:
+                status: {type: string, enum: [ready]}
+                storage:
+                  type: object
+                  required: [health, lag_seconds]
+                  properties:
+                    health: {type: string, enum: [pass, fail]}
+                    lag_seconds: {type: number, description: how old what is known may be; 0 below a second}
             Check: {type: object, properties: {status: {type: string, enum: [pass, warn, fail]}}}
             Health:
               type: object

@@ -18,6 +18,11 @@ extension ServerResponse {
         return busy(detail)
     }
 
+    /// 503 while it is not known what is registered, with the reason.
+    static func loading(_ store: StoreState) -> ServerResponse {
+        busy("the registry is not loaded yet" + (store.problem.map { "; storage: \($0)" } ?? ""))
+    }
+
     /// 404 for an instance.
     static func unknownInstance(_ id: String) -> ServerResponse {
         problem(.notFound, "there is no instance with the id '\(id)'")

@@ -84,7 +84,7 @@ extension RequestTarget {
         _ names: [String], _ read: (_ name: String, _ value: String, _ errors: inout [FieldError]) -> Void
     ) throws(InvalidFields) {
         guard let parameters else {
-            throw InvalidFields(errors: [FieldError(field: "", message: "the query is not percent-encoded properly")])
+            throw InvalidFields(errors: [FieldError(field: "?", message: "the query is not percent-encoded properly")])
         }
         var errors: [FieldError] = []
         var seen: Set<String> = []
@@ -92,7 +92,7 @@ extension RequestTarget {
             if !seen.insert(name).inserted {
                 errors.note(FieldError(field: name, message: "is given twice"))
             } else if !names.contains(name) {
-                errors.note(FieldError(field: name, message: "unknown parameter"))
+                errors.note(FieldError(field: name.isEmpty ? "?" : name, message: "unknown parameter"))
             } else if value.isEmpty {
                 // A script's variable that is not set must not mean "all".
                 errors.note(FieldError(field: name, message: "must not be empty"))

@@ -25,7 +25,7 @@ struct ServerResponse: Sendable {
     ) -> ServerResponse {
         var writer = JSONWriter(capacity: capacity)
         write(&writer)
-        return ServerResponse(status: status, contentType: "application/json", body: writer.buffer)
+        return ServerResponse(status: status, contentType: "application/json", body: writer.line)
     }
 
     /// A text of some media type.
@@ -61,7 +61,7 @@ struct ServerResponse: Sendable {
         return ServerResponse(
             status: status,
             contentType: "application/problem+json",
-            body: writer.buffer,
+            body: writer.line,
             fields: fields
         )
     }

@@ -13,6 +13,14 @@ struct RegistrationDecoder: Sendable {
     /// What fills fields that are not given.
     var defaults = InstanceDefaults()
 
+    /// Fields whose `null` says as much as if they were not there: what clients send for a list or a pointer that they
+    /// have not set.
+    private static let fields: Set<String> = [
+        "id", "name", "ip", "port", "protocol", "tags", "metadata", "weight", "priority", "ttl", "dns_ttl", "check",
+    ]
+
+    private static let changeableFields: Set<String> = ["weight", "priority", "tags", "metadata", "draining"]
+
     /// The largest `ttl`, in seconds.
     private static let maximumTTL = Int(Int32.max)
 
@@ -46,6 +54,7 @@ struct RegistrationDecoder: Sendable {
         var dnsTTL: UInt32?
         for member in members {
             let value = member.value
+            if value.isNull, Self.fields.contains(member.name) { continue }
             switch member.name {
             case "id": id = InstanceFields.id(value, &errors)
             case "name": name = InstanceFields.name(value, &errors)
@@ -64,7 +73,7 @@ struct RegistrationDecoder: Sendable {
                 errors.note(FieldError(field: member.name, message: "unknown field"))
             }
         }
-        for field in ["name", "ip", "port"] where !members.contains(where: { $0.name == field }) {
+        for field in ["name", "ip", "port"] where !members.contains(where: { $0.name == field && !$0.value.isNull }) {
             errors.note(FieldError(field: field, message: "is required"))
         }
         guard errors.isEmpty, let name, let address, let port else { throw InvalidFields(errors: errors) }
@@ -95,6 +104,7 @@ struct RegistrationDecoder: Sendable {
         var patch = InstancePatch()
         for member in members {
             let value = member.value
+            if value.isNull, Self.changeableFields.contains(member.name) { continue }
             switch member.name {
             case "weight": patch.weight = InstanceFields.integer(value, "weight", 0...65535, &errors)
             case "priority": patch.priority = InstanceFields.integer(value, "priority", 0...65535, &errors)

@@ -63,7 +63,7 @@ struct JSONParser {
                 if names.isEmpty { names = Set(members.map(\.name)) }
                 isDouble = !names.insert(name).inserted
             }
-            if isDouble { throw error("a name occurs twice in an object", at: start) }
+            if isDouble { throw doubleName(name, at: start) }
             skipWhitespace()
             guard take(":") else { throw error("expected ':'") }
             skipWhitespace()
@@ -236,6 +236,13 @@ struct JSONParser {
 
     private mutating func skipWhitespace() {
         while let byte = current, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
+    }
+
+    private func doubleName(_ name: String, at place: Int) -> JSONError {
+        // As fields are named that are wrong: not longer than anybody reads.
+        var error = error("the name '\(FieldError(field: name, message: "").field)' occurs twice", at: place)
+        error.isJSON = true
+        return error
     }
 
     private func error(_ problem: String, at place: Int? = nil) -> JSONError {

@@ -11,6 +11,11 @@ enum JSONValue: Sendable, Equatable {
     /// No two members have the same name.
     case object([JSONMember])
 
+    /// Whether it is `null`.
+    var isNull: Bool {
+        if case .null = self { true } else { false }
+    }
+
     /// What it is, for an error message.
     var kind: String {
         switch self {
@@ -30,10 +35,12 @@ struct JSONMember: Sendable, Equatable {
     var value: JSONValue
 }
 
-/// Why a text is not JSON.
+/// Why a text is not read as JSON.
 struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What is wrong.
     var problem: String
+    /// Whether it is JSON all the same (RFC 8259 §4 leaves open what a name means that occurs twice).
+    var isJSON = false
     /// From 1.
     var line: Int
     /// In octets, from 1.

@@ -13,8 +13,13 @@ struct JSONWriter {
         octets.reserveCapacity(capacity)
     }
 
-    /// What was written, as the body of a response.
-    var buffer: ByteBuffer { ByteBuffer(bytes: octets) }
+    /// What was written, as the body of a response: a line, so that a shell's prompt stands on the next one.
+    var line: ByteBuffer {
+        var buffer = ByteBufferAllocator().buffer(capacity: octets.count + 1)
+        buffer.writeBytes(octets)
+        buffer.writeInteger(UInt8(ascii: "\n"))
+        return buffer
+    }
 
     /// Takes back the elements of the array, or members of the object, that were written last.
     ///

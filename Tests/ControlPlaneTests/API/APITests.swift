@@ -1,6 +1,7 @@
 import Engine
 import HTTPTypes
 import NIOCore
+import NIOHTTP1
 import Testing
 
 @testable import ControlPlane
@@ -71,7 +72,7 @@ import Testing
         try await running {
             let half = try await api.send(.post, "/api/v1/services", "{")
             #expect(half.status == 400)
-            #expect(half["detail"]?.text == "not JSON: expected a member's name (line 1, column 2)")
+            #expect(half["detail"]?.text == "not JSON: line 1, column 2: expected a member's name")
             #expect(try await api.send(.post, "/api/v1/services", "").status == 400)
             #expect(try await api.send(.post, "/api/v1/services", orders, contentType: nil).status == 415)
             #expect(try await api.send(.post, "/api/v1/services", orders, contentType: "text/json").status == 415)
@@ -343,25 +344,92 @@ import Testing
         }
     }
 
-    @Test func `a parameter that is empty or unknown is an error everywhere`() async throws {
-        let requests: [(HTTPRequest.Method, String)] = [
-            (.get, "/api/v1/services?name="), (.get, "/api/v1/services?tag"), (.get, "/api/v1/services?colour=red"),
-            (.post, "/api/v1/services?limit=1"), (.get, "/api/v1/services/a?x=1"),
-            (.post, "/api/v1/services/batch?x=1"),
-            (.put, "/api/v1/services/a/heartbeat?x"), (.post, "/api/v1/heartbeats?x=1"),
-            (.get, "/api/v1/names?colour=red"),
-            (.get, "/api/v1/status?x=1"), (.get, "/api/v1/health?x=1"), (.delete, "/api/v1/cache?name="),
-            (.delete, "/api/v1/cache?subtree="), (.delete, "/api/v1/cache?subtree=true"),
-            (.delete, "/api/v1/cache?x=1"),
-            (.get, "/healthz?x=1"), (.get, "/ready?x=1"), (.get, "/openapi.yaml?x=1"),
-        ]
+    @Test func `a parameter that is unknown, empty or given twice is an error everywhere`() async throws {
         try await running {
-            for (method, path) in requests {
-                let answer = try await api.send(method, path, method == .post ? "{}" : nil)
-                #expect(answer.status == 422 && answer.badFields.count == 1, "\(method) \(path): \(answer.status)")
+            for endpoint in EndpointTable.all {
+                let path = endpoint.path.description.replacing("{id}", with: "a")
+                let queries = endpoint.parameters.flatMap { ["\($0)=", $0, "\($0)=1&\($0)=1"] }
+                var body: String?
+                if case .json = endpoint.body { body = "{}" }
+                for query in ["colour=red", "colour", "colour=", "=", "a%zz=1", "a=1&a=1"] + queries {
+                    let answer = try await api.send(endpoint.method, "\(path)?\(query)", body)
+                    #expect(answer.status == 422, "\(endpoint.method) \(path)?\(query): \(answer.status)")
+                    #expect(!answer.badFields.isEmpty && !answer.badFields.contains(""))
+                }
             }
+            #expect(try await api.send(.delete, "/api/v1/cache?subtree=true").badFields == ["name"])
             #expect(try await api.send(.delete, "/api/v1/cache").status == 200)
             #expect(try await api.send(.delete, "/api/v1/cache?subtree=false").status == 200)
+            // Nothing between two signs is nothing.
+            #expect(try await api.send(.get, "/healthz?&").status == 200)
+        }
+    }
+
+    @Test func `an optional field that is null is as if it were not there`() async throws {
+        try await running {
+            let null = #""id":null,"protocol":null,"tags":null,"metadata":null,"weight":null,"priority":null"#
+            let body = #"{"name":"orders","ip":"10.0.0.1","port":80,"ttl":null,"dns_ttl":null,"check":null,\#(null)}"#
+            let first = try await api.send(.post, "/api/v1/services", body)
+            let plain = try await api.send(.post, "/api/v1/services", #"{"name":"orders","ip":"10.0.0.1","port":80}"#)
+            #expect(first.status == 201 && plain.status == 200 && first.json == plain.json)
+            let path = "/api/v1/services/\(first["id"]?.text ?? "")"
+            let patch = #"{"weight":7,"priority":null,"tags":null,"metadata":null,"draining":null}"#
+            let changed = try await api.send(.patch, path, patch)
+            #expect(changed["weight"] == .integer(7) && changed["status"]?.text == "passing")
+            let batch = try await api.send(.post, "/api/v1/services/batch", #"{"register":null,"deregister":null}"#)
+            #expect(batch.status == 200 && batch["results"]?.elements == [])
+
+            // What must be there is missing, and what is unknown stays so.
+            let nothing = #"{"name":null,"ip":null,"port":null,"x":null}"#
+            let missing = try await api.send(.post, "/api/v1/services", nothing)
+            #expect(missing.status == 422 && Set(missing.badFields) == ["name", "ip", "port", "x"])
+            #expect(try await api.send(.post, "/api/v1/heartbeats", #"{"ids":null}"#).badFields == ["ids"])
+            #expect(try await api.send(.patch, path, #"{"port":null}"#).badFields == ["port"])
+            #expect(try await api.send(.post, "/api/v1/services", "null").status == 422)
+        }
+    }
+
+    @Test func `a byte order mark before a body is passed over, and nowhere else`() async throws {
+        try await running {
+            let body = #"{"name":"orders","ip":"10.0.0.1","port":80}"#
+            let answer = try await api.send(.post, "/api/v1/services", "\u{FEFF}" + body)
+            #expect(answer.status == 201)
+            #expect(try await api.send(.post, "/api/v1/heartbeats", "\u{FEFF}{\"ids\":[]}").status == 200)
+            for bad in ["\u{FEFF}", "\u{FEFF}\u{FEFF}" + body, body + "\u{FEFF}", " \u{FEFF}" + body] {
+                #expect(try await api.send(.post, "/api/v1/services", bad).status == 400)
+            }
+        }
+    }
+
+    @Test func `a name that occurs twice is named`() async throws {
+        try await running {
+            let answer = try await api.send(.post, "/api/v1/services", #"{"name":"a","name":"b"}"#)
+            #expect(answer.status == 400)
+            #expect(answer["detail"]?.text == "line 1, column 13: the name 'name' occurs twice")
+            let long = String(repeating: "n", count: 100_000)
+            let short = try await api.send(.post, "/api/v1/services", "{\"\(long)\":1,\"\(long)\":2}")
+            #expect((short["detail"]?.text ?? long).count < 300)
+        }
+    }
+
+    @Test func `every answer with a body ends with a newline`() async throws {
+        try await running {
+            for endpoint in EndpointTable.all {
+                let path = endpoint.path.description.replacing("{id}", with: "a")
+                for target in [path, "\(path)?colour=red", "/nowhere"] {
+                    var head = RequestHead(method: endpoint.method, target: target, arrival: api.test.clock.now)
+                    head.fields.add(name: "Host", value: "localhost")
+                    head.fields.add(name: "Content-Type", value: "application/json")
+                    let response: ServerResponse
+                    switch api.handler.resolve(head) {
+                    case .success(let resolved): response = await resolved.respond(ByteBuffer(string: "{}"))
+                    case .failure(let error): response = error.response
+                    }
+                    #expect(response.body.readableBytesView.last == UInt8(ascii: "\n"), "\(endpoint.method) \(target)")
+                }
+            }
+            let nothing = try await api.send(.get, "/")
+            #expect(nothing.status == 404 && nothing["detail"]?.text?.contains("/openapi.yaml") == true)
         }
     }
 }

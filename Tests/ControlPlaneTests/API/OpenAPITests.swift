@@ -50,13 +50,36 @@ import Yams
         #expect(count > 10)
     }
 
-    @Test func `every field of a registration is described`() throws {
+    @Test func `every field of an instance is described, those that are taken and those that are shown`() throws {
         let document = try #require(try Yams.compose(yaml: OpenAPIDocument.text))
-        let fields = try #require(document["components"]?["schemas"]?["Registration"]?["properties"]?.mapping)
-        #expect(
-            Set(fields.keys.compactMap(\.string)) == [
-                "id", "name", "ip", "port", "protocol", "tags", "metadata", "weight", "priority", "ttl", "dns_ttl",
-            ]
-        )
+        let schemas = try #require(document["components"]?["schemas"])
+        let fields: Set = [
+            "id", "name", "ip", "port", "protocol", "tags", "metadata", "weight", "priority", "ttl", "dns_ttl",
+            "status", "registered_at", "last_heartbeat", "expires_at",
+        ]
+        for name in ["Registration", "Instance"] {
+            let properties = try #require(schemas[name]?["properties"]?.mapping)
+            #expect(Set(properties.keys.compactMap(\.string)) == fields, "\(name)")
+        }
+        #expect(schemas["Registration"]?["additionalProperties"]?.bool == false)
+        let required = schemas["Instance"]?["required"]?.sequence?.compactMap(\.string) ?? []
+        #expect(Set(required) == fields)
+    }
+
+    @Test func `every operation has an answer to bad parameters, and every answer with a body a schema`() throws {
+        let document = try #require(try Yams.compose(yaml: OpenAPIDocument.text))
+        var count = 0
+        for (_, operations) in try #require(document["paths"]?.mapping) {
+            for (method, operation) in operations.mapping ?? [:] where method.string != "parameters" {
+                let responses = try #require(operation["responses"]?.mapping)
+                #expect(responses.keys.contains { $0.string == "422" }, "\(operation)")
+                for (status, response) in responses where response["$ref"] == nil && status.string != "204" {
+                    let content = try #require(response["content"]?.mapping, "\(operation)")
+                    for (_, body) in content { #expect(body["schema"] != nil, "\(operation)") }
+                    count += 1
+                }
+            }
+        }
+        #expect(count > 10)
     }
 }

@@ -93,7 +93,7 @@ import Testing
                 let head = try #require(try await client.receive(hasBody: false))
                 let get = try #require(try await client.receive())
                 #expect(head.status == 200)
-                #expect(get.body == #"{"status":"alive"}"#)
+                #expect(get.body == #"{"status":"alive"}\#n"#)
                 #expect(head.head.contains("Content-Length: \(get.body.utf8.count)"))
             }
         }

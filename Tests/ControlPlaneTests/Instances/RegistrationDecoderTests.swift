@@ -112,7 +112,7 @@ import Testing
         #expect(try errors(with: "\"metadata\":{\"k\":\"\(most)\"}") == [])
         #expect(try errors(with: "\"metadata\":{\"kk\":\"\(most)\"}") == ["metadata"])
         #expect(try errors(with: "\"tags\":\"v1\"") == ["tags"])
-        #expect(try errors(with: "\"metadata\":null") == ["metadata"])
+        #expect(try errors(with: "\"metadata\":{\"a\":null},\"tags\":[null]") == ["metadata.a", "tags[0]"])
     }
 
     @Test(arguments: [

@@ -127,7 +127,7 @@ import Testing
     private func write(_ body: (inout JSONWriter) -> Void) -> String {
         var writer = JSONWriter()
         body(&writer)
-        return String(buffer: writer.buffer)
+        return String(decoding: writer.octets, as: UTF8.self)
     }
 
     @Test func `what is written can be read`() throws {

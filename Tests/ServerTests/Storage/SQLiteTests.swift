@@ -109,7 +109,7 @@ extension ServerTests {
                 #expect(before.contains { $0.hasPrefix("registry.db-wal ") })
                 for _ in 0..<5 {
                     let response = try rest.request("POST", "/api/v1/heartbeats", json(["ids": ids]))
-                    #expect(response.text == #"{"renewed":2000,"unknown":[]}"#)
+                    #expect(response.text == #"{"renewed":2000,"unknown":[]}\#n"#)
                 }
                 for id in ids.prefix(500) { #expect(try rest.heartbeat(id) == 200) }
                 #expect(try Self.state(of: folder) == before)

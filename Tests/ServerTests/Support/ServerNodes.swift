@@ -40,7 +40,7 @@ final class Heartbeats: Sendable {
                 let rest = try HTTPConnection(server.rest)
                 while !over.isOver {
                     let response = try rest.request("POST", "/api/v1/heartbeats", json(["ids": ids]))
-                    guard response.text == #"{"renewed":\#(ids.count),"unknown":[]}"# else {
+                    guard response.text == #"{"renewed":\#(ids.count),"unknown":[]}\#n"# else {
                         throw HTTPConnection.Failure(description: "\(response.status) \(response.text)")
                     }
                     self?.result.withLock { $0.rounds += 1 }
