@@ -16,15 +16,18 @@ enum Rules {
     /// What single files may import besides, and why.
     static let importExceptions: [String: [String: String]] = [
         "Sources/ControlPlane/HTTP/HTTPService.swift": [
-            "NIOPosix": "the listening socket of the REST API",
-            "Glibc": "strerror: why an address can't be listened on",
+            "NIOPosix": "the listening socket of the REST API"
         ],
         "Sources/ControlPlane/HTTP/SideThreads.swift": ["NIOPosix": "the threads"],
         "Sources/ControlPlane/Lifecycle/DescriptorLimit.swift": ["Glibc": "setrlimit"],
         "Sources/ControlPlane/Lifecycle/ServiceManager.swift": ["CNotify": "messages with descriptors"],
         "Sources/ControlPlane/Lifecycle/MachineName.swift": ["Glibc": "gethostname"],
+        "Sources/ControlPlane/Lifecycle/ProcessorCount.swift": [
+            "CProcessor": "sched_getaffinity", "Foundation": "reads what the kernel says of the cgroup",
+        ],
         "Sources/ControlPlane/Registry/Registry.swift": ["NIOPosix": "the thread that the registry runs on"],
         "Sources/ControlPlane/Basics/Moment.swift": ["FoundationEssentials": "the wall clock"],
+        "Sources/ControlPlane/Basics/FileReason.swift": ["Foundation": "looks at files, and has the system's words"],
         "Sources/ControlPlane/Basics/Timers.swift": ["NIOPosix": "the loops that the process shares"],
         "Sources/ControlPlane/Configuration/ConfigurationFile.swift": ["Foundation": "reads a file"],
         "Sources/ControlPlane/HTTPClient/CurlEasy.swift": ["CCurl": "libcurl's transfers"],
@@ -110,6 +113,7 @@ enum Rules {
         "Sources/Engine/Network/DatagramOrigin.swift": "copies what the kernel has written",
         "Sources/Engine/Network/DatagramSender.swift": "owns headers of datagrams that the kernel reads",
         "Sources/Engine/Network/Descriptor.swift": "reads an eventfd",
+        "Sources/Engine/Network/EventLibraryLog.swift": "libevent's texts",
         "Sources/Engine/Network/EventLoop.swift": "owns libevent's base and events",
         "Sources/Engine/Basics/IPAddress.swift": "inet_pton and inet_ntop",
         "Sources/Engine/Network/ListeningSocket.swift": "the socket API's address forms",
@@ -132,11 +136,11 @@ enum Rules {
         "Sources/Engine/Zone/RecordListMemory.swift": "owns the records of large RRsets; views count no reference",
         "Sources/Engine/Zone/ZoneMemory.swift": "owns a snapshot's memory; views of it count no reference",
         "Sources/Engine/Zone/ZoneSnapshot.swift": "sendable, for nothing in it is written once it is made",
+        "Sources/ControlPlane/Basics/FileReason.swift": "copies strerror's text",
         "Sources/ControlPlane/HTTP/EventLoopExecutor.swift": "an executor's unowned job",
         "Sources/ControlPlane/HTTPClient/CurlEasy.swift": "owns libcurl's easy handle and what it points at",
         "Sources/ControlPlane/HTTPClient/CurlMulti.swift": "owns libcurl's multi handle, woken by other threads",
         "Sources/ControlPlane/HTTPClient/HTTPClientThread.swift": "pthread_create takes a pointer",
-        "Sources/ControlPlane/HTTP/HTTPService.swift": "copies strerror's text",
         "Sources/ControlPlane/Lifecycle/DescriptorLimit.swift": "getrlimit writes to memory",
         "Sources/ControlPlane/Lifecycle/MachineName.swift": "gethostname writes to memory",
         "Sources/ControlPlane/Lifecycle/ServiceManager.swift": "hands descriptors over to C",

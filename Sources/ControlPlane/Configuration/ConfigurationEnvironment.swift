@@ -4,7 +4,7 @@ struct ConfigurationEnvironment {
     private(set) var problems: [ConfigurationProblem] = []
 
     /// What the client commands read; the server does not.
-    private static let clientVariables: Set = ["KONG_DISCOVERY_SERVER", "KONG_DISCOVERY_TOKEN"]
+    private static let clientVariables: Set = ["KONG_DISCOVERY_URL", "KONG_DISCOVERY_TOKEN"]
 
     private static let keysByName = Dictionary(
         uniqueKeysWithValues: ConfigurationSchema.keys.map { ($0.environmentName, $0) }

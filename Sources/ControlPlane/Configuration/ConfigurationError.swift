@@ -51,6 +51,8 @@ struct WrittenValue {
     let origin: ConfigurationOrigin
     /// The texts, one unless the key is a list, each with its place.
     let elements: [(text: String, origin: ConfigurationOrigin)]
+    /// Whether it is a list that was written as the one element that it has.
+    var isSingle = false
 }
 
 extension String {

@@ -73,12 +73,22 @@ struct ConfigurationFile {
                 readValue(value, of: key)
             } else if isPlain, ConfigurationSchema.sections.contains(path) {
                 readSection(value, path: path)
+            } else if let nested = Self.nesting(of: path) {
+                report(origin(name), path.shortened, nested)
             } else {
                 // Looking for a near key takes time, which a file full of other things is not worth.
                 let hint = problems.count < 100 ? suggestion(for: path) : ""
                 report(origin(name), path.shortened, "is not a known key\(hint)")
             }
         }
+    }
+
+    /// What to write instead of a key, or a section, with dots in it; `nil`: there is no such one.
+    private static func nesting(of path: String) -> String? {
+        let isThere = ConfigurationSchema.keysByPath[path] != nil || ConfigurationSchema.sections.contains(path)
+        guard isThere else { return nil }
+        let names = path.split(separator: ".").map { "\($0):" }
+        return "keys are nested: write \(names.joined(separator: " and below it "))"
     }
 
     private mutating func readValue(_ node: Node, of key: ConfigurationKey) {
@@ -93,22 +103,24 @@ struct ConfigurationFile {
             guard valid.count == elements.count else { return }
             let texts = elements.map { (text: $0.scalar?.original ?? "", origin: origin($0)) }
             values.append(WrittenValue(key: key, origin: origin(node), elements: texts))
-        case .scalar(let scalar) where !key.isList:
+        case .scalar(let scalar) where !key.isList || !node.isNull:
+            // A single value is a list of one.
             guard checkScalar(node, of: key, path: key.path) else { return }
             let element = (text: scalar.original, origin: origin(node))
-            values.append(WrittenValue(key: key, origin: origin(node), elements: [element]))
+            values.append(WrittenValue(key: key, origin: origin(node), elements: [element], isSingle: key.isList))
         default:
-            report(origin(node), key.path, "\(node.found); expected: \(key.isList ? "a list, " : "")\(key.allowed)")
+            let list = key.isList ? ", or a list of such" : ""
+            report(origin(node), key.path, "\(node.found); expected: \(key.allowedValue)\(list)")
         }
     }
 
     private mutating func checkScalar(_ node: Node, of key: ConfigurationKey, path: String) -> Bool {
         guard case .scalar(let scalar) = node, !node.isNull else {
-            report(origin(node), path, "\(node.found); expected: \(key.allowed)")
+            report(origin(node), path, "\(node.found); expected: \(key.allowedValue)")
             return false
         }
         guard scalar.style == .plain || key.acceptsQuotes else {
-            report(origin(node), path, "is a text in quotes; expected: \(key.allowed)")
+            report(origin(node), path, "is quoted; write it without quotes: \(key.allowedValue)")
             return false
         }
         return true
@@ -136,7 +148,8 @@ struct ConfigurationFile {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
             let text = context.map { "\($0.text), \(problem)" } ?? problem
-            report(.file(path, line: mark.line, column: mark.column), nil, "is not YAML: \(text)")
+            let hint = problem.contains("cannot start any token") ? " (a tab? YAML indents with spaces)" : ""
+            report(.file(path, line: mark.line, column: mark.column), nil, "is not YAML: \(text)\(hint)")
         case .duplicatedKeysInMapping(let names, let context):
             let place = ConfigurationOrigin.file(path, line: context.mark.line, column: context.mark.column)
             for name in names { report(place, name.shortened, "is given more than once in the same mapping") }
@@ -147,18 +160,13 @@ struct ConfigurationFile {
         }
     }
 
-    /// A short reason in standard words instead of Foundation's sentence with the path in it.
+    /// A short reason instead of Foundation's sentence with the path in it.
     private static func reason(of error: any Error) -> String {
-        let code = (error as? CocoaError)?.code
-        if code == .fileReadNoSuchFile || code == .fileNoSuchFile { return "no such file" }
-        if code == .fileReadNoPermission { return "permission denied" }
-        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
-        let system = underlying.domain == NSPOSIXErrorDomain ? POSIXErrorCode(rawValue: Int32(underlying.code)) : nil
-        switch system {
-        case .ENOENT, .ENOTDIR: return "no such file"
-        case .EACCES, .EPERM: return "permission denied"
-        case .EISDIR: return "it is a directory"
-        default: return error.localizedDescription
+        switch FileReason.words(for: error) {
+        case FileReason.words(code: ENOENT), FileReason.words(code: ENOTDIR): "no such file"
+        case FileReason.words(code: EACCES), FileReason.words(code: EPERM): "permission denied"
+        case FileReason.words(code: EISDIR): "it is a directory"
+        case let words: words
         }
     }
 }

@@ -6,6 +6,8 @@ public struct ConfigurationKey: Sendable {
     public let summary: String
     /// What its value may be, as a phrase; for a list, what each element may be.
     public let allowed: String
+    /// What its value, or one element of a list, may be, as a phrase.
+    let allowedValue: String
     /// Whether the value is a list.
     public let isList: Bool
     /// Whether the value must not be shown.
@@ -54,6 +56,12 @@ enum Availability<Value: Equatable & Sendable>: Sendable {
         }
     }
 
+    /// The error of a text that is no value, which offers nothing that would be refused.
+    func offer(instead error: InvalidValue, default defaultValue: Value, _ kind: ValueKind<Value>) -> InvalidValue {
+        guard error.offersChoice, let usable = usable(default: defaultValue) else { return error }
+        return InvalidValue("is unknown: \(usable.map(kind.format).alternatives)")
+    }
+
     /// Checks a value.
     func check(_ value: Value, default defaultValue: Value, format: (Value) -> String) throws(InvalidValue) {
         guard let usable = usable(default: defaultValue), !usable.contains(value) else { return }
@@ -78,13 +86,20 @@ extension ConfigurationKey {
         self.isSecret = isSecret
         self.appliesOnReload = appliesOnReload
         allowed = kind.allowed
+        allowedValue = kind.allowed
         isList = false
         usableValues = available.usable(default: Configuration()[keyPath: member])?.map { [kind.format($0)] }
         acceptsQuotes = kind.acceptsQuotes
         texts = { [kind.format($0[keyPath: member])] }
         assign = { texts, configuration in
             do throws(InvalidValue) {
-                let value = try kind.parse(texts.first ?? "")
+                let text = texts.first ?? ""
+                let value: Value
+                do throws(InvalidValue) {
+                    value = try kind.parse(text)
+                } catch {
+                    throw available.offer(instead: error, default: Configuration()[keyPath: member], kind)
+                }
                 try available.check(value, default: Configuration()[keyPath: member], format: kind.format)
                 configuration[keyPath: member] = value
                 return []
@@ -108,6 +123,7 @@ extension ConfigurationKey {
         self.summary = summary
         self.appliesOnReload = appliesOnReload
         isSecret = false
+        allowedValue = kind.allowed
         allowed = "each \(kind.allowed)" + (mayBeEmpty ? "" : "; at least one")
         isList = true
         usableValues = available.usable(default: Configuration()[keyPath: member])?.map { $0.map(kind.format) }

@@ -10,7 +10,12 @@ extension ConfigurationSchema {
             "addresses to answer on, each over UDP and TCP",
             mayBeEmpty: false
         ),
-        ConfigurationKey("dns.workers", \.dns.workers, .integer(0...256), "worker threads; 0: one for each core"),
+        ConfigurationKey(
+            "dns.workers",
+            \.dns.workers,
+            .integer(0...256),
+            "worker threads; 0: one for each core that the process may use (CPU affinity, quota of its cgroup)"
+        ),
         ConfigurationKey("dns.domain", \.dns.domain, .domain, "the domain of all services"),
         ConfigurationKey("dns.ttl", \.dns.ttl, .duration(second...day, wholeSeconds: true), "TTL of records"),
         ConfigurationKey(

@@ -30,10 +30,13 @@ extension LoadedConfiguration {
 }
 
 extension ConfigurationKey {
+    /// What is shown in place of a secret.
+    static let mask = "********"
+
     /// The value as YAML; a secret is masked.
     func shownValue(in configuration: Configuration) -> String {
         let values = texts(configuration).map { text in
-            isSecret && !text.isEmpty ? "\"********\"" : Self.scalar(text, isText: acceptsQuotes)
+            isSecret && !text.isEmpty ? "\"\(Self.mask)\"" : Self.scalar(text, isText: acceptsQuotes)
         }
         return isList ? "[" + values.joined(separator: ", ") + "]" : values.joined()
     }

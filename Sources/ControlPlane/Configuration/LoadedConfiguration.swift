@@ -1,5 +1,3 @@
-import Engine
-
 /// A configuration that is in force, with where each value came from, so that it can be shown and read again.
 public struct LoadedConfiguration: Sendable {
     /// The values.
@@ -21,6 +19,15 @@ public struct LoadedConfiguration: Sendable {
         try self.init(file.map { ConfigurationFile(path: $0) }, path: file, environment: environment)
     }
 
+    /// What the environment says of the log, whatever else it says; the defaults where that can't be used.
+    public static func log(environment: [String: String]) -> Configuration.Log {
+        var configuration = Configuration()
+        for value in ConfigurationEnvironment(environment).values where value.key.path.hasPrefix("log.") {
+            _ = value.key.assign(value.elements.map(\.text), &configuration)
+        }
+        return configuration.log
+    }
+
     /// Reads a text as if it were the file's.
     init(yaml: String, file: String, environment: [String: String] = [:]) throws(ConfigurationError) {
         try self.init(ConfigurationFile(path: file, text: yaml), path: file, environment: environment)
@@ -36,7 +43,14 @@ public struct LoadedConfiguration: Sendable {
         var origins: [String: ConfigurationOrigin] = [:]
         var problems = contents?.problems ?? []
         // Variables that set no key at all come after the values of those that do.
-        for value in (contents?.values ?? []) + environment.values {
+        let overridden = Set(environment.values.map(\.key.path))
+        for value in (contents?.values ?? []).filter({ !overridden.contains($0.key.path) || !$0.isMask })
+            + environment.values
+        {
+            if value.isMask {
+                problems.append(value.problem(ValueProblem(reason: Self.maskAdvice)))
+                continue
+            }
             let found = value.key.assign(value.elements.map(\.text), &configuration)
             problems += found.map { value.problem($0) }
             origins[value.key.path] = value.origin
@@ -45,13 +59,15 @@ public struct LoadedConfiguration: Sendable {
         problems += Self.ownUpstreams(
             of: configuration, (contents?.values ?? []) + environment.values, besides: problems)
         problems.sort { Self.position(of: $0) < Self.position(of: $1) }
-        problems += Self.conflicts(in: configuration, besides: problems)
+        problems += ConfigurationConflicts.problems(in: configuration, origins, besides: problems)
         guard problems.isEmpty else { throw ConfigurationError(problems) }
         self.configuration = configuration
         self.origins = origins
         self.file = path
         self.environment = variables
     }
+
+    private static let maskAdvice = "is what check-config shows in its place: write the secret itself"
 
     /// Reads the same file and environment again.
     ///
@@ -65,28 +81,6 @@ public struct LoadedConfiguration: Sendable {
         ConfigurationSchema.keys
             .filter { !$0.appliesOnReload && $0.texts(configuration) != $0.texts(older.configuration) }
             .map(\.path)
-    }
-
-    /// What is wrong between values that are right one by one.
-    private static func conflicts(
-        in configuration: Configuration,
-        besides problems: [ConfigurationProblem]
-    ) -> [ConfigurationProblem] {
-        var conflicts: [ConfigurationProblem] = []
-        var seen: Set<SocketAddress> = []
-        // Port 0 is another port each time.
-        for address in configuration.dns.listen where address.port != 0 && !seen.insert(address).inserted {
-            let message = "'\(address)' is given more than once"
-            conflicts.append(ConfigurationProblem(origin: nil, key: "dns.listen", message: message))
-        }
-        let isListenReported = problems.contains {
-            $0.key == "server.listen" || $0.key?.hasPrefix("dns.listen") ?? false
-        }
-        if !isListenReported, seen.contains(configuration.server.listen) {
-            let message = "'\(configuration.server.listen)' is also in dns.listen: each needs a TCP port of its own"
-            conflicts.append(ConfigurationProblem(origin: nil, key: "server.listen", message: message))
-        }
-        return conflicts + reverseConflicts(in: configuration)
     }
 
     /// Which upstreams are this server itself, each at its place.
@@ -106,23 +100,6 @@ public struct LoadedConfiguration: Sendable {
         }
     }
 
-    private static func reverseConflicts(in configuration: Configuration) -> [ConfigurationProblem] {
-        func problem(_ message: String) -> ConfigurationProblem {
-            ConfigurationProblem(origin: nil, key: "dns.reverse", message: message)
-        }
-        let networks = configuration.dns.reverse
-        if let small = networks.first(where: { !$0.canBeReversed }) {
-            return [problem("'\(small)' is too small: give at least a /24, or a /124 of IPv6")]
-        }
-        let count = networks.reduce(0) { $0 + $1.reverseParts.count }
-        guard count > ReverseZones.maximumCount else { return [] }
-        return [
-            problem(
-                "makes \(count) zones, of which there may be \(ReverseZones.maximumCount): "
-                    + "give networks whose prefixes end with an octet, or a hexadecimal digit of IPv6")
-        ]
-    }
-
     /// The order of problems: as in the file, then the environment by name.
     private static func position(of problem: ConfigurationProblem) -> (Int, Int, String) {
         switch problem.origin {
@@ -135,9 +112,12 @@ public struct LoadedConfiguration: Sendable {
 }
 
 extension WrittenValue {
+    /// Whether it is what stands for a secret where the configuration is shown.
+    fileprivate var isMask: Bool { key.isSecret && elements.map(\.text) == [ConfigurationKey.mask] }
+
     /// A problem with the value's place, path and text.
     fileprivate func problem(_ problem: ValueProblem) -> ConfigurationProblem {
-        let path = problem.index.map { "\(key.path)[\($0)]" } ?? key.path
+        let path = problem.index.map { isSingle ? key.path : "\(key.path)[\($0)]" } ?? key.path
         let origin = problem.index.map { elements[$0].origin } ?? origin
         return ConfigurationProblem(origin: origin, key: path, message: "\(shownText(problem.index)) \(problem.reason)")
     }

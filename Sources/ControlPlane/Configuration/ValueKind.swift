@@ -15,8 +15,20 @@ struct ValueKind<Value: Equatable & Sendable>: Sendable {
 /// Why a text is not a value; what follows the text in a message, such as `is too small: 1s or more`.
 struct InvalidValue: Error {
     let reason: String
+    /// Whether the reason names all that there is to choose from.
+    let offersChoice: Bool
 
-    init(_ reason: String) { self.reason = reason }
+    init(_ reason: String, offersChoice: Bool = false) {
+        self.reason = reason
+        self.offersChoice = offersChoice
+    }
+}
+
+extension [String] {
+    /// `a, b or c`.
+    var alternatives: String {
+        count < 2 ? joined() : dropLast().joined(separator: ", ") + " or " + (last ?? "")
+    }
 }
 
 extension ValueKind where Value == Int {
@@ -72,10 +84,11 @@ extension ValueKind where Value == Bool {
 extension ValueKind where Value: CaseIterable & RawRepresentable, Value.RawValue == String {
     /// One of an enumeration's names.
     static var choice: Self {
-        let names = Value.allCases.map(\.rawValue)
-        let allowed = names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")
+        let allowed = Value.allCases.map(\.rawValue).alternatives
         return ValueKind(allowed: allowed, acceptsQuotes: true) { text throws(InvalidValue) in
-            guard let value = Value(rawValue: text) else { throw InvalidValue("is unknown: \(allowed)") }
+            guard let value = Value(rawValue: text) else {
+                throw InvalidValue("is unknown: \(allowed)", offersChoice: true)
+            }
             return value
         } format: {
             $0.rawValue

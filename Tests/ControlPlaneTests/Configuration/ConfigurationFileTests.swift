@@ -1,3 +1,4 @@
+import Engine
 import Foundation
 import Testing
 
@@ -108,10 +109,39 @@ import Testing
         )
     }
 
-    @Test func `a key with a dot in it is not another section's key`() {
-        for yaml in ["dns.ttl: 6s\n", "dns: {ttl: 6s}\ndns.ttl: 7s\n", "dns: {cache.max_ttl: 1h}\n"] {
-            #expect(throws: ConfigurationError.self) { try LoadedConfiguration(yaml: yaml, file: "test.yaml") }
-        }
+    @Test(arguments: [
+        ("dns.ttl: 7s", "1:1: dns.ttl: keys are nested: write dns: and below it ttl:"),
+        (
+            "dns: {ttl: 6s}\ndns.cache.max_ttl: 7s",
+            "2:1: dns.cache.max_ttl: keys are nested: write dns: and below it cache: and below it max_ttl:"
+        ),
+        (
+            "dns: {cache.max_ttl: 1h}",
+            "1:7: dns.cache.max_ttl: keys are nested: write dns: and below it cache: and below it max_ttl:"
+        ),
+        ("dns.cache: {max_ttl: 1h}", "1:1: dns.cache: keys are nested: write dns: and below it cache:"),
+        ("dns.tttl: 7s", "1:1: dns.tttl: is not a known key: did you mean dns.ttl?"),
+    ])
+    func `a key with a dot in it is not another section's key`(yaml: String, problem: String) {
+        #expect(problems(in: yaml) == ["test.yaml:\(problem)"])
+    }
+
+    @Test func `a single value is a list of one`() throws {
+        let yaml = "dns:\n  listen: 127.0.0.1:53\n  recursion_allow: '::1/128'\nserver: {hosts: a.example}\n"
+        let loaded = try LoadedConfiguration(yaml: yaml, file: "test.yaml")
+        #expect(loaded.configuration.dns.listen.map(\.description) == ["127.0.0.1:53"])
+        #expect(loaded.configuration.dns.recursionAllow.map(\.description) == ["::1/128"])
+        #expect(loaded.configuration.server.hosts == ["a.example"])
+        #expect(loaded.origins["dns.listen"] == .file("test.yaml", line: 2, column: 11))
+        // Nothing is no list, and neither is a text with commas.
+        let address = "an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080"
+        #expect(
+            problems(in: "dns:\n  listen:\n") == [
+                "test.yaml:2:10: dns.listen: has no value; expected: \(address), or a list of such"
+            ])
+        let both = "127.0.0.1:53, [::1]:53"
+        #expect(
+            problems(in: "dns:\n  listen: '\(both)'\n") == ["test.yaml:2:11: dns.listen: '\(both)' is not \(address)"])
     }
 
     @Test func `an unknown key is an error that names the nearest key`() {
@@ -135,7 +165,21 @@ import Testing
     @Test(arguments: [
         ("[dns]", "test.yaml:1:1: the file is a list; expected: keys and their values"),
         ("dns", "test.yaml:1:1: the file is a single value; expected: keys and their values"),
-        ("dns: {workers: \"2\"}", "test.yaml:1:16: dns.workers: is a text in quotes; expected: a whole number, 0–256"),
+        (
+            "dns: {workers: \"2\"}",
+            "test.yaml:1:16: dns.workers: is quoted; write it without quotes: a whole number, 0–256"
+        ),
+        ("dns: {cookies: 'no'}", "test.yaml:1:16: dns.cookies: is quoted; write it without quotes: true or false"),
+        (
+            "dns: {listen: {a: b}}",
+            "test.yaml:1:15: dns.listen: is a mapping; expected: an IP address and a port, such as 127.0.0.1:8080 or "
+                + "[::1]:8080, or a list of such"
+        ),
+        (
+            "dns:\n\tttl: 5s",
+            "test.yaml:2:1: is not YAML: while scanning for the next token, "
+                + "found character that cannot start any token (a tab? YAML indents with spaces)"
+        ),
         ("dns: {workers: 010}", "test.yaml:1:16: dns.workers: '010' is not a whole number, 0–256"),
         ("dns: {workers: 1_0}", "test.yaml:1:16: dns.workers: '1_0' is not a whole number, 0–256"),
         ("dns: {workers: [1]}", "test.yaml:1:16: dns.workers: is a list; expected: a whole number, 0–256"),

@@ -59,9 +59,9 @@ import Testing
         "storage.etcd.timeout": "1s",
         "storage.etcd.username": "kong",
         "storage.etcd.password": "secret",
-        "storage.etcd.ca": "/etc/ca.pem",
-        "storage.etcd.certificate": "/etc/certificate.pem",
-        "storage.etcd.key": "/etc/key.pem",
+        "storage.etcd.ca": "/etc/hosts",
+        "storage.etcd.certificate": "/etc/hosts",
+        "storage.etcd.key": "/etc/hosts",
         "storage.etcd.snapshot": "/var/lib/kong-discovery/snapshot",
         "registry.max_instances": "1000",
         "registry.max_names": "5000",
@@ -73,6 +73,19 @@ import Testing
         "log.level": "debug",
         "log.format": "json",
     ]
+
+    /// Keys that mean nothing without another one.
+    static let companions = [
+        "storage.etcd.password": "storage.etcd.username", "storage.etcd.certificate": "storage.etcd.key",
+        "storage.etcd.key": "storage.etcd.certificate",
+    ]
+
+    /// What sets the companion of a key.
+    private static func companion(of path: String) throws -> (path: String?, environment: [String: String]) {
+        guard let other = companions[path] else { return (nil, [:]) }
+        let key = try #require(ConfigurationSchema.keysByPath[other])
+        return (other, [key.environmentName: try #require(samples[other])])
+    }
 
     /// The keys whose sample can be used in this version.
     static let available = ConfigurationSchema.keys.filter { key in
@@ -116,10 +129,11 @@ import Testing
         let key = try #require(ConfigurationSchema.keysByPath[path])
         let sample = try #require(Self.samples[path])
         let yaml = Self.yaml(path, Self.yamlValue(key, sample))
-        let loaded = try LoadedConfiguration(yaml: yaml, file: "test.yaml")
+        let companion = try Self.companion(of: path)
+        let loaded = try LoadedConfiguration(yaml: yaml, file: "test.yaml", environment: companion.environment)
         #expect(key.texts(loaded.configuration).joined(separator: ",") == sample)
         #expect(key.texts(Configuration()) != key.texts(loaded.configuration))
-        let others = ConfigurationSchema.keys.filter { $0.path != path }
+        let others = ConfigurationSchema.keys.filter { $0.path != path && $0.path != companion.path }
         for other in others { #expect(other.texts(loaded.configuration) == other.texts(Configuration())) }
     }
 
@@ -129,13 +143,15 @@ import Testing
         let sample = try #require(Self.samples[path])
         let defaults = key.texts(Configuration()).joined(separator: ",")
         let yaml = Self.yaml(path, Self.yamlValue(key, defaults))
+        let companion = try Self.companion(of: path)
         let loaded = try LoadedConfiguration(
             yaml: yaml,
             file: "test.yaml",
-            environment: [key.environmentName: sample]
+            environment: companion.environment.merging([key.environmentName: sample]) { $1 }
         )
         #expect(key.texts(loaded.configuration).joined(separator: ",") == sample)
-        #expect(loaded.origins == [path: .environment(key.environmentName)])
+        #expect(loaded.origins[path] == .environment(key.environmentName))
+        #expect(loaded.origins.count == 1 + companion.environment.count)
     }
 
     @Test(arguments: unavailable.map(\.path))
@@ -156,6 +172,9 @@ import Testing
 
     @Test func `last_known is not yet available`() {
         #expect(problems(in: "dns: {on_empty: last_known}").first?.contains("not yet available") == true)
+        // Nor offered.
+        let offered = "test.yaml:1:17: dns.on_empty: 'x' is unknown: nxdomain, nodata or servfail"
+        #expect(problems(in: "dns: {on_empty: x}") == [offered])
     }
 
     @Test func `the documentation's table has a row for each key`() {

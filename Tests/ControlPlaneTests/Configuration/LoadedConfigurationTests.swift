@@ -90,7 +90,7 @@ import Testing
             "KONG_DISCOVERY_PORT_8080_TCP_ADDR": "10.0.0.1",
             "KONG_DISCOVERY_DNS_SERVICE_HOST": "10.0.0.2",
             "KONG_DISCOVERY_DNS_PORT_53_UDP": "udp://10.0.0.2:53",
-            "KONG_DISCOVERY_SERVER": "http://127.0.0.1:8080",
+            "KONG_DISCOVERY_URL": "http://127.0.0.1:8080",
             "KONG_DISCOVERY_TOKEN": "secret",
             "KONG_DISCOVERYX": "1",
             "PATH": "/bin",
