@@ -1,5 +1,4 @@
 import Engine
-import Glibc
 import HummingbirdCore
 import Logging
 import NIOCore
@@ -108,8 +107,7 @@ struct HTTPService: Service {
             listener.closeFuture.whenComplete { _ in admission.finish() }
             return listener
         } catch let error as IOError {
-            // Unsafe: strerror returns a C string that is valid until the thread's next call.
-            let reason = unsafe String(cString: strerror(error.errnoCode))
+            let reason = FileReason.words(code: error.errnoCode)
             let shownHost = host.contains(":") ? "[\(host)]" : host
             throw StartError("server.listen: cannot listen on \(shownHost):\(port): \(reason)")
         }

@@ -17,8 +17,11 @@ struct FieldError: Error, Sendable, Equatable {
 }
 
 /// All that is wrong with a request, or the first of it; never empty.
-struct InvalidFields: Error, Sendable, Equatable {
+struct InvalidFields: Error, Sendable, Equatable, CustomStringConvertible {
     var errors: [FieldError]
+
+    /// In one line, for a log.
+    var description: String { errors.map { "\($0.field) \($0.message)" }.joined(separator: ", ") }
 }
 
 extension [FieldError] {

@@ -167,7 +167,7 @@ actor RegistryCommitter {
     private func note(_ failure: StoreUnavailable?) {
         guard failure != lastFailure else { return }
         if let failure {
-            logger.error("storage does not keep changes", metadata: ["error": "\(failure.reason)"])
+            logger.error("changes can't be stored, writes are answered 503", metadata: ["error": "\(failure.reason)"])
         } else {
             logger.notice("storage keeps changes again")
         }

@@ -191,7 +191,9 @@ struct StoreDetail: Sendable, Equatable {
 }
 
 /// Why a store does not keep a change.
-struct StoreUnavailable: Error, Sendable, Equatable {
+struct StoreUnavailable: Error, Sendable, Equatable, CustomStringConvertible {
     /// What is wrong, in one line without secrets.
     var reason: String
+
+    var description: String { reason }
 }

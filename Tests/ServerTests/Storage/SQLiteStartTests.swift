@@ -92,7 +92,7 @@ extension ServerTests {
             let before = try database.octets
             _ = try failingStart(database.settings)
             // It may be something else, of which there is no copy.
-            if damage == .noDatabase { #expect(try database.octets == before) }
+            if [.noDatabase, .foreign].contains(damage) { #expect(try database.octets == before) }
         }
 
         @Test func `a database of a newer version is left to that one`() throws {
@@ -115,6 +115,7 @@ extension ServerTests {
             try first.stop()
             try database.execute(
                 """
+                PRAGMA application_id = 0;
                 ALTER TABLE instance DROP COLUMN id_origin;
                 DELETE FROM grdb_migrations WHERE identifier LIKE '2 %';
                 """)
@@ -127,6 +128,52 @@ extension ServerTests {
                 #expect(try rest.list().map(\.id) == [id, "own", another])
                 try server.kill()
             }
+            // It is known by its identifier from then on.
+            try database.execute("DROP TABLE trial; CREATE TABLE trial (id INTEGER PRIMARY KEY, time INTEGER) STRICT;")
+            try Command.run("python3", "-c", Self.readIdentifier, database.path)
+        }
+
+        private static let readIdentifier = """
+            import sqlite3, sys
+            c = sqlite3.connect(sys.argv[1])
+            sys.exit(c.execute("PRAGMA application_id").fetchone()[0] != 0x6b646973)
+            """
+
+        @Test(arguments: [
+            "CREATE TABLE users (name); INSERT INTO users VALUES ('a')",
+            "CREATE TABLE grdb_migrations (identifier TEXT); CREATE TABLE instance (a); CREATE TABLE trial (a)",
+            "CREATE TABLE users (name); PRAGMA journal_mode = WAL; INSERT INTO users VALUES ('a')",
+            "PRAGMA application_id = 1196444487",
+        ])
+        func `another program's database is named, and left as it is`(sql: String) throws {
+            let database = try Database()
+            try database.execute(sql)
+            let before = try database.octets
+            let line = try failingStart(database.settings)
+            #expect(line.contains("a database of another program"), "\(line)")
+            #expect(line.contains("users") == sql.contains("users"))
+            #expect(try database.octets == before)
+        }
+
+        @Test func `an empty file, and an empty database, become the registry's`() async throws {
+            for sql in ["", "PRAGMA user_version = 0"] {
+                let database = try Database()
+                try Data().write(to: URL(filePath: database.path))
+                try database.execute(sql)
+                try await withServer(database.settings) { server in try server.expectWell() }
+                try Command.run("python3", "-c", Self.readIdentifier, database.path)
+            }
+        }
+
+        @Test func `a folder that can't be made is named from the root on, with the reason`() throws {
+            let folder = try TemporaryFolder()
+            _ = try folder.write("data", "")
+            let process = try ServerProcess.start(
+                ["serve"], ["storage.type": "sqlite", "storage.sqlite.path": "data/deep/x.db"], folder: folder.path)
+            #expect(try process.waitForExit() == .exited(1))
+            let data = "\(folder.path)/data/deep"
+            let line = "storage.sqlite: \(data)/x.db: can't create the folder \(data): Not a directory\n"
+            #expect(process.errors == "kong-discovery: error: \(line)")
         }
 
         @Test func `a row that is no instance hides no other`() throws {

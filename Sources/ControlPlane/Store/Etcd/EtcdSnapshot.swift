@@ -17,7 +17,7 @@ final class EtcdSnapshot: Sendable {
     private let saved = Mutex<EtcdPosition?>(nil)
 
     init(path: String) {
-        self.path = path
+        self.path = FileReason.absolute(path)
     }
 
     /// Writes the file, unless the last one was as of the same revision; whole or not at all.
@@ -42,8 +42,10 @@ final class EtcdSnapshot: Sendable {
             octets.append(UInt8(ascii: "\n"))
         }
         let url = URL(filePath: path)
-        try FileManager.default.createDirectory(
-            at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        let folder = url.deletingLastPathComponent().path
+        if let reason = FileReason.makeFolder(folder) {
+            throw StoreUnavailable(reason: "can't create the folder \(folder): \(reason)")
+        }
         try Data(octets).write(to: url, options: .atomic)
         saved.withLock { $0 = position }
     }

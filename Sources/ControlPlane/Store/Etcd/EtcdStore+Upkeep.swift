@@ -127,7 +127,9 @@ extension EtcdStore {
                 allInstances()
             }
         } catch {
-            logger.error("the snapshot is not written", metadata: ["path": "\(snapshot.path)", "error": "\(error)"])
+            logger.error(
+                "the snapshot can't be written",
+                metadata: ["path": "\(snapshot.path)", "error": "\(FileReason.words(for: error))"])
         }
     }
 
@@ -140,7 +142,9 @@ extension EtcdStore {
             guard let found = try snapshot.load() else { return false }
             contents = found
         } catch {
-            logger.error("the snapshot can't be read", metadata: ["path": "\(snapshot.path)", "error": "\(error)"])
+            logger.error(
+                "the snapshot can't be read",
+                metadata: ["path": "\(snapshot.path)", "error": "\(FileReason.words(for: error))"])
             return false
         }
         let now = time.now()

@@ -90,7 +90,7 @@ final class EtcdStore: Store {
     nonisolated(nonsending) func load(time: TimeSource) async throws(StoreUnavailable) {
         if await connect(time: time) { return }
         if let snapshot, restore(snapshot, time: time) { return }
-        logger.notice("waiting for etcd: DNS answers nothing until it has told what there is")
+        logger.notice("waiting for etcd: DNS stays silent until the registry has been read from it")
         let retries = Ticker(every: .milliseconds(500), on: timers)
         for await _ in retries.ticks {
             if await connect(time: time) { return }

@@ -22,11 +22,16 @@ final class FileLock: Sendable {
             let descriptor = unsafe open(path, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o600)
             guard descriptor >= 0 else {
                 throw StoreUnavailable(
-                    reason: "\(path): can't be written to (the file and its folder must be writable, and it no link)")
+                    reason: "\(path): can't be written to: \(FileReason.words(code: errno)) "
+                        + "(the file and its folder must be writable, and it no link)")
             }
             guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                let code = errno
                 close(descriptor)
-                throw StoreUnavailable(reason: "\(path): another kong-discovery uses this database")
+                let reason =
+                    code == EWOULDBLOCK
+                    ? "another kong-discovery uses this database" : "can't be locked: \(FileReason.words(code: code))"
+                throw StoreUnavailable(reason: "\(path): \(reason)")
             }
             // Whoever removes the file takes the lock from nobody, but gives it to the next who comes: only that on the
             // file which has the name counts.

@@ -24,15 +24,20 @@ final class InstanceDatabase: Sendable {
 
     /// Opens the file, and makes it and its folder when there is none.
     init(path: String) throws(StoreUnavailable) {
+        let path = FileReason.absolute(path)
         self.path = path
+        let folder = URL(filePath: path).deletingLastPathComponent().path
+        if let reason = FileReason.makeFolder(folder) {
+            throw StoreUnavailable(reason: "\(path): can't create the folder \(folder): \(reason)")
+        }
         do {
-            let folder = URL(filePath: path).deletingLastPathComponent()
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             lock = try FileLock(path: path + ".lock")
             var configuration = GRDB.Configuration()
             configuration.busyMode = .timeout(Self.busyTimeout)
             configuration.journalMode = .wal
             configuration.label = "storage"
+            // Before anything is written, the journal's mode included.
+            configuration.prepareDatabase { try InstanceSchema.checkOrigin($0) }
             queue = try DatabaseQueue(path: path, configuration: configuration)
             // What is acknowledged must survive the loss of power, not only that of the process. Not earlier: GRDB sets
             // NORMAL when it turns on WAL.
@@ -115,7 +120,7 @@ final class InstanceDatabase: Sendable {
         switch error {
         case let error as StoreUnavailable: error
         case let error as DatabaseError: StoreUnavailable(reason: "\(path): \(describe(error))")
-        default: StoreUnavailable(reason: "\(path): \(error.localizedDescription)")
+        default: StoreUnavailable(reason: "\(path): \(FileReason.words(for: error))")
         }
     }
 

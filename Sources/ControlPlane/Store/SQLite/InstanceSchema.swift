@@ -7,6 +7,30 @@ enum InstanceSchema {
     /// Writes something that nobody reads.
     static let trial = "INSERT OR REPLACE INTO trial (id, time) VALUES (1, unixepoch())"
 
+    /// What the header of the file says that it is ours (`PRAGMA application_id`): "kdis".
+    static let applicationID: Int32 = 0x6B64_6973
+
+    /// Checks that a database is ours, or empty, without writing to it.
+    ///
+    /// - Throws: when it is another program's.
+    static func checkOrigin(_ database: Database) throws {
+        let identifier = try Int32.fetchOne(database, sql: "PRAGMA application_id") ?? 0
+        if identifier == applicationID { return }
+        let tables = try String.fetchAll(database, sql: "SELECT name FROM sqlite_master WHERE type = 'table'")
+        if identifier == 0, try tables.isEmpty || isOursWithoutIdentifier(database, tables) { return }
+        let names = tables.prefix(3).map { String($0.prefix(40)) }.joined(separator: ", ").escapingControls
+        let found = tables.isEmpty ? "" : ", with the tables \(names)\(tables.count > 3 ? " and others" : "")"
+        throw DatabaseError(
+            message: "a database of another program\(found); it was left as it is: choose another storage.sqlite.path")
+    }
+
+    /// Early versions left no identifier.
+    private static func isOursWithoutIdentifier(_ database: Database, _ tables: [String]) throws -> Bool {
+        guard Set(tables).isSuperset(of: ["grdb_migrations", "instance", "trial"]) else { return false }
+        return try Bool.fetchOne(
+            database, sql: "SELECT EXISTS (SELECT 1 FROM grdb_migrations WHERE identifier = '1 instances')") ?? false
+    }
+
     /// Brings a database to this version.
     ///
     /// - Throws: also when a newer version of this program has written to it.
@@ -44,5 +68,10 @@ enum InstanceSchema {
             throw DatabaseError(message: "the database was written by a newer version of kong-discovery; use that one")
         }
         try migrator.migrate(queue)
+        // What can't be written now is written at another start: without it the file is known by its tables.
+        try? queue.write { database in
+            guard try Int32.fetchOne(database, sql: "PRAGMA application_id") != applicationID else { return }
+            try database.execute(sql: "PRAGMA application_id = \(applicationID)")
+        }
     }
 }
