@@ -37,6 +37,7 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CFile"),
         .systemLibrary(name: "CNotify"),
+        .systemLibrary(name: "CProcessor"),
         .target(
             name: "Engine",
             dependencies: ["CLdns", "CEvent"],
@@ -48,6 +49,7 @@ let package = Package(
                 "CCurl",
                 "CFile",
                 "CNotify",
+                "CProcessor",
                 "Engine",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

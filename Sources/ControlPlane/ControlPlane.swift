@@ -17,11 +17,17 @@ import UnixSignals
 public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment, logger: Logger) async throws {
     let configuration = loaded.configuration
     let startedAt = ContinuousClock.now
-    let budget = try DescriptorBudget(
-        configuration, limit: DescriptorLimit.raise(), coreCount: System.coreCount)
+    let coreCount = ProcessorCount.available
+    NIOSingletons.groupLoopCountSuggestion = coreCount
+    let budget = try DescriptorBudget(configuration, limit: DescriptorLimit.raise(), coreCount: coreCount)
+    EventLibraryLog.handle { isError, text in
+        logger.log(level: isError ? .error : .warning, "libevent", metadata: ["text": "\(text)"])
+        // It may end the process next.
+        if isError { LogOutput.standardError.flush() }
+    }
     let manager = ServiceManager(environment: environment)
-    let sockets = try openSockets(configuration, environment, manager, logger)
-    let engine = try makeEngine(configuration, budget, sockets)
+    let sockets = try openSockets(configuration, environment, manager, coreCount: coreCount, logger)
+    let engine = try makeEngine(configuration, budget, sockets, coreCount: coreCount)
     do {
         try await run(loaded, engine, budget, sockets, manager, startedAt: startedAt, logger)
     } catch {
@@ -95,6 +101,7 @@ private func run(
                 },
                 ReloadService(loaded: loaded, engine: engine, manager: manager, logger: logger),
                 UpstreamWatchService(engine: engine, logger: logger),
+                StatusService(output: .standardError) { handler.statusText },
                 http,
                 SupervisionService(manager: manager, engine: engine, logger: logger),
             ],
@@ -134,7 +141,8 @@ private func makeStore(_ configuration: Configuration, _ logger: Logger) throws(
 
 /// The sockets that are passed to this process, or kept for the next one.
 private func openSockets(
-    _ configuration: Configuration, _ environment: ProcessEnvironment, _ manager: ServiceManager, _ logger: Logger
+    _ configuration: Configuration, _ environment: ProcessEnvironment, _ manager: ServiceManager,
+    coreCount: Int, _ logger: Logger
 ) throws(StartError) -> PassedSockets {
     var sockets = try PassedSockets(environment)
     for socket in sockets.removeUnconfigured(configuration) {
@@ -143,18 +151,18 @@ private func openSockets(
             metadata: ["address": "\(socket.address)", "transport": "\(socket.transport.rawValue)"])
     }
     if manager.storeCapacity > 0 {
-        try sockets.openMissing(configuration, workers: configuration.dns.workerCount(coreCount: System.coreCount))
+        try sockets.openMissing(configuration, workers: configuration.dns.workerCount(coreCount: coreCount))
     }
     manager.keep(sockets)
     return sockets
 }
 
 private func makeEngine(
-    _ configuration: Configuration, _ budget: DescriptorBudget, _ sockets: PassedSockets
+    _ configuration: Configuration, _ budget: DescriptorBudget, _ sockets: PassedSockets, coreCount: Int
 ) throws -> Engine {
     let engineConfiguration = EngineConfiguration(
         configuration,
-        coreCount: System.coreCount,
+        coreCount: coreCount,
         interfaces: try MachineAddresses.current(),
         budget: budget
     )

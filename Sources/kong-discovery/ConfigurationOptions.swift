@@ -10,6 +10,11 @@ struct ConfigurationOptions: ParsableArguments {
     )
     var config: String?
 
+    /// What the environment alone says of the log, for as long as nothing else is known.
+    var logInEnvironment: Configuration.Log {
+        LoadedConfiguration.log(environment: ProcessInfo.processInfo.environment)
+    }
+
     /// Reads the file and the process's environment.
     func load() throws(ConfigurationError) -> LoadedConfiguration {
         try LoadedConfiguration(file: config, environment: Self.environment)

@@ -31,4 +31,15 @@ struct KongDiscovery: AsyncParsableCommand {
         subcommands: [Serve.self, CheckConfig.self],
         defaultSubcommand: Serve.self
     )
+
+    static func main() async {
+        // Without even a name the arguments are lost, not absent: some loaders and wrappers do that. What was asked for
+        // may have been anything but to serve.
+        guard CommandLine.arguments.first?.isEmpty == false else {
+            LogOutput.standardError.printFailure("the program was started without its list of arguments")
+            LogOutput.standardError.flush()
+            exit(withError: ExitCode.failure)
+        }
+        await main(nil)
+    }
 }

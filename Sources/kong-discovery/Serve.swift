@@ -9,8 +9,8 @@ struct Serve: AsyncParsableCommand {
         abstract: "Run the server (the default command).",
         discussion: """
             Runs until SIGTERM or SIGINT, then answers what it has received and exits with 0. SIGHUP reads the \
-            configuration again. Log lines go to standard error. If it can't start, one line tells why, and it \
-            exits with 1.
+            configuration again, SIGUSR1 writes the status to the log. Log lines go to standard error. If it can't \
+            start, one line tells why, and it exits with 1.
             """
     )
 
@@ -24,10 +24,15 @@ struct Serve: AsyncParsableCommand {
         signal(SIGXFSZ, SIG_IGN)
         // Until the server takes these signals over there is nothing to finish and nothing to reload.
         signal(SIGHUP, SIG_IGN)
+        signal(SIGUSR1, SIG_IGN)
+        // Means nothing here, and must not end the server.
+        signal(SIGUSR2, SIG_IGN)
         signal(SIGTERM) { _ in _exit(0) }
         signal(SIGINT) { _ in _exit(0) }
         // Whatever ends it, what was logged is written first, unless nobody reads it.
         defer { LogOutput.standardError.flush() }
+        // What is wrong with the configuration is told in the form that the environment asks for.
+        LogOutput.standardError.apply(options.logInEnvironment)
         do {
             let loaded = try options.load()
             LogOutput.standardError.apply(loaded.configuration.log)
@@ -36,10 +41,10 @@ struct Serve: AsyncParsableCommand {
             let environment = ProcessEnvironment(variables: ConfigurationOptions.environment, processID: getpid())
             try await serve(loaded, environment: environment, logger: logger)
         } catch let error as ConfigurationError {
-            for problem in error.problems { LogOutput.standardError.print("kong-discovery: error: \(problem)") }
+            for problem in error.problems { LogOutput.standardError.printFailure("\(problem)") }
             throw ExitCode.failure
         } catch {
-            LogOutput.standardError.print("kong-discovery: error: \(error)")
+            LogOutput.standardError.printFailure("\(error)")
             throw ExitCode.failure
         }
     }

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Testing
 
@@ -28,6 +29,39 @@ extension ServerTests {
                 server.process.signal(SIGHUP)
                 try server.waitForLog("needs a restart key=dns.ttl")
                 #expect(try server.ask("service.kong", .soa).answers.map(\.ttl) == [5])
+            }
+        }
+
+        @Test func `SIGUSR1 writes the status to the log, and SIGUSR2 does nothing`() async throws {
+            struct Line: Decodable { var status: Status }
+            struct Status: Decodable {
+                var version: String
+                var ready: Bool
+            }
+            func expectStatus(_ json: some StringProtocol) throws {
+                let status = try JSONDecoder().decode(Status.self, from: Data(json.utf8))
+                #expect(status.ready && !status.version.isEmpty)
+            }
+            let folder = try TemporaryFolder()
+            let file = try folder.write("k.yaml", "log: {format: text}\n")
+            try await withServer(file: file) { server in
+                for count in 1...2 {
+                    server.process.signal(SIGUSR2)
+                    server.process.signal(SIGUSR1)
+                    try server.waitForLog(" status status={", count: count)
+                    try server.expectWell()
+                }
+                let line = try #require(server.logLines.last { $0.contains("uptime_seconds") })
+                try expectStatus(line.drop { $0 != "{" })
+
+                // Who asks gets an answer at any level.
+                _ = try folder.write("k.yaml", "log: {format: json, level: warning}\ndns: {ttl: 9s}\n")
+                server.process.signal(SIGHUP)
+                try server.waitForLog(#""message":"a changed key needs a restart""#)
+                server.process.signal(SIGUSR1)
+                try server.waitForLog(#""message":"status""#)
+                let json = try #require(server.logLines.last { $0.contains("uptime_seconds") })
+                _ = try JSONDecoder().decode(Line.self, from: Data(json.utf8))
             }
         }
 

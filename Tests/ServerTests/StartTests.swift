@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 extension ServerTests {
@@ -124,6 +125,55 @@ extension ServerTests {
             #expect(
                 try failingStart(file: "\(folder.path)/none") == ["\(folder.path)/none: can't be read: no such file"])
             #expect(try failingStart(file: folder.path) == ["\(folder.path): can't be read: it is a directory"])
+        }
+
+        @Test func `where the log is JSON, so is why the server does not start`() throws {
+            let folder = try TemporaryFolder()
+            let json = try folder.write("json.yaml", "log: {format: json}\n")
+            let bad = try folder.write("bad.yaml", "dns: {tttl: 5s, ttl: 0s}\n")
+            let taken = try ClientSocket.bound(to: try Endpoint.unused(), .tcp)
+            let listen = ["server.listen": "192.0.2.1:80"]
+            for (file, settings, count) in [
+                (json, listen, 1), (bad, ["log.format": "json"], 2), (nil, ["log.format": "json", "dns.ttl": "x"], 1),
+            ] {
+                let process = try ServerProcess.start(["serve"] + (file.map { ["--config", $0] } ?? []), settings)
+                #expect(try process.waitForExit() == .exited(1))
+                let failures = try process.errors.split(separator: "\n").map {
+                    try JSONDecoder().decode([String: String].self, from: Data($0.utf8))
+                }.filter { $0["level"] == "critical" }
+                #expect(failures.count == count, "\(process.errors)")
+                #expect(failures.allSatisfy { $0["message"]?.contains(": ") == true && $0["time"] != nil })
+            }
+            withExtendedLifetime(taken) {}
+        }
+
+        @Test func `without its list of arguments the program does nothing`() throws {
+            let script = """
+                import ctypes, sys
+                ctypes.CDLL(None).execv(sys.argv[1].encode(), (ctypes.c_char_p * 1)(None))
+                """
+            let process = try Command.start(["python3", "-c", script, ServerProcess.path])
+            #expect(try process.waitForExit() == .exited(1))
+            #expect(process.errors == "kong-discovery: error: the program was started without its list of arguments\n")
+        }
+
+        @Test func `as many workers start as there are processors to run on`() async throws {
+            var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("KONG_DISCOVERY_") }
+            environment["KONG_DISCOVERY_DNS_LISTEN"] = "127.0.0.1:0"
+            environment["KONG_DISCOVERY_SERVER_LISTEN"] = "127.0.0.1:0"
+            environment["KONG_DISCOVERY_STORAGE_TYPE"] = "memory"
+            let allowed = try Command.run("sh", "-c", "taskset -cp $$").split { !$0.isASCII || !$0.isWholeNumber }.last
+            let process = try ChildProcess(
+                "taskset", ["-c", String(try #require(allowed)), ServerProcess.path, "serve"], environment: environment,
+                folder: ServerProcess.temporaryFolder)
+            #expect(try process.waitForErrors { $0.hasSuffix(" ready\n") })
+            let tasks = "/proc/\(process.identifier)/task"
+            let names = try FileManager.default.contentsOfDirectory(atPath: tasks).map {
+                try String(contentsOfFile: "\(tasks)/\($0)/comm", encoding: .utf8)
+            }
+            #expect(names.filter { $0.hasPrefix("dns-") } == ["dns-0\n"])
+            process.signal(SIGTERM)
+            #expect(try process.waitForExit() == .exited(0))
         }
 
         @Test func `a bad variable of the environment is named`() throws {

@@ -17,8 +17,8 @@ final class RequestDecoder: ByteToMessageDecoder {
     /// More than that of octets that come to nothing.
     struct FramingTooLong: Error {}
 
-    /// Octets that may come to nothing before the next head, or end, of a request: what fields may have, and as much for
-    /// what is around them.
+    /// Octets that may come to nothing before the next head, or end, of a request: what fields may have, and as much
+    /// for what is around them.
     static let maximumFramingOctets = 64 * 1024
     /// Octets of framing that each octet of a body may have: a chunk of one octet has five.
     private static let framingForEachOctet = 8
@@ -82,8 +82,8 @@ final class RequestDecoder: ByteToMessageDecoder {
         return .continue
     }
 
-    /// Counts octets that were neither a body nor, in the end, a head. What has come in at once is taken as one: some of
-    /// it may count for the part before or the one after.
+    /// Counts octets that were neither a body nor, in the end, a head. What has come in at once is taken as one: some
+    /// of it may count for the part before or the one after.
     private func countFraming(consumed: Int) throws {
         let allowed = bodyOctets * (Self.framingForEachOctet + 1)
         framingOctets = hasEndedPart ? 0 : max(0, framingOctets + consumed - allowed)

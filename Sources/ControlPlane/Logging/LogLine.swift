@@ -1,5 +1,12 @@
 import Logging
 
+/// A value in a log line that is JSON already: it stays what it is in both forms of a line.
+struct JSONText: CustomStringConvertible, Sendable {
+    let description: String
+
+    init(_ text: String) { description = text }
+}
+
 /// One event as one line, whatever the message and the values hold: control characters are escaped.
 enum LogLine {
     /// For people: `2026-01-31T23:59:59.007Z info     registered id=a name=orders`.
@@ -12,7 +19,11 @@ enum LogLine {
             line += " "
             line.appendWord(key)
             line += "="
-            line.appendWord(value.description)
+            if case .stringConvertible(let text as JSONText) = value {
+                line += text.description.escapingControls
+            } else {
+                line.appendWord(value.description)
+            }
         }
         return line + "\n"
     }
@@ -48,6 +59,8 @@ extension String {
         switch value {
         case .string(let text):
             appendQuoted(text)
+        case .stringConvertible(let text as JSONText):
+            append(text.description.escapingControls)
         case .stringConvertible(let value):
             if value is any FixedWidthInteger || value is Bool { append("\(value)") } else { appendQuoted("\(value)") }
         case .array(let values):

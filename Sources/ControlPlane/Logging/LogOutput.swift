@@ -71,6 +71,12 @@ public final class LogOutput: Sendable {
         writer.append(line + "\n")
     }
 
+    /// Writes why the program ends, in the form of a log line: for people with the program's name.
+    public func printFailure(_ reason: String) {
+        let isJSON = form.settings.withLock { $0.format == .json }
+        if isJSON { log(.critical, reason, metadata: [:]) } else { print("kong-discovery: error: \(reason)") }
+    }
+
     /// Waits until all lines are written, or the time is over.
     ///
     /// - Returns: whether they are.

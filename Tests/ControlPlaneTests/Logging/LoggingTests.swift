@@ -35,6 +35,27 @@ import Testing
         }
     }
 
+    @Test func `JSON in a value stays JSON, and one line`() {
+        let json = JSONText("{\"a\":\"b\u{202E}\"}")
+        func line(_ format: LogFormat) -> String? {
+            let lines = Lines()
+            lines.output(format: format).log(.info, "status", metadata: ["status": .stringConvertible(json)])
+            return lines.all.first
+        }
+        #expect(line(.text)?.hasSuffix(" status status={\"a\":\"b\\u202e\"}\n") == true)
+        #expect(line(.json)?.hasSuffix(#","message":"status","status":{"a":"b\u202e"}}"# + "\n") == true)
+    }
+
+    @Test func `why the program ends is told in the form of the log`() {
+        func line(_ format: LogFormat) -> String? {
+            let lines = Lines()
+            lines.output(format: format).printFailure("dns.listen: \"x\"")
+            return lines.all.first
+        }
+        #expect(line(.text) == "kong-discovery: error: dns.listen: \"x\"\n")
+        #expect(line(.json)?.hasSuffix(#""level":"critical","message":"dns.listen: \"x\""}"# + "\n") == true)
+    }
+
     @Test func `a text line has time, level, message and sorted values`() {
         let lines = Lines()
         let logger = lines.output().logger(label: "test")

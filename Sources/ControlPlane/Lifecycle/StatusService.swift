@@ -1,0 +1,16 @@
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// Writes the server's status to the log on SIGUSR1, whatever level the log has: somebody has asked for it.
+struct StatusService: Service {
+    let output: LogOutput
+    /// The status, as JSON in one line.
+    let status: @Sendable () -> String
+
+    func run() async throws {
+        for await _ in await UnixSignalsSequence(trapping: .sigusr1).cancelOnGracefulShutdown() {
+            output.log(.info, "status", metadata: ["status": .stringConvertible(JSONText(status()))])
+        }
+    }
+}
