@@ -364,7 +364,7 @@ import Testing
         try await node.running { registry in
             etcd.follow { path, _ in path == "kv/txn" ? .refuse : .answer }
             await #expect(throws: RegistryError.self) { try await registry.register(.test("i1")) }
-            #expect(log.value.contains("changes can't be stored"))
+            #expect(log.value.contains("changes can't be stored, writes are answered 503"))
             etcd.follow { _, _ in .answer }
             try await node.waits("it is told") { log.value.contains("storage keeps changes again") }
         }
