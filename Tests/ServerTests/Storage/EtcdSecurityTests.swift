@@ -93,6 +93,58 @@ extension ServerTests {
             }
         }
 
+        @Test(arguments: [true, false])
+        func `authentication may be enabled, disabled and enabled again under a load of writes`(
+            areSigned: Bool
+        ) async throws {
+            let etcd = try EtcdProcess.started(tokens: areSigned ? .signed(seconds: 60) : .simple(seconds: 60))
+            try etcd.client.addUsers(
+                root: "r", user: "registry", password: "se cret\"", prefix: "/kong-discovery/")
+            let settings = Self.settings(etcd, password: "se cret\"")
+            // Names and passwords are there, and not asked for yet.
+            try await withNodes([settings, settings]) { nodes in
+                try HTTPConnection(nodes[0].rest).register(Registration("kept", "10.0.0.1", id: "kept", ttl: 2))
+                let heartbeats = Heartbeats(["kept"], at: nodes[0])
+                let writers = nodes.enumerated().map { Registrations("from-\($0)", at: $1) }
+                for isEnabled in [false, true, false, true] {
+                    if isEnabled {
+                        try etcd.client.enableAuthentication()
+                    } else if let root = try? etcd.client.authenticated("root", "r") {
+                        try root.disableAuthentication()
+                    }
+                    let counts = writers.map(\.count)
+                    try eventually(within: .seconds(30), "both nodes go on") {
+                        zip(writers, counts).allSatisfy { $0.count >= $1 + 20 || $0.hasEnded }
+                    }
+                }
+                let ids = Set(writers.flatMap { $0.stop() } + ["kept"])
+                heartbeats.stop()
+                for node in nodes {
+                    let rest = try HTTPConnection(node.rest)
+                    try eventually("it has heard of all of them") { try Set(rest.list().map(\.id)) == ids }
+                }
+            }
+        }
+
+        /// etcd's gateway takes a certificate's CommonName for a user's name, which may not come beside a token.
+        @Test(arguments: [true, false])
+        func `with passwords a client's certificate must have no CommonName`(hasCommonName: Bool) async throws {
+            let certificates = try Certificates(client: hasCommonName ? "/CN=registry" : "/O=registry")
+            let etcd = try EtcdProcess.started(certificates: certificates, tokens: .simple(seconds: 60))
+            try etcd.client.enableAuthentication(
+                root: "r", user: "registry", password: "p", prefix: "/kong-discovery/")
+            let settings = Self.settings(etcd, password: "p").merging(Self.settings(etcd, certificates)) { $1 }
+            if hasCommonName {
+                let server = try ServerProcess(settings, until: .restListens)
+                try Self.expectRefused(server, "\(etcd.secureEndpoint)")
+                // In the gateway's own words, which are no JSON.
+                try server.waitForLog("HTTP status 400: CommonName of client")
+                try server.stop()
+            } else {
+                try await withNodes([settings]) { try $0[0].expectWell() }
+            }
+        }
+
         private static func settings(_ etcd: EtcdProcess, password: String) -> [String: String] {
             etcd.settings().merging(
                 ["storage.etcd.username": "registry", "storage.etcd.password": password]

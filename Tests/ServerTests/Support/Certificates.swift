@@ -11,7 +11,8 @@ struct Certificates: Sendable {
     let client: Identity
     private let folder: TemporaryFolder
 
-    init() throws {
+    /// - Parameter client: the subject of the client's certificate.
+    init(client subject: String = "/CN=kong-discovery") throws {
         folder = try TemporaryFolder()
         let path = folder.path
         func identity(_ name: String) -> Identity {
@@ -37,7 +38,7 @@ struct Certificates: Sendable {
         try request(
             client,
             signed + [
-                "-subj", "/CN=kong-discovery", "-addext", "extendedKeyUsage=clientAuth", "-addext",
+                "-subj", subject, "-addext", "extendedKeyUsage=clientAuth", "-addext",
                 "basicConstraints=critical,CA:FALSE",
             ])
         (self.server, self.client) = (server, client)

@@ -154,6 +154,12 @@ struct EtcdClient {
 
     /// Demands names and passwords from now on: root's, and one of a user that may use one prefix only.
     func enableAuthentication(root: String, user: String, password: String, prefix: String) throws {
+        try addUsers(root: root, user: user, password: password, prefix: prefix)
+        try enableAuthentication()
+    }
+
+    /// Makes root, and a user that may use one prefix only, for when authentication is enabled.
+    func addUsers(root: String, user: String, password: String, prefix: String) throws {
         try call("auth/user/add", ["name": "root", "password": root])
         try call("auth/role/add", ["name": "root"])
         try call("auth/user/grant", ["user": "root", "role": "root"])
@@ -166,8 +172,13 @@ struct EtcdClient {
         try call("auth/role/grant", Grant(name: "limited", perm: permission))
         try call("auth/user/add", ["name": user, "password": password])
         try call("auth/user/grant", ["user": user, "role": "limited"])
-        try call("auth/enable", [String: String]())
     }
+
+    /// Demands names and passwords of the users that there are from now on.
+    func enableAuthentication() throws { try call("auth/enable", [String: String]()) }
+
+    /// Asks nobody for a name from now on; root alone may do that.
+    func disableAuthentication() throws { try call("auth/disable", [String: String]()) }
 
     /// The same client with a token.
     func authenticated(_ user: String, _ password: String) throws -> EtcdClient {

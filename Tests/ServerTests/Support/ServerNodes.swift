@@ -65,6 +65,53 @@ final class Heartbeats: Sendable {
     }
 }
 
+/// Registers one new instance after the other, from a thread of its own, each of which must be taken.
+final class Registrations: Sendable {
+    private let over = Countdown()
+    private let ended = DispatchSemaphore(value: 0)
+    private let result = Mutex((ids: [String](), problem: String?.none))
+
+    /// Begins.
+    ///
+    /// - Parameter service: what they are instances of, and how their ids begin.
+    init(_ service: String, at server: ServerProcess) {
+        Thread.detachNewThread { [weak self, over, ended] in
+            do {
+                let rest = try HTTPConnection(server.rest)
+                var number = 0
+                while !over.isOver {
+                    number += 1
+                    let id = "\(service)-\(number)"
+                    try rest.register(Registration(service, "10.0.0.1", port: number, id: id, ttl: 60))
+                    self?.result.withLock { $0.ids.append(id) }
+                }
+            } catch {
+                self?.result.withLock { $0.problem = "\(error)" }
+            }
+            ended.signal()
+        }
+    }
+
+    deinit { over.step() }
+
+    /// How many were taken.
+    var count: Int { result.withLock { $0.ids.count } }
+
+    /// Whether one was not taken.
+    var hasEnded: Bool { result.withLock { $0.problem != nil } }
+
+    /// Ends.
+    ///
+    /// - Returns: the ids of those that were taken.
+    func stop(at location: SourceLocation = #_sourceLocation) -> [String] {
+        over.step()
+        ended.wait()
+        let (ids, problem) = result.withLock { $0 }
+        #expect(problem == nil, "after \(ids.count)", sourceLocation: location)
+        return ids
+    }
+}
+
 extension ServerProcess {
     /// Waits until the node answers a service with these addresses: a change made at another node has come.
     func waitForAddresses(

@@ -6,12 +6,22 @@ final class EtcdClient: EtcdGateway {
     private struct State {
         /// The member that is asked first.
         var current = 0
-        /// What tells etcd who we are; `nil`: not known yet.
-        var token: String?
+        /// `nil`: not known yet.
+        var credential: Credential?
+    }
+
+    /// What tells etcd who we are.
+    private enum Credential: Sendable, Equatable {
+        /// Nothing: authentication is not enabled.
+        case none
+        case token(String)
     }
 
     /// The largest response: a page of the largest values.
     private static let maximumBodyOctets = 64 << 20
+    /// How often a call is made again because etcd does not know who we are (any more): authentication may be enabled or
+    /// disabled, and users may be changed, one after the other.
+    private static let maximumRenewals = 3
 
     private let endpoints: [String]
     private let username: String
@@ -56,8 +66,8 @@ final class EtcdClient: EtcdGateway {
         _ path: String, _ body: [UInt8], onOctets: @escaping @Sendable ([UInt8]) -> Bool
     ) async throws(EtcdError) {
         let endpoint = endpoint
-        let token = try await currentToken(within: timeout)
-        var request = request(endpoint, path, body, token)
+        let credential = try await currentCredential(within: timeout)
+        var request = request(endpoint, path, body, credential)
         request.timeout = nil
         // Ends the stream when this member is cut off from the others: it would be silent for ever.
         request.fields.append(HTTPClientRequest.Field(name: "Grpc-Metadata-hasleader", value: "true"))
@@ -69,7 +79,7 @@ final class EtcdClient: EtcdGateway {
         }
         guard response.status == 200 else {
             let error = Self.error(response, endpoint)
-            if error.kind == .unauthenticated { forget(token) }
+            if error.kind == .unauthenticated { forget(credential) }
             throw error
         }
     }
@@ -81,37 +91,40 @@ final class EtcdClient: EtcdGateway {
         let limit = min(limit, timeout)
         let deadline = ContinuousClock.now + limit
         let attempts = max(2, min(endpoints.count + 1, 4))
-        var isTokenFresh = false
+        var attempt = 0
+        var renewals = 0
         var last = EtcdError(kind: .unavailable, reason: "no answer within \(limit)")
-        for attempt in 0..<attempts {
-            let left = ContinuousClock.now.duration(to: deadline)
+        while attempt < attempts {
+            let now = ContinuousClock.now
+            let left = now.duration(to: deadline)
             guard left > .zero, !Task.isCancelled else { break }
             let (index, endpoint) = state.withLock { ($0.current, endpoints[$0.current]) }
+            // With others to ask, one that does not answer gets a part of the time.
+            let share = endpoints.count == 1 ? left : max(left / (attempts - attempt), .milliseconds(100))
+            var credential: Credential?
             do throws(EtcdError) {
-                // With others to ask, one that does not answer gets a part of the time.
-                let share = endpoints.count == 1 ? left : max(left / (attempts - attempt), .milliseconds(100))
-                let token = try await currentToken(within: share)
-                var request = request(endpoint, path, body, token)
-                request.timeout = share
-                request.connectTimeout = share
+                credential = try await currentCredential(within: share)
+                var request = request(endpoint, path, body, credential)
+                request.timeout = ContinuousClock.now.duration(to: now + share)
+                request.connectTimeout = request.timeout ?? share
                 let response = try await send(request, endpoint)
                 if response.status == 200 { return response.body }
-                let error = Self.error(response, endpoint)
-                if error.kind == .unauthenticated, !isTokenFresh {
-                    isTokenFresh = true
-                    forget(token)
-                    last = error
-                    continue
-                }
-                throw error
+                throw Self.error(response, endpoint)
             } catch {
-                if error.kind != .unavailable { throw error }
                 last = error
-                // Behind a balancer another connection may lead to another member, and a kept one nowhere.
-                http.distrustConnections(to: endpoint)
-                // Another caller may have gone on to the next already.
-                state.withLock { state in
-                    if state.current == index { state.current = (index + 1) % endpoints.count }
+                switch error.kind {
+                case .unauthenticated where !username.isEmpty && renewals < Self.maximumRenewals:
+                    renewals += 1
+                    forget(credential)
+                case .unavailable:
+                    attempt += 1
+                    // Behind a balancer another connection may lead to another member, and a kept one nowhere.
+                    http.distrustConnections(to: endpoint)
+                    // Another caller may have gone on to the next already.
+                    state.withLock { state in
+                        if state.current == index { state.current = (index + 1) % endpoints.count }
+                    }
+                default: throw error
                 }
             }
         }
@@ -128,44 +141,59 @@ final class EtcdClient: EtcdGateway {
         }
     }
 
-    private func request(_ endpoint: String, _ path: String, _ body: [UInt8], _ token: String?) -> HTTPClientRequest {
+    private func request(
+        _ endpoint: String, _ path: String, _ body: [UInt8], _ credential: Credential?
+    ) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: "\(endpoint)/v3/\(path)")
         request.body = body
         request.maximumBodyOctets = Self.maximumBodyOctets
         request.fields = [HTTPClientRequest.Field(name: "Content-Type", value: "application/json")]
-        if let token { request.fields.append(HTTPClientRequest.Field(name: "Authorization", value: token)) }
+        if case .token(let token) = credential {
+            request.fields.append(HTTPClientRequest.Field(name: "Authorization", value: token))
+        }
         return request
     }
 
     private static let authentication = "auth/authenticate"
 
-    /// The token to send along; `nil`: etcd needs none.
-    private nonisolated(nonsending) func currentToken(within limit: Duration) async throws(EtcdError) -> String? {
+    /// What to send along, which etcd is asked for when it is not known; `nil`: nothing, there is no user.
+    private nonisolated(nonsending) func currentCredential(within limit: Duration) async throws(EtcdError) -> Credential? {
         if username.isEmpty { return nil }
-        if let token = state.withLock({ $0.token }) { return token }
+        if let credential = state.withLock({ $0.credential }) { return credential }
         let body = EtcdMessage.authenticate(username: username, password: password)
         let endpoint = endpoint
         var request = request(endpoint, Self.authentication, body, nil)
         request.timeout = limit
         request.connectTimeout = limit
         let response = try await send(request, endpoint)
-        guard response.status == 200 else { throw Self.error(response, endpoint) }
+        let credential = try Self.credential(response, endpoint)
+        state.withLock { $0.credential = credential }
+        return credential
+    }
+
+    /// What the answer to an authentication says.
+    private static func credential(_ response: HTTPClientResponse, _ endpoint: String) throws(EtcdError) -> Credential {
+        guard response.status == 200 else {
+            let error = error(response, endpoint)
+            // Until it says that it misses a name.
+            if error.kind == .authenticationDisabled { return .none }
+            throw error
+        }
         guard let json = try? JSONParser.parse(response.body), let token = try EtcdResponse(json).token else {
             throw EtcdError(kind: .rejected, reason: "\(endpoint): no token in the answer to the authentication")
         }
-        state.withLock { $0.token = token }
-        return token
+        return .token(token)
     }
 
-    private func forget(_ token: String?) {
+    /// Has the next call find out anew, unless another has already.
+    private func forget(_ credential: Credential?) {
         state.withLock { state in
-            if state.token == token { state.token = nil }
+            if state.credential == credential { state.credential = nil }
         }
     }
 
     private static func error(_ response: HTTPClientResponse, _ endpoint: String) -> EtcdError {
-        let json = (try? JSONParser.parse(response.body)) ?? .null
-        var error = EtcdError(json, status: response.status)
+        var error = EtcdError(body: response.body, status: response.status)
         error.reason = "\(endpoint): \(error.reason)"
         return error
     }

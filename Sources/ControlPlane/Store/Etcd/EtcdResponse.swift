@@ -55,7 +55,7 @@ struct EtcdResponse: Sendable, Equatable {
     /// `watch`: whether nothing more comes.
     var isCanceled: Bool { json["canceled"] == .bool(true) }
     /// `watch`: why nothing more comes.
-    var cancelReason: String? { json["cancel_reason"].text }
+    var cancelReason: String? { json["cancel_reason"].text.map { EtcdError.line($0.utf8) } }
 }
 
 /// A message of a stream.
@@ -66,7 +66,7 @@ struct EtcdStreamMessage: Sendable, Equatable {
 
     init(_ json: JSONValue) throws(EtcdError) {
         result = try EtcdResponse(json["result"])
-        problem = json["error"]["message"].text
+        problem = json["error"]["message"].text.map { EtcdError.line($0.utf8) }
     }
 }
 
