@@ -112,6 +112,42 @@ extension ServerTests {
             return value
         }
 
+        @Test func `an etcd without space keeps changes again when it has, and not before`() async throws {
+            let etcd = try EtcdProcess.started(options: ["--quota-backend-bytes", "1500000"])
+            try await withNodes([etcd.settings()], toleratesErrors: true) { nodes in
+                let rest = try HTTPConnection(nodes[0].rest)
+                try rest.register(Registration("kept", "10.0.0.1", id: "kept", ttl: 2))
+                let heartbeats = Heartbeats(["kept"], at: nodes[0])
+                let watch = try DNSWatch(nodes[0], ["kept": ["10.0.0.1"]])
+                var number = 0
+                try eventually("there is no space") {
+                    number += 1
+                    return (try? etcd.client.put("/others/\(number)", [UInt8](repeating: 0, count: 200_000))) == nil
+                }
+                // It says so to everybody from then on.
+                try eventually("not for small ones either") {
+                    (try? etcd.client.put("/others/0", [0])) == nil
+                }
+                for round in 0..<3 {
+                    try rest.expectUnavailable("kept", within: .seconds(5))
+                    // Longer than it takes to find out whether etcd answers, and than a lease.
+                    let start = ContinuousClock.now
+                    try eventually("time passes") { start.duration(to: .now) > .seconds(1.5) }
+                    #expect(try rest.storage().health == "fail", "\(round)")
+                }
+                #expect(!nodes[0].logLines.contains { $0.contains("again") })
+                heartbeats.stop()
+                let others = Heartbeats(["kept"], at: nodes[0])
+                try etcd.client.delete("/others/")
+                try etcd.client.freeSpace()
+                try nodes[0].waitForStorage("pass")
+                try nodes[0].waitForLog("storage keeps changes again")
+                try rest.register(Registration("new", "10.0.0.2", id: "new", ttl: 60))
+                others.stop()
+                watch.stop()
+            }
+        }
+
         @Test func `a node whose history is gone from etcd catches up`() async throws {
             let etcd = try EtcdProcess.started()
             let proxy = try TCPProxy(to: etcd.endpoint)

@@ -132,6 +132,13 @@ struct EtcdClient {
         try call("kv/compaction", ["revision": "\(try status().revision)"])
     }
 
+    /// Gives back the space of what was forgotten, and goes on after there was none.
+    func freeSpace() throws {
+        try compact()
+        try call("maintenance/defragment", [String: String]())
+        try call("maintenance/alarm", ["action": "DEACTIVATE", "alarm": "NOSPACE", "memberID": "\(try status().member)"])
+    }
+
     /// What the member says of itself.
     func status() throws -> MemberStatus {
         struct Response: Decodable {

@@ -24,11 +24,17 @@ final class EtcdProcess: Sendable {
     private let folder: TemporaryFolder
     private let certificates: Certificates?
     private let tokens: Tokens?
+    private let options: [String]
     private let process = Mutex<ChildProcess?>(nil)
 
     /// A member that is not started yet.
-    init(name: String = "only", certificates: Certificates? = nil, tokens: Tokens? = nil) throws {
+    ///
+    /// - Parameter options: more of its command line.
+    init(
+        name: String = "only", certificates: Certificates? = nil, tokens: Tokens? = nil, options: [String] = []
+    ) throws {
         self.name = name
+        self.options = options
         self.certificates = certificates
         self.tokens = tokens
         folder = try TemporaryFolder()
@@ -38,8 +44,10 @@ final class EtcdProcess: Sendable {
     }
 
     /// A single member, started.
-    static func started(certificates: Certificates? = nil, tokens: Tokens? = nil) throws -> EtcdProcess {
-        let etcd = try EtcdProcess(certificates: certificates, tokens: tokens)
+    static func started(
+        certificates: Certificates? = nil, tokens: Tokens? = nil, options: [String] = []
+    ) throws -> EtcdProcess {
+        let etcd = try EtcdProcess(certificates: certificates, tokens: tokens, options: options)
         try etcd.start()
         return etcd
     }
@@ -96,7 +104,7 @@ final class EtcdProcess: Sendable {
             arguments += ["--auth-token", "jwt,pub-key=\(keys.public),priv-key=\(keys.private),\(lifetime)"]
         case nil: break
         }
-        let child = try Command.start(["etcd"] + arguments, folder: folder.path)
+        let child = try Command.start(["etcd"] + arguments + options, folder: folder.path)
         process.withLock { $0 = child }
         if isAwaited { try waitUntilHealthy() }
     }

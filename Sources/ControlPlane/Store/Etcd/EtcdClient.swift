@@ -116,7 +116,7 @@ final class EtcdClient: EtcdGateway {
                 case .unauthenticated where !username.isEmpty && renewals < Self.maximumRenewals:
                     renewals += 1
                     forget(credential)
-                case .unavailable:
+                case .unavailable, .exhausted:
                     attempt += 1
                     // Behind a balancer another connection may lead to another member, and a kept one nowhere.
                     http.distrustConnections(to: endpoint)

@@ -9,6 +9,8 @@ struct EtcdError: Error, Sendable, Equatable {
         case authenticationDisabled
         /// There is no such lease (any more).
         case noSuchLease
+        /// This member has no space, or too much to do; another may have.
+        case exhausted
         /// It does not want to.
         case rejected
     }
@@ -50,8 +52,9 @@ struct EtcdError: Error, Sendable, Equatable {
         case 3 where reason.contains("revision of auth store is old"): kind = .unauthenticated
         // Authentication was enabled since it was said to be not.
         case 3 where reason.contains("user name is empty"): kind = .unauthenticated
-        // Deadline exceeded, resource exhausted, aborted, internal, unavailable.
-        case 4, 8, 10, 13, 14: kind = .unavailable
+        case 8: kind = .exhausted
+        // Deadline exceeded, aborted, internal, unavailable.
+        case 4, 10, 13, 14: kind = .unavailable
         default: kind = status >= 500 ? .unavailable : .rejected
         }
     }

@@ -1,4 +1,4 @@
-/// Whether etcd answers, since when not, and how old what is known of it is: pure.
+/// Whether etcd answers and makes changes, since when not, and how old what is known of it is: pure.
 struct EtcdHealth: Sendable {
     /// How long after an outage instances stay whose leases have ended in it: the nodes that their heartbeats went to
     /// need some time to write them again.
@@ -15,6 +15,9 @@ struct EtcdHealth: Sendable {
 
     /// Why it does not answer; `nil`: it does.
     private(set) var problem: String? = "not connected yet"
+    /// Why it makes no changes, though it answers: it has no space, or this user must not; `nil`: it makes them, as far as
+    /// is known.
+    private(set) var refusal: String?
     /// When it has answered last, with a watch that was there, or as of when a snapshot was.
     private var answeredAt: ContinuousClock.Instant?
     /// When what is known was all there is.
@@ -44,6 +47,22 @@ struct EtcdHealth: Sendable {
     mutating func failed(_ reason: String) -> Bool {
         defer { problem = reason }
         return problem == nil || answeredAt == nil && problem != reason
+    }
+
+    /// etcd has answered that it does not make a change.
+    ///
+    /// - Returns: whether it had made them before.
+    mutating func refused(_ reason: String) -> Bool {
+        defer { refusal = reason }
+        return refusal == nil
+    }
+
+    /// etcd has made a change.
+    ///
+    /// - Returns: whether it had refused to before.
+    mutating func changed() -> Bool {
+        defer { refusal = nil }
+        return refusal != nil
     }
 
     /// Where etcd was when it was asked at some time.
@@ -80,9 +99,10 @@ struct EtcdHealth: Sendable {
         answeredAt.map { $0.duration(to: now) > Self.slowTime } ?? false
     }
 
-    /// Why this node should not be relied on: etcd does not answer, or tells nothing of what others change.
+    /// Why this node should not be relied on: etcd does not answer, makes no changes, or tells nothing of what others
+    /// change.
     func complaint(now: ContinuousClock.Instant) -> String? {
-        if let problem { return problem }
+        if let problem = problem ?? refusal { return problem }
         guard let knownAsOf, knownAsOf.duration(to: now) >= Self.staleTime else { return nil }
         return "changes of other nodes have not been heard of for \(knownAsOf.duration(to: now).components.seconds) s"
     }

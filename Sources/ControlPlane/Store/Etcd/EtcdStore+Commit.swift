@@ -36,7 +36,7 @@ extension EtcdStore {
         do throws(EtcdError) {
             ready = try await withLeases(plan.writes, renewed: plan.renewed)
         } catch {
-            note(error)
+            noteUnchanged(error)
             return changes.map { _ in .unavailable(StoreUnavailable(reason: "etcd: \(error.reason)")) }
         }
         let outcomes = await write(ready, history: plan.history)
@@ -193,12 +193,15 @@ extension EtcdStore {
         let (transaction, asked) = EtcdTransaction.of(writes, values: values, keys: keys, ifNothingLeftAfter: limit)
         do throws(EtcdError) {
             let response = try await makeOnce(transaction)
-            if response.hasSucceeded { return writes.map { _ in .kept(revision: response.revision) } }
+            if response.hasSucceeded {
+                noteChanged()
+                return writes.map { _ in .kept(revision: response.revision) }
+            }
             inbox.append(.findings(findings(response, asked), history: history))
         } catch {
             // A lease that was there a moment ago: the next attempt gets a new one.
             guard error.kind == .noSuchLease else {
-                note(error)
+                noteUnchanged(error)
                 return writes.map { _ in .unavailable(error) }
             }
             await noteLostLeases(of: writes)

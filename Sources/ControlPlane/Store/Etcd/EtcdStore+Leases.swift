@@ -154,7 +154,7 @@ extension EtcdStore {
         }
         var problem: EtcdError?
         for (spare, result) in zip(leases, results) {
-            guard case .failure(let error) = result, error.kind == .unavailable else { continue }
+            guard case .failure(let error) = result, error.kind == .unavailable || error.kind == .exhausted else { continue }
             giveBack([spare.lease], mayBeUsed: spare.mayBeUsed, dueAt: spare.dueAt)
             problem = error
         }

@@ -14,17 +14,29 @@ extension EtcdStore {
             do throws(EtcdError) {
                 let askedAt = time.now().monotonic
                 let answer = try await client.call("kv/range", EtcdMessage.get(keys.identity), within: Self.probeTime)
-                switch judge(answer, askedAt: askedAt, failedAt: failedAt) {
-                case .goOn: break
-                case .test: _ = try await client.call("kv/put", EtcdMessage.put(keys.probe))
-                case .startAnew: watching.withLock { $0.end }?.finish()
-                }
+                let step = judge(answer, askedAt: askedAt, failedAt: failedAt)
+                if step == .startAnew { watching.withLock { $0.end }?.finish() }
+                // Nobody may try to change anything for long.
+                if step == .test || health.withLock({ $0.refusal != nil }) { try await tryToChange() }
                 if watching.withLock({ $0.isEstablished }) { noteSuccess(now: time.now()) }
             } catch {
                 if error.kind == .unavailable { failedAt = clock.now().monotonic }
                 if !Task.isCancelled { note(error) }
             }
             notify()
+        }
+    }
+
+    /// Writes something that the watch must tell of.
+    ///
+    /// - Throws: when etcd does not answer.
+    nonisolated(nonsending) private func tryToChange() async throws(EtcdError) {
+        do throws(EtcdError) {
+            _ = try await client.call("kv/put", EtcdMessage.put(keys.probe))
+            noteChanged()
+        } catch {
+            if error.kind == .unavailable { throw error }
+            noteUnchanged(error)
         }
     }
 

@@ -33,11 +33,14 @@ extension EtcdStore {
         let rounds = Ticker(every: .milliseconds(100), on: timers)
         for await _ in rounds.ticks where health.withLock({ $0.problem == nil }) {
             do throws(EtcdError) {
-                try await restoreSome(time: time)
-                try await deleteStrays()
+                // Until the probe finds that it makes changes again.
+                if health.withLock({ $0.refusal == nil }) {
+                    try await restoreSome(time: time)
+                    try await deleteStrays()
+                }
                 try await revokeSpareLeases(now: time.now().monotonic)
             } catch {
-                if !Task.isCancelled { note(error) }
+                if !Task.isCancelled { noteUnchanged(error) }
             }
             if replica.withLock({ !$0.orphans.isEmpty }) { notify() }
         }

@@ -90,7 +90,7 @@ final class EtcdStore: Store {
     nonisolated(nonsending) func load(time: TimeSource) async throws(StoreUnavailable) {
         if await connect(time: time) { return }
         if let snapshot, restore(snapshot, time: time) { return }
-        logger.notice("waiting for etcd: DNS stays silent until the registry has been read from it")
+        logger.notice("DNS stays silent until the registry has been read from etcd")
         let retries = Ticker(every: .milliseconds(500), on: timers)
         for await _ in retries.ticks {
             if await connect(time: time) { return }
@@ -183,6 +183,19 @@ final class EtcdStore: Store {
         if health.withLock({ $0.failed(error.reason) }) {
             logger.error("etcd does not answer", metadata: ["error": "\(error.reason)"])
         }
+    }
+
+    /// etcd has failed to make a change. That it answers says nothing about whether it makes the next.
+    func noteUnchanged(_ error: EtcdError) {
+        if error.kind == .unavailable { return note(error) }
+        if health.withLock({ $0.refused(error.reason) }) {
+            logger.error("etcd refuses changes", metadata: ["error": "\(error.reason)"])
+        }
+    }
+
+    /// etcd has made a change.
+    func noteChanged() {
+        if health.withLock({ $0.changed() }) { logger.notice("etcd makes changes again") }
     }
 
     /// etcd has done something.

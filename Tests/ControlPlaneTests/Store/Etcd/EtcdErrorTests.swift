@@ -17,6 +17,7 @@ import Testing
             (#"{"error":"etcdserver: key is not provided","code":3}"#, 400, .rejected),
             (#"{"error":"etcdserver: requested lease not found","code":5}"#, 404, .noSuchLease),
             (#"{"error":"etcdserver: no leader","code":14}"#, 503, .unavailable),
+            (#"{"error":"etcdserver: mvcc: database space exceeded","code":8}"#, 429, .exhausted),
             (#"{"error":"etcdserver: permission denied","code":7}"#, 403, .rejected),
             ("<html>Bad Gateway</html>", 502, .unavailable),
             ("", 400, .rejected),

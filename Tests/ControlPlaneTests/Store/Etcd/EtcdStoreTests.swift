@@ -370,6 +370,30 @@ import Testing
         }
     }
 
+    @Test func `an etcd that answers and has no space keeps changes again when it has, and not before`() async throws {
+        let log = Note<[String]>([])
+        let node = ScriptedNode(etcd, log: log)
+        try await node.running { registry in
+            _ = try await registry.register(.test("i1"))
+            etcd.follow { path, _ in ["kv/txn", "kv/put", "lease/grant"].contains(path) ? .denySpace : .answer }
+            for _ in 0..<3 {
+                await #expect(throws: RegistryError.self) { try await registry.register(.test("i2")) }
+                let tries = etcd.calls.count { $0 == "kv/put" }
+                try await node.waits("it is tried again") { etcd.calls.count { $0 == "kv/put" } > tries + 1 }
+                #expect(!registry.storeState.isHealthy)
+            }
+            #expect(log.value.count { $0 == "etcd refuses changes" } == 1)
+            #expect(!log.value.contains { $0.contains("again") } && !log.value.contains("etcd does not answer"))
+            // Leases are renewed all the same.
+            #expect(registry.renew(id: "i1") != nil)
+            try await node.waits("the heartbeat is passed on") { etcd.calls.contains("lease/keepalive") }
+            etcd.follow { _, _ in .answer }
+            try await node.waits("it is told") { log.value.contains("storage keeps changes again") }
+            #expect(registry.storeState.isHealthy)
+            _ = try await registry.register(.test("i2"))
+        }
+    }
+
     // MARK: The watch
 
     @Test func `a watch that tells nothing any more is made anew`() async throws {

@@ -10,6 +10,8 @@ final class ScriptedEtcd: EtcdGateway {
         case answer
         /// Nothing is done, and the call fails.
         case refuse
+        /// Nothing is done, and etcd answers that it has no space.
+        case denySpace
         /// It is done, and the call fails all the same.
         case loseAnswer
         /// It is done; the answer comes when the signal does.
@@ -156,6 +158,7 @@ final class ScriptedEtcd: EtcdGateway {
         let fate = script.withLock { $0 }(path, count)
         let lost = EtcdError(kind: .unavailable, reason: "the script says so")
         if case .refuse = fate { throw lost }
+        if case .denySpace = fate { throw EtcdError(kind: .exhausted, reason: "database space exceeded") }
         if case .hold(let signal) = fate { await wait(signal) }
         if case .doTwice = fate { _ = try Self.perform(path, body, state) }
         let answer = try Self.perform(path, body, state)
