@@ -13,17 +13,20 @@ final class EtcdSnapshot: Sendable {
 
     private static let version = 1
 
+    /// Absolute.
     let path: String
     private let saved = Mutex<EtcdPosition?>(nil)
+    private let problem = Mutex<StoreUnavailable?>(nil)
 
     init(path: String) {
         self.path = FileReason.absolute(path)
     }
 
     /// Writes the file, unless the last one was as of the same revision; whole or not at all.
+    ///
     func save(
         identity: String, revision: Int64, ageSeconds: Double, instances: () -> [ServiceInstance]
-    ) throws {
+    ) throws(StoreUnavailable) {
         let position = EtcdPosition(identity: identity, revision: revision)
         if saved.withLock({ $0 == position }) { return }
         var head = JSONWriter()
@@ -46,18 +49,42 @@ final class EtcdSnapshot: Sendable {
         if let reason = FileReason.makeFolder(folder) {
             throw StoreUnavailable(reason: "can't create the folder \(folder): \(reason)")
         }
-        try Data(octets).write(to: url, options: .atomic)
+        do {
+            try Data(octets).write(to: url, options: .atomic)
+        } catch {
+            throw StoreUnavailable(reason: "can't write \(path): \(FileReason.words(for: error))")
+        }
         saved.withLock { $0 = position }
+    }
+
+    /// Takes note of how writing the file has gone.
+    ///
+    /// - Returns: whether that is news.
+    func note(_ problem: StoreUnavailable?) -> Bool {
+        self.problem.withLock { known in
+            defer { known = problem }
+            return known != problem
+        }
     }
 
     /// Reads the file.
     ///
     /// - Returns: `nil`: there is none.
-    func load() throws -> Contents? {
+    func load() throws(StoreUnavailable) -> Contents? {
         guard FileManager.default.fileExists(atPath: path) else { return nil }
-        var lines = try Array(Data(contentsOf: URL(filePath: path))).split(separator: UInt8(ascii: "\n"))[...]
-        guard let head = lines.popFirst(), case .object(let members) = try JSONParser.parse(Array(head)) else {
-            throw MalformedInstance(reason: "the first line is not that of a snapshot")
+        let octets: [UInt8]
+        do {
+            octets = Array(try Data(contentsOf: URL(filePath: path)))
+        } catch {
+            throw StoreUnavailable(reason: "can't read \(path): \(FileReason.words(for: error))")
+        }
+        return try Self.contents(octets, of: path)
+    }
+
+    private static func contents(_ octets: [UInt8], of path: String) throws(StoreUnavailable) -> Contents {
+        var lines = octets.split(separator: UInt8(ascii: "\n"))[...]
+        guard let head = lines.popFirst(), case .object(let members)? = try? JSONParser.parse(Array(head)) else {
+            throw StoreUnavailable(reason: "\(path): the first line is not that of a snapshot")
         }
         var version: Int?
         var identity: String?
@@ -72,12 +99,18 @@ final class EtcdSnapshot: Sendable {
             }
         }
         guard version == Self.version, let identity, let savedAt else {
-            throw MalformedInstance(reason: "not a snapshot of version \(Self.version), or its first line is damaged")
+            throw StoreUnavailable(
+                reason: "\(path): not a snapshot of version \(Self.version), or its first line is damaged")
         }
-        return Contents(
-            identity: identity,
-            savedAt: savedAt,
-            instances: try lines.map { try StoredInstance.decode(Array($0)) }
-        )
+        var instances: [ServiceInstance] = []
+        instances.reserveCapacity(lines.count)
+        for line in lines {
+            do throws(MalformedInstance) {
+                instances.append(try StoredInstance.decode(Array(line)))
+            } catch {
+                throw StoreUnavailable(reason: "\(path): the instance \(instances.count + 1) is damaged: \(error.reason)")
+            }
+        }
+        return Contents(identity: identity, savedAt: savedAt, instances: instances)
     }
 }

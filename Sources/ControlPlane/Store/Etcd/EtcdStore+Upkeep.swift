@@ -125,14 +125,14 @@ extension EtcdStore {
         let position = position.withLock { $0 }
         guard let identity = position.identity else { return }
         let age = health.withLock { $0.lagSeconds(now: clock.now().monotonic) }
-        do {
+        do throws(StoreUnavailable) {
             try snapshot.save(identity: identity, revision: position.revision, ageSeconds: age) {
                 allInstances()
             }
+            if snapshot.note(nil) { logger.notice("the snapshot is written again") }
         } catch {
-            logger.error(
-                "the snapshot can't be written",
-                metadata: ["path": "\(snapshot.path)", "error": "\(FileReason.words(for: error))"])
+            guard snapshot.note(error) else { return }
+            logger.error("the snapshot is not written", metadata: ["error": "\(error.reason)"])
         }
     }
 
@@ -141,13 +141,11 @@ extension EtcdStore {
     /// - Returns: whether there is one.
     func restore(_ snapshot: EtcdSnapshot, time: TimeSource) -> Bool {
         let contents: EtcdSnapshot.Contents
-        do {
+        do throws(StoreUnavailable) {
             guard let found = try snapshot.load() else { return false }
             contents = found
         } catch {
-            logger.error(
-                "the snapshot can't be read",
-                metadata: ["path": "\(snapshot.path)", "error": "\(FileReason.words(for: error))"])
+            logger.error("the snapshot can't be read", metadata: ["error": "\(error.reason)"])
             return false
         }
         let now = time.now()
