@@ -1,7 +1,5 @@
-import Synchronization
-
 /// News of etcd on their way to the registry: the watch and the upkeep put in, the registry's committer takes out.
-final class EtcdInbox: Sendable {
+struct EtcdInbox: Sendable {
     /// News that go together.
     enum Item: Sendable {
         /// All changes up to a revision, in their order.
@@ -17,50 +15,37 @@ final class EtcdInbox: Sendable {
     /// Changes that may wait; beyond, the watch begins anew from all that there is.
     private static let maximumChanges = 262_144
 
-    private struct State {
-        var items: [Item] = []
-        var count = 0
-    }
-
-    private let state = Mutex(State())
+    private var items: [Item] = []
+    private var count = 0
 
     /// Puts changes in.
     ///
     /// - Returns: whether they were taken: not when too many wait.
-    func append(_ changes: [EtcdChange], revision: Int64) -> Bool {
-        state.withLock { state in
-            guard state.count + changes.count <= Self.maximumChanges else { return false }
-            state.items.append(.changes(changes, revision: revision))
-            state.count += changes.count
-            return true
-        }
+    mutating func append(_ changes: [EtcdChange], revision: Int64) -> Bool {
+        guard count + changes.count <= Self.maximumChanges else { return false }
+        items.append(.changes(changes, revision: revision))
+        count += changes.count
+        return true
     }
 
     /// Puts in all that there is: what the watch has told of is older and does not matter any more.
-    func replaceAll(_ values: [EtcdChange], revision: Int64, isWiped: Bool, deregisteredAt: Int64) {
-        state.withLock { state in
-            // That etcd was wiped must not be forgotten, though.
-            let wasWiped = state.items.contains { item in
-                if case .everything(_, _, true, _) = item { true } else { false }
-            }
-            state.items = [
-                .everything(
-                    values, revision: revision, isWiped: isWiped || wasWiped, deregisteredAt: deregisteredAt)
-            ]
-            state.count = values.count
+    mutating func replaceAll(_ values: [EtcdChange], revision: Int64, isWiped: Bool, deregisteredAt: Int64) {
+        // That etcd was wiped must not be forgotten, though.
+        let wasWiped = items.contains { item in
+            if case .everything(_, _, true, _) = item { true } else { false }
         }
+        items = [
+            .everything(values, revision: revision, isWiped: isWiped || wasWiped, deregisteredAt: deregisteredAt)
+        ]
+        count = values.count
     }
 
     /// Puts in what this node has found or done itself: never more than it has asked etcd for since the last time.
-    func append(_ item: Item) {
-        state.withLock { $0.items.append(item) }
-    }
+    mutating func append(_ item: Item) { items.append(item) }
 
     /// Takes everything out.
-    func takeAll() -> [Item] {
-        state.withLock { state in
-            defer { state = State() }
-            return state.items
-        }
+    mutating func takeAll() -> [Item] {
+        defer { self = EtcdInbox() }
+        return items
     }
 }

@@ -13,25 +13,15 @@ extension EtcdStore {
     /// Requests of one kind under way at once.
     private static let concurrency = 16
 
-    /// What a group of changes comes to.
-    private struct Plan {
-        /// For each instance.
-        var writes: [EtcdWrite]
-        /// Those that get a whole ttl.
-        var renewed: Set<String>
-        /// The history of etcd that this is about.
-        var history: Int
-    }
-
     nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async -> [StoreResult] {
         // Without waiting for the time to be up: the next probe finds out whether etcd is back.
-        if let problem = health.withLock({ $0.problem }) {
+        if let problem = session.withLock({ $0.health.problem }) {
             return changes.map { _ in .unavailable(StoreUnavailable(reason: "etcd: \(problem)")) }
         }
         if let results = await waitForNews(of: changes) { return results }
         // Before any lease is granted: no lease ends before the deadline that is known here.
         let now = time.now()
-        let plan = plan(changes)
+        let plan = mirror.plan(changes)
         let ready: [EtcdWrite]
         do throws(EtcdError) {
             ready = try await withLeases(plan.writes, renewed: plan.renewed)
@@ -41,32 +31,20 @@ extension EtcdStore {
         }
         let outcomes = await write(ready, history: plan.history)
         giveBackLeases(of: ready, outcomes, now: time.now())
-        return settle(changes, ready, outcomes, history: plan.history, now: now)
-    }
-
-    /// The instances to be changed or to leave whose keys were found missing, and the watch has not told why: if one
-    /// has moved, what is known of it here is not what is meant.
-    private func undecidedIDs(of changes: [StoreChange]) -> Set<String> {
-        replica.withLock { replica in
-            if replica.orphans.isEmpty { return [] }
-            return changes.reduce(into: []) { ids, change in
-                if case .register = change { return }
-                if let orphan = replica.orphans[change.id], orphan.foundAt > replica.seen { ids.insert(change.id) }
-            }
-        }
+        return mirror.settle(changes, ready, outcomes, history: plan.history, now: now)
     }
 
     /// Waits until the watch has told what became of the instances of some changes.
     ///
     /// - Returns: `nil`: they may be written.
     nonisolated(nonsending) private func waitForNews(of changes: [StoreChange]) async -> [StoreResult]? {
-        var unknown = undecidedIDs(of: changes)
+        var unknown = mirror.undecidedIDs(of: changes)
         if unknown.isEmpty { return nil }
         var left = Self.newsTime / Self.newsInterval
         let rounds = Ticker(every: Self.newsInterval, on: timers)
         for await _ in rounds.ticks {
             // The committer takes in what the watch tells meanwhile.
-            unknown = undecidedIDs(of: changes)
+            unknown = mirror.undecidedIDs(of: changes)
             left -= 1
             if left < 0 || unknown.isEmpty { break }
         }
@@ -78,84 +56,6 @@ extension EtcdStore {
         return changes.map { change in
             if !leaving.contains(change.id) { return .conflict }
             return .unavailable(StoreUnavailable(reason: "etcd has not told yet what became of \(change.id)"))
-        }
-    }
-
-    private func plan(_ changes: [StoreChange]) -> Plan {
-        var order: [String] = []
-        var writes: [String: EtcdWrite] = [:]
-        var renewed: Set<String> = []
-        let history = replica.withLock { replica in
-            for change in changes {
-                if writes[change.id] == nil {
-                    order.append(change.id)
-                    writes[change.id] = EtcdWrite(id: change.id, known: replica.entry(id: change.id))
-                }
-                switch change {
-                case .register(let instance):
-                    writes[change.id]?.instance = instance
-                    renewed.insert(instance.id)
-                case .update(let instance):
-                    writes[change.id]?.instance = instance
-                case .deregister:
-                    writes[change.id]?.instance = nil
-                }
-            }
-            return replica.history
-        }
-        // What comes and goes within the group is nothing to etcd.
-        let all = order.compactMap { writes[$0] }.filter { $0.known != nil || $0.instance != nil }
-        return Plan(writes: all, renewed: renewed, history: history)
-    }
-
-    /// Takes note of what has become of a group. The watch may have told meanwhile what others have done since: the
-    /// view is changed only where the replica says that what was written here is the newest.
-    private func settle(
-        _ changes: [StoreChange], _ writes: [EtcdWrite], _ outcomes: [EtcdWriteResult], history: Int, now: Moment
-    ) -> [StoreResult] {
-        agreement.withLock { _ in
-            var results: [String: EtcdWriteResult] = [:]
-            var newest: Set<String> = []
-            replica.withLock { replica in
-                for (write, outcome) in zip(writes, outcomes) {
-                    results[write.id] = outcome
-                    guard case .kept(let revision) = outcome else { continue }
-                    guard replica.history == history else {
-                        results[write.id] = .unavailable(.historyLost)
-                        continue
-                    }
-                    if replica.settle(write, at: revision) != nil {
-                        newest.insert(write.id)
-                    } else if replica.isElsewhere(write, at: revision) {
-                        results[write.id] = .conflict
-                    }
-                }
-            }
-            let applied = changes.filter { newest.contains($0.id) || results[$0.id] == nil }
-            var kept = view.apply(applied, now: now)[...]
-            return changes.map { change in
-                switch results[change.id] {
-                case nil: .kept(kept.popFirst() ?? nil)
-                case .kept where newest.contains(change.id): .kept(kept.popFirst() ?? nil)
-                case .kept: .kept(overtaken(change, now))
-                case .conflict: .conflict
-                case .unavailable(let error): .unavailable(StoreUnavailable(reason: "etcd: \(error.reason)"))
-                }
-            }
-        }
-    }
-
-    /// What a change has left, that was kept and that others have gone past since.
-    private func overtaken(_ change: StoreChange, _ now: Moment) -> RegisteredInstance? {
-        switch change {
-        case .register(let instance):
-            return RegisteredInstance(instance: instance, lease: Lease(ttlSeconds: instance.ttlSeconds, now: now))
-        case .update(let instance):
-            let lease = self.instance(id: instance.id)?.lease
-            let unheard = Lease(heardElsewhereWithTTLSeconds: instance.ttlSeconds, now: now)
-            return RegisteredInstance(instance: instance, lease: lease ?? unheard)
-        case .deregister:
-            return nil
         }
     }
 
@@ -197,7 +97,8 @@ extension EtcdStore {
                 noteChanged()
                 return writes.map { _ in .kept(revision: response.revision) }
             }
-            inbox.append(.findings(findings(response, asked), history: history))
+            let found = findings(response, asked)
+            session.withLock { $0.learn(.findings(found, history: history)) }
         } catch {
             // A lease that was there a moment ago: the next attempt gets a new one.
             guard error.kind == .noSuchLease else {
@@ -267,20 +168,6 @@ extension EtcdStore {
             all.reserveCapacity(items.count)
             for await outputs in group { all += outputs }
             return all.sorted { $0.0 < $1.0 }.map(\.1)
-        }
-    }
-}
-
-extension EtcdError {
-    fileprivate static let historyLost = EtcdError(kind: .unavailable, reason: "it has lost its data meanwhile")
-}
-
-extension StoreChange {
-    /// The id of the instance that it is about.
-    var id: String {
-        switch self {
-        case .register(let instance), .update(let instance): instance.id
-        case .deregister(let id): id
         }
     }
 }

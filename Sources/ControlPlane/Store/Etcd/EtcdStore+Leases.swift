@@ -1,22 +1,11 @@
 import Synchronization
 
-/// A lease that nothing is on any more, to be given back.
-struct SpareLease: Sendable {
-    var lease: Int64
-    /// Whether to look first: what it was granted for may have been written all the same.
-    var mayBeUsed: Bool
-    /// Not before: a request whose answer was not waited for may be under way still.
-    var dueAt: ContinuousClock.Instant
-}
-
 extension EtcdStore {
     /// Renewals in a request. The gateway reads requests while it writes answers, and Go's server takes no more of a
     /// body once it has begun to answer: all must be in what its JSON decoder reads first, 512 octets.
     private static let renewalLength = 16
     /// Leases given back at a time.
     private static let revocationLength = 1000
-    /// Leases that wait to be given back; beyond, they end by themselves.
-    private static let maximumSpareLeases = 65_536
     /// After this long etcd does nothing any more of what it was asked for: it gives up after 7 s itself.
     private static let afterlife = Duration.seconds(10)
 
@@ -97,11 +86,7 @@ extension EtcdStore {
     nonisolated(nonsending) func noteLostLeases(of writes: some Collection<EtcdWrite>) async {
         let leased = writes.filter { $0.lease != 0 && !$0.isLeaseNew }
         guard let isAlive = try? await renew(leased.map(\.lease)) else { return }
-        replica.withLock { replica in
-            for (write, isAlive) in zip(leased, isAlive) where !isAlive {
-                replica.lost(lease: write.lease, of: write.id)
-            }
-        }
+        mirror.lost(zip(leased, isAlive).filter { !$1 }.map { write, _ in (write.id, write.lease) })
     }
 
     // MARK: Giving back
@@ -126,23 +111,12 @@ extension EtcdStore {
 
     /// Has leases given back.
     func giveBack(_ leases: some Sequence<Int64>, mayBeUsed: Bool, dueAt: ContinuousClock.Instant) {
-        spareLeases.withLock { spare in
-            for lease in leases where lease != 0 && spare.count < Self.maximumSpareLeases {
-                spare.append(SpareLease(lease: lease, mayBeUsed: mayBeUsed, dueAt: dueAt))
-            }
-        }
+        upkeep.withLock { $0.spare(leases, mayBeUsed: mayBeUsed, dueAt: dueAt) }
     }
 
     /// Gives leases back to etcd, unless something is on them.
     nonisolated(nonsending) func revokeSpareLeases(now: ContinuousClock.Instant) async throws(EtcdError) {
-        let leases = spareLeases.withLock { spare in
-            let due = spare.lazy.filter { $0.dueAt <= now }.prefix(Self.revocationLength)
-            let leases = Array(due)
-            if leases.isEmpty { return leases }
-            let taken = Set(leases.map(\.lease))
-            spare.removeAll { taken.contains($0.lease) }
-            return leases
-        }
+        let leases = upkeep.withLock { $0.takeSpareLeases(now: now, limit: Self.revocationLength) }
         let results = await concurrently(leases) { [client] spare in
             await Result { () async throws(EtcdError) in
                 if spare.mayBeUsed {
@@ -154,7 +128,8 @@ extension EtcdStore {
         }
         var problem: EtcdError?
         for (spare, result) in zip(leases, results) {
-            guard case .failure(let error) = result, error.kind == .unavailable || error.kind == .exhausted else { continue }
+            guard case .failure(let error) = result, error.kind == .unavailable || error.kind == .exhausted
+            else { continue }
             giveBack([spare.lease], mayBeUsed: spare.mayBeUsed, dueAt: spare.dueAt)
             problem = error
         }

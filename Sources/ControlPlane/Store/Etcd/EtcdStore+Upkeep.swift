@@ -8,21 +8,15 @@ extension EtcdStore {
     /// Passes heartbeats on to etcd: those of a fifth of a second together, each instance's once.
     nonisolated(nonsending) func renewLeases() async {
         let rounds = Ticker(every: .milliseconds(200), on: timers)
-        for await _ in rounds.ticks where health.withLock({ $0.problem == nil }) {
-            let ids = heartbeats.withLock { heartbeats in
-                defer { heartbeats = [] }
-                return heartbeats
-            }
+        for await _ in rounds.ticks where session.withLock({ $0.health.problem == nil }) {
+            let ids = upkeep.withLock { $0.takeHeartbeats() }
             if ids.isEmpty { continue }
-            let leases = replica.withLock { $0.leases(of: ids) }
+            let leases = mirror.leases(of: ids)
             do throws(EtcdError) {
                 let isAlive = try await renew(leases.map(\.lease))
-                let lost = zip(leases, isAlive).filter { !$1 }.map(\.0)
-                replica.withLock { replica in
-                    for (id, lease) in lost { replica.lost(lease: lease, of: id) }
-                }
+                mirror.lost(zip(leases, isAlive).filter { !$1 }.map(\.0))
             } catch {
-                heartbeats.withLock { $0.formUnion(ids) }
+                upkeep.withLock { $0.hear(ids) }
                 if !Task.isCancelled { note(error) }
             }
         }
@@ -31,10 +25,10 @@ extension EtcdStore {
     /// Writes instances again that are alive though their leases have ended, and tidies up.
     nonisolated(nonsending) func restoreOrphans(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
         let rounds = Ticker(every: .milliseconds(100), on: timers)
-        for await _ in rounds.ticks where health.withLock({ $0.problem == nil }) {
+        for await _ in rounds.ticks where session.withLock({ $0.health.problem == nil }) {
             do throws(EtcdError) {
                 // Until the probe finds that it makes changes again.
-                if health.withLock({ $0.refusal == nil }) {
+                if session.withLock({ $0.health.refusal == nil }) {
                     try await restoreSome(time: time)
                     try await deleteStrays()
                 }
@@ -42,42 +36,28 @@ extension EtcdStore {
             } catch {
                 if !Task.isCancelled { noteUnchanged(error) }
             }
-            if replica.withLock({ !$0.orphans.isEmpty }) { notify() }
+            if mirror.hasOrphans { notify() }
         }
     }
 
     /// Writes instances again whose leases have ended in an outage.
     nonisolated(nonsending) private func restoreSome(time: TimeSource) async throws(EtcdError) {
         let now = time.now()
-        let orphans = replica.withLock { $0.decidableOrphans }
+        let orphans = mirror.orphansAlive(limit: Self.upkeepLength, now: now)
         if orphans.isEmpty { return }
-        var alive = orphans.filter { $0.value.isToBeRestored || isAlive($0.key, now) }.keys.prefix(Self.upkeepLength)
-            .sorted()
-        let deleted = try await deletedByHand(alive.compactMap { id in orphans[id].map { (id, $0.lease) } }, now)
-        alive.removeAll { deleted.contains($0) }
-        let (missing, history, seen) = agreement.withLock { _ in
-            replica.withLock { replica in
-                let writes = alive.compactMap { id -> EtcdWrite? in
-                    // Who was deregistered or changed meanwhile is not to be brought back as it was.
-                    guard replica.orphans[id] != nil, let known = replica.entry(id: id),
-                        let instance = self.instance(id: id)?.instance
-                    else { return nil }
-                    return EtcdWrite(id: id, known: known, instance: instance)
-                }
-                return (writes, replica.history, replica.seen)
-            }
-        }
-        if missing.isEmpty { return }
-        let writes = try await withNewLeases(missing)
+        let deleted = try await deletedByHand(orphans, now)
+        let restoration = mirror.restoration(of: orphans.map(\.id).filter { !deleted.contains($0) })
+        if restoration.writes.isEmpty { return }
+        let writes = try await withNewLeases(restoration.writes)
         // Nor is who was deregistered without this node having heard of it: an orphan has no key that would be missed.
-        let results = await write(writes, history: history, ifNothingLeftAfter: seen)
+        let results = await write(writes, history: restoration.history, ifNothingLeftAfter: restoration.seen)
         giveBackLeases(of: writes, results, now: time.now())
         let restored = zip(writes, results).compactMap { write, result -> EtcdKeptWrite? in
             guard case .kept(let revision) = result else { return nil }
             return EtcdKeptWrite(write: write, revision: revision)
         }
         if restored.isEmpty { return }
-        inbox.append(.own(restored, history: history))
+        session.withLock { $0.learn(.own(restored, history: restoration.history)) }
         logger.notice(
             "instances that etcd had lost and that are alive are written again",
             metadata: ["count": "\(restored.count)"])
@@ -91,9 +71,7 @@ extension EtcdStore {
         let leased = orphans.filter { $0.lease != 0 }
         let isLeaseThere = try await renew(leased.map(\.lease))
         let deleted = zip(leased, isLeaseThere).filter { $1 }.map(\.0)
-        replica.withLock { replica in
-            for orphan in deleted { replica.leave(orphan.id) }
-        }
+        mirror.leave(deleted.map(\.id))
         giveBack(deleted.map(\.lease), mayBeUsed: true, dueAt: now.monotonic)
         return Set(deleted.map(\.id))
     }
@@ -101,30 +79,28 @@ extension EtcdStore {
     /// Deletes keys of instances that are known under another key by now: two nodes have registered the same id with
     /// different names at once.
     nonisolated(nonsending) private func deleteStrays() async throws(EtcdError) {
-        for (key, revision) in replica.withLock({ $0.strays }).prefix(Self.upkeepLength).sorted(by: {
-            $0.value < $1.value
-        }) {
+        for (key, revision) in mirror.strays(limit: Self.upkeepLength) {
             var transaction = EtcdTransaction()
             transaction.conditions = [EtcdTransaction.Condition(key: keys.key(key), revision: revision)]
             transaction.success = [
                 .delete(key: keys.key(key)), .put(key: keys.deregistered, value: [], lease: 0),
             ]
             _ = try await client.call("kv/txn", EtcdMessage.transaction(transaction))
-            replica.withLock { $0.swept(key, at: revision) }
+            mirror.swept(key, at: revision)
         }
     }
 
     /// Writes the snapshot whenever something has changed.
     nonisolated(nonsending) func keep(_ snapshot: EtcdSnapshot) async {
         let rounds = Ticker(every: .seconds(5), on: timers)
-        for await _ in rounds.ticks where health.withLock({ $0.problem == nil }) { save(snapshot) }
+        for await _ in rounds.ticks where session.withLock({ $0.health.problem == nil }) { save(snapshot) }
     }
 
     /// Writes the snapshot, unless it is the same.
     func save(_ snapshot: EtcdSnapshot) {
-        let position = position.withLock { $0 }
+        let now = clock.now().monotonic
+        let (position, age) = session.withLock { ($0.position, $0.health.lagSeconds(now: now)) }
         guard let identity = position.identity else { return }
-        let age = health.withLock { $0.lagSeconds(now: clock.now().monotonic) }
         do throws(StoreUnavailable) {
             try snapshot.save(identity: identity, revision: position.revision, ageSeconds: age) {
                 allInstances()
@@ -149,18 +125,9 @@ extension EtcdStore {
             return false
         }
         let now = time.now()
-        view.withTable { table in
-            for instance in contents.instances {
-                table.put(
-                    instance, lease: Lease(heardElsewhereWithTTLSeconds: instance.ttlSeconds, now: now))
-            }
-        }
-        replica.withLock { replica in
-            for instance in contents.instances { replica.remember(instance.id, name: instance.name) }
-        }
-        position.withLock { $0.identity = contents.identity }
+        mirror.remember(contents.instances, now: now)
         let age = max(0, now.wall.millisecondsSince1970 - contents.savedAt.millisecondsSince1970)
-        health.withLock { $0.remembered(asOf: now.monotonic - .milliseconds(age)) }
+        session.withLock { $0.remembers(contents.identity, asOf: now.monotonic - .milliseconds(age)) }
         logger.warning(
             "etcd does not answer: DNS answers from the snapshot",
             metadata: ["instances": "\(contents.instances.count)", "age": "\(age / 1000) s"])

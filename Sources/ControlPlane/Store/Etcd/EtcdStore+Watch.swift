@@ -21,8 +21,8 @@ extension EtcdStore {
     nonisolated(nonsending) func connect(time: TimeSource) async -> Bool {
         do throws(EtcdError) {
             let identity = try await readIdentity()
-            let known = position.withLock { $0 }
-            if known.identity != identity || known.revision == 0 {
+            let (known, mustReadAll) = session.withLock { ($0.position, $0.mustReadAll(identity)) }
+            if mustReadAll {
                 let isWiped = known.identity != nil && known.identity != identity
                 if isWiped { logger.warning("etcd has lost its data: it gets everything from here") }
                 try await readAll(identity: identity, isWiped: isWiped, time: time)
@@ -39,8 +39,8 @@ extension EtcdStore {
     /// The first state: everybody who is alive gets a whole ttl again.
     private func settleIn(time: TimeSource) {
         adoptOutsideChanges(now: time.now())
-        let ids = replica.withLock { replica in replica.leases(of: replica.ids).map(\.id) }
-        heartbeats.withLock { $0.formUnion(ids) }
+        let ids = mirror.leasedIDs
+        upkeep.withLock { $0.hear(ids) }
         noteSuccess(now: time.now())
     }
 
@@ -85,10 +85,11 @@ extension EtcdStore {
         }
         // After the last page, so that nothing is missed that was deregistered before.
         let marker = try await client.call("kv/range", EtcdMessage.get(keys.deregistered)).values.first
-        inbox.replaceAll(
-            values, revision: revision, isWiped: isWiped, deregisteredAt: marker?.revision ?? 0)
-        position.withLock { $0 = EtcdPosition(identity: identity, revision: revision) }
-        health.withLock { $0.etcd(isAt: revision, askedAt: askedAt) }
+        session.withLock {
+            $0.hasRead(
+                values, of: identity, at: revision, isWiped: isWiped, deregisteredAt: marker?.revision ?? 0,
+                askedAt: askedAt)
+        }
     }
 
     /// Takes in what others write for as long as there is a connection, and makes one again when it ends.
@@ -96,13 +97,12 @@ extension EtcdStore {
         let attempts = Ticker(every: .milliseconds(250), on: timers)
         for await _ in attempts.ticks where await connect(time: time) {
             notify()
-            let start = position.withLock { $0.revision } + 1
-            let reader = EtcdWatchReader(startRevision: start) { [self] event in receive(event, time, notify) }
             let (untilEnded, end) = AsyncStream.makeStream(of: Never.self)
-            let startedAt = clock.now().monotonic
-            watching.withLock { $0 = EtcdWatch(end: end, endpoint: client.endpoint, startedAt: startedAt) }
+            let (endpoint, now) = (client.endpoint, clock.now().monotonic)
+            let start = session.withLock { $0.beginWatch(at: endpoint, end: end, now: now) }
+            let reader = EtcdWatchReader(startRevision: start) { [self] event in receive(event, time, notify) }
             let error = await stream(reader, from: start, untilEnded)
-            watching.withLock { $0 = EtcdWatch() }
+            session.withLock { $0.endWatch() }
             if let error, !Task.isCancelled {
                 logger.info("the watch of etcd has ended", metadata: ["reason": "\(error.reason)"])
             }
@@ -140,34 +140,27 @@ extension EtcdStore {
     private func receive(_ event: EtcdWatchReader.Event, _ time: TimeSource, _ notify: () -> Void) -> Bool {
         switch event {
         case .created:
-            let revision = position.withLock { $0.revision }
-            watching.withLock { watch in
-                watch.isEstablished = true
-                watch.progress = EtcdWatchProgress(revision: revision, now: clock.now().monotonic)
-            }
+            let now = clock.now().monotonic
+            session.withLock { $0.establishWatch(now: now) }
             noteSuccess(now: time.now())
             notify()
             return true
         case .changes(let events, let revision):
-            guard inbox.append(changes(events), revision: revision) else {
+            let changes = changes(events)
+            guard session.withLock({ $0.hear(changes, upTo: revision) }) else {
                 logger.warning("etcd changes faster than DNS can be told: everything is read again")
-                return startAnew()
+                return false
             }
-            position.withLock { $0.revision = max($0.revision, revision) }
             notify()
             return true
         case .gone(let reason):
             logger.notice("everything is read from etcd again", metadata: ["reason": "\(reason)"])
-            return startAnew()
+            session.withLock { $0.losePosition() }
+            return false
         case .failed(let reason):
             logger.info("the watch of etcd has ended", metadata: ["reason": "\(reason)"])
             return false
         }
-    }
-
-    private func startAnew() -> Bool {
-        position.withLock { $0.revision = 0 }
-        return false
     }
 
     /// What events mean: those of one revision belong together.

@@ -6,28 +6,19 @@ import Synchronization
 /// Each instance is a key on a lease of its ttl. This node has all of them in its ``view``, follows what others write
 /// with a watch, and renews the leases of those whose heartbeats come here. While etcd is away everything stays as it
 /// was known last.
+///
+/// What is known has three owners, none of which waits for another, or for etcd: the ``mirror`` has the instances, the
+/// ``session`` what is known of etcd itself and what has come from there, the ``upkeep`` what is due. The tasks of this
+/// store ask them what to do, ask etcd for it, and tell them what came of it.
 final class EtcdStore: Store {
-    /// How long an instance stays whose lease has ended: the node that its heartbeats go to may be late.
-    private static let orphanPatience = Duration.milliseconds(300)
-
-    let view = InstanceView()
     let client: any EtcdGateway
     let keys: EtcdKeyspace
     let logger: Logger
-    let inbox = EtcdInbox()
-    let replica = Mutex(EtcdReplica())
-    let health = Mutex(EtcdHealth())
-    /// Instances whose leases are to be renewed.
-    let heartbeats = Mutex<Set<String>>([])
-    /// Leases that nothing is on any more, or perhaps nothing.
-    let spareLeases = Mutex<[SpareLease]>([])
-    /// Held while the replica and the view are brought to the same, by who changes both or reads both.
-    let agreement = Mutex<Void>(())
+    let mirror = EtcdMirror()
+    let session = Mutex(EtcdSession())
+    let upkeep = Mutex(EtcdUpkeep())
     let malformed = MalformedValues()
     let fences: EtcdFences
-    /// Where in etcd's history this node is.
-    let position = Mutex(EtcdPosition())
-    let watching = Mutex(EtcdWatch())
     let snapshot: EtcdSnapshot?
     let clock: TimeSource
     let timers: any Timers
@@ -59,18 +50,25 @@ final class EtcdStore: Store {
 
     var type: String { "etcd" }
 
+    var view: InstanceView { mirror.view }
+
     var state: StoreState {
         let now = clock.now().monotonic
-        let (problem, lag) = health.withLock { ($0.complaint(now: now), $0.lagSeconds(now: now)) }
+        let session = session.withLock { session in
+            (
+                problem: session.health.complaint(now: now), lag: session.health.lagSeconds(now: now),
+                revision: session.position.revision, orphanCount: session.orphanCount
+            )
+        }
         return StoreState(
-            problem: problem,
-            lagSeconds: lag,
+            problem: session.problem,
+            lagSeconds: session.lag,
             details: [
                 StoreDetail(name: "endpoint", value: .text(client.endpoint)),
-                StoreDetail(name: "revision", value: .number(Int(position.withLock { $0.revision }))),
+                StoreDetail(name: "revision", value: .number(Int(session.revision))),
                 StoreDetail(name: "malformed_values", value: .number(malformed.count)),
-                StoreDetail(name: "waiting_heartbeats", value: .number(heartbeats.withLock { $0.count })),
-                StoreDetail(name: "unconfirmed_instances", value: .number(replica.withLock { $0.orphans.count })),
+                StoreDetail(name: "waiting_heartbeats", value: .number(upkeep.withLock { $0.heartbeatCount })),
+                StoreDetail(name: "unconfirmed_instances", value: .number(session.orphanCount)),
             ]
         )
     }
@@ -100,7 +98,7 @@ final class EtcdStore: Store {
 
     func renew(id: String, now: Moment) -> Lease? {
         guard let lease = view.withTable({ $0.renew(id: id, now: now) }) else { return nil }
-        if lease.deadline != nil { heartbeats.withLock { _ = $0.insert(id) } }
+        if lease.deadline != nil { upkeep.withLock { $0.hear(id) } }
         return lease
     }
 
@@ -112,16 +110,9 @@ final class EtcdStore: Store {
     }
 
     func adoptOutsideChanges(now: Moment) {
-        agreement.withLock { _ in
-            let history = replica.withLock { $0.history }
-            for item in inbox.takeAll() {
-                apply(replica.withLock { $0.adopt(item) }, now)
-            }
-            apply(replica.withLock { $0.takeLeaving() }, now)
-            settleOrphans(now)
-            let (seen, isNew) = replica.withLock { ($0.seen, $0.history != history) }
-            health.withLock { $0.adopted(upTo: seen, isNewHistory: isNew) }
-        }
+        let (news, isHolding) = session.withLock { ($0.takeNews(), $0.health.isHolding(now: now.monotonic)) }
+        let progress = mirror.adopt(news, isHolding: isHolding, now: now)
+        session.withLock { $0.adopted(progress) }
     }
 
     func stop() {
@@ -134,53 +125,9 @@ final class EtcdStore: Store {
         client.shutdown()
     }
 
-    /// Puts into the view what the replica says.
-    private func apply(_ actions: [EtcdReplica.Action], _ now: Moment) {
-        var rest = actions[...]
-        while !rest.isEmpty {
-            let slice = rest.prefix(256)
-            rest = rest.dropFirst(256)
-            view.withTable { table in
-                for action in slice { Self.apply(action, to: &table, now) }
-            }
-        }
-    }
-
-    private static func apply(_ action: EtcdReplica.Action, to table: inout InstanceTable, _ now: Moment) {
-        switch action {
-        case .put(let instance):
-            let known = table.instance(id: instance.id)
-            // Whoever hears the heartbeats knows when it expires: here they did not come, or it was known before.
-            let isHeardHere = known?.lease.deadline != nil && instance.ttlSeconds > 0
-            table.put(
-                instance,
-                lease: isHeardHere ? nil : Lease(heardElsewhereWithTTLSeconds: instance.ttlSeconds, now: now))
-        case .remove(let id):
-            table.remove(id: id)
-        }
-    }
-
-    /// Decides about instances whose leases have ended: who was heard of here lives, and is written again; the others
-    /// go, after an outage later than otherwise.
-    private func settleOrphans(_ now: Moment) {
-        if health.withLock({ $0.isHolding(now: now.monotonic) }) { return }
-        let gone = replica.withLock { replica in
-            let gone = replica.doubt(now: now.monotonic, patience: Self.orphanPatience) { isAlive($0, now) }
-            for id in gone { replica.forget(id) }
-            return gone
-        }
-        apply(gone.map { .remove(id: $0) }, now)
-    }
-
-    /// Whether a heartbeat that came here keeps an instance alive.
-    func isAlive(_ id: String, _ now: Moment) -> Bool {
-        guard let deadline = instance(id: id)?.lease.deadline else { return false }
-        return deadline > now.monotonic
-    }
-
     /// etcd has failed to do something.
     func note(_ error: EtcdError) {
-        if health.withLock({ $0.failed(error.reason) }) {
+        if session.withLock({ $0.health.failed(error.reason) }) {
             logger.error("etcd does not answer", metadata: ["error": "\(error.reason)"])
         }
     }
@@ -188,51 +135,20 @@ final class EtcdStore: Store {
     /// etcd has failed to make a change. That it answers says nothing about whether it makes the next.
     func noteUnchanged(_ error: EtcdError) {
         if error.kind == .unavailable { return note(error) }
-        if health.withLock({ $0.refused(error.reason) }) {
+        if session.withLock({ $0.health.refused(error.reason) }) {
             logger.error("etcd refuses changes", metadata: ["error": "\(error.reason)"])
         }
     }
 
     /// etcd has made a change.
     func noteChanged() {
-        if health.withLock({ $0.changed() }) { logger.notice("etcd makes changes again") }
+        if session.withLock({ $0.health.changed() }) { logger.notice("etcd makes changes again") }
     }
 
     /// etcd has done something.
     func noteSuccess(now: Moment) {
-        if let outage = health.withLock({ $0.succeeded(now: now.monotonic) }) {
+        if let outage = session.withLock({ $0.health.succeeded(now: now.monotonic) }) {
             logger.notice("etcd answers again", metadata: ["after": "\(outage.milliseconds) ms"])
         }
-    }
-}
-
-/// Where in etcd's history a node is.
-struct EtcdPosition: Sendable, Equatable {
-    /// The value of the key that tells one history from another; `nil`: not known yet.
-    var identity: String?
-    /// Up to where everything was seen.
-    var revision: Int64 = 0
-}
-
-/// Keys under the prefix whose values are none of ours: counted, and logged once each.
-final class MalformedValues: Sendable {
-    /// Keys that are remembered; those beyond are neither counted nor logged.
-    private static let maximumKeys = 65_536
-
-    private let keys = Mutex<Set<String>>([])
-
-    /// How many there are.
-    var count: Int { keys.withLock { $0.count } }
-
-    /// A key has such a value.
-    ///
-    /// - Returns: whether it is the first time.
-    func add(_ key: String) -> Bool {
-        keys.withLock { $0.count < Self.maximumKeys && $0.insert(key).inserted }
-    }
-
-    /// A key has none, or another value.
-    func remove(_ key: String) {
-        keys.withLock { if !$0.isEmpty { $0.remove(key) } }
     }
 }

@@ -466,7 +466,7 @@ struct ScriptedNode {
         try await registry.load()
         async let running: Void = registry.run()
         do {
-            try await waits("it watches") { store.watching.withLock { $0.isEstablished } }
+            try await waits("it watches") { store.session.withLock { $0.isWatching } }
             try await body(registry)
         } catch {
             registry.stop()
