@@ -9,7 +9,13 @@ enum StoredInstance {
     static let maximumOctets = 256 * 1024
 
     /// The text of an instance.
-    static func encode(_ instance: ServiceInstance) -> [UInt8] {
+    static func encode(_ instance: ServiceInstance) -> [UInt8] { encode(instance, asOf: nil) }
+
+    /// The text of an instance.
+    ///
+    /// - Parameter asOf: for what is written again without anybody having asked for it: up to which revision of etcd its
+    ///   writer knew everything.
+    static func encode(_ instance: ServiceInstance, asOf: Int64?) -> [UInt8] {
         var writer = JSONWriter(capacity: 384)
         writer.beginObject()
         writer.registeredFields(instance)
@@ -21,6 +27,10 @@ enum StoredInstance {
         writer.integer(instance.registeredAt.millisecondsSince1970)
         writer.member("sequence")
         writer.integer(instance.sequence)
+        if let asOf {
+            writer.member("as_of")
+            writer.integer(asOf)
+        }
         writer.endObject()
         return writer.octets
     }
@@ -29,6 +39,15 @@ enum StoredInstance {
     ///
     /// - Throws: what is wrong with it, in one line.
     static func decode(_ octets: [UInt8]) throws(MalformedInstance) -> ServiceInstance {
+        try decodeWithOrigin(octets).instance
+    }
+
+    /// The instance of a text, and what ``encode(_:asOf:)`` was told of where it is from.
+    ///
+    /// - Throws: what is wrong with it, in one line.
+    static func decodeWithOrigin(
+        _ octets: [UInt8]
+    ) throws(MalformedInstance) -> (instance: ServiceInstance, asOf: Int64?) {
         guard octets.count <= maximumOctets else {
             throw MalformedInstance(reason: "more than \(maximumOctets) octets")
         }
@@ -43,6 +62,7 @@ enum StoredInstance {
         var idOrigin: IdentifierOrigin?
         var registeredAt: WallTime?
         var sequence: UInt64?
+        var asOf: Int64?
         for member in members {
             switch (member.name, member.value) {
             case ("draining", .bool(let value)): isDraining = value
@@ -50,6 +70,7 @@ enum StoredInstance {
             case ("registered_at_milliseconds", .integer(let value)):
                 registeredAt = WallTime(checking: Int64(value))
             case ("sequence", .integer(let value)): sequence = UInt64(exactly: value)
+            case ("as_of", .integer(let value)): asOf = max(0, Int64(value))
             default: continue
             }
         }
@@ -63,7 +84,7 @@ enum StoredInstance {
                 registration, id: registration.id, idOrigin: .given, isDraining: isDraining,
                 registeredAt: registeredAt, sequence: sequence)
             instance.idOrigin = idOrigin ?? instance.presumedOrigin
-            return instance
+            return (instance, asOf)
         } catch {
             throw MalformedInstance(reason: error.errors.map { "\($0.field) \($0.message)" }.joined(separator: ", "))
         }

@@ -15,6 +15,8 @@ final class Cluster {
     private(set) var nodes: [SimulatedNode] = []
     private var clients: [SimulatedClient] = []
     private var storm: Storm?
+    /// As of which revision what was written last under each key of an instance counts.
+    private var ranks: [String: [String: Int64]] = [:]
 
     init(seed: UInt64, _ sabotage: Sabotage? = nil) {
         world = World(seed: seed)
@@ -25,11 +27,19 @@ final class Cluster {
         let count = 2 + world.random.below(2)
         nodes = (0..<count).map { SimulatedNode($0, self) }
         etcd.onWrite = { [unowned self] key, octets in
-            guard let id = key.split(separator: "/").last, key.contains("/services/"),
-                let version = try? StoredInstance.decode(octets).weight
+            guard key.contains("/services/"), let (instance, asOf) = try? StoredInstance.decodeWithOrigin(octets)
             else { return }
-            if let problem = history.problemOfWriting(Int(version), of: String(id)) { world.fail(problem) }
+            // It is not taken for the instance by anybody who knows the other name, and is deleted.
+            if isOutranked(key, instance.id, asOf) { return }
+            if let problem = history.problemOfWriting(Int(instance.weight), of: instance.id) { world.fail(problem) }
         }
+    }
+
+    /// Whether what is written under a key is older than what the instance was under another name.
+    private func isOutranked(_ key: String, _ id: String, _ asOf: Int64?) -> Bool {
+        let rank = min(etcd.revision, asOf ?? etcd.revision)
+        ranks[id, default: [:]][key] = rank
+        return ranks[id]?.contains { $0.key != key && $0.value > rank } ?? false
     }
 
     /// Runs everything from the start to the end.

@@ -8,11 +8,8 @@ final class SimulatedClient: @unchecked Sendable {
     let id: String
     private let number: Int
     private let ttl: Int
-    /// The service that it registers for, and the one of the last registration that was answered. It does not insist
-    /// on another service at another node: an instance that is registered there while a node that was cut off writes
-    /// the old one again is the old one then.
+    /// The service that it registers for.
     private var name: String
-    private var answeredName: String
     private var home: Int
     /// Whether its instance is to be there.
     private(set) var isWanted = false
@@ -32,7 +29,6 @@ final class SimulatedClient: @unchecked Sendable {
         self.ttl = ttl
         self.cluster = cluster
         name = "a"
-        answeredName = "a"
         home = number % cluster.nodes.count
     }
 
@@ -55,7 +51,6 @@ final class SimulatedClient: @unchecked Sendable {
             // It does not wait for ever; what it has asked for may happen all the same.
             if operation.start + .seconds(8) < world.now {
                 pending = nil
-                name = answeredName
                 moveHome()
             }
             return
@@ -120,10 +115,7 @@ final class SimulatedClient: @unchecked Sendable {
         if isAwaited { pending = nil }
         switch (operation.kind, result) {
         case (.register, .kept):
-            if isAwaited {
-                isRegistered = isWanted
-                answeredName = name
-            }
+            if isAwaited { isRegistered = isWanted }
         case (.patch, .refused):
             if isAwaited { isRegistered = false }
         case (.deregister, .kept):
@@ -134,7 +126,6 @@ final class SimulatedClient: @unchecked Sendable {
             if isAwaited, ttl > 0 || refusals > 4 { isToBeTakenOut = false }
             moveHome()
         case (_, .unknown):
-            name = answeredName
             moveHome()
         case (.register, .refused), (.patch, .kept): break
         }

@@ -244,7 +244,8 @@ final class EtcdMirror: Sendable {
                 guard replica.orphans[id] != nil, let known = replica.entry(id: id),
                     let instance = instance(id)?.instance
                 else { return nil }
-                return EtcdWrite(id: id, known: known, instance: instance)
+                // Its own rank is no lower than before: what was older then stays older.
+                return EtcdWrite(id: id, known: known, instance: instance, asOf: max(replica.seen, known.rank))
             }
             return Restoration(writes: writes, history: replica.history, seen: replica.seen)
         }

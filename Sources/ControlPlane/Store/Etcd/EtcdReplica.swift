@@ -15,15 +15,29 @@ struct EtcdReplica: Sendable {
         var lease: Int64
         /// The revision of the last news of what it is, or that it is gone: what is not newer is old.
         var latest: Int64
+        /// See ``EtcdWrite/asOf``.
+        var asOf: Int64?
 
         /// - Parameter latest: otherwise the same as `revision`.
-        init(name: String, revision: Int64, lease: Int64, latest: Int64? = nil) {
+        init(name: String, revision: Int64, lease: Int64, latest: Int64? = nil, asOf: Int64? = nil) {
             self.name = name
             self.revision = revision
             self.lease = lease
             self.latest = latest ?? revision
+            self.asOf = asOf
+        }
+
+        /// As of when it counts beside another key of the same instance: of several the one with the highest rank is
+        /// the instance, and of equals the one that was written last.
+        var rank: Int64 { EtcdReplica.rank(revision: latest, asOf: asOf) }
+
+        /// Whether it is older than another key of the same instance.
+        fileprivate func isBelow(_ revision: Int64, asOf: Int64?) -> Bool {
+            (rank, latest) < (EtcdReplica.rank(revision: revision, asOf: asOf), revision)
         }
     }
+
+    private static func rank(revision: Int64, asOf: Int64?) -> Int64 { min(revision, asOf ?? revision) }
 
     /// An instance whose key or lease is gone.
     struct Orphan: Sendable, Equatable {
@@ -112,8 +126,8 @@ struct EtcdReplica: Sendable {
 
     private mutating func adopt(_ change: EtcdChange) -> Action? {
         switch change {
-        case .put(let key, let instance, let revision, let lease):
-            return put(key, instance, revision, lease)
+        case .put(let key, let instance, let revision, let lease, let asOf):
+            return put(key, instance, revision, lease, asOf)
         case .delete(let key, let revision, let isDeliberate):
             return delete(key, revision, isDeliberate)
         case .missing(let key, let revision):
@@ -147,7 +161,7 @@ struct EtcdReplica: Sendable {
         var present: Set<InstanceKey> = []
         present.reserveCapacity(values.count)
         for value in values {
-            if case .put(let key, _, _, _) = value { present.insert(key) }
+            if case .put(let key, _, _, _, _) = value { present.insert(key) }
             if let action = adopt(value) { actions.append(action) }
         }
         if !isWiped {
@@ -173,19 +187,20 @@ struct EtcdReplica: Sendable {
     }
 
     private mutating func put(
-        _ key: InstanceKey, _ instance: ServiceInstance?, _ revision: Int64, _ lease: Int64
+        _ key: InstanceKey, _ instance: ServiceInstance?, _ revision: Int64, _ lease: Int64, _ asOf: Int64?
     ) -> Action? {
         if let deleted = tombstones[key.id] {
-            let isElsewhere = deleted.name != key.name
-            if revision <= (isElsewhere ? deleted.latest : deleted.revision) {
-                if isElsewhere { strays[key] = revision }
+            if deleted.name == key.name {
+                if revision <= deleted.revision { return nil }
+            } else if Self.rank(revision: revision, asOf: asOf) <= deleted.latest {
+                strays[key] = revision
                 return nil
             }
         }
         if let entry = entries[key.id] {
             let isElsewhere = entry.name != key.name
-            guard revision > entry.latest else {
-                if isElsewhere, revision < entry.latest { strays[key] = revision }
+            guard isElsewhere ? entry.isBelow(revision, asOf: asOf) : revision > entry.latest else {
+                if isElsewhere, revision != entry.latest { strays[key] = revision }
                 return nil
             }
             guard instance != nil else {
@@ -193,13 +208,13 @@ struct EtcdReplica: Sendable {
                 if !isElsewhere, revision > entry.revision { orphan(key.id, revision: revision) }
                 return nil
             }
-            if !isElsewhere, revision < entry.revision { return renewOrphan(instance, revision) }
+            if !isElsewhere, revision < entry.revision { return renewOrphan(instance, revision, asOf) }
             if isElsewhere, entry.revision > 0 {
                 strays[InstanceKey(name: entry.name, id: key.id)] = entry.revision
             }
         }
         guard let instance else { return nil }
-        enter(key, Entry(name: key.name, revision: revision, lease: lease))
+        enter(key, Entry(name: key.name, revision: revision, lease: lease, asOf: asOf))
         return .put(instance)
     }
 
@@ -223,9 +238,9 @@ struct EtcdReplica: Sendable {
     }
 
     /// What an orphan was before its key went, or was overwritten: it is written again as that.
-    private mutating func renewOrphan(_ instance: ServiceInstance?, _ revision: Int64) -> Action? {
+    private mutating func renewOrphan(_ instance: ServiceInstance?, _ revision: Int64, _ asOf: Int64?) -> Action? {
         guard let instance, orphans[instance.id] != nil else { return nil }
-        _ = entries.withValue(of: instance.id) { $0.latest = revision }
+        _ = entries.withValue(of: instance.id) { ($0.latest, $0.asOf) = (revision, asOf) }
         return .put(instance)
     }
 
@@ -282,12 +297,12 @@ struct EtcdReplica: Sendable {
         guard revision > seen else {
             // It is not there any more, or the watch would have told of it, or it was among everything.
             guard let entry, entry.name == key.name, revision > entry.latest else { return nil }
-            return renewOrphan(instance, revision)
+            return renewOrphan(instance, revision, write.asOf)
         }
         if let deleted = tombstones[write.id], revision <= deleted.revision { return nil }
         if let entry {
             let isElsewhere = entry.name != key.name
-            guard revision > entry.latest else {
+            guard isElsewhere ? entry.isBelow(revision, asOf: write.asOf) : revision > entry.latest else {
                 if isElsewhere { strays[key] = revision }
                 return nil
             }
@@ -296,7 +311,7 @@ struct EtcdReplica: Sendable {
                 strays[InstanceKey(name: entry.name, id: write.id)] = entry.revision
             }
         }
-        enter(key, Entry(name: key.name, revision: revision, lease: write.lease))
+        enter(key, Entry(name: key.name, revision: revision, lease: write.lease, asOf: write.asOf))
         return .put(instance)
     }
 

@@ -197,17 +197,18 @@ extension EtcdStore {
     /// What a value under an instance's key means.
     func change(_ key: InstanceKey, _ value: EtcdKeyValue) -> EtcdChange {
         var instance: ServiceInstance?
+        var asOf: Int64?
         do throws(MalformedInstance) {
-            let decoded = try StoredInstance.decode(value.value)
+            let (decoded, knownAsOf) = try StoredInstance.decodeWithOrigin(value.value)
             guard decoded.id == key.id, decoded.name == key.name else {
                 throw MalformedInstance(reason: "it is the instance \(decoded.id) of \(decoded.name)")
             }
-            instance = decoded
+            (instance, asOf) = (decoded, knownAsOf)
             malformed.remove(keys.key(key))
         } catch {
             skip(keys.key(key), error.reason)
         }
-        return .put(key, instance, revision: value.revision, lease: value.lease)
+        return .put(key, instance, revision: value.revision, lease: value.lease, asOf: asOf)
     }
 
     private func skip(_ key: String, _ reason: String) {

@@ -9,6 +9,9 @@ struct EtcdWrite: Sendable {
     var lease: Int64 = 0
     /// Whether the lease was granted for this: nothing else is on it.
     var isLeaseNew = false
+    /// For what is written again without anybody having asked for it: up to which revision its writer knew everything.
+    /// It counts as of then where the instance has another key too: what was registered since is newer.
+    var asOf: Int64?
 }
 
 /// What became of an ``EtcdWrite``.

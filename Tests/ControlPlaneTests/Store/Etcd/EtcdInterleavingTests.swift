@@ -143,7 +143,9 @@ private struct InterleavedCluster {
             guard orphan.isToBeRestored || node.alive.contains(id), let known = node.replica.entry(id: id),
                 let instance = node.view[id]
             else { return nil }
-            return EtcdWrite(id: id, known: known, instance: instance, lease: 1, isLeaseNew: true)
+            return EtcdWrite(
+                id: id, known: known, instance: instance, lease: 1, isLeaseNew: true,
+                asOf: max(node.replica.seen, known.rank))
         }.sorted { $0.id < $1.id }
         if !writes.isEmpty {
             nodes[number].restoration = Flight(
@@ -157,7 +159,9 @@ private struct InterleavedCluster {
 
     private mutating func execute(_ number: Int, _ path: WritableKeyPath<Node, Flight?>) {
         guard var flight = nodes[number][keyPath: path], flight.result == nil else { return }
-        let values = flight.writes.map { write in write.instance.map { [UInt8]("\($0.sequence)".utf8) } ?? [] }
+        let values = flight.writes.map { write in
+            write.instance.map { [UInt8]("\($0.sequence)\(write.asOf.map { " \($0)" } ?? "")".utf8) } ?? []
+        }
         let (transaction, asked) = EtcdTransaction.of(
             flight.writes, values: values, keys: keys, ifNothingLeftAfter: flight.restoresAt)
         noteContest(flight)
@@ -301,8 +305,15 @@ private struct InterleavedCluster {
     }
 
     private func put(_ key: InstanceKey, _ value: EtcdModel.Value) -> EtcdChange {
-        let number = Int(String(decoding: value.value, as: UTF8.self))
-        return .put(key, number.map { instances[$0] }, revision: value.revision, lease: value.lease)
+        let numbers = numbers(value)
+        return .put(
+            key, numbers.first.map { instances[Int($0)] }, revision: value.revision, lease: value.lease,
+            asOf: numbers.dropFirst().first)
+    }
+
+    /// The number of an instance, and as of when it was written again, if it was.
+    private func numbers(_ value: EtcdModel.Value) -> [Int64] {
+        String(decoding: value.value, as: UTF8.self).split(separator: " ").compactMap { Int64($0) }
     }
 
     private mutating func noteDeletion(_ number: Int, _ key: InstanceKey, _ revision: Int64) {
@@ -398,7 +409,7 @@ private struct InterleavedCluster {
             let there = etcd.keys.filter { keys.instance($0.key)?.id == id && $0.value.value != Array("nonsense".utf8) }
             if there.count > 1 { problems.append("\(id) has several keys: \(there)") }
             let value = there.first?.value
-            let expected = value.flatMap { Int(String(decoding: $0.value, as: UTF8.self)) }.map { instances[$0] }
+            let expected = value.flatMap { numbers($0).first }.map { instances[Int($0)] }
             for (number, node) in nodes.enumerated() {
                 if node.view[id] != expected {
                     let shown = node.view[id].map { "\($0.name) of \(revisions[Int($0.sequence)])" } ?? "none"

@@ -238,6 +238,64 @@ import Testing
         #expect(replica.entry(id: "i4")?.revision == 20)
     }
 
+    // MARK: What is written again
+
+    /// A node whose instance of `orders` has lost its lease, and that knows everything up to revision 6.
+    private func orphaned() -> EtcdReplica {
+        var replica = EtcdReplica()
+        _ = replica.adopt(.changes([put(orders, 5), .delete(orders, revision: 6, isDeliberate: false)], revision: 6))
+        return replica
+    }
+
+    /// What such a node writes again.
+    private var restored: EtcdWrite {
+        EtcdWrite(id: "i1", known: entry(0, lease: 0, latest: 6), instance: .test(1), lease: 9, asOf: 6)
+    }
+
+    @Test func `what was registered under another name since is newer than what is written again`() {
+        let news: [EtcdChange] = [put(users, 8), .put(orders, .test(1), revision: 9, lease: 9, asOf: 6)]
+        // Before the watch tells, and after.
+        var early = orphaned()
+        #expect(early.settle(restored, at: 9) == .put(.test(1)))
+        #expect(early.adopt(.changes(news, revision: 9)) == [.put(.test(1, name: "users"))])
+        var late = orphaned()
+        #expect(late.adopt(.changes([news[0]], revision: 8)) == [.put(.test(1, name: "users"))])
+        #expect(late.settle(restored, at: 9) == nil)
+        #expect(late.adopt(.changes([news[1]], revision: 9)) == [])
+        // And who reads both, in any order.
+        var all = [early, late]
+        for values in [news, news.reversed()] {
+            var replica = EtcdReplica()
+            _ = replica.adopt(.everything(values, revision: 9, isWiped: false))
+            all.append(replica)
+        }
+        for replica in all {
+            #expect(replica.entry(id: "i1") == entry(8, name: "users"))
+            #expect(replica.strays == [orders: 9] && replica.orphans.isEmpty)
+        }
+    }
+
+    @Test func `what was known when something is written again is older than that`() {
+        let news: [EtcdChange] = [put(users, 4), .put(orders, .test(1), revision: 9, lease: 9, asOf: 6)]
+        for values in [news, news.reversed()] {
+            var replica = EtcdReplica()
+            _ = replica.adopt(.everything(values, revision: 9, isWiped: false))
+            #expect(replica.entry(id: "i1")?.name == "orders")
+            #expect(replica.strays == [users: 4])
+        }
+    }
+
+    @Test func `a registration is new whatever was written again before`() {
+        var replica = orphaned()
+        _ = replica.settle(restored, at: 9)
+        _ = replica.adopt(.changes([put(orders, 10)], revision: 10))
+        #expect(replica.tell(put(users, 8)) == nil)
+        #expect(replica.entry(id: "i1") == entry(10))
+        // What it is written as of may be any number.
+        _ = replica.adopt(.changes([.put(orders, .test(1), revision: 11, lease: 9, asOf: .max)], revision: 11))
+        #expect(replica.adopt(.changes([put(users, 12)], revision: 12)) == [.put(.test(1, name: "users"))])
+    }
+
     @Test func `who is missing when everything is read again is gone if somebody was deregistered unheard`() {
         var replica = EtcdReplica()
         _ = replica.adopt(.changes([put(orders, 5)], revision: 5))
