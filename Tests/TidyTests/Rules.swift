@@ -37,7 +37,7 @@ enum Rules {
         "Sources/ControlPlane/Store/Etcd/EtcdClient.swift": ["Foundation": "looks whether files are there"],
         "Sources/ControlPlane/Store/Etcd/EtcdMessage.swift": ["FoundationEssentials": "base64"],
         "Sources/ControlPlane/Store/Etcd/EtcdResponse.swift": ["FoundationEssentials": "base64"],
-        "Sources/ControlPlane/Store/Etcd/EtcdSnapshot.swift": ["Foundation": "reads and writes a file"],
+        "Sources/ControlPlane/Store/Etcd/WholeFile.swift": ["Foundation": "reads and writes a file"],
         "Sources/ControlPlane/Store/SQLite/InstanceDatabase.swift": [
             "GRDB": "the database", "Foundation": "makes its folder",
         ],

@@ -194,7 +194,7 @@ import Testing
             \(String(decoding: StoredInstance.encode(.test(1)), as: UTF8.self))
 
             """)
-        let contents = try? EtcdSnapshot(path: path.path).load()
+        let contents = try? EtcdSnapshot(DiskFile(path: path.path)).load()
         #expect((contents != nil) == (0...WallTime.last.millisecondsSince1970).contains(Int64(extreme)))
         if let contents { _ = CalendarTime(contents.savedAt).rfc3339 }
     }

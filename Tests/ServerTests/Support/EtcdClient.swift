@@ -136,7 +136,8 @@ struct EtcdClient {
     func freeSpace() throws {
         try compact()
         try call("maintenance/defragment", [String: String]())
-        try call("maintenance/alarm", ["action": "DEACTIVATE", "alarm": "NOSPACE", "memberID": "\(try status().member)"])
+        try call(
+            "maintenance/alarm", ["action": "DEACTIVATE", "alarm": "NOSPACE", "memberID": "\(try status().member)"])
     }
 
     /// What the member says of itself.

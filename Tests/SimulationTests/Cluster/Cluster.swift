@@ -17,6 +17,8 @@ final class Cluster {
     private var storm: Storm?
     /// As of which revision what was written last under each key of an instance counts.
     private var ranks: [String: [String: Int64]] = [:]
+    /// When each version was written for a client.
+    private var revisions: [Int: Int64] = [:]
 
     init(seed: UInt64, _ sabotage: Sabotage? = nil) {
         world = World(seed: seed)
@@ -26,14 +28,22 @@ final class Cluster {
         self.sabotage = sabotage
         let count = 2 + world.random.below(2)
         nodes = (0..<count).map { SimulatedNode($0, self) }
+        history.isForgotten = { [unowned self] in isForgotten($0) }
         etcd.onWrite = { [unowned self] key, octets in
             guard key.contains("/services/"), let (instance, asOf) = try? StoredInstance.decodeWithOrigin(octets)
             else { return }
             // It is not taken for the instance by anybody who knows the other name, and is deleted.
             if isOutranked(key, instance.id, asOf) { return }
-            if let problem = history.problemOfWriting(Int(instance.weight), of: instance.id) { world.fail(problem) }
+            let version = Int(instance.weight)
+            if asOf == nil { revisions[version] = etcd.revision }
+            if let problem = history.problemOfWriting(version, of: instance.id, isRestored: asOf != nil) {
+                world.fail(problem)
+            }
         }
     }
+
+    /// Whether etcd has forgotten when a version was written.
+    private func isForgotten(_ version: Int) -> Bool { revisions[version].map { $0 <= etcd.compacted } ?? false }
 
     /// Whether what is written under a key is older than what the instance was under another name.
     private func isOutranked(_ key: String, _ id: String, _ asOf: Int64?) -> Bool {
@@ -85,15 +95,23 @@ final class Cluster {
     private var problem: String? {
         for client in clients where !client.isContent { return "the client of \(client.id) has not got what it wants" }
         var instances: [String: ServiceInstance] = [:]
+        var restored: Set<String> = []
         for (key, value) in etcd.keys.sorted(by: { $0.key < $1.key }) where key.contains("/services/") {
-            guard let instance = try? StoredInstance.decode(value.octets) else { return "etcd has nonsense at \(key)" }
+            guard let (instance, asOf) = try? StoredInstance.decodeWithOrigin(value.octets) else {
+                return "etcd has nonsense at \(key)"
+            }
+            if asOf != nil { restored.insert(instance.id) }
             if instances.updateValue(instance, forKey: instance.id) != nil { return "\(instance.id) has two keys" }
             if value.lease != 0, etcd.leases[value.lease] == nil { return "\(instance.id) is on no lease" }
         }
         for id in history.ids {
             let version = instances[id].map { Int($0.weight) }
             let isWanted = clients.contains { $0.id == id && $0.isWanted }
-            if let problem = history.problemInTheEnd(id, version: version, isWanted: isWanted) { return problem }
+            if let problem = history.problemInTheEnd(
+                id, version: version, isRestored: restored.contains(id), isWanted: isWanted)
+            {
+                return problem
+            }
         }
         for node in nodes {
             if let problem = problem(of: node, instances) { return "node \(node.number): \(problem)" }

@@ -32,6 +32,9 @@ final class History {
     private var byID: [String: [Int]] = [:]
     private var ttls: [String: Int] = [:]
     private(set) var ids: [String] = []
+    /// Whether etcd has forgotten when a change was made: a node that has not heard of it then never does, and writes
+    /// again what it knows.
+    var isForgotten: (_ version: Int) -> Bool = { _ in false }
 
     init(_ world: World) { self.world = world }
 
@@ -67,19 +70,26 @@ final class History {
     }
 
     /// An operation that was answered and came after the one of a version: what that one did must not be seen any more.
-    private func successor(of version: Int, _ id: String, ofKind kind: Operation.Kind? = nil) -> Operation? {
+    ///
+    /// - Parameter isRestored: whether it was written again without a client: changes that are forgotten do not count.
+    private func successor(
+        of version: Int, _ id: String, ofKind kind: Operation.Kind? = nil, isRestored: Bool = false
+    ) -> Operation? {
         let over = isOver(operations[version - 1])
         if over == .max { return nil }
         return (byID[id] ?? []).lazy.map { self.operations[$0] }.last {
             $0.result == .kept && $0.start > over && (kind == nil || $0.kind == kind)
+                && !(isRestored && $0.kind != .deregister && self.isForgotten($0.version))
         }
     }
 
     // MARK: What must not be
 
     /// etcd has a version of an instance from now on.
-    func problemOfWriting(_ version: Int, of id: String) -> String? {
-        successor(of: version, id).map { "\(id) v\(version) is written to etcd again, after \($0)" }
+    func problemOfWriting(_ version: Int, of id: String, isRestored: Bool) -> String? {
+        successor(of: version, id, isRestored: isRestored).map {
+            "\(id) v\(version) is written to etcd again, after \($0)"
+        }
     }
 
     /// A node shows a version of an instance that it did not show before. It may be late, but not for so long.
@@ -118,10 +128,13 @@ final class History {
     ///
     /// - Parameters:
     ///   - version: of what etcd has; `nil`: nothing.
+    ///   - isRestored: whether it was written again without a client.
     ///   - isWanted: whether clients keep it alive.
-    func problemInTheEnd(_ id: String, version: Int?, isWanted: Bool) -> String? {
+    func problemInTheEnd(_ id: String, version: Int?, isRestored: Bool, isWanted: Bool) -> String? {
         if let version {
-            return successor(of: version, id).map { "\(id) is v\(version) in the end, though \($0) came after it" }
+            return successor(of: version, id, isRestored: isRestored).map {
+                "\(id) is v\(version) in the end, though \($0) came after it"
+            }
         }
         return isWanted ? "\(id) is not there in the end" : nil
     }

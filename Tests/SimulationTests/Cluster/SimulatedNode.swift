@@ -7,6 +7,8 @@ import Logging
 final class SimulatedNode {
     let number: Int
     private let cluster: Cluster
+    /// What a snapshot is written to; `nil`: it has none.
+    let file: SimulatedFile?
     /// The process that runs now; `nil`: none does.
     private(set) var life: NodeLife?
     /// Processes that were killed: what is left of their tasks ends without any effect.
@@ -15,6 +17,7 @@ final class SimulatedNode {
     init(_ number: Int, _ cluster: Cluster) {
         self.number = number
         self.cluster = cluster
+        file = cluster.world.random.once(in: 2) ? SimulatedFile(cluster.world) : nil
     }
 
     /// Whether it takes requests.
@@ -23,7 +26,7 @@ final class SimulatedNode {
     func start() {
         if life != nil { return }
         cluster.world.note("node \(number): starts")
-        life = NodeLife(number, cluster)
+        life = NodeLife(number, cluster, file)
         life?.run()
     }
 
@@ -53,6 +56,7 @@ final class NodeLife: @unchecked Sendable {
     private let cluster: Cluster
     let process: SimulatedProcess
     let gateway: SimulatedGateway
+    private let file: SimulatedFileHandle?
     let store: any Store
     let registry: Registry
     let zone: SimulatedZone
@@ -65,9 +69,10 @@ final class NodeLife: @unchecked Sendable {
     /// What was shown last of each instance, gone or not.
     private var latest: [String: Int] = [:]
 
-    init(_ number: Int, _ cluster: Cluster) {
+    init(_ number: Int, _ cluster: Cluster, _ file: SimulatedFile?) {
         self.number = number
         self.cluster = cluster
+        self.file = file.map { SimulatedFileHandle($0) }
         let world = cluster.world
         process = SimulatedProcess(world)
         world.add(process)
@@ -76,7 +81,7 @@ final class NodeLife: @unchecked Sendable {
         let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
         let etcdStore = EtcdStore(
             Configuration.Etcd(), client: gateway, clock: process.time, timers: process.timers,
-            node: UInt64(world.random.below(2048)), logger: logger)
+            node: UInt64(world.random.below(2048)), snapshot: self.file, logger: logger)
         store = cluster.sabotage == .answerBeforeCommit ? HastyStore(etcdStore) : etcdStore
         zone = SimulatedZone(process, cluster.sabotage)
         registry = Registry(
@@ -103,6 +108,7 @@ final class NodeLife: @unchecked Sendable {
     /// From here on nothing that it does has an effect: its tasks are only let end.
     func kill() {
         isDead = true
+        file?.sever()
         gateway.sever()
         registry.stop()
         task?.cancel()

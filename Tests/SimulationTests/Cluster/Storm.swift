@@ -1,7 +1,7 @@
 /// What goes wrong, and when: drawn from the seed.
 final class Storm {
     private enum Fault: CaseIterable {
-        case climate, cut, brokenWatches, stalledMember, noLeader, compaction, pause, kill, clock, otherKeys
+        case climate, cut, brokenWatches, stalledMember, noLeader, compaction, pause, kill, clock, otherKeys, disk
     }
 
     private unowned let cluster: Cluster
@@ -34,6 +34,7 @@ final class Storm {
         for member in 0..<SimulatedEtcd.memberCount { cluster.etcd.stall(member, false) }
         cluster.etcd.findLeader()
         for node in cluster.nodes {
+            node.file?.isFull = false
             if let process = node.life?.process, process.isPaused { process.resume() }
             node.start()
         }
@@ -65,10 +66,15 @@ final class Storm {
         case .pause: node.pause(for: world.random.within(.milliseconds(100) ... .seconds(6)))
         case .kill:
             node.kill()
+            // It may have to begin with its snapshot, if it finds that whole.
+            if world.random.once(in: 3) { cut(node) }
+            if faults.contains(.disk), world.random.once(in: 3) { node.file?.damage() }
             world.after(world.random.within(.milliseconds(50) ... .seconds(4))) { node.start() }
         case .clock:
             world.note("node \(node.number): its clock jumps")
             node.life?.process.wallOffset = world.random.within(.seconds(-3600) ... .seconds(3600))
+        case .disk:
+            node.file?.isFull = world.random.once(in: 2)
         case .otherKeys:
             cluster.etcd.change([("/other", [1], 0)])
         }

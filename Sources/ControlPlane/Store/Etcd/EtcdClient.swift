@@ -157,7 +157,9 @@ final class EtcdClient: EtcdGateway {
     private static let authentication = "auth/authenticate"
 
     /// What to send along, which etcd is asked for when it is not known; `nil`: nothing, there is no user.
-    private nonisolated(nonsending) func currentCredential(within limit: Duration) async throws(EtcdError) -> Credential? {
+    private nonisolated(nonsending) func currentCredential(within limit: Duration) async throws(EtcdError)
+        -> Credential?
+    {
         if username.isEmpty { return nil }
         if let credential = state.withLock({ $0.credential }) { return credential }
         let body = EtcdMessage.authenticate(username: username, password: password)

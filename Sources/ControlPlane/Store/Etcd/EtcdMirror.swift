@@ -62,10 +62,15 @@ final class EtcdMirror: Sendable {
         }
     }
 
+    /// Up to which revision everything is known.
+    var seen: Int64 { replica.withLock { $0.seen } }
+
     /// Instances of which nothing but themselves is known, from a snapshot.
-    func remember(_ instances: [ServiceInstance], now: Moment) {
+    ///
+    /// - Parameter revision: up to which everything was known then; 0: nobody can tell.
+    func remember(_ instances: [ServiceInstance], at revision: Int64, now: Moment) {
         replica.withLock { replica in
-            for instance in instances { replica.remember(instance.id, name: instance.name) }
+            replica.remember(instances.map { InstanceKey(name: $0.name, id: $0.id) }, at: revision)
             apply(instances.map { .put($0) }, now)
         }
     }

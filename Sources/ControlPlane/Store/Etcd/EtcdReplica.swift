@@ -172,7 +172,9 @@ struct EtcdReplica: Sendable {
                 guard let entry = entries[id] else { continue }
                 let key = InstanceKey(name: entry.name, id: id)
                 if present.contains(key) { continue }
-                if hasMissedDeregistrations, entry.latest > 0, entry.latest < revision {
+                // One that etcd has lost with everything else is still to be written; one from a snapshot is as of then.
+                let isFromBefore = entry.latest > 0 ? entry.latest < revision : seen > 0 && orphans[id] == nil
+                if hasMissedDeregistrations, isFromBefore {
                     forget(id)
                     actions.append(.remove(id: id))
                 } else {
@@ -315,9 +317,12 @@ struct EtcdReplica: Sendable {
         return .put(instance)
     }
 
-    /// An instance of which nothing but itself is known, from a snapshot.
-    mutating func remember(_ id: String, name: String) {
-        entries[id] = Entry(name: name, revision: 0, lease: 0)
+    /// Instances of which nothing but themselves is known, from a snapshot.
+    ///
+    /// - Parameter revision: up to which everything was known then; 0: nobody can tell.
+    mutating func remember(_ keys: [InstanceKey], at revision: Int64) {
+        for key in keys { entries[key.id] = Entry(name: key.name, revision: 0, lease: 0) }
+        seen = revision
     }
 
     /// A lease that etcd does not know.

@@ -26,7 +26,7 @@ struct EtcdSession: Sendable {
     func mustReadAll(_ identity: String) -> Bool { position.identity != identity || position.revision == 0 }
 
     /// What is known is from a snapshot.
-    mutating func remembers(_ identity: String, asOf instant: ContinuousClock.Instant) {
+    mutating func remembers(_ identity: String?, asOf instant: ContinuousClock.Instant) {
         position.identity = identity
         health.remembered(asOf: instant)
     }

@@ -1,11 +1,11 @@
-import Foundation
 import Synchronization
 
 /// The last known state in a file, for a start while etcd is away: a line about it all, then a line for each instance.
 final class EtcdSnapshot: Sendable {
     /// What the file says.
     struct Contents: Sendable {
-        var identity: String
+        /// Where in etcd's history that was; the revision is 0 when it is not known.
+        var position: EtcdPosition
         /// When that was the state.
         var savedAt: WallTime
         var instances: [ServiceInstance]
@@ -13,47 +13,44 @@ final class EtcdSnapshot: Sendable {
 
     private static let version = 1
 
-    /// Absolute.
-    let path: String
+    private let file: any WholeFile
     private let saved = Mutex<EtcdPosition?>(nil)
     private let problem = Mutex<StoreUnavailable?>(nil)
 
-    init(path: String) {
-        self.path = FileReason.absolute(path)
+    init(_ file: any WholeFile) {
+        self.file = file
     }
 
     /// Writes the file, unless the last one was as of the same revision; whole or not at all.
     ///
+    /// - Parameters:
+    ///   - position: up to which everything is known of the instances; of them more may be known.
+    ///   - savedAt: when it was so.
     func save(
-        identity: String, revision: Int64, ageSeconds: Double, instances: () -> [ServiceInstance]
+        _ position: EtcdPosition, savedAt: WallTime, instances: () -> [ServiceInstance]
     ) throws(StoreUnavailable) {
-        let position = EtcdPosition(identity: identity, revision: revision)
-        if saved.withLock({ $0 == position }) { return }
+        guard let identity = position.identity, saved.withLock({ $0 != position }) else { return }
+        let instances = instances()
         var head = JSONWriter()
         head.beginObject()
         head.member("version")
         head.integer(Self.version)
         head.member("identity")
         head.string(identity)
+        head.member("revision")
+        head.integer(position.revision)
         head.member("saved_at_milliseconds")
-        head.integer(max(0, WallTime.now.millisecondsSince1970 - (Int64(exactly: (ageSeconds * 1000).rounded()) ?? 0)))
+        head.integer(max(0, savedAt.millisecondsSince1970))
+        head.member("instances")
+        head.integer(instances.count)
         head.endObject()
         var octets = head.octets
         octets.append(UInt8(ascii: "\n"))
-        for instance in instances() {
+        for instance in instances {
             octets += StoredInstance.encode(instance)
             octets.append(UInt8(ascii: "\n"))
         }
-        let url = URL(filePath: path)
-        let folder = url.deletingLastPathComponent().path
-        if let reason = FileReason.makeFolder(folder) {
-            throw StoreUnavailable(reason: "can't create the folder \(folder): \(reason)")
-        }
-        do {
-            try Data(octets).write(to: url, options: .atomic)
-        } catch {
-            throw StoreUnavailable(reason: "can't write \(path): \(FileReason.words(for: error))")
-        }
+        try file.replace(with: octets)
         saved.withLock { $0 = position }
     }
 
@@ -71,36 +68,40 @@ final class EtcdSnapshot: Sendable {
     ///
     /// - Returns: `nil`: there is none.
     func load() throws(StoreUnavailable) -> Contents? {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
-        let octets: [UInt8]
-        do {
-            octets = Array(try Data(contentsOf: URL(filePath: path)))
+        guard let octets = try file.read() else { return nil }
+        do throws(MalformedInstance) {
+            return try Self.contents(octets)
         } catch {
-            throw StoreUnavailable(reason: "can't read \(path): \(FileReason.words(for: error))")
+            throw StoreUnavailable(reason: "\(file.path): \(error.reason)")
         }
-        return try Self.contents(octets, of: path)
     }
 
-    private static func contents(_ octets: [UInt8], of path: String) throws(StoreUnavailable) -> Contents {
+    private static func contents(_ octets: [UInt8]) throws(MalformedInstance) -> Contents {
         var lines = octets.split(separator: UInt8(ascii: "\n"))[...]
         guard let head = lines.popFirst(), case .object(let members)? = try? JSONParser.parse(Array(head)) else {
-            throw StoreUnavailable(reason: "\(path): the first line is not that of a snapshot")
+            throw MalformedInstance(reason: "the first line is not that of a snapshot")
         }
         var version: Int?
-        var identity: String?
+        var position = EtcdPosition()
         var savedAt: WallTime?
+        // Files of before say neither.
+        var count = lines.count
         for member in members {
             switch (member.name, member.value) {
             case ("version", .integer(let value)): version = value
-            case ("identity", .string(let value)): identity = value
-            case ("saved_at_milliseconds", .integer(let value)):
-                savedAt = WallTime(checking: Int64(value))
+            case ("identity", .string(let value)): position.identity = value
+            case ("revision", .integer(let value)):
+                position.revision = min(max(0, Int64(value)), EtcdResponse.maximumRevision)
+            case ("saved_at_milliseconds", .integer(let value)): savedAt = WallTime(checking: Int64(value))
+            case ("instances", .integer(let value)): count = value
             default: continue
             }
         }
-        guard version == Self.version, let identity, let savedAt else {
-            throw StoreUnavailable(
-                reason: "\(path): not a snapshot of version \(Self.version), or its first line is damaged")
+        guard version == Self.version, position.identity != nil, let savedAt else {
+            throw MalformedInstance(reason: "not a snapshot of version \(Self.version), or its first line is damaged")
+        }
+        guard count == lines.count else {
+            throw MalformedInstance(reason: "it has \(lines.count) instances instead of \(count)")
         }
         var instances: [ServiceInstance] = []
         instances.reserveCapacity(lines.count)
@@ -108,9 +109,9 @@ final class EtcdSnapshot: Sendable {
             do throws(MalformedInstance) {
                 instances.append(try StoredInstance.decode(Array(line)))
             } catch {
-                throw StoreUnavailable(reason: "\(path): the instance \(instances.count + 1) is damaged: \(error.reason)")
+                throw MalformedInstance(reason: "the instance \(instances.count + 1) is damaged: \(error.reason)")
             }
         }
-        return Contents(identity: identity, savedAt: savedAt, instances: instances)
+        return Contents(position: position, savedAt: savedAt, instances: instances)
     }
 }

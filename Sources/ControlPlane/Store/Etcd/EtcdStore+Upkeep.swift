@@ -98,13 +98,14 @@ extension EtcdStore {
 
     /// Writes the snapshot, unless it is the same.
     func save(_ snapshot: EtcdSnapshot) {
-        let now = clock.now().monotonic
-        let (position, age) = session.withLock { ($0.position, $0.health.lagSeconds(now: now)) }
-        guard let identity = position.identity else { return }
+        // First: of the instances more may be known by then, and never less.
+        let seen = mirror.seen
+        let now = clock.now()
+        let (identity, age) = session.withLock { ($0.position.identity, $0.health.lagSeconds(now: now.monotonic)) }
+        let savedAt = WallTime(
+            millisecondsSince1970: now.wall.millisecondsSince1970 - (Int64(exactly: (age * 1000).rounded()) ?? 0))
         do throws(StoreUnavailable) {
-            try snapshot.save(identity: identity, revision: position.revision, ageSeconds: age) {
-                allInstances()
-            }
+            try snapshot.save(EtcdPosition(identity: identity, revision: seen), savedAt: savedAt) { allInstances() }
             if snapshot.note(nil) { logger.notice("the snapshot is written again") }
         } catch {
             guard snapshot.note(error) else { return }
@@ -125,9 +126,9 @@ extension EtcdStore {
             return false
         }
         let now = time.now()
-        mirror.remember(contents.instances, now: now)
+        mirror.remember(contents.instances, at: contents.position.revision, now: now)
         let age = max(0, now.wall.millisecondsSince1970 - contents.savedAt.millisecondsSince1970)
-        session.withLock { $0.remembers(contents.identity, asOf: now.monotonic - .milliseconds(age)) }
+        session.withLock { $0.remembers(contents.position.identity, asOf: now.monotonic - .milliseconds(age)) }
         logger.warning(
             "etcd does not answer: DNS answers from the snapshot",
             metadata: ["instances": "\(contents.instances.count)", "age": "\(age / 1000) s"])

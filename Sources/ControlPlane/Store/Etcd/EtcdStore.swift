@@ -34,14 +34,18 @@ final class EtcdStore: Store {
     ///   - client: the way to etcd.
     ///   - clock: what tells how long etcd has been silent.
     ///   - node: below 2,048; the fewer nodes have the same, the better.
+    ///   - snapshot: the file for the last known state, instead of the one that the configuration names.
     init(
         _ configuration: Configuration.Etcd, client: any EtcdGateway, clock: TimeSource = .system,
-        timers: any Timers = EventLoopTimers.shared, node: UInt64 = .random(in: 0..<2048), logger: Logger
+        timers: any Timers = EventLoopTimers.shared, node: UInt64 = .random(in: 0..<2048),
+        snapshot: (any WholeFile)? = nil, logger: Logger
     ) {
         self.client = client
         keys = EtcdKeyspace(prefix: configuration.prefix)
         fences = EtcdFences(keys: keys, node: node)
-        snapshot = configuration.snapshot.isEmpty ? nil : EtcdSnapshot(path: configuration.snapshot)
+        let path = configuration.snapshot
+        let file = snapshot ?? (path.isEmpty ? nil : DiskFile(path: path))
+        self.snapshot = file.map { EtcdSnapshot($0) }
         self.logger = logger
         self.clock = clock
         self.timers = timers

@@ -31,7 +31,8 @@ import Testing
     @Test func `what is no JSON is told as it is`() {
         let text = "CommonName of client sending a request against gateway will be ignored and not used as expected\n"
         #expect(Self.error(text).reason == "HTTP status 400: \(text.dropLast())")
-        #expect(Self.error("<html>\r\n  <b>Bad\tGateway</b>\n", 502).reason == "HTTP status 502: <html> <b>Bad Gateway</b>")
+        #expect(
+            Self.error("<html>\r\n  <b>Bad\tGateway</b>\n", 502).reason == "HTTP status 502: <html> <b>Bad Gateway</b>")
         #expect(Self.error("", 502).reason == "HTTP status 502")
         #expect(Self.error(" \n ", 502).reason == "HTTP status 502")
         #expect(Self.error(#"{"reason":"none"}"#, 500).reason == #"HTTP status 500: {"reason":"none"}"#)

@@ -238,6 +238,27 @@ import Testing
         #expect(replica.entry(id: "i4")?.revision == 20)
     }
 
+    @Test func `of a snapshot's instances those go that somebody may have deregistered since`() {
+        func missing(_ revision: Int64, deregisteredAt: Int64) -> EtcdReplica {
+            var replica = EtcdReplica()
+            replica.remember([orders, InstanceKey(name: "orders", id: "i2")], at: revision)
+            let there = EtcdChange.put(orders, .test(1), revision: 5, lease: 9)
+            _ = replica.adopt(.everything([there], revision: 20, isWiped: false, deregisteredAt: deregisteredAt))
+            #expect(replica.entry(id: "i1") == entry(5))
+            return replica
+        }
+        #expect(missing(10, deregisteredAt: 10).decidableOrphans.keys.sorted() == ["i2"])
+        #expect(missing(10, deregisteredAt: 11).entry(id: "i2") == nil)
+        // A file of before does not say as of when it is.
+        #expect(missing(0, deregisteredAt: 11).decidableOrphans.keys.sorted() == ["i2"])
+        // Who was lost with everything else is restored, whatever is read once more.
+        var wiped = EtcdReplica()
+        wiped.remember([orders], at: 10)
+        _ = wiped.adopt(.everything([], revision: 3, isWiped: true, deregisteredAt: 2))
+        _ = wiped.adopt(.everything([], revision: 5, isWiped: false, deregisteredAt: 4))
+        #expect(wiped.decidableOrphans["i1"]?.isToBeRestored == true)
+    }
+
     // MARK: What is written again
 
     /// A node whose instance of `orders` has lost its lease, and that knows everything up to revision 6.

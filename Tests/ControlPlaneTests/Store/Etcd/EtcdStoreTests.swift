@@ -120,6 +120,24 @@ import Testing
         }
     }
 
+    @Test func `an orphan is not restored over what was registered meanwhile under another name`() async throws {
+        try await node.running { registry in
+            _ = try await registry.register(.test("i1"))
+            let (old, new) = ("/kong-discovery/v1/services/orders/i1", "/kong-discovery/v1/services/users/i1")
+            let late = Signal()
+            etcd.follow { path, count in path == "kv/txn" && count == 0 ? .hold(until: late) : .answer }
+            etcd.end(lease: try #require(etcd.keys[old]?.lease))
+            try await node.waits("it is about to be written again") { etcd.calls.contains("kv/txn") }
+            etcd.change { $0.put(new, StoredInstance.encode(.test(1, name: "users"))) }
+            late.send()
+            try await node.waits("it has been written") { etcd.revision(of: old) > etcd.revision(of: new) }
+            try await node.waits("it is gone again") { etcd.keys[old] == nil || etcd.keys[new] == nil }
+            #expect(etcd.keys[new] != nil)
+            try await node.waits("the node shows the new one") { node.zone.addresses("users") == ["10.0.0.1"] }
+            #expect(node.addresses.isEmpty)
+        }
+    }
+
     @Test func `what is deleted beside a deregistration is not meant by it`() async throws {
         try await node.running { registry in
             _ = try await registry.submit((1...2).map { .register(.test("i\($0)", ip: "10.0.0.\($0)")) })

@@ -83,6 +83,12 @@ final class ScriptedEtcd: EtcdGateway {
 
     var revision: Int64 { state.withLock { $0.model.revision } }
 
+    /// When a key was written last, whether it is there or not; 0: never.
+    func revision(of key: String) -> Int64 {
+        let index = state.withLock { $0.model.log.lastIndex { $0.contains { $0.key == key && $0.value != nil } } }
+        return index.map { Int64($0) + 2 } ?? 0
+    }
+
     /// Changes etcd as another node would, or anybody else.
     func change(_ body: @Sendable (inout EtcdModel) -> Void) {
         state.withLock { state in

@@ -1,0 +1,38 @@
+@testable import ControlPlane
+
+/// A disk with one file, which outlives its node's processes.
+final class SimulatedFile: @unchecked Sendable {
+    fileprivate let world: World
+    fileprivate var octets: [UInt8]?
+    /// Whether it takes nothing: it is full.
+    var isFull = false
+
+    init(_ world: World) { self.world = world }
+
+    /// The machine has lost its power before everything was on the disk.
+    func damage() {
+        guard let octets, !octets.isEmpty else { return }
+        self.octets = Array(octets.prefix(world.random.below(octets.count)))
+    }
+}
+
+/// The file as one process has it.
+final class SimulatedFileHandle: WholeFile, @unchecked Sendable {
+    private let file: SimulatedFile
+    /// Whether the process is dead: nothing it does has an effect.
+    private var isSevered = false
+    let path = "/snapshot"
+
+    init(_ file: SimulatedFile) { self.file = file }
+
+    func sever() { isSevered = true }
+
+    func read() throws(StoreUnavailable) -> [UInt8]? { file.octets }
+
+    func replace(with octets: [UInt8]) throws(StoreUnavailable) {
+        if isSevered { return }
+        if file.isFull { throw StoreUnavailable(reason: "no space") }
+        file.octets = octets
+        file.world.note("snapshot: \(octets.count) octets")
+    }
+}
