@@ -63,7 +63,7 @@ private func complaint(about reply: [UInt8]?, answer: [UInt8], query: [UInt8]) -
     }
     let records = message.answers + message.authority
     if !endsAtOwnName, records.contains(where: { isOwn($0.owner) }) { return "records of the zone's own names" }
-    if records.contains(where: { $0.type == 39 && origin.suffix($0.owner.count) == $0.lowerCaseOwner[...] }) {
+    if records.contains(where: { $0.type == 39 && isAboveOwn($0.owner) }) {
         return "the zone's own names are redirected"
     }
     if !message.additional.isEmpty { return "records in ADDITIONAL" }
@@ -80,17 +80,27 @@ private func readWhole(_ answer: [UInt8]) -> LdnsMessage? {
     return LdnsMessage(answer)
 }
 
-private let origin: [UInt8] = [7] + "service".utf8 + [4] + "kong".utf8 + [0]
+/// The zone, and others whose names are answered here.
+private let origins: [[UInt8]] = [
+    [7] + "service".utf8 + [4] + "kong".utf8 + [0], [9] + "localhost".utf8 + [0], [7] + "invalid".utf8 + [0],
+    [8] + "resolver".utf8 + [4] + "arpa".utf8 + [0],
+]
 
 private func lowerCase(_ name: [UInt8]) -> [UInt8] { name.map { (65...90).contains($0) ? $0 | 0x20 : $0 } }
 
-/// Whether a name is in the zone.
+/// Whether a name is answered here.
 private func isOwn(_ name: [UInt8]) -> Bool {
     var labels = lowerCase(name)[...]
-    while let length = labels.first, length > 0, labels.count > origin.count {
+    while let length = labels.first, length > 0 {
+        if origins.contains(where: { labels == $0[...] }) { return true }
         labels = labels.dropFirst(Int(length) + 1)
     }
-    return labels == origin[...]
+    return false
+}
+
+/// Whether a name that is answered here is at or below another.
+private func isAboveOwn(_ name: [UInt8]) -> Bool {
+    origins.contains { $0.suffix(name.count) == lowerCase(name)[...] }
 }
 
 /// Whether all records are among others, each as often at most: without their TTLs, owners and aliases in lower case.
