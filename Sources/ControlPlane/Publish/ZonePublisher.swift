@@ -279,7 +279,8 @@ struct ServiceNames: Sendable, Equatable {
         rest.exists = exists && !others.exists
         rest.hasTCP = hasTCP && !others.hasTCP
         rest.hasUDP = hasUDP && !others.hasUDP
-        if !tags.isEmpty { rest.tags = Set(tags).subtracting(others.tags).sorted() }
+        // Mostly they are the same.
+        if !tags.isEmpty { rest.tags = tags == others.tags ? [] : Set(tags).subtracting(others.tags).sorted() }
         return rest
     }
 

@@ -159,6 +159,20 @@ import Testing
         for name in Self.names { #expect(content(node, name) == .failure) }
     }
 
+    @Test(arguments: sizes)
+    func `a tag that is taken away leaves its name behind for a while`(size: Int) throws {
+        var node = Node()
+        for number in 1...UInt64(size) { node.put(.test(number, ip: "10.0.0.\(number)", tags: ["blue"])) }
+        try node.publish()
+        for number in 1...UInt64(size) { node.put(.test(number, ip: "10.0.0.\(number)", tags: ["green"])) }
+        try node.publish()
+        for name in ["orders", "_orders._tcp", "green.orders"] { #expect(isAnswered(node, name)) }
+        #expect(content(node, "blue.orders") == .failure)
+        node.clock.advance(by: .seconds(30))
+        try node.endGraces()
+        #expect(node.zone.names == ["orders", "_orders._tcp", "green.orders"])
+    }
+
     @Test func `a zone that takes nothing for a while forgets nothing and keeps nothing`() throws {
         var node = Node()
         for number in 1...40 as ClosedRange<UInt64> { node.put(.test(number, ip: "10.0.0.\(number)", tags: ["blue"])) }
