@@ -1,12 +1,10 @@
 /// Instances that share an address, or an address and a port, in the order of their registration.
 struct InstanceTally: Sendable {
-    private struct Member: Sendable {
-        var sequence: UInt64
-        var weight: UInt16
-        var priority: UInt16
-    }
-
-    private var members: [Member] = []
+    /// Their sequence numbers, ascending.
+    private var members: [UInt64] = []
+    // Thousands may share an endpoint, and leave together: none is looked for among the others.
+    private var weights: [UInt16: Int] = [:]
+    private var priorities: [UInt16: Int] = [:]
     /// The sum of their weights.
     private(set) var weightSum = 0
     /// The highest of their weights.
@@ -18,30 +16,34 @@ struct InstanceTally: Sendable {
     var isEmpty: Bool { members.isEmpty }
 
     /// The sequence numbers of the first two.
-    var firstTwo: [UInt64] { members.prefix(2).map(\.sequence) }
+    var firstTwo: ArraySlice<UInt64> { members.prefix(2) }
 
     /// The sequence number of the first.
-    var first: UInt64? { members.first?.sequence }
+    var first: UInt64? { members.first }
 
     /// Adds one that is not there.
     mutating func insert(_ instance: PublishedInstance) {
         highestWeight = isEmpty ? instance.weight : max(highestWeight, instance.weight)
         bestPriority = isEmpty ? instance.priority : min(bestPriority, instance.priority)
         weightSum += Int(instance.weight)
-        let position = members.position { $0.sequence < instance.sequence }
-        members.insert(
-            Member(sequence: instance.sequence, weight: instance.weight, priority: instance.priority), at: position)
+        weights[instance.weight, default: 0] += 1
+        priorities[instance.priority, default: 0] += 1
+        members.insert(sorted: instance.sequence)
     }
 
     /// Takes one out.
     mutating func remove(_ instance: PublishedInstance) {
-        let position = members.position { $0.sequence < instance.sequence }
-        guard position < members.count, members[position].sequence == instance.sequence else { return }
+        let position = members.position { $0 < instance.sequence }
+        guard position < members.count, members[position] == instance.sequence else { return }
         members.remove(at: position)
         weightSum -= Int(instance.weight)
         // Looked for only when it may be another one.
-        if instance.weight == highestWeight { highestWeight = members.lazy.map(\.weight).max() ?? 0 }
-        if instance.priority == bestPriority { bestPriority = members.lazy.map(\.priority).min() ?? 0 }
+        if weights.decrement(instance.weight), instance.weight == highestWeight {
+            highestWeight = weights.keys.max() ?? 0
+        }
+        if priorities.decrement(instance.priority), instance.priority == bestPriority {
+            bestPriority = priorities.keys.min() ?? 0
+        }
     }
 }
 

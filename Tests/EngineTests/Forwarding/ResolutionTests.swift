@@ -169,7 +169,7 @@ struct ResolutionTests {
         // For nobody they are not followed.
         play(
             start() + [
-                (0, .exploring(1, Self.unknown), [.send(1)]),
+                (0, exploring(1), [.send(1)]),
                 (10, .answered(1, Self.content, Self.preserving), [.reply, .wait(until: time(1010))]),
                 (11, .answered(0, Self.alias, Self.unknown), [.close]),
             ])
