@@ -93,12 +93,14 @@ final class UpstreamConnectionPool {
             case .queue:
                 full.insert(address)
                 queue.append(exchange)
-            case nil:
-                exchange.leave()
-                failed.append(exchange)
+            case nil: failed.append(exchange)
             }
         }
-        for exchange in failed { exchange.owner.ended(exchange, .connectionEnded(hasAnswered: false)) }
+        // Whoever is told may stop others.
+        for exchange in failed where exchange.isQueued {
+            exchange.leave()
+            exchange.owner.ended(exchange, .connectionEnded(hasAnswered: false))
+        }
     }
 
     // MARK: The end
