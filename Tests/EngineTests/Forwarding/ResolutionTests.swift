@@ -246,7 +246,7 @@ struct ResolutionTests {
     @Test func `at the deadline clients get something else, and nothing is waited for`() {
         let end = play(
             start() + [
-                (1500, .due, [.count(.timeouts), .fail(.noReachableAuthority), .close]),
+                (1500, .due, [.overdue(0), .count(.timeouts), .fail(.noReachableAuthority), .close]),
                 (1501, .answered(0, Self.content, Self.unknown), []),
                 (1501, .ended(0, .unreachable), []),
                 (1501, .due, []),
