@@ -13,8 +13,8 @@ enum StoredInstance {
 
     /// The text of an instance.
     ///
-    /// - Parameter asOf: for what is written again without anybody having asked for it: up to which revision of etcd its
-    ///   writer knew everything.
+    /// - Parameter asOf: for what is written again without anybody having asked for it: up to which revision of etcd
+    ///   its writer knew everything.
     static func encode(_ instance: ServiceInstance, asOf: Int64?) -> [UInt8] {
         var writer = JSONWriter(capacity: 384)
         writer.beginObject()

@@ -78,6 +78,8 @@ final class NodeLife: @unchecked Sendable {
         world.add(process)
         process.wallOffset = world.random.within(.seconds(-2) ... .seconds(2))
         gateway = SimulatedGateway(process, cluster.etcd, cluster.weather, node: number, cluster.sabotage)
+        // What has happened since it was written is not told: it reads everything.
+        self.file?.onRead = { [gateway] in gateway.beginGap() }
         let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
         let etcdStore = EtcdStore(
             Configuration.Etcd(), client: gateway, clock: process.time, timers: process.timers,

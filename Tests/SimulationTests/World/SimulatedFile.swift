@@ -21,13 +21,21 @@ final class SimulatedFileHandle: WholeFile, @unchecked Sendable {
     private let file: SimulatedFile
     /// Whether the process is dead: nothing it does has an effect.
     private var isSevered = false
+    /// Is told when the process begins with what the file says.
+    var onRead: () -> Void = {}
     let path = "/snapshot"
 
     init(_ file: SimulatedFile) { self.file = file }
 
     func sever() { isSevered = true }
 
-    func read() throws(StoreUnavailable) -> [UInt8]? { file.octets }
+    func read() throws(StoreUnavailable) -> [UInt8]? {
+        if file.octets != nil {
+            file.world.note("snapshot: is read")
+            onRead()
+        }
+        return file.octets
+    }
 
     func replace(with octets: [UInt8]) throws(StoreUnavailable) {
         if isSevered { return }

@@ -19,8 +19,8 @@ final class EtcdClient: EtcdGateway {
 
     /// The largest response: a page of the largest values.
     private static let maximumBodyOctets = 64 << 20
-    /// How often a call is made again because etcd does not know who we are (any more): authentication may be enabled or
-    /// disabled, and users may be changed, one after the other.
+    /// How often a call is made again because etcd does not know who we are (any more): authentication may be enabled
+    /// or disabled, and users may be changed, one after the other.
     private static let maximumRenewals = 3
 
     private let endpoints: [String]

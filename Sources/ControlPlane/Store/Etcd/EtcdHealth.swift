@@ -15,8 +15,8 @@ struct EtcdHealth: Sendable {
 
     /// Why it does not answer; `nil`: it does.
     private(set) var problem: String? = "not connected yet"
-    /// Why it makes no changes, though it answers: it has no space, or this user must not; `nil`: it makes them, as far as
-    /// is known.
+    /// Why it makes no changes, though it answers: it has no space, or this user must not; `nil`: it makes them, as far
+    /// as is known.
     private(set) var refusal: String?
     /// When it has answered last, with a watch that was there, or as of when a snapshot was.
     private var answeredAt: ContinuousClock.Instant?

@@ -3,8 +3,8 @@ import Synchronization
 /// What this node knows of the instances in etcd, and what it shows of them: the replica, and the view that follows it.
 ///
 /// It owns both, and changes them together. Whatever comes in, what the watch tells, what transactions have found and
-/// what they have done, goes through the replica, and what the replica says is done to the view before anybody else gets
-/// at either.
+/// what they have done, goes through the replica, and what the replica says is done to the view before anybody else
+/// gets at either.
 final class EtcdMirror: Sendable {
     /// How long an instance stays whose lease has ended: the node that its heartbeats go to may be late.
     private static let orphanPatience = Duration.milliseconds(300)

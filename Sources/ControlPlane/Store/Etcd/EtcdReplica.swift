@@ -172,7 +172,7 @@ struct EtcdReplica: Sendable {
                 guard let entry = entries[id] else { continue }
                 let key = InstanceKey(name: entry.name, id: id)
                 if present.contains(key) { continue }
-                // One that etcd has lost with everything else is still to be written; one from a snapshot is as of then.
+                // One that etcd has lost with all others is still to be written; one from a snapshot is as of then.
                 let isFromBefore = entry.latest > 0 ? entry.latest < revision : seen > 0 && orphans[id] == nil
                 if hasMissedDeregistrations, isFromBefore {
                     forget(id)
