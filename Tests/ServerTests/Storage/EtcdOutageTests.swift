@@ -34,6 +34,7 @@ extension ServerTests {
                 for ip in Self.kept { try rest[0].register(Registration("kept", ip, id: "kept-\(ip)", ttl: Self.ttl)) }
                 try rest[1].register(Registration("single", "10.0.1.1", id: "single", ttl: Self.ttl))
                 try rest[1].register(Registration("left", "10.0.1.2", id: "left", ttl: 60))
+                try nodes[0].waitForAddresses("left", ["10.0.1.2"])
                 try rest[0].deregister("left")
                 try rest[0].register(Registration("silent", "10.0.1.3", id: "silent", ttl: Self.ttl))
                 let ids = Self.kept.map { "kept-\($0)" } + ["single"]
