@@ -44,7 +44,7 @@ struct Serve: AsyncParsableCommand {
             for problem in error.problems { LogOutput.standardError.printFailure("\(problem)") }
             throw ExitCode.failure
         } catch {
-            LogOutput.standardError.printFailure("\(error)")
+            LogOutput.standardError.printFailure(error)
             throw ExitCode.failure
         }
     }

@@ -31,7 +31,7 @@ public struct LineLogHandler: LogHandler {
         var all = metadata
         if let provided = metadataProvider?.get() { all.merge(provided) { $1 } }
         if let own = event.metadata { all.merge(own) { $1 } }
-        if let error = event.error { all["error"] = .string("\(error)") }
+        if let error = event.error { all["error"] = .string(FileReason.words(for: error)) }
         output.log(event.level, event.message.description, metadata: all)
     }
 }

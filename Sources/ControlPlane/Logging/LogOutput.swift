@@ -71,6 +71,11 @@ public final class LogOutput: Sendable {
         writer.append(line + "\n")
     }
 
+    /// Writes why the program ends, in words.
+    public func printFailure(_ error: any Error) {
+        printFailure(FileReason.words(for: error))
+    }
+
     /// Writes why the program ends, in the form of a log line: for people with the program's name.
     public func printFailure(_ reason: String) {
         let isJSON = form.settings.withLock { $0.format == .json }

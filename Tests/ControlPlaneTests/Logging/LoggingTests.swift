@@ -53,6 +53,12 @@ import Testing
             return lines.all.first
         }
         #expect(line(.text) == "kong-discovery: error: dns.listen: \"x\"\n")
+        let lines = Lines()
+        let output = lines.output()
+        output.printFailure(CocoaError(.fileWriteOutOfSpace))
+        output.logger(label: "test").error("lost", error: CocoaError(.fileReadNoPermission))
+        #expect(lines.all.first == "kong-discovery: error: No space left on device\n")
+        #expect(lines.all.last?.hasSuffix(" lost error=\"Permission denied\"\n") == true)
         #expect(line(.json)?.hasSuffix(#""level":"critical","message":"dns.listen: \"x\""}"# + "\n") == true)
     }
 
