@@ -65,15 +65,14 @@ import Testing
     private func connectWithoutWaiting(to port: Int) -> Int32 {
         let flags = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
         let descriptor = socket(AF_INET, Int32(flags), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        // A sockaddr_in (ip(7)) in octets: several modules have that type, and which one is seen differs from build to
+        // build.
+        let (high, low) = (UInt8(port >> 8), UInt8(port & 255))
+        let address: [UInt8] = [UInt8(AF_INET), 0, high, low, 127, 0, 0, 1] + [UInt8](repeating: 0, count: 8)
         // Unsafe: the address is as long as told.
-        unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                _ = unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
+        unsafe address.withUnsafeBytes { octets in
+            let pointer = unsafe octets.baseAddress?.assumingMemoryBound(to: sockaddr.self)
+            _ = unsafe connect(descriptor, pointer, socklen_t(octets.count))
         }
         return descriptor
     }
