@@ -4,7 +4,9 @@ import Foundation
 enum FileReason {
     /// Words for an error of Foundation, which has none without paths, codes and sentences around them.
     static func words(for error: any Error) -> String {
-        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
+        // Not as an NSError at once: on Linux it is another type of error.
+        let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error
+        let underlying = (cause ?? error) as NSError
         if underlying.domain == NSPOSIXErrorDomain { return words(code: Int32(underlying.code)) }
         switch (error as? CocoaError)?.code {
         case .fileNoSuchFile?, .fileReadNoSuchFile?: return words(code: ENOENT)
