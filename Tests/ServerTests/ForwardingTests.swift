@@ -29,7 +29,7 @@ extension ServerTests {
                 #expect(status.contains(#""cache":{"entries":2,"#) && status.contains(#""hits":2,"misses":2,"#))
                 #expect(status.contains(#""upstreams":[{"address":"\#(upstream.dns[0])","health":"pass""#))
                 func flush(_ query: String) throws -> String {
-                    try rest.request("DELETE", "/api/v1/cache\(query)").text
+                    try rest.request("DELETE", "/api/v1/cache\(query)").text.trimmingCharacters(in: .newlines)
                 }
                 #expect(try flush("?name=db.upstream.test") == #"{"removed":1}"#)
                 #expect(try server.ask("db.upstream.test").code == .serverFailure)

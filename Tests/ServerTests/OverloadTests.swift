@@ -91,7 +91,8 @@ extension ServerTests {
                 let silent = try HTTPConnection(server.rest)
                 for _ in 0..<20 {
                     let others = try (0..<2).map { _ in try HTTPConnection(server.rest) }
-                    #expect(try others[1].request("GET", "/healthz").status == 200)
+                    // Both are new: which of them came in first is not known here, and that one may have given way.
+                    #expect(others.contains { (try? $0.request("GET", "/healthz").status) == 200 })
                     #expect(try used.request("GET", "/healthz").status == 200)
                 }
                 #expect(try silent.isClosedByServer())

@@ -72,7 +72,12 @@ private final class CrashClient: Sendable {
     /// How many instances it has.
     var count: Int { state.withLock { $0.known.count } }
     /// The addresses that DNS must answer.
-    var addresses: Set<String> { state.withLock { Set($0.known.values.filter { !$0.isDraining }.map(\.ip)) } }
+    var addresses: Set<String> {
+        let healthy = state.withLock { $0.known.values.filter { !$0.isDraining } }
+        // Those with weight 0 stand by.
+        let active = healthy.filter { $0.weight > 0 }
+        return Set((active.isEmpty ? healthy : active).map(\.ip))
+    }
     /// What it has done so far, and was acknowledged; and how often.
     var kinds: Set<Kind> { state.withLock { $0.kinds } }
     var acknowledged: Int { state.withLock { $0.acknowledged } }
