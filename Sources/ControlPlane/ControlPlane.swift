@@ -18,7 +18,8 @@ public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment
     let configuration = loaded.configuration
     let startedAt = ContinuousClock.now
     let coreCount = ProcessorCount.available
-    NIOSingletons.groupLoopCountSuggestion = coreCount
+    // Two also on one core: while one has its requests committed the other takes in those of the next group.
+    NIOSingletons.groupLoopCountSuggestion = max(coreCount, 2)
     let budget = try DescriptorBudget(configuration, limit: DescriptorLimit.raise(), coreCount: coreCount)
     EventLibraryLog.handle { isError, text in
         logger.log(level: isError ? .error : .warning, "libevent", metadata: ["text": "\(text)"])
