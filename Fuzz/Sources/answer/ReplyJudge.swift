@@ -32,10 +32,11 @@ struct ReplyJudge {
     private func complaintAboutHeader(_ message: LdnsMessage, _ reply: [UInt8]) -> String? {
         if reply[0...1] != query[0...1] { return "another ID" }
         if !message.isResponse { return "QR=0" }
-        // QR, AA and TC are judged elsewhere; opcode and RD are repeated.
-        if reply[2] & 0x79 != query[2] & 0x79 { return "another opcode or RD" }
-        // RA, Z and AD are 0; CD is repeated.
-        if reply[3] & 0xF0 != query[3] & 0x10 { return "RA, Z, AD or CD" }
+        // QR, AA and TC are judged elsewhere; the opcode is repeated, and RD and CD with QUERY (RFC 8906 §3.1.4).
+        let isQuery = query[2] & 0x78 == 0
+        if reply[2] & 0x79 != query[2] & (isQuery ? 0x79 : 0x78) { return "another opcode or RD" }
+        // RA, Z and AD are 0.
+        if reply[3] & 0xF0 != (isQuery ? query[3] & 0x10 : 0) { return "RA, Z, AD or CD" }
         let questionCount = Int(query[4]) << 8 | Int(query[5])
         guard questionCount == 1, let questionEnd else {
             return message.questions.isEmpty ? nil : "a question that was not asked"
