@@ -7,7 +7,6 @@ enum Sabotage: CaseIterable, Sendable {
     /// Instances are written again without a look at who was deregistered meanwhile.
     case noLimitOnRestoring
     case leasesAreNotRenewed
-    case leasesAreNotGivenBack
     case watchSkipsAnEvent
     /// Clients are answered before etcd has kept what they ask for.
     case answerBeforeCommit

@@ -126,8 +126,6 @@ final class SimulatedGateway: EtcdGateway, @unchecked Sendable {
                 return #"{"result":{\#(etcd.header),"ID":"\#(lease)","TTL":"9"}}"#
             }
             return Array(lines.joined(separator: "\n").utf8)
-        case (.leasesAreNotGivenBack, "lease/revoke"):
-            return Array("{}".utf8)
         default: return nil
         }
     }

@@ -6,8 +6,8 @@ import GRDB
 enum InstanceSchema {
     /// Writes something that nobody reads.
     ///
-    /// It takes seven pages or so, as large changes do: where there is room for one page alone, changes would fail while
-    /// this succeeds.
+    /// It takes seven pages or so, as large changes do: where there is room for one page alone, changes would fail
+    /// while this succeeds.
     static let trial = """
         WITH RECURSIVE number(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM number WHERE value < 2000)
         INSERT OR REPLACE INTO trial (id, time) SELECT value, unixepoch() FROM number
