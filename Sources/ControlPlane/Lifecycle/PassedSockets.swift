@@ -52,14 +52,14 @@ struct PassedSockets: Sendable {
         }
     }
 
-    /// Takes out, and returns, the sockets on which nothing is to listen.
+    /// Takes out, and returns, the sockets on which nothing is to listen: the REST API has one.
     mutating func removeUnconfigured(_ configuration: Configuration) -> [InheritedSocket] {
         let listen = Set(configuration.dns.listen)
-        let rest = configuration.server.listen
-        let unused = dns.filter { !listen.contains($0.address) } + self.rest.filter { $0.address != rest }
+        let (passed, wanted) = (rest, configuration.server.listen)
+        let unused = dns.filter { !listen.contains($0.address) }
         dns.removeAll { !listen.contains($0.address) }
-        self.rest.removeAll { $0.address != rest }
-        return unused
+        rest = Array(passed.filter { $0.address == wanted }.prefix(1))
+        return unused + passed.filter { $0 !== rest.first }
     }
 
     /// Opens the sockets that are missing, so that they can be kept for the next process. A port that the system

@@ -5,40 +5,8 @@ import Testing
 
 /// Names whose last healthy instance has gone are failures for a while.
 @Suite struct GracePublicationTests {
-    /// A table, its publisher, the zone and a clock.
-    private struct Node {
-        var table = InstanceTable()
-        var publisher: ZonePublisher
-        let zone = TestZone()
-        let clock = TestClock()
-        let policy: RecordPolicy
-
-        init(onEmpty: NameContent = .absent) {
-            policy = RecordPolicy(onEmpty: onEmpty, emptyGrace: .seconds(30))
-            publisher = ZonePublisher(sink: zone, policy: policy)
-            table.journal.open()
-        }
-
-        mutating func put(_ instance: ServiceInstance) {
-            table.put(instance, lease: Lease(ttlSeconds: 0, now: clock.now))
-        }
-
-        mutating func publish() throws {
-            let changes = table.journal.take()
-            let table = table
-            try publisher.publish(changes, now: clock.now) { table.all(ofService: $0) }
-        }
-
-        /// Publishes services as a whole, as after a publication that failed.
-        mutating func publish(services: [String]) throws {
-            let table = table
-            try publisher.publish(services, now: clock.now) { table.all(ofService: $0) }
-        }
-
-        /// Does what has become due by now.
-        mutating func endGraces() throws {
-            while try publisher.endGraces(now: clock.now, limit: 3) > 0 {}
-        }
+    private static func node(onEmpty: NameContent = .absent) -> PublishingNode {
+        PublishingNode(RecordPolicy(onEmpty: onEmpty, emptyGrace: .seconds(30)))
     }
 
     /// How many instances a service has: few, or so many that its records are kept.
@@ -46,13 +14,13 @@ import Testing
     private static let names = ["orders", "_orders._tcp", "blue.orders"]
     private static let contents: [NameContent] = [.absent, .records([]), .failure]
 
-    private func content(_ node: Node, _ name: String) -> NameContent { node.zone.content(name) ?? .absent }
+    private func content(_ node: PublishingNode, _ name: String) -> NameContent { node.zone.content(name) ?? .absent }
 
-    private func isAnswered(_ node: Node, _ name: String) -> Bool { content(node, name).isAnswered }
+    private func isAnswered(_ node: PublishingNode, _ name: String) -> Bool { content(node, name).isAnswered }
 
     @Test(arguments: sizes, contents)
     func `who deregisters leaves a failure, then nothing`(size: Int, onEmpty: NameContent) throws {
-        var node = Node(onEmpty: onEmpty)
+        var node = Self.node(onEmpty: onEmpty)
         for number in 1...UInt64(size) { node.put(.test(number, ip: "10.0.0.\(number)", tags: ["blue"])) }
         try node.publish()
         for number in 1...UInt64(size) {
@@ -75,7 +43,7 @@ import Testing
 
     @Test(arguments: sizes, contents)
     func `who drains leaves a failure, then what is configured`(size: Int, onEmpty: NameContent) throws {
-        var node = Node(onEmpty: onEmpty)
+        var node = Self.node(onEmpty: onEmpty)
         for number in 1...UInt64(size) { node.put(.test(number, ip: "10.0.0.\(number)", tags: ["blue"])) }
         try node.publish()
         for number in 1...UInt64(size) {
@@ -100,7 +68,7 @@ import Testing
 
     @Test(arguments: sizes)
     func `who comes meanwhile ends it`(size: Int) throws {
-        var node = Node()
+        var node = Self.node()
         for _ in 0..<3 {
             for number in 1...UInt64(size) { node.put(.test(number, ip: "10.0.0.\(number)", tags: ["blue"])) }
             try node.publish()
@@ -119,7 +87,7 @@ import Testing
 
     @Test(arguments: sizes)
     func `each name has its own time`(size: Int) throws {
-        var node = Node()
+        var node = Self.node()
         for number in 1...UInt64(size) { node.put(.test(number, ip: "10.0.0.\(number)")) }
         node.put(.test(900, ip: "10.0.9.1", transport: .udp, tags: ["blue"]))
         try node.publish()
@@ -139,7 +107,7 @@ import Testing
     }
 
     @Test func `a name that nobody ever was healthy under has no time`() throws {
-        var node = Node(onEmpty: .records([]))
+        var node = Self.node(onEmpty: .records([]))
         node.put(.test(1, tags: ["blue"], draining: true))
         try node.publish()
         for name in Self.names { #expect(content(node, name) == .records([])) }
@@ -150,7 +118,7 @@ import Testing
     }
 
     @Test func `an instance that moves leaves its old names behind for a while`() throws {
-        var node = Node()
+        var node = Self.node()
         node.put(.test(1, tags: ["blue"]))
         try node.publish()
         node.put(.test(1, name: "users", tags: ["green"]))
@@ -161,7 +129,7 @@ import Testing
 
     @Test(arguments: sizes)
     func `a tag that is taken away leaves its name behind for a while`(size: Int) throws {
-        var node = Node()
+        var node = Self.node()
         for number in 1...UInt64(size) { node.put(.test(number, ip: "10.0.0.\(number)", tags: ["blue"])) }
         try node.publish()
         for number in 1...UInt64(size) { node.put(.test(number, ip: "10.0.0.\(number)", tags: ["green"])) }
@@ -174,7 +142,7 @@ import Testing
     }
 
     @Test func `a zone that takes nothing for a while forgets nothing and keeps nothing`() throws {
-        var node = Node()
+        var node = Self.node()
         for number in 1...40 as ClosedRange<UInt64> { node.put(.test(number, ip: "10.0.0.\(number)", tags: ["blue"])) }
         node.put(.test(100, name: "users"))
         try node.publish()
@@ -197,7 +165,7 @@ import Testing
     @Test(arguments: [1, 2, 3] as [UInt64])
     func `any sequence of changes: a failure for whom it is short, else as without`(seed: UInt64) throws {
         var random = Numbers(seed)
-        var node = Node(onEmpty: .records([]))
+        var node = Self.node(onEmpty: .records([]))
         /// When each name was answered last.
         var lastAnswered: [String: ContinuousClock.Instant] = [:]
         var known: Set<String> = []
@@ -242,5 +210,12 @@ import Testing
                 }
             }
         }
+    }
+}
+
+extension PublishingNode {
+    /// Does what has become due by now.
+    fileprivate mutating func endGraces() throws {
+        while try publisher.endGraces(now: clock.now, limit: 3) > 0 {}
     }
 }

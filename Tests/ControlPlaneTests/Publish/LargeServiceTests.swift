@@ -5,52 +5,6 @@ import Testing
 
 /// What is kept of services with many instances gives the same answers as records made anew from all instances.
 @Suite struct LargeServiceTests {
-    /// A registry's table, its publisher and the zone.
-    private struct Registry {
-        var table = InstanceTable()
-        var publisher: ZonePublisher
-        let zone = TestZone()
-        let policy: RecordPolicy
-
-        init(_ policy: RecordPolicy) {
-            self.policy = policy
-            publisher = ZonePublisher(sink: zone, policy: policy)
-            table.journal.open()
-        }
-
-        mutating func put(_ instance: ServiceInstance) {
-            table.put(instance, lease: Lease(ttlSeconds: 0, now: Moment(monotonic: .now, wall: wall)))
-        }
-
-        var wall: WallTime { WallTime(millisecondsSince1970: 1000) }
-
-        mutating func publish() throws {
-            let changes = table.journal.take()
-            let table = table
-            try publisher.publish(changes, now: Moment(monotonic: .now, wall: wall)) { table.all(ofService: $0) }
-        }
-
-        /// Every name with what it should answer.
-        func expected(_ services: [String]) -> [String: NameContent] {
-            var contents: [String: NameContent] = [:]
-            for service in services {
-                let instances = table.all(ofService: service).map { PublishedInstance($0) }
-                for change in ServiceRecords.changes(service: service, instances: instances, policy: policy)
-                where change.content != .absent {
-                    contents[change.name] = change.content
-                }
-            }
-            return contents
-        }
-
-        /// Whether the zone is what it should be.
-        func expectZone(_ services: [String], _ comment: Comment) {
-            let expected = expected(services)
-            #expect(zone.names == Set(expected.keys), comment)
-            for (name, content) in expected { #expect(zone.content(name) == content, "\(name) \(comment)") }
-        }
-    }
-
     private static let services = ["orders", "users"]
 
     /// An instance with anything that makes a difference; many have an address, or an address and a port, in common.
@@ -74,7 +28,7 @@ import Testing
         onEmpty: NameContent, isLowestPriorityOnly: Bool
     ) throws {
         var random = Numbers(isLowestPriorityOnly ? 1 : 2)
-        var registry = Registry(RecordPolicy(onEmpty: onEmpty, isLowestPriorityOnly: isLowestPriorityOnly))
+        var registry = PublishingNode(RecordPolicy(onEmpty: onEmpty, isLowestPriorityOnly: isLowestPriorityOnly))
         var ids: [UInt64] = []
         var next: UInt64 = 0
         for step in 0..<300 {
@@ -135,7 +89,7 @@ import Testing
         _ strategy: RotationStrategyName
     ) throws {
         var random = Numbers(UInt64(strategy.rawValue.utf8.count))
-        var registry = Registry(RecordPolicy())
+        var registry = PublishingNode(RecordPolicy())
         var zone = try Self.responder(strategy)
         for number in 1...150 as ClosedRange<UInt64> { registry.put(Self.randomInstance(number, using: &random)) }
         var published = 0
@@ -151,7 +105,7 @@ import Testing
                     policy: RecordPolicy())
             }
             var anew = try Self.responder(.roundRobin)
-            try anew.publish(ZoneUpdate(serial: UInt32(registry.wall.secondsSince1970), changes: whole))
+            try anew.publish(ZoneUpdate(serial: UInt32(registry.clock.now.wall.secondsSince1970), changes: whole))
             for name in ["orders", "users", "_orders._tcp", "_users._udp", "v1.orders", "rare.orders", "none.orders"] {
                 for type in [RecordType.a, .aaaa, .srv] {
                     for isTCP in [true, false] {
@@ -194,7 +148,7 @@ import Testing
     }
 
     @Test func `when another priority group is the best one its records are answered, and no others`() throws {
-        var registry = Registry(RecordPolicy())
+        var registry = PublishingNode(RecordPolicy())
         for number in 1...100 as ClosedRange<UInt64> {
             registry.put(.test(number, ip: "10.0.0.\(number)", priority: 5))
         }
@@ -212,7 +166,7 @@ import Testing
     }
 
     @Test func `a name that has few instances again has them in the order of their registration`() throws {
-        var registry = Registry(RecordPolicy())
+        var registry = PublishingNode(RecordPolicy())
         for number in 1...100 as ClosedRange<UInt64> {
             registry.put(
                 .test(
@@ -233,7 +187,7 @@ import Testing
 
     @Test(arguments: [NameContent.absent, .records([]), .failure])
     func `of many instances of which none is healthy a name answers as of few`(onEmpty: NameContent) throws {
-        var registry = Registry(RecordPolicy(onEmpty: onEmpty))
+        var registry = PublishingNode(RecordPolicy(onEmpty: onEmpty))
         // As after a restart: all at once.
         for number in 1...100 as ClosedRange<UInt64> {
             registry.put(.test(number, ip: "10.0.0.\(number)", tags: number <= 20 ? ["v1"] : [], draining: number > 20))
@@ -265,7 +219,7 @@ import Testing
     }
 
     @Test func `a change of one of many instances tells of its own records alone`() throws {
-        var registry = Registry(RecordPolicy())
+        var registry = PublishingNode(RecordPolicy())
         let tags = (0..<64).map { "tag\($0)" }
         for number in 1...1000 {
             registry.put(.test(UInt64(number), ip: "10.0.\(number / 250).\(number % 250)", tags: tags))
@@ -320,12 +274,5 @@ struct Numbers {
 
     mutating func pick<Element>(_ elements: some RandomAccessCollection<Element>) -> Element {
         elements[elements.index(elements.startIndex, offsetBy: next(elements.count))]
-    }
-}
-
-extension InstanceTable {
-    /// All instances of a service, in the order of their registration.
-    func all(ofService name: String) -> [RegisteredInstance] {
-        instances(ofService: name, after: nil, limit: .max)
     }
 }

@@ -1,5 +1,4 @@
 import CEvent
-import Glibc
 
 @testable import Engine
 
@@ -7,12 +6,7 @@ import Glibc
 /// knows its port; for that it needs a raw socket, which root alone may have.
 enum ForgedErrors {
     /// Whether this process may.
-    static var areAllowed: Bool {
-        let number = rawSocket()
-        guard number >= 0 else { return false }
-        _ = close(number)
-        return true
-    }
+    static var areAllowed: Bool { RawSocket.controlMessages.isAllowed }
 
     /// - Parameters:
     ///   - target: where the socket is.
@@ -21,9 +15,6 @@ enum ForgedErrors {
         guard case .v4(let from) = target.address, case .v4(let to) = server.address else {
             throw TestFailure("IPv4 alone")
         }
-        let number = rawSocket()
-        guard number >= 0 else { throw TestFailure("no raw socket") }
-        defer { _ = close(number) }
         // Type, code, checksum, nothing; then the beginning of the datagram that could not be delivered.
         var packet: [UInt8] = [3, 3, 0, 0, 0, 0, 0, 0]
         packet += [0x45, 0, 0, 36, 0, 0, 0, 0, 64, UInt8(IPPROTO_UDP), 0, 0]
@@ -32,14 +23,7 @@ enum ForgedErrors {
         let checksum = Self.checksum(packet)
         packet[2] = UInt8(checksum >> 8)
         packet[3] = UInt8(checksum & 0xFF)
-        var storage = sockaddr_storage()
-        let length = target.write(to: &storage)
-        // Unsafe: the storage holds an address of `length` octets.
-        let sent = unsafe withUnsafeBytes(of: &storage) { bytes in
-            unsafe sendto(
-                number, packet, packet.count, 0, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), length)
-        }
-        guard sent == packet.count else { throw TestFailure("sendto: \(errno)") }
+        try RawSocket.controlMessages.send([packet], to: target)
     }
 
     /// RFC 1071, of an even number of octets.
@@ -51,6 +35,4 @@ enum ForgedErrors {
         while sum > 0xFFFF { sum = sum >> 16 + sum & 0xFFFF }
         return ~UInt16(truncatingIfNeeded: sum)
     }
-
-    private static func rawSocket() -> Int32 { socket(AF_INET, Int32(SOCK_RAW.rawValue), Int32(IPPROTO_ICMP)) }
 }

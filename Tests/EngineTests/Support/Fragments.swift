@@ -1,5 +1,4 @@
 import CEvent
-import Glibc
 
 @testable import Engine
 
@@ -7,12 +6,7 @@ import Glibc
 /// which root alone may do.
 enum Fragments {
     /// Whether this process may.
-    static var areAllowed: Bool {
-        let number = rawSocket()
-        guard number >= 0 else { return false }
-        _ = close(number)
-        return true
-    }
+    static var areAllowed: Bool { RawSocket.datagrams.isAllowed }
 
     /// - Parameters:
     ///   - size: octets in a fragment; a multiple of 8.
@@ -24,13 +18,11 @@ enum Fragments {
         guard case .v4(let from) = source.address, case .v4(let to) = target.address else {
             throw TestFailure("IPv4 alone")
         }
-        let number = rawSocket()
-        guard number >= 0 else { throw TestFailure("no raw socket") }
-        defer { _ = close(number) }
         // RFC 768; without a checksum.
         var datagram: [UInt8] = []
         for field in [source.port, target.port, UInt16(8 + payload.count), 0] { datagram.append(bigEndian: field) }
         datagram += payload
+        var packets: [[UInt8]] = []
         for (index, start) in stride(from: 0, to: datagram.count, by: size).enumerated() where !omitted.contains(index)
         {
             let part = datagram[start..<min(start + size, datagram.count)]
@@ -41,17 +33,8 @@ enum Fragments {
             packet.append(bigEndian: id)
             packet.append(bigEndian: UInt16(start / 8) | (isLast ? 0 : 0x2000))
             packet += [64, UInt8(IPPROTO_UDP), 0, 0]
-            packet += from.octets + to.octets + part
-            var storage = sockaddr_storage()
-            let length = target.write(to: &storage)
-            // Unsafe: the storage holds an address of `length` octets.
-            let sent = unsafe withUnsafeBytes(of: &storage) { bytes in
-                unsafe sendto(
-                    number, packet, packet.count, 0, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), length)
-            }
-            guard sent == packet.count else { throw TestFailure("sendto: \(errno)") }
+            packets.append(packet + from.octets + to.octets + part)
         }
+        try RawSocket.datagrams.send(packets, to: target)
     }
-
-    private static func rawSocket() -> Int32 { socket(AF_INET, Int32(SOCK_RAW.rawValue), Int32(IPPROTO_RAW)) }
 }
