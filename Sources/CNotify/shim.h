@@ -1,6 +1,8 @@
 // What the service manager is told: sd_notify(3). Control messages are macros, which Swift can't see.
 #pragma once
 
+#include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -49,6 +51,22 @@ static inline int send_notification(
     ssize_t sent = sendmsg(descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     close(descriptor);
     return sent == (ssize_t)length ? 0 : -1;
+}
+
+// Waits until all that was sent before has been dealt with: BARRIER=1, sd_notify_barrier(3). 0: it has.
+static inline int await_notifications(char const *path, int milliseconds) {
+    int ends[2];
+    if (pipe(ends) != 0) return -1;
+    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    char const text[] = "BARRIER=1";
+    int result = send_notification(path, text, sizeof text - 1, &ends[1], 1);
+    close(ends[1]);
+    // The other end is closed when it has been read; one who knows no barriers closes it as well.
+    struct pollfd other = {.fd = ends[0], .events = 0};
+    if (result == 0 && poll(&other, 1, milliseconds) != 1) result = -1;
+    close(ends[0]);
+    return result;
 }
 
 // MONOTONIC_USEC, which goes with RELOADING=1.

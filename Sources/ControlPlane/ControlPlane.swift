@@ -20,7 +20,7 @@ public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment
     let coreCount = ProcessorCount.available
     // Two also on one core: while one has its requests committed the other takes in those of the next group.
     NIOSingletons.groupLoopCountSuggestion = max(coreCount, 2)
-    let budget = try DescriptorBudget(configuration, limit: DescriptorLimit.raise(), coreCount: coreCount)
+    let limit = DescriptorLimit.raise()
     EventLibraryLog.handle { isError, text in
         logger.log(level: isError ? .error : .warning, "libevent", metadata: ["text": "\(text)"])
         // It may end the process next.
@@ -28,6 +28,8 @@ public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment
     }
     let manager = ServiceManager(environment: environment)
     let sockets = try openSockets(configuration, environment, manager, coreCount: coreCount, logger)
+    let budget = try DescriptorBudget(
+        configuration, limit: limit, coreCount: coreCount, passedSockets: sockets.dns.count + sockets.rest.count)
     let engine = try makeEngine(configuration, budget, sockets, coreCount: coreCount)
     do {
         try await run(loaded, engine, budget, sockets, manager, startedAt: startedAt, logger)
@@ -146,12 +148,16 @@ private func openSockets(
     coreCount: Int, _ logger: Logger
 ) throws(StartError) -> PassedSockets {
     var sockets = try PassedSockets(environment)
+    var hasUnconfigured = false
     for socket in sockets.removeUnconfigured(configuration) {
+        hasUnconfigured = true
         logger.warning(
             "a passed socket is closed: nothing is to listen there by the configuration",
             metadata: ["address": "\(socket.address)", "transport": "\(socket.transport.rawValue)"])
     }
     if manager.storeCapacity > 0 {
+        // Else their ports would stay taken, and open to clients whom nobody answers.
+        if hasUnconfigured { manager.forgetSockets() }
         try sockets.openMissing(configuration, workers: configuration.dns.workerCount(coreCount: coreCount))
     }
     manager.keep(sockets)

@@ -12,7 +12,7 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// What the environment alone says of the log, for as long as nothing else is known.
     var logInEnvironment: Configuration.Log {
-        LoadedConfiguration.log(environment: ProcessInfo.processInfo.environment)
+        LoadedConfiguration.log(environment: Self.environment)
     }
 
     /// Reads the file and the process's environment.

@@ -51,6 +51,28 @@ extension ServerTests {
             }
         }
 
+        @Test func `sockets of addresses that are configured no longer are kept no longer`() throws {
+            let manager = try ServiceManager(isStored: true)
+            let (dns, rest) = (manager.dns, manager.rest)
+            try HTTPConnection(rest).register(Registration("orders", "10.0.0.1"))
+            for _ in 0..<2 {
+                try manager.stopServer()
+                try manager.move()
+                try manager.startServer()
+                #expect(try DNSClient(manager.dns).ask("orders.service.kong").texts == ["10.0.0.1"])
+                #expect(try HTTPConnection(manager.rest).request("GET", "/healthz").status == 200)
+                #expect(throws: SocketError.self) { try HTTPConnection(rest) }
+                #expect(throws: SocketError.self) { try DNSClient(dns, .tcp) }
+                #expect(throws: SocketError.self) { try DNSClient(dns).ask("orders.service.kong") }
+            }
+            // What came in between is answered all the same.
+            try manager.stopServer()
+            let client = try DNSClient(manager.dns)
+            try client.send(DNSMessage.query("orders.service.kong", .a, id: 7))
+            try manager.startServer()
+            #expect(try client.receive().texts == ["10.0.0.1"])
+        }
+
         @Test func `the service manager is told what the server does`() throws {
             let manager = try ServiceManager(isStored: true)
             #expect(try manager.process.waitForErrors { $0.contains("told WATCHDOG") })

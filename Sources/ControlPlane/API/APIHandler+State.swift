@@ -114,13 +114,7 @@ extension APIHandler {
     /// `GET /ready`
     func ready() -> ServerResponse {
         let storage = registry.storeState
-        guard state.isReady else {
-            let reason = storage.problem.map { "; storage: \($0)" } ?? ""
-            return .problem(
-                .serviceUnavailable, "DNS does not answer yet" + reason,
-                fields: [HTTPField(name: .retryAfter, value: "1")]
-            )
-        }
+        guard state.isReady else { return .notReady("DNS does not answer yet", storage) }
         return .json { writer in
             writer.beginObject()
             writer.member("status")

@@ -20,7 +20,12 @@ extension ServerResponse {
 
     /// 503 while it is not known what is registered, with the reason.
     static func loading(_ store: StoreState) -> ServerResponse {
-        busy("the registry is not loaded yet" + (store.problem.map { "; storage: \($0)" } ?? ""))
+        notReady("the registry is not loaded yet", store)
+    }
+
+    /// 503 while the server has not begun, with what keeps its storage from it.
+    static func notReady(_ what: String, _ store: StoreState) -> ServerResponse {
+        busy(what + (store.problem.map { "; storage: \($0)" } ?? ""))
     }
 
     /// 404 for an instance.

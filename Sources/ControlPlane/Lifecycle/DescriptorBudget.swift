@@ -36,12 +36,16 @@ struct DescriptorBudget: Sendable, Equatable {
 
     /// Shares `limit` out: as configured if that fits, else each part gets less in proportion.
     ///
+    /// - Parameter passedSockets: those that are open besides, of which workers have duplicates.
     /// - Throws: when the server could not work with so few.
-    init(_ configuration: Configuration, limit: Int, coreCount: Int) throws(StartError) {
+    init(
+        _ configuration: Configuration, limit: Int, coreCount: Int, passedSockets: Int = 0
+    ) throws(StartError) {
         let workers = configuration.dns.workerCount(coreCount: coreCount)
         let sockets = 2 * configuration.dns.listen.count
         let fixed =
             Self.common + Self.restReserve + (coreCount + 16) * Self.eventLoop + workers * (Self.worker + sockets)
+            + passedSockets
         let rest = configuration.server.maximumConnections
         let tcp = configuration.dns.tcp.maximumConnections
         let upstream = workers * Self.upstreamSockets

@@ -20,7 +20,10 @@ enum ProcessorCount {
         return max(1, min(affinity, whole))
     }
 
-    private static func contents(_ path: String) -> String? { try? String(contentsOfFile: path, encoding: .utf8) }
+    /// Paths of mounts may have any octets.
+    private static func contents(_ path: String) -> String? {
+        (try? Data(contentsOf: URL(filePath: path))).map { String(decoding: $0, as: UTF8.self) }
+    }
 }
 
 /// How much processor time the kernel gives a process's cgroup, and those that it is in (cgroups(7)).

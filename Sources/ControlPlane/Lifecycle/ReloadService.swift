@@ -13,9 +13,11 @@ struct ReloadService: Service {
     func run() async throws {
         let started = loaded
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-            manager.tellReloading()
+            // Before it answers at all it is not ready after a reload either.
+            let isReady = engine.isRunning
+            if isReady { manager.tellReloading() }
             reload(since: started)
-            manager.tellReady()
+            if isReady { manager.tellReady() }
         }
     }
 

@@ -40,6 +40,17 @@ struct ServiceManager: Sendable {
         keep(sockets.rest.map(\.number), name: PassedSockets.restName)
     }
 
+    /// How long it is waited for.
+    private static let patienceMilliseconds: Int32 = 3000
+
+    /// Has none of our sockets kept any longer, and waits until they are closed there.
+    func forgetSockets() {
+        guard let path else { return }
+        for name in [PassedSockets.dnsName, PassedSockets.restName] { send("FDSTOREREMOVE=1\nFDNAME=\(name)") }
+        // Unsafe: the path is read before this returns.
+        _ = unsafe await_notifications(path, Self.patienceMilliseconds)
+    }
+
     private func keep(_ sockets: [Int32], name: String) {
         var rest = sockets[...]
         while !rest.isEmpty {

@@ -112,7 +112,8 @@ extension Forwarder {
         let now = MonotonicTime.now
         loop.noteWork(now: now)
         var response = UpstreamResponse.read(message, exchange.expectation, form, own: forwarding.own)
-        if query.resolution.hopCount > 0 { response = joined(response, for: query) }
+        // One that lingers has no aliases any more: another query for the same question may have others by now.
+        if query.resolution.hopCount > 0, query.resolution.phase == .asking { response = joined(response, for: query) }
         let use: UpstreamHealth.Use
         switch response {
         case .unrelated: return counters.count(.wrongAnswers)
@@ -136,7 +137,7 @@ extension Forwarder {
         case .failure: handle(.answered(number, .failure, features), of: query, now: now)
         case .answer(let content):
             // Over UDP they are as they were sent, or it would not be the answer; most often that is known.
-            let isKnown = form != .stream && !features.wantsCaseSeen(at: now)
+            let isKnown = form != .stream && !(exchange.expectation.checksCase && features.wantsCaseSeen(at: now))
             let letters = isKnown ? .small : exchange.expectation.letters(in: message)
             let answer = Resolution.Answer.content(
                 isCacheable: content.isCacheable, letters, leadsOn: content.leadsOutside)

@@ -239,10 +239,13 @@ enum AnswerReader {
         var aliasEnd = aliases.count - first.body.count
         var end = rest.count - second.body.count
         guard let links = RecordPlace.section(aliases.rawSpan, count: first.answerCount, from: &aliasEnd),
+            // Proofs of an alias that a wildcard has made (RFC 4035 §3.1.3.3).
+            let proofs = RecordPlace.section(aliases.rawSpan, count: first.authorityCount, from: &aliasEnd),
             let answers = RecordPlace.section(rest.rawSpan, count: second.answerCount, from: &end),
             let authority = RecordPlace.section(rest.rawSpan, count: second.authorityCount, from: &end),
             composer.append(answers: links, of: aliases.rawSpan),
             composer.append(answers: answers, of: rest.rawSpan),
+            composer.append(authority: proofs, of: aliases.rawSpan),
             composer.append(authority: authority, of: rest.rawSpan)
         else { return nil }
         return read(composer.message, key: key, own: own, isWhole: second.continuation == nil)

@@ -86,6 +86,8 @@ final class UpstreamConnection {
     /// A query waits for longer than it should. If nothing has come since it was sent, nothing more is expected here.
     func noteOverdue(_ exchange: UpstreamExchange, now: MonotonicTime) {
         guard !isStale, lastMessage < exchange.sentAt else { return }
+        // It may have waited elsewhere for most of the time: for a connection, or on one that ended.
+        guard now - exchange.sentAt >= UpstreamHealth.maximumPatience else { return }
         isStale = true
         if !hasAnswered { exchange.upstream.learn { $0.connectionFailed(now: now) } }
     }

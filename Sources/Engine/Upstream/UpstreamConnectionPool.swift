@@ -53,7 +53,7 @@ final class UpstreamConnectionPool {
         if let least = fit.min(by: { $0.exchanges.count < $1.exchanges.count }) { return .connection(least) }
         // One of those that are open will be free, or end.
         guard !sharesConnections, !open.isEmpty else { return nil }
-        if queue.count >= Self.maximumQueued { queue.removeAll { !$0.isQueued } }
+        if queue.count >= Self.maximumQueued { queue.removeAll { !$0.isQueued || !$0.isWanted } }
         return queue.count < Self.maximumQueued ? .queue : nil
     }
 
@@ -80,7 +80,7 @@ final class UpstreamConnectionPool {
         queue = []
         var full: Set<SocketAddress> = []
         var failed: [UpstreamExchange] = []
-        for exchange in waiting where exchange.isQueued {
+        for exchange in waiting where exchange.isQueued && exchange.isWanted {
             let address = exchange.upstream.address
             guard !full.contains(address) else {
                 queue.append(exchange)

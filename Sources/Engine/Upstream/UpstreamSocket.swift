@@ -14,7 +14,7 @@ final class UpstreamSocket: EventTarget {
     private(set) var exchanges: [UpstreamExchange] = []
     /// Their IDs, in the same order.
     private var ids: [UInt16] = []
-    /// Those of queries that waited here before: their answers may be late, or come twice.
+    /// The last of those of queries that waited here before: their answers may be late, or come twice.
     private var pastIDs: [UInt16] = []
     /// Messages that came with none of these while something waited here.
     private var nearMisses = 0
@@ -72,7 +72,8 @@ final class UpstreamSocket: EventTarget {
         exchanges.removeLast()
         ids.swapAt(place, ids.count - 1)
         ids.removeLast()
-        if pastIDs.count < Self.maximumPastIDs { pastIDs.append(exchange.id) }
+        if pastIDs.count >= Self.maximumPastIDs { pastIDs.removeFirst(Self.maximumPastIDs / 2) }
+        pastIDs.append(exchange.id)
         pool.inFlight -= 1
         if exchanges.isEmpty { pool.release(self, now: now) }
     }

@@ -281,4 +281,21 @@ struct AnswerSelectionTests {
         // A loop.
         #expect(join(read("x.net", answers: [.cname("x.net", asked)])) == nil)
     }
+
+    @Test func `proofs that came with an open alias stay with it`() throws {
+        let asked = "www.example.com"
+        let key = CacheKey(name: Line.name(asked).rawSpan, type: .a, variant: .dnssecOK)
+        let next = CacheKey(name: Line.name("x.net").rawSpan, type: .a, variant: .dnssecOK)
+        // The alias is a wildcard's: that there is no such name itself is told with it (RFC 4035 §3.1.3.3).
+        let alias: [Line] = [.cname(asked, "x.net"), .signature(5, asked, by: "example.com")]
+        let proofs: [Line] = [
+            .nsec("a.example.com", "z.example.com"), .signature(47, "a.example.com", by: "example.com"),
+        ]
+        let first = try #require(read(asked, .a, .dnssecOK, answers: alias, authority: proofs))
+        #expect(first.continuation == .outside(Line.name("x.net")) && first.authorityCount == 2)
+        let second = try #require(read("x.net", .a, .dnssecOK, answers: [.a("x.net")]))
+        let whole = AnswerReader.join(first, key, second, next, own: Self.own)
+        #expect(records(whole, asked) == records(alias + [.a("x.net")] + proofs))
+        #expect(whole?.answerCount == 3 && whole?.authorityCount == 2 && whole?.continuation == nil)
+    }
 }

@@ -133,6 +133,15 @@ extension ServerTests {
             try Command.run("python3", "-c", Self.readIdentifier, database.path)
         }
 
+        @Test func `a first start that was cut short is made up for`() throws {
+            let database = try Database()
+            try database.execute("CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY)")
+            let server = try ServerProcess(database.settings)
+            try HTTPConnection(server.rest).register(Registration("orders", "10.0.0.1"))
+            try server.kill()
+            try Command.run("python3", "-c", Self.readIdentifier, database.path)
+        }
+
         private static let readIdentifier = """
             import sqlite3, sys
             c = sqlite3.connect(sys.argv[1])
@@ -142,6 +151,7 @@ extension ServerTests {
         @Test(arguments: [
             "CREATE TABLE users (name); INSERT INTO users VALUES ('a')",
             "CREATE TABLE grdb_migrations (identifier TEXT); CREATE TABLE instance (a); CREATE TABLE trial (a)",
+            "CREATE TABLE grdb_migrations (identifier TEXT); INSERT INTO grdb_migrations VALUES ('own')",
             "CREATE TABLE users (name); PRAGMA journal_mode = WAL; INSERT INTO users VALUES ('a')",
             "PRAGMA application_id = 1196444487",
         ])

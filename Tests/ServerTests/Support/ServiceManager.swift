@@ -5,9 +5,8 @@ import Testing
 /// A service manager with a server that it starts, and sockets that it keeps: `service_manager.py`.
 final class ServiceManager: Sendable {
     let process: ChildProcess
-    let dns: Endpoint
-    let rest: Endpoint
     private let folder: TemporaryFolder
+    private let endpoints: Mutex<(dns: Endpoint, rest: Endpoint)>
     private let startCount = Atomic(1)
 
     /// Starts both, and waits until the server answers.
@@ -16,19 +15,37 @@ final class ServiceManager: Sendable {
     ///   it.
     init(isStored: Bool) throws {
         folder = try TemporaryFolder()
-        dns = try Endpoint.unused()
-        rest = try Endpoint.unused()
+        let (dns, rest) = (try Endpoint.unused(), try Endpoint.unused())
+        endpoints = Mutex((dns, rest))
+        let file = try Self.configure(dns, rest, in: folder)
         let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "service_manager.py").path
         let sockets = isStored ? ["store"] : ["\(dns)", "\(rest)"]
         process = try ChildProcess(
-            "/usr/bin/env", ["python3", script] + sockets + [ServerProcess.path, "serve"],
-            environment: [
-                "PATH": "/usr/bin:/bin", "KONG_DISCOVERY_DNS_LISTEN": "\(dns)",
-                "KONG_DISCOVERY_SERVER_LISTEN": "\(rest)", "KONG_DISCOVERY_DNS_WORKERS": "2",
-                "KONG_DISCOVERY_STORAGE_SQLITE_PATH": folder.path + "/kong-discovery.db",
-            ],
-            folder: folder.path)
+            "/usr/bin/env", ["python3", script] + sockets + [ServerProcess.path, "serve", "--config", file],
+            environment: ["PATH": "/usr/bin:/bin"], folder: folder.path)
         try waitForServer()
+    }
+
+    /// Where the server answers, or will.
+    var dns: Endpoint { endpoints.withLock { $0.dns } }
+    /// Where its REST API is.
+    var rest: Endpoint { endpoints.withLock { $0.rest } }
+
+    /// Has the next server listen elsewhere.
+    func move() throws {
+        let (dns, rest) = (try Endpoint.unused(), try Endpoint.unused())
+        _ = try Self.configure(dns, rest, in: folder)
+        endpoints.withLock { $0 = (dns, rest) }
+    }
+
+    private static func configure(_ dns: Endpoint, _ rest: Endpoint, in folder: TemporaryFolder) throws -> String {
+        try folder.write(
+            "kong-discovery.yaml",
+            """
+            server: {listen: "\(rest)"}
+            dns: {listen: ["\(dns)"], workers: 2}
+            storage: {sqlite: {path: "\(folder.path)/kong-discovery.db"}}
+            """)
     }
 
     /// Stops the server; its sockets stay open.

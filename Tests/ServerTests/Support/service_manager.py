@@ -59,8 +59,16 @@ def hear():
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 descriptors.frombytes(data[: len(data) - len(data) % number.itemsize])
         fields = dict(line.split("=", 1) for line in text.decode().splitlines())
+        if "FDSTOREREMOVE" in fields:
+            for name, one in kept:
+                if name == fields["FDNAME"]:
+                    one.close()
+            kept[:] = [(name, one) for name, one in kept if name != fields["FDNAME"]]
         for descriptor in descriptors:
-            keep(fields["FDNAME"], descriptor)
+            if "FDSTORE" in fields:
+                keep(fields["FDNAME"], descriptor)
+            else:
+                os.close(descriptor)
         tell(f"told {' '.join(fields)}")
 
 

@@ -32,6 +32,10 @@ enum InstanceSchema {
 
     /// Early versions left no identifier.
     private static func isOursWithoutIdentifier(_ database: Database, _ tables: [String]) throws -> Bool {
+        // A first start that was cut short: this table is made before all else.
+        if tables == ["grdb_migrations"] {
+            return try Int.fetchOne(database, sql: "SELECT count(*) FROM grdb_migrations") == 0
+        }
         guard Set(tables).isSuperset(of: ["grdb_migrations", "instance", "trial"]) else { return false }
         return try Bool.fetchOne(
             database, sql: "SELECT EXISTS (SELECT 1 FROM grdb_migrations WHERE identifier = '1 instances')") ?? false
