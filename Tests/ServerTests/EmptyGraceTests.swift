@@ -116,7 +116,9 @@ extension ServerTests {
                 try eventually("it goes") { try nodes[1].ask("orders.service.kong").code != .noError }
                 for node in nodes { try expect(node, .serverFailure) }
                 try b.deregister(id)
-                _ = try register(b, ttl: 1)
+                _ = try register(b, ttl: 2)
+                // Or a node that has not heard of it yet would be taken for one at which it has expired.
+                for node in nodes { try node.waitForAddresses("orders", ["10.0.0.1"]) }
                 for node in nodes {
                     try eventually("it expires") { try node.ask("orders.service.kong").code != .noError }
                     try expect(node, .serverFailure)
