@@ -6,8 +6,7 @@ struct CommitPlan {
     private enum Step {
         case register(change: Int, isNew: Bool)
         case patch(change: Int)
-        /// `change` is `nil` for an instance that somebody else took out meanwhile.
-        case deregister(change: Int?)
+        case deregister(change: Int)
         case unknownInstance
         case refused(RegistryLimit)
     }
@@ -81,8 +80,13 @@ struct CommitPlan {
             note(.update(instance), from: known, to: instance)
         case .deregister(let id):
             guard let known = instance(id, table) else {
-                // Known at the first attempt: it is gone, as was asked for.
-                steps.append(isRepeated ? .deregister(change: nil) : .unknownInstance)
+                guard isRepeated else {
+                    steps.append(.unknownInstance)
+                    return
+                }
+                // Known at the first attempt: it is gone, as was asked for, and the store sees to it that it stays so.
+                steps.append(.deregister(change: changes.count))
+                note(.deregister(id: id), from: nil, to: nil)
                 return
             }
             steps.append(.deregister(change: changes.count))
@@ -102,10 +106,8 @@ struct CommitPlan {
                 Self.outcome(results[change]) { $0.map { .registered($0, isNew: isNew) } ?? .unknownInstance }
             case .patch(let change):
                 Self.outcome(results[change]) { $0.map { .patched($0) } ?? .unknownInstance }
-            case .deregister(let change?):
+            case .deregister(let change):
                 Self.outcome(results[change]) { _ in .deregistered }
-            case .deregister(nil):
-                .success(.deregistered)
             case .unknownInstance:
                 .success(.unknownInstance)
             case .refused(let limit):

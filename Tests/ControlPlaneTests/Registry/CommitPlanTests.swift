@@ -61,4 +61,14 @@ import Testing
         #expect(instance.registeredAt == known.registeredAt)
         #expect(instance.weight == 9)
     }
+
+    @Test func `who is gone at the second attempt at its deregistration is told to the store all the same`() {
+        for isRepeated in [false, true] {
+            var plan = CommitPlan(nextSequence: 1, isRepeated: isRepeated)
+            plan.add(.deregister(id: "i1"), now: TestClock().now, table: InstanceTable())
+            #expect(plan.changes == (isRepeated ? [.deregister(id: "i1")] : []))
+            let outcomes = plan.outcomes(isRepeated ? [.kept(nil)] : [])
+            #expect(outcomes == [.success(isRepeated ? .deregistered : .unknownInstance)])
+        }
+    }
 }

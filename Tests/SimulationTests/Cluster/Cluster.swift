@@ -17,8 +17,6 @@ final class Cluster {
     private var storm: Storm?
     /// As of which revision what was written last under each key of an instance counts.
     private var ranks: [String: [String: Int64]] = [:]
-    /// Instances whose key has gone with its lease, not with a deregistration.
-    private var endedByLease: Set<String> = []
     /// When each version was written for a client.
     private var revisions: [Int: Int64] = [:]
 
@@ -31,20 +29,12 @@ final class Cluster {
         let count = 2 + world.random.below(2)
         nodes = (0..<count).map { SimulatedNode($0, self) }
         history.isForgotten = { [unowned self] in isForgotten($0) }
-        etcd.onDelete = { [unowned self] key, isDeregistration in
-            guard key.contains("/services/"), let id = key.split(separator: "/").last else { return }
-            if isDeregistration { endedByLease.remove(String(id)) } else { endedByLease.insert(String(id)) }
-        }
         etcd.onWrite = { [unowned self] key, octets in
             guard key.contains("/services/"), let (instance, asOf) = try? StoredInstance.decodeWithOrigin(octets)
             else { return }
             // It is not taken for the instance by anybody who knows the other name, and is deleted.
             if isOutranked(key, instance.id, asOf) { return }
             let version = Int(instance.weight)
-            // Open: who is deregistered just when its lease has ended is gone without a trace in etcd, so that a node
-            // that hears it still writes it again.
-            if asOf != nil, endedByLease.contains(instance.id) { return }
-            endedByLease.remove(instance.id)
             if asOf == nil { revisions[version] = etcd.revision }
             if let problem = history.problemOfWriting(version, of: instance.id, isRestored: asOf != nil) {
                 world.fail(problem)

@@ -42,8 +42,6 @@ final class SimulatedEtcd {
     var watches: [WatchConnection] = []
     /// Is told of what is written under a key.
     var onWrite: (_ key: String, _ octets: [UInt8]) -> Void = { _, _ in }
-    /// Is told of keys that go: with a deregistration, or because their lease has ended.
-    var onDelete: (_ key: String, _ isDeregistration: Bool) -> Void = { _, _ in }
 
     init(_ world: World) { self.world = world }
 
@@ -66,13 +64,8 @@ final class SimulatedEtcd {
         if events.isEmpty { return }
         revision += 1
         log.append(events)
-        let isDeregistration = events.contains { $0.key.hasSuffix("/deregistered") }
         for event in events {
-            if let value = event.value {
-                onWrite(event.key, value.octets)
-            } else {
-                onDelete(event.key, isDeregistration)
-            }
+            if let value = event.value { onWrite(event.key, value.octets) }
         }
         for watch in watches { watch.tell() }
     }

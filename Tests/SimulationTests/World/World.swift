@@ -43,9 +43,6 @@ final class World: @unchecked Sendable {
 
     func add(_ process: SimulatedProcess) { processes.append(process) }
 
-    /// Takes out a process whose jobs are all done.
-    func remove(_ process: SimulatedProcess) { processes.removeAll { $0 === process } }
-
     /// Has something happen later.
     func after(_ delay: Microseconds, _ process: SimulatedProcess? = nil, _ action: @escaping () -> Void) {
         eventCount += 1

@@ -4,9 +4,6 @@ import FoundationEssentials
 ///
 /// https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/
 enum EtcdMessage {
-    /// The body of a request without parameters.
-    static let empty = Array("{}".utf8)
-
     /// `lease/grant`
     static func grant(ttlSeconds: Int) -> [UInt8] {
         object { writer in

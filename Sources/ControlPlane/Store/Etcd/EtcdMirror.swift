@@ -158,12 +158,18 @@ final class EtcdMirror: Sendable {
                 case .update(let instance):
                     writes[change.id]?.instance = instance
                 case .deregister:
+                    // One that is not known here, or no longer, may be there all the same, or be written again.
+                    if let write = writes[change.id], write.known == nil {
+                        writes[change.id]?.known =
+                            write.instance.map { EtcdReplica.Entry(name: $0.name, revision: 0, lease: 0) }
+                            ?? replica.departure(of: change.id)
+                    }
                     writes[change.id]?.instance = nil
                 }
             }
             return replica.history
         }
-        // What comes and goes within the group is nothing to etcd.
+        // Of one that was forgotten meanwhile there is nothing to write.
         let all = order.compactMap { writes[$0] }.filter { $0.known != nil || $0.instance != nil }
         return Plan(writes: all, renewed: renewed, history: history)
     }
@@ -229,17 +235,30 @@ final class EtcdMirror: Sendable {
     /// Those that are alive, and the leases that they had.
     func orphansAlive(limit: Int, now: Moment) -> [(id: String, lease: Int64)] {
         replica.withLock { replica in
-            replica.decidableOrphans.filter { $0.value.isToBeRestored || isAlive($0.key, now) }.prefix(limit)
+            replica.decidableOrphans.lazy.filter { $0.value.isToBeRestored || self.isAlive($0.key, now) }.prefix(limit)
                 .map { ($0.key, $0.value.lease) }.sorted { $0.0 < $1.0 }
         }
     }
 
     /// The keys of these were deleted with other means than this program: they leave.
-    func leave(_ ids: some Sequence<String>) {
+    ///
+    /// - Parameter orphans: with the leases that tell.
+    func leave(_ orphans: some Sequence<(id: String, lease: Int64)>) {
         replica.withLock { replica in
-            for id in ids { replica.leave(id) }
+            for (id, lease) in orphans { replica.leave(id, lease: lease) }
         }
     }
+
+    /// Some of a group's instances are about to be deregistered, until ``endDeparture()``.
+    func beginDeparture(in changes: [StoreChange]) {
+        let ids = changes.reduce(into: Set<String>()) { ids, change in
+            if case .deregister(let id) = change { ids.insert(id) }
+        }
+        replica.withLock { $0.beginDeparture(of: ids) }
+    }
+
+    /// See ``EtcdReplica/endDeparture()``.
+    func endDeparture() { replica.withLock { $0.endDeparture() } }
 
     /// What is to be written again of these.
     func restoration(of ids: [String]) -> Restoration {
@@ -258,7 +277,7 @@ final class EtcdMirror: Sendable {
 
     // MARK: Keys that are left over
 
-    /// Keys of instances that are known under another one by now, and at which revision, the oldest first.
+    /// Some keys of instances that are known under another one by now, and at which revision.
     func strays(limit: Int) -> [(key: InstanceKey, revision: Int64)] {
         replica.withLock { $0.strays }.prefix(limit).map { ($0.key, $0.value) }.sorted { $0.1 < $1.1 }
     }

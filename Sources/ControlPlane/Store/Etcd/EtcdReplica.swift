@@ -73,6 +73,11 @@ struct EtcdReplica: Sendable {
     /// Orphans whose keys were deleted with other means than this program. Their leases are given back: who looked at
     /// that once more would take them for some whose leases have ended.
     private var leaving: Set<String> = []
+    /// The services of instances that this node is deregistering, or was last. While it does, nobody doubts them: who
+    /// met with the end of the lease is still known at the next attempt. Also one that is not, since everything was
+    /// read anew, has to leave a trace in etcd.
+    private var departing: [String: String] = [:]
+    private var isDeparting = false
     /// Keys of instances that have another one by now, at which revision: to be deleted.
     private(set) var strays: [InstanceKey: Int64] = [:]
     /// Up to which revision everything was seen.
@@ -82,9 +87,6 @@ struct EtcdReplica: Sendable {
 
     /// What is known of the instance with that id.
     func entry(id: String) -> Entry? { entries[id] }
-
-    /// The number of instances.
-    var count: Int { entries.count }
 
     /// The leases of those of the instances that have one.
     func leases(of ids: some Sequence<String>) -> [(id: String, lease: Int64)] {
@@ -345,8 +347,29 @@ struct EtcdReplica: Sendable {
 
     /// An orphan's key was deleted with other means than this program: it leaves, unless it has a key by now, or gets
     /// one before ``takeLeaving()``.
-    mutating func leave(_ id: String) {
-        if orphans[id] != nil, entries[id]?.revision == 0 { leaving.insert(id) }
+    ///
+    /// - Parameter lease: the one that tells; with another one by now it says nothing.
+    mutating func leave(_ id: String, lease: Int64) {
+        if orphans[id]?.lease == lease, entries[id]?.revision == 0 { leaving.insert(id) }
+    }
+
+    /// Instances are about to be deregistered here.
+    mutating func beginDeparture(of ids: Set<String>) {
+        var services: [String: String] = [:]
+        for id in ids { services[id] = entries[id]?.name ?? departing[id] }
+        departing = services
+        isDeparting = true
+    }
+
+    /// That is over, or tried again at once.
+    mutating func endDeparture() {
+        for id in departing.keys { orphans[id]?.doubtedSince = nil }
+        isDeparting = false
+    }
+
+    /// What is known of an instance that is to be deregistered, or was when that was tried before.
+    func departure(of id: String) -> Entry? {
+        entries[id] ?? departing[id].map { Entry(name: $0, revision: 0, lease: 0) }
     }
 
     /// Forgets those that leave.
@@ -366,6 +389,7 @@ struct EtcdReplica: Sendable {
     ) -> [String] {
         orphans.compactMap { id, orphan in
             if orphan.isToBeRestored || orphan.foundAt > seen || isAlive(id) { return nil }
+            if isDeparting, departing[id] != nil { return nil }
             guard let since = orphan.doubtedSince else {
                 orphans[id]?.doubtedSince = now
                 return nil

@@ -18,6 +18,8 @@ extension EtcdStore {
         if let problem = session.withLock({ $0.health.problem }) {
             return changes.map { _ in .unavailable(StoreUnavailable(reason: "etcd: \(problem)")) }
         }
+        mirror.beginDeparture(in: changes)
+        defer { mirror.endDeparture() }
         if let results = await waitForNews(of: changes) { return results }
         // Before any lease is granted: no lease ends before the deadline that is known here.
         let now = time.now()

@@ -71,7 +71,7 @@ extension EtcdStore {
         let leased = orphans.filter { $0.lease != 0 }
         let isLeaseThere = try await renew(leased.map(\.lease))
         let deleted = zip(leased, isLeaseThere).filter { $1 }.map(\.0)
-        mirror.leave(deleted.map(\.id))
+        mirror.leave(deleted)
         giveBack(deleted.map(\.lease), mayBeUsed: true, dueAt: now.monotonic)
         return Set(deleted.map(\.id))
     }

@@ -70,12 +70,15 @@ extension EtcdStore {
         var range = keys.instances
         var revision: Int64 = 0
         var values: [EtcdChange] = []
+        // Nobody tells any more of those that were deleted meanwhile.
+        var vanished = malformed.all
         while true {
             let body = EtcdMessage.range(range, limit: Self.pageLength, revision: revision)
             let page = try await client.call("kv/range", body)
             if revision == 0 { revision = page.revision }
             guard revision > 0 else { throw EtcdError(kind: .unavailable, reason: "etcd tells no revision") }
             values += page.values.compactMap { change($0) }
+            if !vanished.isEmpty { vanished.subtract(page.values.map { String(decoding: $0.key, as: UTF8.self) }) }
             guard page.hasMore, let last = page.values.last else { break }
             // Or it would never end.
             guard !last.key.lexicographicallyPrecedes(range.start) else {
@@ -83,6 +86,7 @@ extension EtcdStore {
             }
             range.skip(through: last.key)
         }
+        for key in vanished { malformed.remove(key) }
         // After the last page, so that nothing is missed that was deregistered before.
         let marker = try await client.call("kv/range", EtcdMessage.get(keys.deregistered)).values.first
         session.withLock {

@@ -10,6 +10,9 @@ final class MalformedValues: Sendable {
     /// How many there are.
     var count: Int { keys.withLock { $0.count } }
 
+    /// The keys.
+    var all: Set<String> { keys.withLock { $0 } }
+
     /// A key has such a value.
     ///
     /// - Returns: whether it is the first time.

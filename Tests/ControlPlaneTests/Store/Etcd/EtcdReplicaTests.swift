@@ -83,11 +83,11 @@ import Testing
             let instance = ServiceInstance.test(1)
             let key = InstanceKey(name: instance.name, id: instance.id)
             _ = replica.adopt(.changes([.put(key, instance, revision: 2, lease: 7)], revision: 2))
-            replica.leave("i1")
+            replica.leave("i1", lease: 7)
             #expect(replica.takeLeaving() == [], "it has its key")
             _ = replica.adopt(.changes([.delete(key, revision: 3, isDeliberate: false)], revision: 3))
             #expect(replica.decidableOrphans.count == 1)
-            replica.leave("i1")
+            replica.leave("i1", lease: 7)
             // Its lease is being given back: nobody must find now that it has none.
             #expect(replica.decidableOrphans.isEmpty && replica.orphans.count == 1)
             if isOvertaken { _ = replica.adopt(.changes([.put(key, instance, revision: 4, lease: 8)], revision: 4)) }
@@ -118,7 +118,7 @@ import Testing
     @Test func `who was taken for deleted by hand stays when something has come meanwhile`() {
         var replica = EtcdReplica()
         _ = replica.adopt(.changes([put(orders, 5), .delete(orders, revision: 6, isDeliberate: false)], revision: 6))
-        replica.leave("i1")
+        replica.leave("i1", lease: 9)
         var other = replica
         var wiped = replica
         #expect(replica.takeLeaving() == [.remove(id: "i1")])
@@ -128,11 +128,67 @@ import Testing
         #expect(wiped.takeLeaving() == [] && wiped.decidableOrphans.count == 1)
     }
 
+    @Test func `a lease says nothing of an instance that has had another one since`() {
+        var replica = EtcdReplica()
+        _ = replica.adopt(
+            .changes(
+                [
+                    put(orders, 5, lease: 7), .delete(orders, revision: 6, isDeliberate: false),
+                    put(orders, 7, lease: 8), .delete(orders, revision: 8, isDeliberate: false),
+                ], revision: 8))
+        replica.leave("i1", lease: 7)
+        #expect(replica.takeLeaving() == [] && replica.decidableOrphans.count == 1)
+        replica.leave("i1", lease: 8)
+        #expect(replica.takeLeaving() == [.remove(id: "i1")])
+    }
+
+    @Test func `nobody doubts who is being deregistered`() {
+        var replica = EtcdReplica()
+        _ = replica.adopt(.changes([put(orders, 5), .delete(orders, revision: 6, isDeliberate: false)], revision: 6))
+        func gone(_ delay: Duration) -> [String] {
+            replica.doubt(now: now + delay, patience: .milliseconds(300)) { _ in false }
+        }
+        #expect(gone(.zero) == [])
+        replica.beginDeparture(of: ["i1"])
+        #expect(gone(.seconds(60)) == [])
+        replica.endDeparture()
+        // As if it had been found only now.
+        #expect(gone(.seconds(61)) == [] && gone(.seconds(61) + .milliseconds(299)) == [])
+        #expect(gone(.seconds(61) + .milliseconds(300)) == ["i1"])
+    }
+
+    @Test func `who was forgotten between two attempts at its deregistration is still called by its name`() {
+        var replica = EtcdReplica()
+        _ = replica.adopt(.changes([put(orders, 5)], revision: 5))
+        replica.beginDeparture(of: ["i1"])
+        replica.endDeparture()
+        _ = replica.adopt(.changes([.delete(orders, revision: 6, isDeliberate: true)], revision: 6))
+        #expect(replica.entry(id: "i1") == nil)
+        replica.beginDeparture(of: ["i1"])
+        #expect(replica.departure(of: "i1") == entry(0, lease: 0))
+        replica.endDeparture()
+        // Another's departure is another.
+        replica.beginDeparture(of: ["i2"])
+        #expect(replica.departure(of: "i1") == nil && replica.departure(of: "i2") == nil)
+    }
+
+    @Test func `who comes and goes within a group is looked for in etcd, unless it is known`() {
+        let mirror = EtcdMirror()
+        func known() -> [EtcdReplica.Entry?] {
+            let writes = mirror.plan([.register(.test(1)), .deregister(id: "i1")]).writes
+            #expect(writes.allSatisfy { $0.id == "i1" && $0.instance == nil })
+            return writes.map(\.known)
+        }
+        #expect(known() == [entry(0, lease: 0)])
+        _ = mirror.adopt([.changes([put(orders, 5)], revision: 5)], isHolding: false, now: TestClock().now)
+        #expect(known() == [entry(5)])
+    }
+
     /// What was in the inbox before is dropped then.
     @Test func `who leaves does so though everything is read anew before`() {
         var replica = EtcdReplica()
         _ = replica.adopt(.changes([put(orders, 5), .delete(orders, revision: 6, isDeliberate: false)], revision: 6))
-        replica.leave("i1")
+        replica.leave("i1", lease: 9)
         _ = replica.adopt(.everything([], revision: 9, isWiped: false))
         #expect(replica.takeLeaving() == [.remove(id: "i1")])
         #expect(replica.entry(id: "i1") == nil && replica.orphans.isEmpty)
