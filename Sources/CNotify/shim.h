@@ -1,12 +1,11 @@
 // What the service manager is told: sd_notify(3). Control messages are macros, which Swift can't see.
 #pragma once
 
-#include <fcntl.h>
-#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,15 +55,15 @@ static inline int send_notification(
 // Waits until all that was sent before has been dealt with: BARRIER=1, sd_notify_barrier(3). 0: it has.
 static inline int await_notifications(char const *path, int milliseconds) {
     int ends[2];
-    if (pipe(ends) != 0) return -1;
-    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return -1;
+    struct timeval limit = {.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000};
     char const text[] = "BARRIER=1";
-    int result = send_notification(path, text, sizeof text - 1, &ends[1], 1);
+    char octet;
+    int result = setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    if (result == 0) result = send_notification(path, text, sizeof text - 1, &ends[1], 1);
     close(ends[1]);
     // The other end is closed when it has been read; one who knows no barriers closes it as well.
-    struct pollfd other = {.fd = ends[0], .events = 0};
-    if (result == 0 && poll(&other, 1, milliseconds) != 1) result = -1;
+    if (result == 0 && recv(ends[0], &octet, 1, 0) != 0) result = -1;
     close(ends[0]);
     return result;
 }
