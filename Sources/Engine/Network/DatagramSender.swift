@@ -6,52 +6,20 @@ import CEvent
 /// replies of a batch go to one client's port, as to a resolver or a proxy, or several queries to one upstream.
 @safe
 final class DatagramSender {
-    /// Datagrams that are looked at together.
-    private static let maximumCount = 64
-    /// Datagrams of a message: somewhat fewer than UDP_MAX_SEGMENTS (64), for Linux before 5.17 counts headers in.
-    private static let maximumSegments = 60
-    /// Octets of a datagram that may be sent with others: what every way to a client takes in one piece, so that the
-    /// kernel does not refuse it (RFC 8200 §5, less the headers of IPv6 and UDP).
-    private static let longestDatagram = 1232
-    /// Octets that are sent as one: an IP packet's, less headers.
-    private static let longestMessage = 65_000
-
     private static let isKnownToKernel = knows_segments() != 0
 
     private static let controlBytes = 96
-    /// Places of the hash table: twice as many as there can be ways.
-    private static let tableCount = 128
-
     /// Whether any are put together; a copy, for reading a static each time asks whether it was made.
     private let isOn = isKnownToKernel
-    private var search = SegmentSearch()
+    private var plan = SegmentPlan()
     private let messages: UnsafeMutablePointer<mmsghdr>
     /// For those that have to be sent by themselves.
     private let singles: UnsafeMutablePointer<mmsghdr>
     private let vectors: UnsafeMutablePointer<iovec>
     private let controls: UnsafeMutableRawPointer
-    private let order: UnsafeMutablePointer<Place>
-    /// Of each way, a datagram that goes it.
-    private let ways: UnsafeMutablePointer<UInt8>
-    /// Numbers of ways, from 1 on.
-    private let table: UnsafeMutablePointer<UInt8>
-
-    /// A datagram's place, in the order in which datagrams are put together: by way, the longest first.
-    private struct Place {
-        private let bits: UInt32
-
-        @inline(__always)
-        init(_ index: Int, way: Int, length: Int) {
-            bits = UInt32(truncatingIfNeeded: way << 24 | (0xFFFF &- min(length, 0xFFFF)) << 8 | index)
-        }
-
-        var index: Int { Int(bits & 0xFF) }
-        @inline(__always) func goesTogether(with other: Place) -> Bool { (bits ^ other.bits) >> 24 == 0 }
-        @inline(__always) static func < (one: Place, other: Place) -> Bool { one.bits < other.bits }
-    }
 
     init() {
-        let count = Self.maximumCount
+        let count = SegmentPlan.maximumCount
         // Unsafe in all that follows: each has as many elements as its index can count; freed in deinit.
         unsafe messages = .allocate(capacity: count)
         unsafe messages.initialize(repeating: mmsghdr(), count: count)
@@ -61,12 +29,6 @@ final class DatagramSender {
         unsafe vectors.initialize(repeating: iovec(), count: count)
         unsafe controls = .allocate(byteCount: count * Self.controlBytes, alignment: 16)
         unsafe controls.initializeMemory(as: UInt8.self, repeating: 0, count: count * Self.controlBytes)
-        unsafe order = .allocate(capacity: count)
-        unsafe order.initialize(repeating: Place(0, way: 0, length: 0), count: count)
-        unsafe ways = .allocate(capacity: count)
-        unsafe ways.initialize(repeating: 0, count: count)
-        unsafe table = .allocate(capacity: Self.tableCount)
-        unsafe table.initialize(repeating: 0, count: Self.tableCount)
     }
 
     deinit {
@@ -74,9 +36,6 @@ final class DatagramSender {
         unsafe singles.deallocate()
         unsafe vectors.deallocate()
         unsafe controls.deallocate()
-        unsafe order.deallocate()
-        unsafe ways.deallocate()
-        unsafe table.deallocate()
     }
 
     /// Sends datagrams, not always in their order.
@@ -93,9 +52,9 @@ final class DatagramSender {
     ) {
         var start = places.lowerBound
         while start < places.upperBound {
-            let count = min(places.upperBound &- start, Self.maximumCount)
+            let count = min(places.upperBound &- start, SegmentPlan.maximumCount)
             // Unsafe: the caller's headers have these places.
-            if unsafe isOn && count > 1 && goTogether(datagrams + start, count) {
+            if unsafe isOn && makePlan(datagrams + start, count) {
                 unsafe sendTogether(datagrams + start, count, by: socket) { failed($0 &+ start) }
             } else {
                 unsafe sendEach(datagrams + start, count, by: socket) { failed($0 &+ start) }
@@ -122,59 +81,23 @@ final class DatagramSender {
         }
     }
 
-    // MARK: Which go together
+    // MARK: Destinations
 
-    /// Whether any datagrams go the same way, as far as it is worth looking; those are behind each other then.
-    @inline(__always)
-    private func goTogether(_ datagrams: UnsafeMutablePointer<mmsghdr>, _ count: Int) -> Bool {
-        guard search.begin() else { return false }
-        let isFound = unsafe sort(datagrams, count)
-        search.note(found: isFound)
-        return isFound
-    }
-
-    /// Finds out which datagrams go the same way, and puts those behind each other.
+    /// Plans which datagrams are sent as one.
     ///
-    /// - Parameter count: ``maximumCount`` at most.
-    /// - Returns: whether any two do.
-    private func sort(_ datagrams: UnsafeMutablePointer<mmsghdr>, _ count: Int) -> Bool {
-        // Unsafe: indices of datagrams and ways are below `count`, those of the table are masked.
-        unsafe table.update(repeating: 0, count: Self.tableCount)
-        var wayCount = 0
-        for index in 0..<count {
-            var place = unsafe Self.hash(datagrams[index].msg_hdr)
-            var way = unsafe Int(table[place])
-            while way != 0,
-                unsafe !Self.goTogether(datagrams[Int(ways[way &- 1])].msg_hdr, datagrams[index].msg_hdr)
-            {
-                place = (place &+ 1) % Self.tableCount
-                way = unsafe Int(table[place])
-            }
-            if way == 0 {
-                unsafe ways[wayCount] = UInt8(truncatingIfNeeded: index)
-                wayCount &+= 1
-                way = wayCount
-                unsafe table[place] = UInt8(truncatingIfNeeded: way)
-            }
-            unsafe order[index] = Place(index, way: way, length: datagrams[index].msg_hdr.msg_iov[0].iov_len)
-        }
-        guard wayCount < count else { return false }
-        // Few, and most of them in order.
-        for index in 1..<count {
-            let place = unsafe order[index]
-            var gap = index
-            while gap > 0, unsafe place < order[gap &- 1] {
-                unsafe order[gap] = order[gap &- 1]
-                gap &-= 1
-            }
-            unsafe order[gap] = place
-        }
-        return true
+    /// - Returns: whether any are.
+    @inline(__always)
+    private func makePlan(_ datagrams: UnsafeMutablePointer<mmsghdr>, _ count: Int) -> Bool {
+        // Unsafe: the plan asks for datagrams below `count` only.
+        plan.make(
+            count, hash: { unsafe Self.hash(datagrams[$0].msg_hdr) },
+            isSame: { unsafe Self.haveSameDestination(datagrams[$0].msg_hdr, datagrams[$1].msg_hdr) },
+            length: { unsafe datagrams[$0].msg_hdr.msg_iov[0].iov_len })
     }
 
-    /// A place in the table, for the address.
+    /// A hash of the address, in the lowest bits.
     @inline(__always)
-    private static func hash(_ header: msghdr) -> Int {
+    private static func hash(_ header: msghdr) -> UInt64 {
         guard let name = unsafe header.msg_name else { return 0 }
         // Unsafe: an IPv4 address in the socket API's form has 16 octets, the first 8 of which tell all; one for IPv6
         // has 28.
@@ -182,12 +105,12 @@ final class DatagramSender {
         if unsafe header.msg_namelen >= UInt32(MemoryLayout<sockaddr_in6>.size) {
             unsafe bits ^= name.loadUnaligned(fromByteOffset: 16, as: UInt64.self) &* 0xff51_afd7_ed55_8ccd
         }
-        return Int(truncatingIfNeeded: (bits &* 0x9e37_79b9_7f4a_7c15) >> 57)
+        return (bits &* 0x9e37_79b9_7f4a_7c15) >> 57
     }
 
     /// Whether two datagrams have the same address and control message.
     @inline(__always)
-    private static func goTogether(_ one: msghdr, _ other: msghdr) -> Bool {
+    private static func haveSameDestination(_ one: msghdr, _ other: msghdr) -> Bool {
         guard unsafe one.msg_namelen == other.msg_namelen && one.msg_controllen == other.msg_controllen else {
             return false
         }
@@ -221,46 +144,33 @@ final class DatagramSender {
             // itself. An error that waited at a connected socket is told of its first datagram alone.
             var next = first
             if end &- first == 1 || last_error() == ECONNREFUSED {
-                failed(unsafe order[first].index)
+                failed(plan[first])
                 next &+= 1
             }
             let singleCount = end &- next
-            for place in 0..<singleCount { unsafe singles[place] = datagrams[order[next &+ place].index] }
-            unsafe sendEach(singles, singleCount, by: socket) { failed(unsafe order[next &+ $0].index) }
+            for place in 0..<singleCount { unsafe singles[place] = datagrams[plan[next &+ place]] }
+            unsafe sendEach(singles, singleCount, by: socket) { failed(plan[next &+ $0]) }
         }
     }
 
-    /// Fills a message with as many datagrams as go into it: those that go the same way and are as long as the first,
-    /// and a shorter one at the end.
+    /// Fills a message with the next datagrams of the plan.
     ///
     /// - Returns: the first datagram for the next message.
     @inline(__always)
     private func fill(
         _ number: Int, from datagrams: UnsafeMutablePointer<mmsghdr>, _ start: Int, _ count: Int
     ) -> Int {
-        // Unsafe: places are below `count`, so that `order` and `vectors` have them; there are no more messages.
-        let first = unsafe order[start]
-        let header = unsafe datagrams[first.index].msg_hdr
-        let length = unsafe header.msg_iov[0].iov_len
-        unsafe vectors[start] = header.msg_iov[0]
-        var end = start &+ 1
-        if length <= Self.longestDatagram {
-            var left = Self.longestMessage &- length
-            while end < min(count, start &+ Self.maximumSegments), unsafe order[end].goesTogether(with: first) {
-                let next = unsafe datagrams[order[end].index].msg_hdr.msg_iov[0]
-                left &-= unsafe next.iov_len
-                guard unsafe left >= 0 && next.iov_len > 0 else { break }
-                unsafe vectors[end] = next
-                end &+= 1
-                guard unsafe next.iov_len == length else { break }
-            }
-        }
+        // Unsafe: positions are below `count`, so that the plan and `vectors` have them; there are no more messages.
+        let end = plan.end(ofMessageAt: start, count) { unsafe datagrams[$0].msg_hdr.msg_iov[0].iov_len }
+        for position in start..<end { unsafe vectors[position] = datagrams[plan[position]].msg_hdr.msg_iov[0] }
+        let header = unsafe datagrams[plan[start]].msg_hdr
         unsafe messages[number].msg_hdr = header
         unsafe messages[number].msg_hdr.msg_iov = vectors + start
         unsafe messages[number].msg_hdr.msg_iovlen = end &- start
         if end &- start > 1 {
             unsafe send_in_segments(
-                &messages[number].msg_hdr, controls + number &* Self.controlBytes, UInt16(truncatingIfNeeded: length))
+                &messages[number].msg_hdr, controls + number &* Self.controlBytes,
+                UInt16(truncatingIfNeeded: vectors[start].iov_len))
         }
         return end
     }

@@ -3,38 +3,6 @@ import Testing
 
 @testable import Engine
 
-/// Whether it is worth looking for datagrams that go together.
-struct SegmentSearchTests {
-    /// Batches of the next that are looked through, when each look is as fruitful as `found` says.
-    private func looks(_ search: inout SegmentSearch, _ batches: Int, found: Bool) -> [Int] {
-        (0..<batches).filter { _ in
-            guard search.begin() else { return false }
-            search.note(found: found)
-            return true
-        }
-    }
-
-    @Test func `fruitless looks become rare, and one that is not makes all batches be looked through`() {
-        var search = SegmentSearch()
-        #expect(looks(&search, 100, found: true).count == 100)
-        #expect(looks(&search, 20, found: false) == [0, 1, 2, 3, 5, 8, 13])
-        let rare = looks(&search, 10_000, found: false).count
-        #expect((10_000 / 34...10_000 / 32 + 3).contains(rare))
-        // The longest time until it is noticed that clients share ports.
-        let first = looks(&search, SegmentSearch.longestPause + 1, found: true).first
-        #expect(first.map { $0 <= SegmentSearch.longestPause } == true)
-        #expect(looks(&search, 100, found: true).count == 100)
-    }
-
-    @Test func `a fruitful look among fruitless ones starts anew`() {
-        var search = SegmentSearch()
-        for _ in 0..<50 {
-            #expect(looks(&search, SegmentSearch.patience - 1, found: false).count == SegmentSearch.patience - 1)
-            #expect(looks(&search, 1, found: true).count == 1)
-        }
-    }
-}
-
 /// Datagrams that the kernel sends as one.
 struct DatagramSenderTests {
     /// udp(7): a socket gets datagrams that were sent as one in one piece.

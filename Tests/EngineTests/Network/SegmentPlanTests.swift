@@ -1,0 +1,115 @@
+import Testing
+
+@testable import Engine
+
+/// Whether it is worth looking for datagrams that go together.
+struct SegmentSearchTests {
+    /// Batches of the next that are looked through, when each look is as fruitful as `found` says.
+    private func looks(_ search: inout SegmentSearch, _ batches: Int, found: Bool) -> [Int] {
+        (0..<batches).filter { _ in
+            guard search.begin() else { return false }
+            search.note(found: found)
+            return true
+        }
+    }
+
+    @Test func `fruitless looks become rare, and one that is not makes all batches be looked through`() {
+        var search = SegmentSearch()
+        #expect(looks(&search, 100, found: true).count == 100)
+        #expect(looks(&search, 20, found: false) == [0, 1, 2, 3, 5, 8, 13])
+        let rare = looks(&search, 10_000, found: false).count
+        #expect((10_000 / 34...10_000 / 32 + 3).contains(rare))
+        // The longest time until it is noticed that clients share ports.
+        let first = looks(&search, SegmentSearch.longestPause + 1, found: true).first
+        #expect(first.map { $0 <= SegmentSearch.longestPause } == true)
+        #expect(looks(&search, 100, found: true).count == 100)
+    }
+
+    @Test func `a fruitful look among fruitless ones starts anew`() {
+        var search = SegmentSearch()
+        for _ in 0..<50 {
+            #expect(looks(&search, SegmentSearch.patience - 1, found: false).count == SegmentSearch.patience - 1)
+            #expect(looks(&search, 1, found: true).count == 1)
+        }
+    }
+}
+
+/// Which datagrams are sent as one.
+struct SegmentPlanTests {
+    /// The messages that a batch makes, by the datagrams' indices; `nil` when there is no plan.
+    ///
+    /// - Parameter hash: of a destination; most often all have the same, so that each place of the table is tried.
+    private func messages(
+        to destinations: [Int], of lengths: [Int], hash: (Int) -> UInt64 = { _ in 127 }
+    ) -> [[Int]]? {
+        var plan = SegmentPlan()
+        let count = lengths.count
+        let isMade = plan.make(
+            count, hash: { hash(destinations[$0]) }, isSame: { destinations[$0] == destinations[$1] },
+            length: { lengths[$0] })
+        guard isMade else { return nil }
+        var messages: [[Int]] = []
+        var start = 0
+        while start < count {
+            let end = plan.end(ofMessageAt: start, count) { lengths[$0] }
+            messages.append((start..<end).map { plan[$0] })
+            start = end
+        }
+        return messages
+    }
+
+    @Test(
+        arguments: [
+            // Destinations, lengths, messages.
+            ([], [], nil),
+            ([1], [70], nil),
+            ([1, 2, 3], [70, 70, 70], nil),
+            ([1, 1], [70, 70], [[0, 1]]),
+            ([1, 2, 1, 2], [70, 70, 70, 70], [[0, 2], [1, 3]]),
+            // A shorter one is the last of its message, and the longest come first.
+            ([1, 1, 1, 1], [50, 70, 60, 70], [[1, 3, 2], [0]]),
+            ([1, 1, 1], [70, 60, 50], [[0, 1], [2]]),
+            ([2, 1, 2], [70, 70, 90], [[2, 0], [1]]),
+            // Too long to be sent with others, or without octets.
+            ([1, 1, 1], [1233, 1233, 1232], [[0], [1], [2]]),
+            ([1, 1, 1], [1232, 1232, 1], [[0, 1, 2]]),
+            ([1, 1, 1], [70, 0, 0], [[0], [1], [2]]),
+            ([1, 1], [100_000, 70_000], [[0], [1]]),
+        ] as [([Int], [Int], [[Int]]?)])
+    func `those to one destination and of one length go together`(
+        destinations: [Int], lengths: [Int], expected: [[Int]]?
+    ) {
+        #expect(messages(to: destinations, of: lengths) == expected)
+    }
+
+    @Test func `a message has no more segments, and no more octets, than the kernel takes`() {
+        let destinations = [Int](repeating: 1, count: 64)
+        #expect(messages(to: destinations, of: .init(repeating: 70, count: 64))?.map(\.count) == [60, 4])
+        // 52 × 1,232 = 64,064.
+        #expect(messages(to: destinations, of: .init(repeating: 1232, count: 64))?.map(\.count) == [52, 12])
+    }
+
+    @Test func `each datagram is in one message, with none for another destination`() throws {
+        var random = SeededRandom(5)
+        for _ in 0..<2000 {
+            let count = Int.random(in: 2...64, using: &random)
+            let range = 1...Int.random(in: 1...64, using: &random)
+            let destinations = (0..<count).map { _ in Int.random(in: range, using: &random) }
+            let lengths = (0..<count).map { _ in [0, 1, 50, 70, 1232, 1400].randomElement(using: &random) ?? 0 }
+            let isScattered = Bool.random(using: &random)
+            let messages = messages(to: destinations, of: lengths) { UInt64(isScattered ? $0 &* 2_654_435_761 : 3) }
+            #expect((messages == nil) == (Set(destinations).count == count))
+            guard let messages else { continue }
+            #expect(messages.joined().sorted() == Array(0..<count))
+            for message in messages {
+                #expect(Set(message.map { destinations[$0] }).count == 1)
+                let sizes = message.map { lengths[$0] }
+                let first = try #require(sizes.first)
+                #expect(sizes.count == 1 || first <= SegmentPlan.longestDatagram)
+                #expect(sizes.dropLast().allSatisfy { $0 == first })
+                #expect(sizes.last.map { $0 <= first && ($0 > 0 || sizes.count == 1) } == true)
+                #expect(sizes.reduce(0, +) <= max(first, SegmentPlan.longestMessage))
+            }
+        }
+    }
+}
