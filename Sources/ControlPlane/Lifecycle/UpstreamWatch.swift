@@ -17,6 +17,9 @@ struct UpstreamWatch {
 
     /// For how long it must be otherwise than was said last: one that is late now and then is no news.
     static let patience = Duration.seconds(2)
+    /// For how long an answer counts of one that was silent: one that comes back slowly is probed more seldom than it is
+    /// looked at. No longer than what goes without news when it is not silent, or the two would take turns.
+    static let memory = Duration.seconds(3)
     /// Guesses are told no more often than this.
     static let guessInterval = Duration.seconds(60)
 
@@ -25,6 +28,8 @@ struct UpstreamWatch {
         /// Since when that has been otherwise.
         var changedAt: ContinuousClock.Instant?
         var answers: UInt64 = 0
+        /// When it was last seen to answer.
+        var answeredAt: ContinuousClock.Instant?
         var leadsBack = false
         var guesses: UInt64 = 0
         var guessesToldAt: ContinuousClock.Instant?
@@ -58,11 +63,14 @@ extension UpstreamWatch.Record {
             news.append(leadsBack ? .leadsBack : .leadsBackNoLonger)
         }
         // One that answers too slowly to be asked does answer.
-        let isSilentNow = !upstream.isAnswering && upstream.answers == answers && !leadsBack
+        let hasAnswered = upstream.isAnswering || upstream.answers != answers
         answers = upstream.answers
+        if hasAnswered { answeredAt = now }
+        let isRemembered = isSilent && answeredAt.map { now - $0 < UpstreamWatch.memory } ?? false
+        let isSilentNow = !hasAnswered && !leadsBack && !isRemembered
         if isSilentNow == isSilent {
             changedAt = nil
-        } else if let changedAt, now - changedAt >= UpstreamWatch.patience {
+        } else if let changedAt, now - changedAt >= UpstreamWatch.patience, isSilentNow || hasAnswered || leadsBack {
             isSilent = isSilentNow
             self.changedAt = nil
             news.append(isSilent ? .stoppedAnswering : .answersAgain)

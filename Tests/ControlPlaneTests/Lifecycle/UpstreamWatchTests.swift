@@ -41,7 +41,17 @@ import Testing
         let down: [Look] = [
             (false, 0, 0, false, []), (false, 0, 0, false, []), (false, 0, 0, false, [.stoppedAnswering]),
         ]
-        play(down + (0..<20).map { ($0 % 2 == 0, 0, 0, false, []) })
+        play(down + (0..<20).map { ($0 == 0, 0, 0, false, []) })
+        play(down + (0..<20).map { ($0 % 4 == 0, 0, 0, false, []) })
+    }
+
+    /// It is probed, and asked only when no other is left.
+    @Test func `one that comes back slowly answers again`() {
+        let down: [Look] = [
+            (false, 0, 0, false, []), (false, 0, 0, false, []), (false, 0, 0, false, [.stoppedAnswering]),
+        ]
+        play(down + (0..<20).map { (false, UInt64($0 / 3), 0, false, $0 == 6 ? [.answersAgain] : []) })
+        play(down + (0..<20).map { ($0 % 2 == 0, 0, 0, false, $0 == 2 ? [.answersAgain] : []) })
     }
 
     @Test func `a loop is news at once, and silence is none of it`() {
