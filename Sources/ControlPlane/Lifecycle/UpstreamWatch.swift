@@ -17,8 +17,8 @@ struct UpstreamWatch {
 
     /// For how long it must be otherwise than was said last: one that is late now and then is no news.
     static let patience = Duration.seconds(2)
-    /// For how long an answer counts of one that was silent: one that comes back slowly is probed more seldom than it is
-    /// looked at. No longer than what goes without news when it is not silent, or the two would take turns.
+    /// How long an answer counts for one that was silent: one that comes back slowly is probed less often than it is
+    /// looked at. It is no longer than a silence that goes unmentioned, or the two would take turns.
     static let memory = Duration.seconds(3)
     /// Guesses are told no more often than this.
     static let guessInterval = Duration.seconds(60)
