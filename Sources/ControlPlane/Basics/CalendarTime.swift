@@ -1,4 +1,4 @@
-/// A time of day taken apart in UTC by integer arithmetic: formatting one takes nanoseconds, with no locale involved.
+/// A time of day in UTC, split up by integer arithmetic: formatting takes nanoseconds and needs no locale.
 struct CalendarTime {
     /// 0000-01-01T00:00:00Z.
     private static let firstMilliseconds: Int64 = -62_167_219_200_000
@@ -15,11 +15,11 @@ struct CalendarTime {
     /// 0 = Sunday.
     let weekday: Int
 
-    /// Takes `time` apart.
+    /// Splits `time` up.
     ///
-    /// The days are turned into a date as in Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms"
-    /// (`civil_from_days`): in years that begin in March, with the leap day last. What lies before the year 0 or after
-    /// 9999, which RFC 3339 can't write, is taken for the first or the last moment that it can.
+    /// Days are converted to a date as in Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms"
+    /// (`civil_from_days`): years begin in March, so the leap day comes last. RFC 3339 can't write times before the
+    /// year 0 or after 9999: these become the first or the last moment that it can write.
     init(_ time: WallTime) {
         let milliseconds = Int(
             max(Self.firstMilliseconds, min(time.millisecondsSince1970, WallTime.last.millisecondsSince1970)))

@@ -3,7 +3,7 @@ import NIOCore
 
 /// The addresses of this machine's network interfaces.
 enum MachineAddresses {
-    /// Those that there are now.
+    /// The present ones.
     static func current() throws -> [IPAddress] {
         try System.enumerateDevices().compactMap { $0.address?.ipAddress.flatMap { IPAddress($0) } }
     }

@@ -1,13 +1,13 @@
 import FoundationEssentials
 
-/// One moment on both clocks: the monotonic one decides, the other is for people.
+/// One moment on both clocks: the monotonic one is for decisions, the other is for people.
 struct Moment: Sendable, Equatable {
-    /// Never goes back and knows no leap: what deadlines are made of.
+    /// Never goes back or jumps; deadlines are made of it.
     var monotonic: ContinuousClock.Instant
-    /// The time of day: shown, never compared.
+    /// The time of day: shown, never used to decide.
     var wall: WallTime
 
-    /// The same moment some time later.
+    /// The moment `duration` later.
     func advanced(by duration: Duration) -> Moment {
         Moment(
             monotonic: monotonic.advanced(by: duration),
@@ -16,7 +16,7 @@ struct Moment: Sendable, Equatable {
     }
 }
 
-/// Where a ``Registry`` has the time from; tests bring their own.
+/// Where a ``Registry`` gets the time; tests pass their own.
 struct TimeSource: Sendable {
     /// The present moment.
     let now: @Sendable () -> Moment
@@ -27,19 +27,19 @@ struct TimeSource: Sendable {
     }
 }
 
-/// A time of day in milliseconds since 1970-01-01T00:00:00Z. Its arithmetic ends at the largest number there is.
+/// A time of day in milliseconds since 1970-01-01T00:00:00Z. Its arithmetic saturates.
 struct WallTime: Sendable, Hashable {
     /// The last millisecond of the year 9999, the last one that RFC 3339 can write.
     static let last = WallTime(millisecondsSince1970: 253_402_300_799_999)
 
     var millisecondsSince1970: Int64
 
-    /// A time as told.
+    /// Takes the time as given.
     init(millisecondsSince1970: Int64) {
         self.millisecondsSince1970 = millisecondsSince1970
     }
 
-    /// A time from outside: `nil` unless it is in the years 1970 to 9999.
+    /// Checks a time from outside; `nil` unless it is in the years 1970 to 9999.
     init?(checking millisecondsSince1970: Int64) {
         guard (0...Self.last.millisecondsSince1970).contains(millisecondsSince1970) else { return nil }
         self.millisecondsSince1970 = millisecondsSince1970
@@ -54,12 +54,12 @@ struct WallTime: Sendable, Hashable {
     /// Whole seconds since 1970.
     var secondsSince1970: Int64 { millisecondsSince1970 / 1000 }
 
-    /// Some seconds later.
+    /// The time some seconds later.
     func advanced(bySeconds seconds: Int) -> WallTime {
         advanced(byMilliseconds: Int64(seconds).multipliedSaturating(by: 1000))
     }
 
-    /// Some milliseconds later.
+    /// The time some milliseconds later.
     func advanced(byMilliseconds milliseconds: Int64) -> WallTime {
         let (sum, overflow) = millisecondsSince1970.addingReportingOverflow(milliseconds)
         return WallTime(millisecondsSince1970: overflow ? (milliseconds < 0 ? .min : .max) : sum)
@@ -81,7 +81,7 @@ extension Duration {
 }
 
 extension Int64 {
-    /// The product, or the number nearest to it.
+    /// The product, or the nearest number that the type holds.
     fileprivate func multipliedSaturating(by factor: Int64) -> Int64 {
         let (product, overflow) = multipliedReportingOverflow(by: factor)
         return overflow ? ((self < 0) == (factor < 0) ? .max : .min) : product

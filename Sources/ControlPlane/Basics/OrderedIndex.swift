@@ -1,7 +1,7 @@
 /// Ids in the order of their sequence numbers.
 typealias SequenceIndex = OrderedIndex<SequenceEntry>
 
-/// An id and its place.
+/// An id and its sequence number.
 struct SequenceEntry: OrderedEntry, Equatable {
     var sequence: UInt64
     var id: String
@@ -9,37 +9,37 @@ struct SequenceEntry: OrderedEntry, Equatable {
     var place: UInt64 { sequence }
 }
 
-/// Names of services in their order.
+/// Names of services in order.
 typealias NameIndex = OrderedIndex<NameEntry>
 
-/// A name, which is its own place.
+/// A name, which is its own place in the order.
 struct NameEntry: OrderedEntry, Equatable {
     var name: String
 
     var place: String { name }
 }
 
-/// Something that has a place in an order.
+/// An entry that has a place in an order.
 protocol OrderedEntry: Sendable {
     associatedtype Place: Comparable & Sendable
 
-    /// Where it comes; no other one has the same.
+    /// Its position in the order; no other entry has the same.
     var place: Place { get }
 }
 
 /// Entries in the order of their places.
 ///
-/// Kept in chunks, so that adding, removing and finding a place cost the logarithm of the count and one short move,
-/// whatever the count is.
+/// They are kept in chunks, so that adding, removing and finding an entry cost the logarithm of the count and one short
+/// move.
 struct OrderedIndex<Entry: OrderedEntry>: Sendable {
     private static var maximumChunkCount: Int { 512 }
 
-    /// None is empty.
+    /// No chunk is empty.
     private var chunks: [[Entry]] = []
     /// The number of entries.
     private(set) var count = 0
 
-    /// None.
+    /// An empty index.
     init() {}
 
     /// Adds an entry; its place must not be in use.
@@ -55,7 +55,7 @@ struct OrderedIndex<Entry: OrderedEntry>: Sendable {
             return
         }
         if chunk == chunks.count - 1, position == chunks[chunk].count {
-            // The usual case, a new last one: full chunks stay full.
+            // The usual case is a new last entry: full chunks stay full.
             chunks.append([entry])
             return
         }
@@ -107,7 +107,7 @@ struct OrderedIndex<Entry: OrderedEntry>: Sendable {
         }
     }
 
-    /// The chunk that has a place, or would: the last one that begins at or before it, or the first.
+    /// The chunk that has a place, or would have it: the last one that begins at or before it, or the first.
     private func chunk(for place: Entry.Place) -> Int? {
         guard !chunks.isEmpty else { return nil }
         var low = 0
@@ -119,7 +119,7 @@ struct OrderedIndex<Entry: OrderedEntry>: Sendable {
         return max(low - 1, 0)
     }
 
-    /// Where in a chunk a place is, or would be.
+    /// The position that a place has in a chunk, or would have.
     private func position(of place: Entry.Place, in chunk: Int) -> Int {
         var low = 0
         var high = chunks[chunk].count

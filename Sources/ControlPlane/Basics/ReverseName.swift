@@ -2,8 +2,8 @@ import Engine
 
 /// Names of addresses in DNS (RFC 1035 §3.5, RFC 3596 §2.5).
 extension IPAddress {
-    /// The labels of its name, without `in-addr.arpa` or `ip6.arpa`: one for each octet, or each hexadecimal digit, the
-    /// last one first.
+    /// The labels of its name without `in-addr.arpa` or `ip6.arpa`: one for each octet or hexadecimal digit, last one
+    /// first.
     var reverseLabels: [String] {
         switch self {
         case .v4(let bits): (0..<4).map { String(bits >> (8 * UInt32($0)) & 0xFF) }
@@ -15,21 +15,21 @@ extension IPAddress {
     /// What all of these names end with.
     fileprivate var reverseSuffix: String { isIPv4 ? "in-addr.arpa" : "ip6.arpa" }
 
-    /// Bits that a label stands for.
+    /// The number of bits that one label stands for.
     fileprivate var bitsPerLabel: Int { isIPv4 ? 8 : 4 }
 }
 
 extension IPNetwork {
-    /// Whether its addresses can be the names of zones: a name for at least one label must be left.
+    /// Whether a zone can be named after the network: at least one label must be left for the names in it.
     var canBeReversed: Bool { prefixLength <= (address.isIPv4 ? 24 : 124) }
 
-    /// The name of the zone of its addresses' names; its prefix must end where a label does.
+    /// The origin of the zone of its addresses' names; the prefix must end at a label's boundary.
     var reverseOrigin: String {
         let labels = address.reverseLabels.suffix(prefixLength / address.bitsPerLabel)
         return (labels + [address.reverseSuffix]).joined(separator: ".")
     }
 
-    /// The networks that it is made of whose prefixes end where a label does: 1 to 128.
+    /// The networks that it consists of whose prefixes end at a label's boundary: 1 to 128.
     var reverseParts: [IPNetwork] {
         let bits = address.bitsPerLabel
         let length = (prefixLength + bits - 1) / bits * bits
@@ -45,25 +45,25 @@ extension IPNetwork {
         }
     }
 
-    /// The name of an address in its zone, relative to that; the address must be in the network.
+    /// The name of an address relative to this network's zone; the address must be in the network.
     func relativeReverseName(of address: IPAddress) -> String {
         let labels = address.reverseLabels
         return labels.dropLast(prefixLength / address.bitsPerLabel).joined(separator: ".")
     }
 }
 
-/// The zones of addresses' names that are answered.
+/// The reverse zones that this server answers.
 struct ReverseZones: Sendable, Equatable {
-    /// Zones at most.
+    /// The most zones there can be.
     static let maximumCount = 256
 
-    /// Their networks, each once, in the configured order.
+    /// The zones' networks, each once, in the configured order.
     let networks: [IPNetwork]
     private let places: [IPNetwork: Int]
-    /// Lengths of their prefixes, the longest first.
+    /// The lengths of their prefixes, longest first.
     private let lengths: [Int]
 
-    /// The zones of all addresses in some networks; a network whose prefix does not end where a label does has several.
+    /// The zones of all addresses in some networks; a network whose prefix ends inside a label has several.
     init(_ networks: [IPNetwork] = []) {
         var places: [IPNetwork: Int] = [:]
         var all: [IPNetwork] = []
@@ -76,11 +76,11 @@ struct ReverseZones: Sendable, Equatable {
         lengths = Set(all.map(\.prefixLength)).sorted(by: >)
     }
 
-    /// The zone of an address: its place, and the name in it; `nil`: it has none.
+    /// The place of an address's zone and the name in it, or `nil` if no zone has the address.
     func name(of address: IPAddress) -> (zone: Int, name: String)? {
         for length in lengths {
             let network = IPNetwork(address, prefixLength: length)
-            // A prefix longer than an IPv4 address would be cut to its length.
+            // Skip prefixes longer than an IPv4 address: they would be cut to its length.
             guard network.prefixLength == length, let place = places[network] else { continue }
             return (place, network.relativeReverseName(of: address))
         }

@@ -1,4 +1,4 @@
-/// A dictionary that never pauses for long: it grows one of its 256 parts at a time.
+/// A dictionary that never pauses for long, because it grows one of its 256 parts at a time.
 ///
 /// A plain dictionary of a million instances moves all of them at once when it is full.
 struct ShardedDictionary<Value: Sendable>: Sendable {
@@ -8,7 +8,7 @@ struct ShardedDictionary<Value: Sendable>: Sendable {
     /// The number of keys.
     private(set) var count = 0
 
-    /// Empty.
+    /// An empty dictionary.
     init() {
         shards = Array(repeating: [:], count: Self.shardCount)
     }
@@ -49,7 +49,7 @@ struct ShardedDictionary<Value: Sendable>: Sendable {
     }
 
     private static func shard(of key: String) -> Int {
-        // Not the bits that the dictionary inside chooses its bucket by.
+        // The inner dictionary chooses its bucket by other bits.
         Int(truncatingIfNeeded: UInt(bitPattern: key.hashValue) >> 56)
     }
 }

@@ -1,4 +1,4 @@
-/// Why the server could not start: one line for the person who started it.
+/// Why the server could not start, in one line for the person who started it.
 public struct StartError: Error, Sendable, CustomStringConvertible {
     /// The line.
     public let description: String

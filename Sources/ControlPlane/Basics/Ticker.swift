@@ -1,9 +1,9 @@
-/// Tells when it is time to do something again; stops with its last copy or with the task that waits.
+/// Ticks at an interval, until its last copy or the waiting task is gone.
 struct Ticker: Sendable {
-    /// An element for each time that has come; those that come while nobody waits are one.
+    /// One element for each tick; ticks that come while nobody waits are merged into one.
     let ticks: AsyncStream<Void>
 
-    /// Ticks now and then again and again.
+    /// Ticks now and then at each interval.
     init(every interval: Duration, on timers: any Timers) {
         let (ticks, tick) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let end = timers.every(interval, after: .zero) { tick.yield() }

@@ -1,11 +1,11 @@
 import NIOCore
 import NIOPosix
 
-/// What calls back when it is time to: an event loop in earnest, virtual time in a simulation.
+/// Calls back when the time has come: an event loop in production, virtual time in a simulation.
 protocol Timers: Sendable {
-    /// Calls `action` after `delay`, and then again each time `interval` after it has returned.
+    /// Calls `action` after `delay`, and then each time `interval` after it has returned.
     ///
-    /// - Returns: what ends it.
+    /// - Returns: a closure that stops it.
     func every(
         _ interval: Duration, after delay: Duration, _ action: @escaping @Sendable () -> Void
     ) -> @Sendable () -> Void
@@ -18,7 +18,7 @@ protocol Timers: Sendable {
 struct EventLoopTimers: Timers {
     private let eventLoop: any EventLoop
 
-    /// On one of the threads that the whole process shares.
+    /// Timers on one of the process's shared threads.
     static var shared: EventLoopTimers { EventLoopTimers(eventLoop: MultiThreadedEventLoopGroup.singleton.next()) }
 
     func every(
