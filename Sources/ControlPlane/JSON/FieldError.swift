@@ -1,6 +1,6 @@
 /// What is wrong with one field of a request.
 struct FieldError: Error, Sendable, Equatable {
-    /// The characters of a field's path that are shown: a client may have made up a long one.
+    /// How many characters of a field's path are shown: a client may have made up a long one.
     private static let shownCharacters = 128
 
     /// The field's path: `port`, `tags[2]`, `metadata.owner`, `register[0].name`; empty for the whole body.
@@ -16,19 +16,20 @@ struct FieldError: Error, Sendable, Equatable {
     }
 }
 
-/// All that is wrong with a request, or the first of it; never empty.
+/// The errors of a request, or the first of them; never empty.
 struct InvalidFields: Error, Sendable, Equatable, CustomStringConvertible {
     var errors: [FieldError]
 
-    /// In one line, for a log.
+    /// All errors in one line, for a log.
     var description: String { errors.map { "\($0.field) \($0.message)" }.joined(separator: ", ") }
 }
 
 extension [FieldError] {
-    /// Errors of one body, or one item of a batch, that are told: whoever sends thousands needs no list of them.
+    /// The most errors reported for one body, or for one item of a batch: a client with thousands needs no list of
+    /// them.
     static var maximumCount: Int { 20 }
 
-    /// Adds an error, unless there are many already.
+    /// Adds an error, unless there are ``maximumCount`` already.
     mutating func note(_ error: FieldError) {
         if count < Self.maximumCount { append(error) }
     }

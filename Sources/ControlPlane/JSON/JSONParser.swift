@@ -1,11 +1,11 @@
-/// Reads JSON (RFC 8259), strictly: UTF-8 only, no name twice in an object, limited nesting.
+/// Reads JSON (RFC 8259) strictly: UTF-8 only, no name twice in an object, limited nesting.
 ///
-/// Foundation's decoder needs some 27 µs for a service instance, and stops at the first field of a wrong type; this one
-/// needs about a tenth and leaves the judging of fields to its caller.
+/// Foundation's decoder needs some 27 µs for a service instance and stops at the first field of a wrong type. This one
+/// needs about a tenth and leaves it to the caller to judge the fields.
 struct JSONParser {
-    /// Arrays and objects within each other.
+    /// The depth to which arrays and objects may be nested.
     static let maximumDepth = 64
-    /// Members up to which an object's names are compared one by one.
+    /// Up to this many members, an object's names are compared one by one.
     private static let linearNameCount = 16
 
     private let bytes: [UInt8]
@@ -16,7 +16,7 @@ struct JSONParser {
         self.bytes = bytes
     }
 
-    /// The one value that `bytes` consist of.
+    /// The single value that makes up all of `bytes`.
     static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
         var parser = JSONParser(bytes)
         parser.skipWhitespace()
@@ -49,7 +49,7 @@ struct JSONParser {
             depth -= 1
             return .object([])
         }
-        // What a registration has, in one allocation.
+        // As many as a registration has, in one allocation.
         members.reserveCapacity(10)
         repeat {
             skipWhitespace()
@@ -149,7 +149,7 @@ struct JSONParser {
         return Int(byte - UInt8(ascii: "0"))
     }
 
-    /// RFC 8259 §7. Most strings have no escape and are one piece of the text.
+    /// RFC 8259 §7. Most strings have no escape and are one slice of the text.
     private mutating func string() throws(JSONError) -> String {
         let start = position
         position += 1
@@ -199,7 +199,7 @@ struct JSONParser {
         return string
     }
 
-    /// The character of `\uXXXX`, or of two of them that are a surrogate pair.
+    /// The character of `\uXXXX`, or of a surrogate pair of these.
     private mutating func unicodeEscape() throws(JSONError) -> Character {
         let start = position - 2
         var code = try hexadecimalDigits()
@@ -239,7 +239,7 @@ struct JSONParser {
     }
 
     private func doubleName(_ name: String, at place: Int) -> JSONError {
-        // As fields are named that are wrong: not longer than anybody reads.
+        // The name is shortened just as in field errors.
         var error = error("the name '\(FieldError(field: name, message: "").field)' occurs twice", at: place)
         error.isJSON = true
         return error

@@ -2,9 +2,9 @@
 enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)
-    /// A number without a fraction that an `Int` holds, however it was written: `1`, `1.0`, `1e0`.
+    /// A number without a fraction that fits an `Int`, however it was written: `1`, `1.0`, `1e0`.
     case integer(Int)
-    /// Any other number; infinite when it is too large.
+    /// Any other number; infinite if it is too large.
     case number(Double)
     case string(String)
     case array([JSONValue])
@@ -16,7 +16,7 @@ enum JSONValue: Sendable, Equatable {
         if case .null = self { true } else { false }
     }
 
-    /// What it is, for an error message.
+    /// The kind of value, for an error message.
     var kind: String {
         switch self {
         case .null: "null"
@@ -35,17 +35,17 @@ struct JSONMember: Sendable, Equatable {
     var value: JSONValue
 }
 
-/// Why a text is not read as JSON.
+/// Why a text is refused as JSON.
 struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What is wrong.
     var problem: String
-    /// Whether it is JSON all the same (RFC 8259 §4 leaves open what a name means that occurs twice).
+    /// Whether it is JSON nevertheless: RFC 8259 §4 leaves open what a repeated name means.
     var isJSON = false
-    /// From 1.
+    /// Counted from 1.
     var line: Int
-    /// In octets, from 1.
+    /// In octets, counted from 1.
     var column: Int
 
-    /// In one line, for a log.
+    /// The error in one line, for a log.
     var description: String { "line \(line), column \(column): \(problem)" }
 }

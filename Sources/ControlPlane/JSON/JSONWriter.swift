@@ -2,18 +2,18 @@ import NIOCore
 
 /// Writes JSON (RFC 8259) as the octets of a response's body.
 ///
-/// The structure is the caller's: a comma goes before every member and element but the first.
+/// The caller is responsible for the structure; the writer puts a comma before every member and element but the first.
 struct JSONWriter {
-    /// What was written.
+    /// The octets written so far.
     private(set) var octets: [UInt8] = []
     private var needsComma = false
 
-    /// Empty.
+    /// Begins with nothing written.
     init(capacity: Int = 512) {
         octets.reserveCapacity(capacity)
     }
 
-    /// What was written, as the body of a response: a line, so that a shell's prompt stands on the next one.
+    /// The octets as the body of a response, with a line feed so that a shell's prompt begins a new line.
     var line: ByteBuffer {
         var buffer = ByteBufferAllocator().buffer(capacity: octets.count + 1)
         buffer.writeBytes(octets)
@@ -21,9 +21,9 @@ struct JSONWriter {
         return buffer
     }
 
-    /// Takes back the elements of the array, or members of the object, that were written last.
+    /// Removes the elements or members that were written last.
     ///
-    /// - Parameter count: the octets that stay: what ``octets`` had behind an element or member.
+    /// - Parameter count: how many octets stay: the count that ``octets`` had after an element or member.
     mutating func takeBack(to count: Int) {
         octets.removeLast(max(0, octets.count - count))
         needsComma = octets.last != UInt8(ascii: "[") && octets.last != UInt8(ascii: "{")
@@ -86,7 +86,7 @@ struct JSONWriter {
         needsComma = true
     }
 
-    /// A number as a value.
+    /// A whole number as a value.
     mutating func integer(_ number: some BinaryInteger) {
         separate()
         octets.append(contentsOf: String(number).utf8)
@@ -95,7 +95,7 @@ struct JSONWriter {
 
     /// A finite number as a value.
     ///
-    /// - Parameter places: how many decimals, 1 to 9.
+    /// - Parameter places: the number of decimals, 1 to 9.
     mutating func decimal(_ number: Double, places: Int = 3) {
         separate()
         let unit = (0..<places).reduce(1) { unit, _ in unit * 10 }
@@ -106,7 +106,7 @@ struct JSONWriter {
         needsComma = true
     }
 
-    /// A truth value.
+    /// A Boolean as a value.
     mutating func bool(_ value: Bool) {
         separate()
         octets.append(contentsOf: (value ? "true" : "false").utf8)
