@@ -5,7 +5,7 @@ extension Configuration {
     public struct DNS: Sendable, Equatable {
         /// Addresses to answer on, each over UDP and TCP; at least one.
         public var listen = [SocketAddress(.v4(0x7F00_0001), port: 8600)]
-        /// Worker threads, 0–256; 0: one for each core.
+        /// Worker threads, 0–256; 0: one per core.
         public var workers = 0
         /// The domain of all services: lower case, no trailing dot, at most 127 octets on the wire.
         public var domain = "service.kong"
@@ -21,7 +21,8 @@ extension Configuration {
         public var strategy = RotationStrategyName.roundRobin
         /// What a known service without a healthy instance answers.
         public var onEmpty = OnEmpty.nameError
-        /// How long a name whose last healthy instance has gone is SERVFAIL before that; 0 to 3,600 s.
+        /// How long a name answers SERVFAIL after its last healthy instance has gone, before ``onEmpty`` applies; 0 to
+        /// 3,600 s.
         public var emptyGrace = Duration.seconds(30)
         /// Which priority groups are answered.
         public var priorities = Priorities.lowest
@@ -44,7 +45,7 @@ extension Configuration {
         public var rateLimit = ResponseRateLimit()
         /// Whether DNS cookies (RFC 7873) are used.
         public var cookies = true
-        /// Networks whose addresses' names are answered.
+        /// Networks for whose addresses reverse names are answered.
         public var reverse: [IPNetwork] = []
         /// The text of `version.bind`; empty: REFUSED. At most 255 octets.
         public var version = ""
@@ -52,7 +53,7 @@ extension Configuration {
         public var nsid = ""
         /// Limits of the TCP service.
         public var tcp = TCP()
-        /// The servers that other domains are asked from.
+        /// The servers that names in other domains are forwarded to.
         public var upstream = Upstream()
         /// The cache of forwarded answers.
         public var cache = Cache()
@@ -63,7 +64,7 @@ extension Configuration {
 
     /// `dns.large_udp`: clients that get large UDP answers without EDNS.
     public struct LargeUDP: Sendable, Equatable {
-        /// Where they are; empty: none.
+        /// The clients' networks; empty: none.
         public var networks: [IPNetwork] = []
         /// The largest answer to them in octets; 512–4096.
         public var payload = 4096
@@ -74,9 +75,9 @@ extension Configuration {
 
     /// `dns.on_empty`: what a known service without a healthy instance answers.
     public enum OnEmpty: String, CaseIterable, Sendable {
-        /// NXDOMAIN: as if it were not there.
+        /// NXDOMAIN, as if it did not exist.
         case nameError = "nxdomain"
-        /// NOERROR without a record.
+        /// NOERROR without records.
         case noData = "nodata"
         /// SERVFAIL: clients keep what they have.
         case serverFailure = "servfail"
@@ -86,7 +87,7 @@ extension Configuration {
 
     /// `dns.priorities`: which priority groups are answered.
     public enum Priorities: String, CaseIterable, Sendable {
-        /// The best group with a healthy instance alone.
+        /// Only the best group that has a healthy instance.
         case lowest
         /// Every group.
         case all
@@ -96,7 +97,7 @@ extension Configuration {
     public struct ResponseRateLimit: Sendable, Equatable {
         /// Responses a second; 0: no limit.
         public var responsesPerSecond = 0
-        /// Each how many-th response above the limit is sent truncated instead of dropped; 0: none.
+        /// Above the limit, every n-th response is sent truncated instead of dropped; 0: none.
         public var slip = 2
 
         /// All defaults.
@@ -118,13 +119,13 @@ extension Configuration {
         public init() {}
     }
 
-    /// `dns.upstream`: the servers that other domains are asked from.
+    /// `dns.upstream`: the servers that names in other domains are forwarded to.
     public struct Upstream: Sendable, Equatable {
         /// The servers; empty: other domains are refused.
         public var servers: [SocketAddress] = []
         /// Which server is asked first.
         public var policy = UpstreamPolicyName.fastest
-        /// How long a client waits, all attempts together.
+        /// How long a client waits at most, over all attempts.
         public var timeout = Duration.milliseconds(1500)
         /// Queries under way at once.
         public var maximumInFlight = 4096
@@ -139,15 +140,15 @@ extension Configuration {
     public struct Cache: Sendable, Equatable {
         /// Answers kept at most; 0: none.
         public var maximumEntries = 100_000
-        /// TTLs are raised to this.
+        /// Lower TTLs are raised to this.
         public var minimumTTL = Duration.zero
-        /// TTLs are lowered to this.
+        /// Higher TTLs are lowered to this.
         public var maximumTTL = Duration.seconds(3600)
-        /// TTLs of negative answers are lowered to this (RFC 2308 §5).
+        /// Higher TTLs of negative answers are lowered to this (RFC 2308 §5).
         public var negativeTTL = Duration.seconds(30)
-        /// How long an expired answer may stand in for one that can't be had (RFC 8767); zero: never.
+        /// How long an expired answer may stand in when no fresh one can be had (RFC 8767); zero: never.
         public var serveStale = Duration.seconds(3600)
-        /// Whether an answer in demand is asked for again before it expires.
+        /// Whether a popular answer is fetched again before it expires.
         public var prefetch = true
 
         /// All defaults.

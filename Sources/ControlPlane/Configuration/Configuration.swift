@@ -3,7 +3,7 @@ public import Logging
 
 /// Everything that can be configured, with a value for each key; the initial values are the defaults.
 ///
-/// What each key means, its range and its name in YAML and in the environment is in ``ConfigurationSchema``.
+/// ``ConfigurationSchema`` says what each key means, its range, and its name in YAML and in the environment.
 public struct Configuration: Sendable, Equatable {
     /// `server`: the REST API.
     public var server = Server()
@@ -50,7 +50,7 @@ extension Configuration {
         public var certificate = ""
         /// The certificate's private key (PEM).
         public var key = ""
-        /// The authorities (PEM) one of which must have signed a client's certificate.
+        /// The certificate authorities (PEM); one of them must have signed a client's certificate.
         public var clientCA = ""
 
         /// All defaults.
@@ -83,7 +83,7 @@ extension Configuration {
     public enum StorageType: String, CaseIterable, Sendable {
         /// A file on this machine.
         case sqlite
-        /// This process: a restart forgets everything.
+        /// This process's memory: a restart forgets everything.
         case memory
         /// An etcd cluster.
         case etcd
@@ -110,13 +110,13 @@ extension Configuration {
         public var username = ""
         /// The user's password. A secret.
         public var password = ""
-        /// The path of the authorities (PEM) that signed the members' certificates; empty: the system's.
+        /// The path of the certificate authorities (PEM) that signed the members' certificates; empty: the system's.
         public var ca = ""
         /// The path of the client certificate (PEM); empty: none.
         public var certificate = ""
         /// The path of the client certificate's private key (PEM); empty: none.
         public var key = ""
-        /// The path of a file with the last known state, for a start while etcd is away; empty: none.
+        /// The path of a file with the last known state, for starts without etcd; empty: none.
         public var snapshot = ""
 
         /// All defaults.
@@ -127,11 +127,11 @@ extension Configuration {
     public struct RegistryLimits: Sendable, Equatable {
         /// Instances at most.
         public var maximumInstances = 2_000_000
-        /// Names in DNS at most, those of tags and protocols included.
+        /// Names in DNS at most, including those of tags and protocols.
         public var maximumNames = 8_000_000
         /// Instances of one service at most.
         public var maximumPerName = 100_000
-        /// Networks whose addresses may be registered; empty: all, but for addresses that nobody may register.
+        /// Networks whose addresses may be registered; empty: all but those that nobody may register.
         public var networks: [IPNetwork] = []
 
         /// All defaults.

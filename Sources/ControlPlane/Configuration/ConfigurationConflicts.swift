@@ -1,12 +1,12 @@
 import Engine
 
-/// What is wrong between values that are right one by one, or with what they lead to.
+/// Finds values that are valid one by one but conflict with each other, or with what follows from them.
 enum ConfigurationConflicts {
-    /// All of it.
+    /// All conflicts.
     ///
     /// - Parameters:
-    ///   - origins: where values come from.
-    ///   - problems: what is wrong with single values, which are not looked at again.
+    ///   - origins: where the values come from.
+    ///   - problems: the problems of single values; their keys are not checked again.
     static func problems(
         in configuration: Configuration, _ origins: [String: ConfigurationOrigin],
         besides problems: [ConfigurationProblem]
@@ -14,14 +14,14 @@ enum ConfigurationConflicts {
         let conflicts =
             listening(configuration) + reverse(configuration.dns.reverse) + cache(configuration.dns.cache)
             + etcd(configuration.storage, origins)
-        // A value that is wrong is not taken over: what it would be in conflict with is not known.
+        // A wrong value was not adopted, so its conflicts are unknown.
         let wrong = Set(problems.compactMap { $0.key.map { String($0.prefix { $0 != "[" }) } })
         return conflicts.filter { wrong.isDisjoint(with: $0.keys) }.map(\.problem)
     }
 
     private struct Conflict {
         let problem: ConfigurationProblem
-        /// The keys whose values it follows from.
+        /// The keys whose values the conflict follows from.
         let keys: Set<String>
 
         init(_ key: String, _ others: String..., message: String, at origin: ConfigurationOrigin? = nil) {
@@ -33,7 +33,7 @@ enum ConfigurationConflicts {
     private static func listening(_ configuration: Configuration) -> [Conflict] {
         var conflicts: [Conflict] = []
         var seen: Set<SocketAddress> = []
-        // Port 0 is another port each time.
+        // Port 0 means a different port each time.
         for address in configuration.dns.listen where address.port != 0 && !seen.insert(address).inserted {
             conflicts.append(Conflict("dns.listen", message: "'\(address)' is given more than once"))
         }
@@ -79,7 +79,7 @@ enum ConfigurationConflicts {
         need("key", etcd.key, for: "certificate", etcd.certificate)
         need("certificate", etcd.certificate, for: "key", etcd.key)
         need("username", etcd.username, for: "password", etcd.password)
-        // What is not used need not be there.
+        // Files that are not used need not exist.
         guard storage.type == .etcd else { return conflicts }
         for (key, path) in [("ca", etcd.ca), ("certificate", etcd.certificate), ("key", etcd.key)] where !path.isEmpty {
             guard let reason = FileReason.unreadable(path) else { continue }

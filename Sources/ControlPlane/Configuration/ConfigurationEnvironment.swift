@@ -1,9 +1,9 @@
-/// The environment's part of the configuration: each known key's texts, and variables that set nothing.
+/// The part of the configuration that comes from the environment: texts of known keys, and variables that set none.
 struct ConfigurationEnvironment {
     private(set) var values: [WrittenValue] = []
     private(set) var problems: [ConfigurationProblem] = []
 
-    /// What the client commands read; the server does not.
+    /// Variables for the client commands; the server ignores them.
     private static let clientVariables: Set = ["KONG_DISCOVERY_URL", "KONG_DISCOVERY_TOKEN"]
 
     private static let keysByName = Dictionary(
@@ -35,9 +35,9 @@ struct ConfigurationEnvironment {
         }
     }
 
-    /// Whether Kubernetes sets the variable, for a Service whose name begins with `kong-discovery`:
-    /// `…_SERVICE_HOST`, `…_SERVICE_PORT`, `…_SERVICE_PORT_<NAME>`, `…_PORT` with a URL, and
-    /// `…_PORT_<NUMBER>_<PROTOCOL>` with what follows. No key of ours has such a name.
+    /// Whether Kubernetes sets the variable for a Service whose name begins with `kong-discovery`: `…_SERVICE_HOST`,
+    /// `…_SERVICE_PORT`, `…_SERVICE_PORT_<NAME>`, `…_PORT` with a URL, and `…_PORT_<NUMBER>_<PROTOCOL>` with what
+    /// follows. No key of ours has such a name.
     private static func isFromKubernetes(_ name: String, _ text: String) -> Bool {
         if name.hasSuffix("_SERVICE_HOST") || name.hasSuffix("_SERVICE_PORT") || name.contains("_SERVICE_PORT_") {
             return true

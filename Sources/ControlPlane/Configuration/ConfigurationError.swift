@@ -1,6 +1,6 @@
-/// Everything that is wrong with a configuration, all of it at once.
+/// Everything that is wrong with a configuration.
 public struct ConfigurationError: Error, Sendable, Equatable {
-    /// What is wrong, in the order of the file and then of the environment; not empty.
+    /// The problems, first those of the file and then those of the environment; not empty.
     public let problems: [ConfigurationProblem]
 
     init(_ problems: [ConfigurationProblem]) { self.problems = problems }
@@ -13,11 +13,11 @@ extension ConfigurationError: CustomStringConvertible {
 
 /// One thing that is wrong with a configuration.
 public struct ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
-    /// Where the value stands; `nil`: it follows from several values.
+    /// Where the value was set, or `nil` if the problem follows from several values.
     public let origin: ConfigurationOrigin?
     /// The path of the key, with an index for an element of a list; `nil`: the file as a whole.
     public let key: String?
-    /// What is wrong, and what is allowed.
+    /// What is wrong and what is allowed.
     public let message: String
 
     /// `kong-discovery.yaml:7:8: dns.ttl: '0s' is too small: 1s or more`, always one line.
@@ -45,17 +45,17 @@ public enum ConfigurationOrigin: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// A value as it is written, not read yet.
+/// A value as written, not parsed yet.
 struct WrittenValue {
     let key: ConfigurationKey
     let origin: ConfigurationOrigin
-    /// The texts, one unless the key is a list, each with its place.
+    /// The texts, each with its place; exactly one unless the key is a list.
     let elements: [(text: String, origin: ConfigurationOrigin)]
-    /// Whether it is a list that was written as the one element that it has.
+    /// Whether it is a list of one element that was written without brackets or dashes.
     var isSingle = false
 }
 
 extension String {
-    /// The text, or its beginning when it is too long for a message.
+    /// The text, cut off if it is too long for a message.
     var shortened: String { count > 80 ? prefix(80) + "…" : self }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import Yams
 
-/// A configuration file, read as YAML: each known key's texts with their places, and all that is wrong with the form.
+/// A configuration file, read as YAML: the texts of known keys with their places, and all problems of its form.
 struct ConfigurationFile {
     /// Far more than any configuration needs.
     static let maximumOctets = 1 << 20
@@ -10,13 +10,13 @@ struct ConfigurationFile {
     private(set) var values: [WrittenValue] = []
     private(set) var problems: [ConfigurationProblem] = []
 
-    /// Reads a file. What goes wrong is in ``problems``.
+    /// Reads a file and collects what goes wrong in ``problems``.
     init(path: String) {
         self.path = path
         do {
             let handle = try FileHandle(forReadingFrom: URL(filePath: path))
             defer { try? handle.close() }
-            // One octet more than allowed tells a file that is too large, and /dev/zero ends here as well.
+            // One octet more than allowed shows that a file is too large, and ends even with /dev/zero.
             let data = try handle.read(upToCount: Self.maximumOctets + 1) ?? Data()
             if data.count > Self.maximumOctets {
                 report(.wholeFile(path), nil, "is too large: at most \(Self.maximumOctets) octets")
@@ -30,7 +30,7 @@ struct ConfigurationFile {
         }
     }
 
-    /// Reads a text as if it were a file's.
+    /// Reads a text as if it were a file.
     init(path: String, text: String) {
         self.path = path
         read(text)
@@ -39,7 +39,7 @@ struct ConfigurationFile {
     private mutating func read(_ text: String) {
         let source = YAMLSource(text)
         if let (line, column) = source.firstAnchor {
-            // A few lines of aliases can stand for more values than memory holds, and nothing here repeats.
+            // A few lines of aliases can expand to more values than memory holds, and a configuration never needs them.
             let place = ConfigurationOrigin.file(path, line: line, column: column)
             return report(place, nil, "anchors and aliases (& and *) can't be used here")
         }
@@ -54,7 +54,7 @@ struct ConfigurationFile {
     }
 
     private mutating func readSection(_ node: Node, path section: String) {
-        // A section whose keys are all commented out is null.
+        // A section is null if all its keys are commented out.
         if node.isNull { return }
         guard checkTag(node, key: section) else { return }
         guard case .mapping(let mapping) = node else {
@@ -67,7 +67,7 @@ struct ConfigurationFile {
                 continue
             }
             let path = section.isEmpty ? scalar.original : "\(section).\(scalar.original)"
-            // A dot in a name would lead to another section's key, past the check for keys given twice.
+            // A name with a dot could be another section's key, and escape the check for repeated keys.
             let isPlain = !scalar.original.contains(".")
             if isPlain, let key = ConfigurationSchema.keysByPath[path] {
                 readValue(value, of: key)
@@ -76,14 +76,14 @@ struct ConfigurationFile {
             } else if let nested = Self.nesting(of: path) {
                 report(origin(name), path.shortened, nested)
             } else {
-                // Looking for a near key takes time, which a file full of other things is not worth.
+                // The search for a near key takes time that a file full of other things is not worth.
                 let hint = problems.count < 100 ? suggestion(for: path) : ""
                 report(origin(name), path.shortened, "is not a known key\(hint)")
             }
         }
     }
 
-    /// What to write instead of a key, or a section, with dots in it; `nil`: there is no such one.
+    /// How to write a key or section that was given with dots, or `nil` if there is no such one.
     private static func nesting(of path: String) -> String? {
         let isThere = ConfigurationSchema.keysByPath[path] != nil || ConfigurationSchema.sections.contains(path)
         guard isThere else { return nil }
@@ -104,7 +104,7 @@ struct ConfigurationFile {
             let texts = elements.map { (text: $0.scalar?.original ?? "", origin: origin($0)) }
             values.append(WrittenValue(key: key, origin: origin(node), elements: texts))
         case .scalar(let scalar) where !key.isList || !node.isNull:
-            // A single value is a list of one.
+            // A single value is read as a list of one.
             guard checkScalar(node, of: key, path: key.path) else { return }
             let element = (text: scalar.original, origin: origin(node))
             values.append(WrittenValue(key: key, origin: origin(node), elements: [element], isSingle: key.isList))
@@ -126,7 +126,7 @@ struct ConfigurationFile {
         return true
     }
 
-    /// Refuses tags of others (`!secret`), which would be passed over in silence.
+    /// Refuses foreign tags (`!secret`), which would be ignored silently.
     private mutating func checkTag(_ node: Node, key: String) -> Bool {
         let tag = node.tag.description
         if tag.isEmpty || tag.hasPrefix("tag:yaml.org,2002:") { return true }
@@ -160,7 +160,7 @@ struct ConfigurationFile {
         }
     }
 
-    /// A short reason instead of Foundation's sentence with the path in it.
+    /// A short reason instead of Foundation's sentence, which repeats the path.
     private static func reason(of error: any Error) -> String {
         switch FileReason.words(for: error) {
         case FileReason.words(code: ENOENT), FileReason.words(code: ENOTDIR): "no such file"
@@ -177,13 +177,13 @@ extension Node.Scalar {
 }
 
 extension Node {
-    /// Whether the node is nothing at all: `~`, `null` or just absent.
+    /// Whether the node is empty: `~`, `null` or absent.
     fileprivate var isNull: Bool {
         guard case .scalar(let scalar) = self, scalar.style == .plain else { return false }
         return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
     }
 
-    /// What the node is, for messages.
+    /// The kind of node, for messages.
     fileprivate var found: String {
         switch self {
         case .scalar: isNull ? "has no value" : "is a single value"

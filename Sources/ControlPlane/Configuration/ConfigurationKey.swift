@@ -12,16 +12,16 @@ public struct ConfigurationKey: Sendable {
     public let isList: Bool
     /// Whether the value must not be shown.
     public let isSecret: Bool
-    /// The only values that can be used in this version, as lists of texts; `nil`: all.
+    /// The only values that can be used in this version, as lists of texts; `nil`: all can.
     public let usableValues: [[String]]?
     /// Whether a change takes effect when the configuration is read again, without a restart.
     public let appliesOnReload: Bool
 
     /// Whether quoted text is a value of this kind.
     let acceptsQuotes: Bool
-    /// Reads texts, one unless the key is a list, into a configuration; on problems it stays as it was.
+    /// Reads texts (one unless the key is a list) into a configuration; if there are problems it stays as it was.
     let assign: @Sendable (_ texts: [String], _ configuration: inout Configuration) -> [ValueProblem]
-    /// The texts of the value in a configuration, one unless the key is a list.
+    /// The texts of the configuration's value; one unless the key is a list.
     let texts: @Sendable (Configuration) -> [String]
 
     /// The environment variable that sets the key.
@@ -30,11 +30,11 @@ public struct ConfigurationKey: Sendable {
     }
 }
 
-/// What is wrong with a value, or with one element of a list.
+/// A problem with a value, or with one element of a list.
 struct ValueProblem {
-    /// The element; `nil`: the whole value.
+    /// The element's place, or `nil` for the whole value.
     var index: Int?
-    /// What follows the text in a message.
+    /// What follows the value's text in a message.
     var reason: String
 }
 
@@ -42,12 +42,12 @@ struct ValueProblem {
 enum Availability<Value: Equatable & Sendable>: Sendable {
     /// All of them.
     case now
-    /// The default alone: the rest comes with a later feature.
+    /// Only the default: the other values come with a later feature.
     case defaultOnly
-    /// These: the others come with later features.
+    /// Only these values: the others come with later features.
     case only([Value])
 
-    /// The values that can be used; `nil`: all.
+    /// The values that can be used; `nil`: all can.
     func usable(default defaultValue: Value) -> [Value]? {
         switch self {
         case .now: nil
@@ -56,7 +56,7 @@ enum Availability<Value: Equatable & Sendable>: Sendable {
         }
     }
 
-    /// The error of a text that is no value, which offers nothing that would be refused.
+    /// The error for a text that is no value; its message offers only values that can be used.
     func offer(instead error: InvalidValue, default defaultValue: Value, _ kind: ValueKind<Value>) -> InvalidValue {
         guard error.offersChoice, let usable = usable(default: defaultValue) else { return error }
         return InvalidValue("is unknown: \(usable.map(kind.format).alternatives)")

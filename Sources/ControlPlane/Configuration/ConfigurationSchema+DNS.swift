@@ -104,7 +104,7 @@ extension ConfigurationSchema {
             "above the limit, each how many-th response is truncated instead of dropped; 0: none",
             available: .defaultOnly
         ),
-        // Cookies are not there yet, so that both values do the same; true is what they will start with.
+        // Cookies don't exist yet, so both values do the same. The default will be true once they do.
         ConfigurationKey(
             "dns.cookies", \.dns.cookies, .boolean, "DNS cookies (RFC 7873); none are sent in this version"),
         ConfigurationKey(

@@ -1,7 +1,7 @@
 extension LoadedConfiguration {
-    /// The effective configuration as YAML that reads as the same configuration, secrets apart, which are masked.
+    /// The effective configuration as YAML, which reads as the same configuration except for secrets: they are masked.
     ///
-    /// A comment tells where a value that is not a default comes from.
+    /// A comment says where each value comes from that is not a default.
     public var yaml: String {
         var lines: [String] = []
         var section: [Substring] = []
@@ -41,7 +41,7 @@ extension ConfigurationKey {
         return isList ? "[" + values.joined(separator: ", ") + "]" : values.joined()
     }
 
-    /// A value as a YAML scalar: plain where it can't be taken for anything else, else in quotes.
+    /// A value as a YAML scalar: plain if it can't be mistaken for another type, in quotes otherwise.
     private static func scalar(_ text: String, isText: Bool) -> String {
         guard isText else { return text }
         let first = text.utf8.first ?? 0
@@ -52,7 +52,7 @@ extension ConfigurationKey {
                 isDigit($0) || (97...122).contains($0) || (65...90).contains($0) || "._-/:".utf8.contains($0)
             }
         let reserved = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"]
-        // What reads as a number is a text here, and quotes tell so to other readers as well.
+        // A text that reads like a number is quoted, so that other readers take it for a text too.
         if isPlain, !reserved.contains(text.lowercased()), Double(text) == nil { return text }
         var quoted = ""
         quoted.appendQuoted(text)

@@ -1,25 +1,26 @@
-/// A configuration that is in force, with where each value came from, so that it can be shown and read again.
+/// A configuration in force, with the origin of each value, so that it can be shown and read again.
 public struct LoadedConfiguration: Sendable {
     /// The values.
     public let configuration: Configuration
-    /// The configuration file; `nil`: there is none.
+    /// The path of the configuration file, or `nil` if there is none.
     public let file: String?
-    /// Where each value that is written somewhere comes from, by the key's path.
+    /// The origin of each value that was set, by the key's path.
     public let origins: [String: ConfigurationOrigin]
 
     private let environment: [String: String]
 
-    /// Reads the configuration: defaults, over them the file, over it the environment.
+    /// Reads the configuration: the file overrides the defaults, and the environment overrides the file.
     ///
     /// - Parameters:
-    ///   - file: the path of a YAML file; `nil`: none is read.
+    ///   - file: the path of a YAML file; `nil`: no file is read.
     ///   - environment: the process's environment variables.
     /// - Throws: ``ConfigurationError`` with everything that is wrong.
     public init(file: String?, environment: [String: String]) throws(ConfigurationError) {
         try self.init(file.map { ConfigurationFile(path: $0) }, path: file, environment: environment)
     }
 
-    /// What the environment says of the log, whatever else it says; the defaults where that can't be used.
+    /// The `log` section as the environment sets it, even if other variables are wrong; defaults replace unusable
+    /// values.
     public static func log(environment: [String: String]) -> Configuration.Log {
         var configuration = Configuration()
         for value in ConfigurationEnvironment(environment).values where value.key.path.hasPrefix("log.") {
@@ -28,7 +29,7 @@ public struct LoadedConfiguration: Sendable {
         return configuration.log
     }
 
-    /// Reads a text as if it were the file's.
+    /// Reads a text as if it were the file.
     init(yaml: String, file: String, environment: [String: String] = [:]) throws(ConfigurationError) {
         try self.init(ConfigurationFile(path: file, text: yaml), path: file, environment: environment)
     }
@@ -42,7 +43,7 @@ public struct LoadedConfiguration: Sendable {
         var configuration = Configuration()
         var origins: [String: ConfigurationOrigin] = [:]
         var problems = contents?.problems ?? []
-        // Variables that set no key at all come after the values of those that do.
+        // Variables that set no key are reported after the values of those that do.
         let overridden = Set(environment.values.map(\.key.path))
         for value in (contents?.values ?? []).filter({ !overridden.contains($0.key.path) || !$0.isMask })
             + environment.values
@@ -71,27 +72,27 @@ public struct LoadedConfiguration: Sendable {
 
     /// Reads the same file and environment again.
     ///
-    /// - Throws: ``ConfigurationError`` with everything that is wrong now; go on with the old configuration then.
+    /// - Throws: ``ConfigurationError`` with everything that is wrong now; keep the old configuration then.
     public func reloaded() throws(ConfigurationError) -> LoadedConfiguration {
         try LoadedConfiguration(file: file, environment: environment)
     }
 
-    /// The paths of keys that differ from an older configuration but take effect at the next start alone.
+    /// The paths of keys that differ from an older configuration but take effect only at the next start.
     public func keysAwaitingRestart(since older: LoadedConfiguration) -> [String] {
         ConfigurationSchema.keys
             .filter { !$0.appliesOnReload && $0.texts(configuration) != $0.texts(older.configuration) }
             .map(\.path)
     }
 
-    /// Which upstreams are this server itself, each at its place.
+    /// The problems of upstreams that are this server itself.
     private static func ownUpstreams(
         of configuration: Configuration, _ values: [WrittenValue], besides problems: [ConfigurationProblem]
     ) -> [ConfigurationProblem] {
-        // Where something is wrong with these keys, the defaults stand in for what was meant.
+        // Values with problems were replaced by defaults, which say nothing about what was meant.
         let isReported = problems.contains { problem in
             ["dns.listen", "dns.upstream.servers"].contains { problem.key?.hasPrefix($0) == true }
         }
-        // The environment's, which comes last, is the one in force.
+        // The environment comes last, and is in force.
         guard !isReported, let servers = values.last(where: { $0.key.path == "dns.upstream.servers" }) else {
             return []
         }
@@ -100,7 +101,7 @@ public struct LoadedConfiguration: Sendable {
         }
     }
 
-    /// The order of problems: as in the file, then the environment by name.
+    /// The sort key of problems: by position in the file, then by name in the environment.
     private static func position(of problem: ConfigurationProblem) -> (Int, Int, String) {
         switch problem.origin {
         case .wholeFile: (0, 0, "")
@@ -112,17 +113,17 @@ public struct LoadedConfiguration: Sendable {
 }
 
 extension WrittenValue {
-    /// Whether it is what stands for a secret where the configuration is shown.
+    /// Whether the value is the mask that is shown in place of a secret.
     fileprivate var isMask: Bool { key.isSecret && elements.map(\.text) == [ConfigurationKey.mask] }
 
-    /// A problem with the value's place, path and text.
+    /// The problem with the value's place, path and text.
     fileprivate func problem(_ problem: ValueProblem) -> ConfigurationProblem {
         let path = problem.index.map { isSingle ? key.path : "\(key.path)[\($0)]" } ?? key.path
         let origin = problem.index.map { elements[$0].origin } ?? origin
         return ConfigurationProblem(origin: origin, key: path, message: "\(shownText(problem.index)) \(problem.reason)")
     }
 
-    /// The text of an element or of the whole value as messages show it: not too long, and no secret.
+    /// The text of an element or the whole value for messages: shortened, and without secrets.
     private func shownText(_ index: Int?) -> String {
         if key.isSecret { return "the value" }
         let texts = index.map { [elements[$0].text] } ?? elements.map(\.text)

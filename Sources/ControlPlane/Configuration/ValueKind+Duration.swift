@@ -22,7 +22,7 @@ extension ValueKind where Value == Duration {
         }
     }
 
-    /// The digits and the unit of a duration's text.
+    /// The digits and the unit in a duration's text.
     private static func split(_ text: String) -> (count: Substring, unit: DurationUnit)? {
         let count = text.prefix { $0.isASCII && $0.isWholeNumber }
         guard !count.isEmpty, let unit = DurationUnit(rawValue: String(text[count.endIndex...])) else { return nil }
@@ -30,7 +30,7 @@ extension ValueKind where Value == Duration {
     }
 }
 
-/// A unit of durations, the largest first.
+/// The units of durations, largest first.
 private enum DurationUnit: String, CaseIterable {
     case hours = "h"
     case minutes = "m"
@@ -48,7 +48,7 @@ private enum DurationUnit: String, CaseIterable {
 }
 
 extension Duration {
-    /// The text in the largest unit that needs no fraction: `90s`, `2m`. Parts of a millisecond are left out.
+    /// The duration in the largest unit that needs no fraction: `90s`, `2m`. Fractions of a millisecond are dropped.
     public var configurationText: String {
         if self == .zero { return "0s" }
         let unit = DurationUnit.allCases.first { milliseconds.isMultiple(of: $0.milliseconds) } ?? .milliseconds

@@ -15,7 +15,7 @@ extension ValueKind where Value == SocketAddress {
         }
     }
 
-    /// A DNS server to ask: an address, with a port unless it is 53.
+    /// The address of a DNS server, with a port unless that is 53.
     static var upstreamServer: Self {
         let allowed = "an IP address with an optional port, such as 9.9.9.9, 9.9.9.9:53 or [2620:fe::fe]:53"
         return ValueKind(allowed: allowed, acceptsQuotes: true) { text throws(InvalidValue) in
@@ -32,7 +32,7 @@ extension ValueKind where Value == SocketAddress {
 }
 
 extension ValueKind where Value == IPNetwork {
-    /// A network in CIDR notation; an address alone is a network of one.
+    /// A network in CIDR notation; a bare address is a network of one.
     static var network: Self {
         let allowed = "a network such as 10.0.0.0/8, fc00::/7 or 192.0.2.1"
         return ValueKind(allowed: allowed, acceptsQuotes: true) { text throws(InvalidValue) in
@@ -61,11 +61,11 @@ extension ValueKind where Value == String {
     /// The longest wire form of the domain: two labels of 63 octets fit before it (RFC 1035 §3.1, 255 octets in all).
     private static var longestDomain: Int { 127 }
 
-    /// A domain name of letters, digits and hyphens (RFC 1123 §2.1); lower case and without trailing dot afterwards.
+    /// A domain name of letters, digits and hyphens (RFC 1123 §2.1), returned in lower case without a trailing dot.
     static var domain: Self {
         let allowed = "a domain name of letters, digits and hyphens, at most \(longestDomain - 2) octets"
         return ValueKind(allowed: allowed, acceptsQuotes: true) { text throws(InvalidValue) in
-            // Unicode has capitals, such as the Kelvin sign, whose lower case is a letter of ASCII.
+            // Some capitals in Unicode, such as the Kelvin sign, become ASCII letters in lower case.
             guard text.utf8.allSatisfy({ $0 < 0x80 }) else { throw InvalidValue("is not \(allowed)") }
             let name = (text.hasSuffix(".") ? text.dropLast() : text[...]).lowercased()
             let labels = name.split(separator: ".", omittingEmptySubsequences: false)
@@ -87,7 +87,7 @@ extension ValueKind where Value == String {
         }
     }
 
-    /// Whether a label may be one of a host name: letters, digits and inner hyphens, 1–63 octets (RFC 1123 §2.1).
+    /// Whether a label may be part of a host name: letters, digits and inner hyphens, 1–63 octets (RFC 1123 §2.1).
     private static func isHostLabel(_ label: Substring) -> Bool {
         let octets = label.utf8
         return (1...63).contains(octets.count) && octets.first != 45 && octets.last != 45
@@ -102,7 +102,7 @@ extension ValueKind where Value == String {
             guard text.utf8.allSatisfy({ $0 < 0x80 }) else { throw InvalidValue("is not \(allowed)") }
             let name = (text.hasSuffix(".") ? text.dropLast() : text[...]).lowercased()
             let labels = name.split(separator: ".", omittingEmptySubsequences: false)
-            // Names of machines and containers have underscores now and then.
+            // Names of machines and containers sometimes have underscores.
             let isName = labels.allSatisfy { isHostLabel(Substring($0.replacing("_", with: "x"))) }
             guard isName, name.utf8.count <= 253 else {
                 throw InvalidValue("is not \(allowed): without scheme, port and path")
@@ -113,7 +113,7 @@ extension ValueKind where Value == String {
         }
     }
 
-    /// The URL of an etcd member: scheme, host and port, and nothing that could hold a secret.
+    /// The URL of an etcd member: scheme, host and port, and nothing that could contain a secret.
     static var endpoint: Self {
         let allowed = "a URL such as http://127.0.0.1:2379"
         return ValueKind(allowed: allowed, acceptsQuotes: true) { text throws(InvalidValue) in
@@ -125,7 +125,7 @@ extension ValueKind where Value == String {
             guard !authority.isEmpty, isPlain else {
                 throw InvalidValue("is not \(allowed): a host and a port, no user and no path")
             }
-            // What follows the last colon, unless that is one inside an IPv6 address.
+            // The port follows the last colon, unless that colon is inside an IPv6 address.
             if let colon = authority.lastIndex(of: ":"), !authority[colon...].contains("]") {
                 guard let port = UInt16(authority[authority.index(after: colon)...]), port > 0 else {
                     throw InvalidValue("has a port that is not one: 1–65535")

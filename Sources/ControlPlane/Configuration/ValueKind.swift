@@ -1,10 +1,10 @@
 import Engine
 
-/// How the text of one value is read, checked and written.
+/// Reads, checks and writes the text of one value.
 struct ValueKind<Value: Equatable & Sendable>: Sendable {
     /// What is allowed, as a phrase: `a whole number, 0–256`.
     let allowed: String
-    /// Whether a text in quotes is a value of this kind; a number in quotes is a string, so it is not.
+    /// Whether a text in quotes can be such a value; a quoted number can't, because it is a string.
     let acceptsQuotes: Bool
     /// Reads a value.
     let parse: @Sendable (String) throws(InvalidValue) -> Value
@@ -12,10 +12,10 @@ struct ValueKind<Value: Equatable & Sendable>: Sendable {
     let format: @Sendable (Value) -> String
 }
 
-/// Why a text is not a value; what follows the text in a message, such as `is too small: 1s or more`.
+/// Why a text is not a value: the words that follow it in a message, such as `is too small: 1s or more`.
 struct InvalidValue: Error {
     let reason: String
-    /// Whether the reason names all that there is to choose from.
+    /// Whether the reason lists all allowed values.
     let offersChoice: Bool
 
     init(_ reason: String, offersChoice: Bool = false) {
@@ -37,11 +37,11 @@ extension ValueKind where Value == Int {
         let allowed = "a whole number, \(range.lowerBound)–\(range.upperBound)"
         return ValueKind(allowed: allowed, acceptsQuotes: false) { text throws(InvalidValue) in
             let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
-            // YAML 1.1 reads 010 as eight: a number that two readers understand differently is none.
+            // YAML 1.1 reads 010 as eight. A number that readers understand differently is refused.
             guard !digits.isEmpty, digits.utf8.allSatisfy(isDigit), digits.count == 1 || digits.first != "0" else {
                 throw InvalidValue("is not \(allowed)")
             }
-            // Digits that Int can't hold are far below or above every range.
+            // A number that Int can't hold is far outside every range.
             let number = Int(text) ?? (text.hasPrefix("-") ? .min : .max)
             return try checked(number, in: range, format: \.description)
         } format: {
@@ -67,7 +67,7 @@ extension ValueKind where Value == Double {
 }
 
 extension ValueKind where Value == Bool {
-    /// `true` or `false`; not YAML 1.1's `yes`, `on` and `y`.
+    /// `true` or `false`, but not YAML 1.1's `yes`, `on` and `y`.
     static var boolean: Self {
         ValueKind(allowed: "true or false", acceptsQuotes: false) { text throws(InvalidValue) in
             switch text {
@@ -97,7 +97,7 @@ extension ValueKind where Value: CaseIterable & RawRepresentable, Value.RawValue
 }
 
 extension ValueKind where Value == String {
-    /// Any text without control characters, with a length in octets.
+    /// Any text without control characters; its length is in octets.
     static func text(_ length: ClosedRange<Int> = 0...4096, what: String = "text") -> Self {
         let empty = length.lowerBound > 0 ? ", not empty" : ""
         let allowed = "\(what), at most \(length.upperBound) octets\(empty)"

@@ -1,16 +1,16 @@
-/// A text of YAML made ready for the parser, in one pass that knows just enough of the grammar to tell where values
-/// begin and to pass over strings in quotes and comments.
+/// A YAML text prepared for the parser in one pass. The pass knows just enough of the grammar to tell where values
+/// begin, and to skip quoted strings and comments.
 struct YAMLSource {
-    /// The text for the parser. Lines and columns are the original's.
+    /// The text for the parser. Its lines and columns are those of the original.
     private(set) var text = ""
-    /// The line and column (from 1, in Unicode scalars) of the first `&anchor` before a value; `nil`: none.
+    /// The line and column (from 1, in Unicode scalars) of the first `&anchor` before a value, or `nil`.
     private(set) var firstAnchor: (line: Int, column: Int)?
 
-    /// Stands for a colon at the beginning of a value. `[::1/128]` is YAML (1.2 §7.3.3), but libyaml takes the colons
-    /// for the mark between a key and its value.
+    /// Stands for a colon at the beginning of a value. `[::1/128]` is valid YAML (1.2 §7.3.3), but libyaml takes the
+    /// colons for the mark between a key and its value.
     private static let leadingColon: Unicode.Scalar = "\u{F03A}"
 
-    /// Whether a value, and so an anchor, a quote or a tag, can begin here.
+    /// Whether a value can begin here, and so an anchor, a quote or a tag.
     private var isAtStart = true
     private var previous: Unicode.Scalar = "\n"
     private var quote: Unicode.Scalar?
@@ -38,13 +38,13 @@ struct YAMLSource {
         }
     }
 
-    /// A plain scalar of the parsed text as it was written.
+    /// A plain scalar of the parsed text as it was originally written.
     static func original(_ scalar: String) -> String {
         let colons = scalar.unicodeScalars.prefix { $0 == leadingColon }.count
         return String(repeating: ":", count: colons) + String(scalar.unicodeScalars.dropFirst(colons))
     }
 
-    /// Follows the grammar by one scalar; tells whether it is one of the first colons of a value.
+    /// Reads one scalar, and returns whether it is one of the colons that begin a value.
     private mutating func read(_ scalar: Unicode.Scalar, next: Unicode.Scalar) -> Bool {
         if let quote {
             if isEscaped {
@@ -69,7 +69,7 @@ struct YAMLSource {
             isInTag = false
         case "&" where isAtStart:
             break
-        // A single quote straight after the closing one is a quote within the string.
+        // A quote right after the closing one is an escaped quote within the string.
         case "\"" where isAtStart, "'" where isAtStart || previous == "'":
             (quote, isAtStart) = (scalar, false)
         case ":" where previous == Self.leadingColon || isAtStart && next == ":":
