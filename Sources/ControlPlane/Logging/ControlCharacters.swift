@@ -1,6 +1,6 @@
 extension Unicode.Scalar {
-    /// Whether the scalar could move the cursor, end the line or reorder it: controls, line separators and the
-    /// format characters that turn the direction of writing.
+    /// Whether the scalar could move the cursor, end the line or reorder it: controls, line separators and the format
+    /// characters that change the direction of writing.
     var isUnsafeInLine: Bool {
         if isASCII { return value < 0x20 || value == 0x7F }
         switch properties.generalCategory {
@@ -23,7 +23,7 @@ extension StringProtocol {
 }
 
 extension String {
-    /// Appends a text between double quotes as JSON writes it, which YAML reads the same.
+    /// Appends a text in double quotes as JSON writes it, which YAML reads the same way.
     mutating func appendQuoted(_ text: some StringProtocol) {
         append("\"")
         for scalar in text.unicodeScalars {

@@ -3,18 +3,18 @@ public import Logging
 /// A handler of swift-log that writes each event as one line to a ``LogOutput``.
 public struct LineLogHandler: LogHandler {
     private let output: LogOutput
-    /// A level of this logger alone; `nil`: the output's.
+    /// The level of this logger only, or `nil` for the output's.
     private var ownLevel: Logger.Level?
 
-    /// What every event of this logger carries.
+    /// Metadata that every event of this logger carries.
     public var metadata: Logger.Metadata = [:]
-    /// What adds to each event, e.g. from the task.
+    /// Adds metadata to each event, for example from the task.
     public var metadataProvider: Logger.MetadataProvider?
 
     /// Writes to an output, at its level.
     public init(output: LogOutput) { self.output = output }
 
-    /// The lowest level that is logged: the output's, unless this logger was given one.
+    /// The lowest level that is logged: the output's, unless this logger has its own.
     public var logLevel: Logger.Level {
         get { ownLevel ?? output.level }
         set { ownLevel = newValue }

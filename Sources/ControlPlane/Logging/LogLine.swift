@@ -1,18 +1,18 @@
 import Logging
 
-/// A value in a log line that is JSON already: it stays what it is in both forms of a line.
+/// A value in a log line that is JSON already, and stays so in both forms of a line.
 struct JSONText: CustomStringConvertible, Sendable {
     let description: String
 
     init(_ text: String) { description = text }
 }
 
-/// One event as one line, whatever the message and the values hold: control characters are escaped.
+/// Formats an event as one line, whatever the message and values contain: control characters are escaped.
 enum LogLine {
     /// For people: `2026-01-31T23:59:59.007Z info     registered id=a name=orders`.
     static func text(time: String, level: Logger.Level, message: String, metadata: Logger.Metadata) -> String {
         var line = "\(time) \(level.rawValue)"
-        // The longest level has 8 letters; messages begin in one column.
+        // The longest level has 8 letters; padding aligns the messages.
         line += String(repeating: " ", count: max(0, 8 - level.rawValue.count) + 1)
         line += message.escapingControls
         for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
@@ -34,7 +34,7 @@ enum LogLine {
         line.appendQuoted(message)
         for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
             line += ","
-            // A doubled name in an object means what the reader likes (RFC 8259 §4).
+            // The meaning of a repeated name in an object is up to the reader (RFC 8259 §4).
             line.appendQuoted(["time", "level", "message"].contains(key) ? "\(key)_" : key)
             line += ":"
             line.appendJSON(value)
@@ -44,7 +44,7 @@ enum LogLine {
 }
 
 extension String {
-    /// Appends a text as it is if it is one word, else in quotes.
+    /// Appends a text as it is if it is one word, in quotes otherwise.
     fileprivate mutating func appendWord(_ text: String) {
         let isWord =
             !text.isEmpty
@@ -54,7 +54,7 @@ extension String {
         if isWord { append(text) } else { appendQuoted(text) }
     }
 
-    /// Appends a value as JSON; whole numbers and booleans stay what they are.
+    /// Appends a value as JSON; whole numbers and Booleans keep their type.
     fileprivate mutating func appendJSON(_ value: Logger.MetadataValue) {
         switch value {
         case .string(let text):

@@ -1,15 +1,15 @@
 public import Logging
 import Synchronization
 
-/// Where log lines go, and what all loggers on it share: the lowest level and the form of a line.
+/// The destination of log lines, and what all its loggers share: the lowest level and the form of a line.
 ///
-/// Both can be changed at any time from any thread. A reader that stalls holds up nobody: see ``LogWriter``.
+/// Both can be changed at any time from any thread. A slow reader holds nobody up: see ``LogWriter``.
 public final class LogOutput: Sendable {
     /// The process's standard error.
     public static let standardError = LogOutput(write: StandardError.write)
 
     private let form: Form
-    /// The level's place in ``levels``: it is read for each log statement, so without the lock.
+    /// The level's index in ``levels``: atomic, because every log statement reads it.
     private let levelIndex: Atomic<Int>
     private let writer: LogWriter
 
@@ -31,7 +31,7 @@ public final class LogOutput: Sendable {
         }
     }
 
-    /// Joins the parts.
+    /// An output for some writer.
     ///
     /// - Parameters:
     ///   - write: takes lines, each with its line feed; may block. Returns whether they were written.
@@ -47,7 +47,7 @@ public final class LogOutput: Sendable {
         }
     }
 
-    /// Takes over the level and form, for all loggers and from now on.
+    /// Adopts the level and form for all loggers from now on.
     public func apply(_ log: Configuration.Log) {
         form.settings.withLock { $0 = log }
         levelIndex.store(Self.levels.firstIndex(of: log.level) ?? 0, ordering: .relaxed)
@@ -66,7 +66,7 @@ public final class LogOutput: Sendable {
         writer.append(form.line(level, message, metadata: metadata))
     }
 
-    /// Writes a line for the person who started the program, as it is.
+    /// Writes a line unchanged, for the person who started the program.
     public func print(_ line: String) {
         writer.append(line + "\n")
     }
@@ -76,15 +76,15 @@ public final class LogOutput: Sendable {
         printFailure(FileReason.words(for: error))
     }
 
-    /// Writes why the program ends, in the form of a log line: for people with the program's name.
+    /// Writes why the program ends in the form of a log line; the text form begins with the program's name.
     public func printFailure(_ reason: String) {
         let isJSON = form.settings.withLock { $0.format == .json }
         if isJSON { log(.critical, reason, metadata: [:]) } else { print("kong-discovery: error: \(reason)") }
     }
 
-    /// Waits until all lines are written, or the time is over.
+    /// Waits until all lines are written or `time` is over.
     ///
-    /// - Returns: whether they are.
+    /// - Returns: whether all are written.
     @discardableResult
     public func flush(within time: Duration = .seconds(1)) -> Bool {
         writer.flush(within: time)

@@ -3,18 +3,18 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// Lines on their way to a reader that may be slow: whoever logs waits for nobody.
+/// Holds lines for a reader that may be slow, so that loggers never wait.
 ///
-/// A thread of its own writes. What it can't take is counted, and told when it goes on.
+/// A thread of its own writes. Lines that do not fit are counted, and the count is logged once writing goes on.
 final class LogWriter: Sendable {
-    /// Octets of lines that may wait.
+    /// The most octets of waiting lines.
     static let maximumOctets = 1024 * 1024
 
     private struct State {
         var waiting: [String] = []
         var octets = 0
         var droppedCount = 0
-        /// Whether the thread is at work, or will be.
+        /// Whether the thread is writing or about to.
         var isWriting = false
     }
 
@@ -24,14 +24,14 @@ final class LogWriter: Sendable {
     private let notice: @Sendable (Int) -> String
 
     /// - Parameters:
-    ///   - write: takes lines, and may block; returns whether they were written. Never called twice at once.
-    ///   - notice: the line that tells how many were dropped.
+    ///   - write: takes lines and may block; returns whether they were written. Calls never overlap.
+    ///   - notice: makes the line that says how many were dropped.
     init(write: @escaping @Sendable (String) -> Bool, notice: @escaping @Sendable (_ droppedCount: Int) -> String) {
         self.write = write
         self.notice = notice
     }
 
-    /// Takes a line with its line feed.
+    /// Takes a line that ends with its line feed.
     func append(_ line: String) {
         let isIdle = state.withLock { state in
             guard state.octets + line.utf8.count <= Self.maximumOctets else {
@@ -46,18 +46,18 @@ final class LogWriter: Sendable {
         if isIdle { thread.next().execute { self.writeWaiting() } }
     }
 
-    /// Waits until all lines that were taken are written.
+    /// Waits until all lines taken so far are written.
     ///
-    /// - Returns: whether that was within the time.
+    /// - Returns: whether that happened in time.
     @discardableResult
     func flush(within time: Duration) -> Bool {
         let isDone = DispatchSemaphore(value: 0)
-        // One thread does one thing after the other: this is behind all lines.
+        // The thread works in order, so this runs after all lines.
         thread.next().execute { isDone.signal() }
         return isDone.wait(timeout: .now() + .milliseconds(Int(time / .milliseconds(1)))) == .success
     }
 
-    /// The line before the newest is written together with those around it: one call for many of them.
+    /// Writes all waiting lines, many of them in one call.
     private func writeWaiting() {
         while let (lines, droppedCount) = takeWaiting() {
             if !lines.isEmpty, !write(lines.joined()) {

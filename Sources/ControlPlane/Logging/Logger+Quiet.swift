@@ -1,7 +1,7 @@
 import Logging
 
 extension Logger {
-    /// The same without what libraries tell of their starts and stops at info, which is said better here.
+    /// The same logger without the starts and stops that libraries report at info level; ours are better.
     var quiet: Logger {
         var logger = self
         logger.logLevel = max(logLevel, .warning)
