@@ -5,25 +5,25 @@ import ServiceLifecycle
 import Synchronization
 import UnixSignals
 
-/// Runs the server: DNS and the REST API, until SIGTERM or SIGINT.
+/// Runs the server (DNS and the REST API) until SIGTERM or SIGINT.
 ///
-/// Nothing answers before the registry is loaded; when something can't start, nothing stays started.
+/// Nothing answers before the registry is loaded. If a part can't start, none is left running.
 ///
 /// - Parameters:
 ///   - loaded: the configuration, which SIGHUP reads again.
-///   - environment: what the process was started with: sockets that are passed to it, and who wants to know how it is.
+///   - environment: what the process was started with: the sockets passed to it, and where to report its state.
 ///   - logger: where log lines go.
-/// - Throws: ``StartError`` or another error with a description of one line when the server can't start.
+/// - Throws: ``StartError`` or another error with a one-line description if the server can't start.
 public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment, logger: Logger) async throws {
     let configuration = loaded.configuration
     let startedAt = ContinuousClock.now
     let coreCount = ProcessorCount.available
-    // Two also on one core: while one has its requests committed the other takes in those of the next group.
+    // At least two, even on one core: one takes in the requests of the next group while the other waits for a commit.
     NIOSingletons.groupLoopCountSuggestion = max(coreCount, 2)
     let limit = DescriptorLimit.raise()
     EventLibraryLog.handle { isError, text in
         logger.log(level: isError ? .error : .warning, "libevent", metadata: ["text": "\(text)"])
-        // It may end the process next.
+        // libevent may end the process next.
         if isError { LogOutput.standardError.flush() }
     }
     let manager = ServiceManager(environment: environment)
@@ -54,7 +54,8 @@ private func run(
         logger: logger
     )
     if configuration.storage.type != .etcd {
-        // Nothing listens before it is known that what is stored can be read. etcd may have to be waited for.
+        // Listen only once the stored instances are known to be readable; etcd is the exception, since it may take
+        // long.
         do throws(StoreUnavailable) {
             try await registry.load()
         } catch {
@@ -91,7 +92,7 @@ private func run(
         }
         listens.finish()
     }
-    // Stopped in reverse: first no more requests, then no more changes, DNS last.
+    // They stop in reverse order: requests end first, then changes, and DNS last.
     let group = ServiceGroup(
         configuration: .init(
             services: [
@@ -142,7 +143,7 @@ private func makeStore(_ configuration: Configuration, _ logger: Logger) throws(
     }
 }
 
-/// The sockets that are passed to this process, or kept for the next one.
+/// Collects the sockets passed to this process, and opens the missing ones if a service manager keeps them.
 private func openSockets(
     _ configuration: Configuration, _ environment: ProcessEnvironment, _ manager: ServiceManager,
     coreCount: Int, _ logger: Logger
@@ -156,7 +157,7 @@ private func openSockets(
             metadata: ["address": "\(socket.address)", "transport": "\(socket.transport.rawValue)"])
     }
     if manager.storeCapacity > 0 {
-        // Else their ports would stay taken, and open to clients whom nobody answers.
+        // Otherwise their ports would stay bound and accept clients that nobody answers.
         if hasUnconfigured { manager.forgetSockets() }
         try sockets.openMissing(configuration, workers: configuration.dns.workerCount(coreCount: coreCount))
     }
@@ -174,7 +175,7 @@ private func makeEngine(
         budget: budget
     )
     do throws(EngineError) {
-        // While a file is loaded queries wait. Nobody knows how long etcd is waited for: clients should ask elsewhere.
+        // Queries wait while a file is loaded. etcd may take any time, so clients are refused and can ask elsewhere.
         return try Engine(
             engineConfiguration, inherited: sockets.dns, refusesUntilStart: configuration.storage.type == .etcd)
     } catch {

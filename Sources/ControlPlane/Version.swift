@@ -1,5 +1,5 @@
 /// The version of the program.
 public enum Version {
-    /// The version in the form of Semantic Versioning.
+    /// The version, as in Semantic Versioning.
     public static let current = "0.1.0"
 }
