@@ -9,10 +9,10 @@ struct Authority: Sendable, Equatable {
     }
 
     let host: Host
-    /// `nil`: the scheme's usual one.
+    /// `nil`: the scheme's default port.
     let port: UInt16?
 
-    /// Reads `name`, `name:8080`, `10.0.0.1:8080` or `[::1]:8080`; `nil` for anything else, a user included.
+    /// Reads `name`, `name:8080`, `10.0.0.1:8080` or `[::1]:8080`; `nil` for anything else, including a user.
     init?(_ text: some StringProtocol) {
         let host: Text
         let rest: Text
@@ -41,7 +41,7 @@ struct Authority: Sendable, Equatable {
     /// Octets of a text.
     private typealias Text = Substring.UTF8View
 
-    /// The origin that a web page has: `http://name:8080`; `nil` for `null` and anything else.
+    /// Reads the origin of a web page, `http://name:8080`; `nil` for `null` and anything else.
     init?(origin: String) {
         let schemes: [(prefix: String, port: UInt16)] = [("http://", 80), ("https://", 443)]
         guard let scheme = schemes.first(where: { origin.hasPrefix($0.prefix) }),
@@ -50,13 +50,13 @@ struct Authority: Sendable, Equatable {
         self = authority
     }
 
-    /// Whether both are the same place for a browser: a port that is usual may be named or not.
+    /// Whether a browser takes both for the same host and port; a default port may be left out.
     func isSame(as other: Authority) -> Bool {
         func named(_ port: UInt16?) -> UInt16? { port == 80 || port == 443 ? nil : port }
         return host == other.host && named(port) == named(other.port)
     }
 
-    /// A name as it is compared.
+    /// A name in the form in which names are compared.
     static func name(_ text: Substring) -> String? {
         let name = text.hasSuffix(".") ? text.dropLast() : text
         let isName = name.utf8.allSatisfy { byte in
@@ -70,7 +70,7 @@ struct Authority: Sendable, Equatable {
         return isName && (1...253).contains(name.utf8.count) ? name.lowercased() : nil
     }
 
-    /// - Returns: `nil` when it is no port; a port that is left open is `.some(nil)`.
+    /// - Returns: the port, `.some(nil)` if it is left out, or `nil` if the text is no port.
     private static func port(_ text: Text) -> UInt16?? {
         guard let colon = text.first else { return .some(nil) }
         let digits = text.dropFirst()

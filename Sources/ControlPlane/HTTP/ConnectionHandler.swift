@@ -2,10 +2,10 @@ import Engine
 import NIOCore
 import NIOHTTP1
 
-/// A connection's place in its channel: between NIO's HTTP and the task that answers.
+/// The handler in a connection's channel, between NIO's HTTP handlers and the task that answers.
 ///
-/// It notes when a request has come, keeps ``OpenConnections`` told of what the connection does, and closes it when it
-/// has been idle for too long or the server stops.
+/// It notes when requests arrive, tells ``OpenConnections`` what the connection is doing, and closes it after too long
+/// an idle time or when the server stops.
 final class ConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = RequestPart
@@ -22,7 +22,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private let time: TimeSource
     private let idleTimeout: TimeAmount
 
-    /// Requests that have begun, those that are complete, and answers.
+    /// The numbers of requests begun, of complete requests, and of answers.
     private var headCount = 0
     private var endCount = 0
     private var answerCount = 0
@@ -108,7 +108,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             return
         }
         isQuiescing = true
-        // What was sent before may be about to arrive.
+        // Requests sent before may be about to arrive.
         idleTask?.cancel()
         idleTask = context.eventLoop.assumeIsolated().scheduleTask(in: Self.quiescingDelay) { [self] in
             if answerCount >= headCount { context.close(promise: nil) }
@@ -122,7 +122,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     private func checkIdleness(_ context: ChannelHandlerContext) {
-        // While an answer is being made the client is not late.
+        // The client is not late while its answer is being made.
         let start = isWorking ? .now() : lastActivity
         if NIODeadline.now() >= start + idleTimeout {
             context.close(promise: nil)

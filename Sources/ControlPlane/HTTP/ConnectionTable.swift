@@ -1,21 +1,21 @@
 import Engine
 
-/// The connections that are open, and who of them gives way when there are too many. Knows no sockets.
+/// The open connections, and which of them gives way when there are too many. Knows no sockets.
 ///
-/// At a limit the one gives way that has waited longest without a complete request; when each has had one, the one
-/// that has been idle longest. One whose request waits for its answer never does.
+/// At a limit, the connection that has waited longest without ever sending a complete request gives way; if each has
+/// sent one, the one that has been idle longest. A connection whose request waits for its answer never does.
 struct ConnectionTable {
-    /// What a connection is known by: its place, and how many had the place before.
+    /// A connection's identity: its place, and a number that tells it from earlier connections at that place.
     struct ID: Hashable, Sendable {
         fileprivate let place: Int
         fileprivate let generation: UInt64
     }
 
-    /// What becomes of a new connection.
+    /// The fate of a new connection.
     enum Admission: Equatable {
-        /// It is in the table now; `evicted` has left it and is to be closed.
+        /// The connection is in the table; `evicted` was removed from it and is to be closed.
         case admitted(ID, evicted: ID?)
-        /// All that could give way have a request under way: it is to be closed.
+        /// The connection is to be closed: all that could give way for it have a request under way.
         case refused
     }
 
@@ -38,11 +38,11 @@ struct ConnectionTable {
     private let maximum: Int
     private let maximumPerClient: Int
     private var entries: [Entry] = []
-    /// Places of connections that are gone.
+    /// The places of connections that are gone.
     private var free: [Int] = []
     private var counts: [IPAddress: Int] = [:]
     private var lastGeneration: UInt64 = 0
-    /// Those that never had a complete request, and those whose last request was answered.
+    /// One for connections that never had a complete request, one for those whose last request was answered.
     private var orders = [Order(), Order()]
     private static let fresh = 0
     private static let idle = 1
@@ -57,13 +57,13 @@ struct ConnectionTable {
         self.maximumPerClient = maximumPerClient
     }
 
-    /// How many there are.
+    /// The number of connections.
     var count: Int { entries.count - free.count }
 
-    /// How many client addresses they have.
+    /// The number of client addresses that they come from.
     var clientCount: Int { counts.count }
 
-    /// Takes a new connection in, if need be in the place of another one.
+    /// Adds a new connection, if necessary in place of another one.
     mutating func admit(from client: IPAddress?) -> Admission {
         var evicted: ID?
         if let client, counts[client, default: 0] >= maximumPerClient {
@@ -83,7 +83,7 @@ struct ConnectionTable {
         return .admitted(ID(place: place, generation: lastGeneration), evicted: evicted)
     }
 
-    /// Notes that a connection has had a complete request, which is to be answered.
+    /// Notes that a complete request has arrived on a connection.
     mutating func begin(_ id: ID) {
         guard isOpen(id), !entries[id.place].isWorking else { return }
         unlink(id.place)
@@ -91,7 +91,7 @@ struct ConnectionTable {
         entries[id.place].hasHadRequest = true
     }
 
-    /// Notes that all complete requests of a connection were answered.
+    /// Notes that all complete requests of a connection have been answered.
     mutating func end(_ id: ID) {
         guard isOpen(id), entries[id.place].isWorking else { return }
         entries[id.place].isWorking = false

@@ -2,7 +2,7 @@ import NIOCore
 
 /// Runs tasks on the thread of one event loop.
 ///
-/// A connection's task runs where its bytes arrive, so that a request costs no switch between threads.
+/// A connection's task runs on the thread where its bytes arrive, so that a request needs no switch between threads.
 final class EventLoopExecutor: TaskExecutor {
     private let eventLoop: any EventLoop
 
@@ -14,7 +14,7 @@ final class EventLoopExecutor: TaskExecutor {
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         eventLoop.execute {
-            // Unsafe: the references are unowned; the job is run once, and this closure keeps the executor.
+            // Unsafe: the references are unowned, but the job runs once and this closure keeps the executor.
             unsafe job.runSynchronously(on: self.asUnownedTaskExecutor())
         }
     }

@@ -4,7 +4,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// The REST API's connections, each handled on its event loop's thread, within limits of number, time and memory.
+/// The REST API's connections. Each is handled on its event loop's thread, within limits of number, time and memory.
 struct HTTPConnections: ServerChildChannel {
     /// A connection whose channel is set up.
     struct Value: ServerChildChannelValue {
@@ -12,13 +12,13 @@ struct HTTPConnections: ServerChildChannel {
         var channel: any Channel { stream.channel }
     }
 
-    /// How long a peer may leave what was sent to it unacknowledged or unread.
+    /// How long a peer may leave sent octets unacknowledged or unread.
     private static let sendTimeoutMilliseconds: ChannelOptions.Types.SocketOption.Value = 30_000
-    /// `TCP_USER_TIMEOUT` (linux/tcp.h): also counts while the peer's window is closed.
+    /// `TCP_USER_TIMEOUT` (linux/tcp.h), which also counts while the peer's window is closed.
     private static let tcpUserTimeout = NIOBSDSocket.Option(rawValue: 18)
     /// How long a client has to read the last answer before its connection is closed.
     private static let closeTimeout = TimeAmount.seconds(2)
-    /// Octets read from a connection at once: they bound how many pipelined requests are in memory.
+    /// The most octets read from a connection at once, which bounds the pipelined requests in memory.
     private static let maximumReadOctets = 16 * 1024
 
     private let responder: HTTPResponder
@@ -27,8 +27,8 @@ struct HTTPConnections: ServerChildChannel {
     private let open: OpenConnections
 
     /// - Parameters:
-    ///   - group: where connections live; must never be shut down.
-    ///   - idleTimeout: how long a connection may be without a request, or a request without its next part.
+    ///   - group: the event loops of the connections; must never be shut down.
+    ///   - idleTimeout: how long a connection may have no request, or a request no next part.
     ///   - open: is told of each connection.
     init(
         responder: HTTPResponder, group: any EventLoopGroup, idleTimeout: TimeAmount, open: OpenConnections
@@ -49,7 +49,7 @@ struct HTTPConnections: ServerChildChannel {
             return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
         }
         return channel.eventLoop.makeCompletedFuture {
-            // What is not admitted any longer never becomes active, so nothing else would forget it.
+            // If the connection is closed before it becomes active, nothing else would remove it.
             channel.closeFuture.whenComplete { _ in open.remove(id) }
             let options = channel.syncOptions
             try options?.setOption(.tcpOption(Self.tcpUserTimeout), value: Self.sendTimeoutMilliseconds)
@@ -77,7 +77,7 @@ struct HTTPConnections: ServerChildChannel {
     }
 
     func handle(value: Value, logger: Logger) async {
-        // Where its bytes arrive: a request costs no switch between threads then.
+        // Run the task where the connection's bytes arrive: then a request needs no switch between threads.
         await withTaskExecutorPreference(executors[ObjectIdentifier(value.channel.eventLoop)]) {
             do {
                 try await withTaskCancellationHandler {
@@ -85,7 +85,7 @@ struct HTTPConnections: ServerChildChannel {
                         let writer = ResponseWriter(channel: value.channel, outbound: outbound)
                         var parts = inbound.makeAsyncIterator()
                         try await answer(&parts, writer)
-                        // The client gets to read the last answer: closing at once could destroy it on its way.
+                        // Leave the client time to read the last answer: closing at once could destroy it on its way.
                         outbound.finish()
                         let closing = value.channel.eventLoop.scheduleTask(in: Self.closeTimeout) {
                             value.channel.close(promise: nil)
@@ -102,7 +102,7 @@ struct HTTPConnections: ServerChildChannel {
         }
     }
 
-    /// Answers requests until the last one that the connection may have.
+    /// Answers requests until the connection may have no more.
     private func answer(_ parts: inout RequestParts, _ writer: ResponseWriter) async throws {
         while true {
             let part: RequestPart?
@@ -118,7 +118,7 @@ struct HTTPConnections: ServerChildChannel {
 }
 
 extension IPAddress {
-    /// The address of the other end; one that came over a socket for both families in its own.
+    /// The address of the other end; an IPv4-mapped address becomes the IPv4 address.
     fileprivate init?(peer: NIOCore.SocketAddress) {
         guard let text = peer.ipAddress, let address = IPAddress(text.prefix { $0 != "%" }) else { return nil }
         self = address.unmapped

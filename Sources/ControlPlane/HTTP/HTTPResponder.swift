@@ -2,20 +2,20 @@ import HTTPTypes
 import NIOCore
 import NIOHTTP1
 
-/// Between a connection and the API: reads bodies, writes answers.
+/// Connects a connection to the API: reads bodies, writes answers.
 struct HTTPResponder: Sendable {
-    /// Bodies from here on are worked on elsewhere, so that they do not hold up the event loop's other connections, and
-    /// the memory that they take is counted.
+    /// Bodies of this size and larger are worked on by other threads, so that they do not hold up the event loop's
+    /// other connections, and their memory is counted.
     static let largeBodyOctets = 64 * 1024
 
     let handler: any RequestHandler
     let date: HTTPDate
-    /// How requests' bodies are read.
+    /// The limits for reading requests' bodies.
     var bodyLimits = RequestBodyReader.Limits()
 
-    /// Large bodies that were read and not answered yet.
+    /// For large bodies that were read but not answered yet.
     private let requestMemory = OctetBudget(limit: 256 << 20, limitPerClient: 64 << 20)
-    /// Large answers that clients have not read yet.
+    /// For large answers that clients have not read yet.
     private let answerMemory = OctetBudget(limit: 256 << 20, limitPerClient: 64 << 20)
     private let largeRequests = SideThreads(count: 2, capacity: 64)
 
@@ -49,7 +49,7 @@ struct HTTPResponder: Sendable {
                 case .noMemory: response = .busy("too many large requests are under way")
                 }
             } catch let error where RequestDecoder.isRefusal(error) {
-                // What follows the broken place is nobody's request.
+                // What follows the error can't be told apart into requests.
                 try await respond(to: error, writer)
                 return false
             }
@@ -59,7 +59,7 @@ struct HTTPResponder: Sendable {
         return try await reader.discard(from: &parts) && keepsConnection
     }
 
-    /// Answers what is not HTTP, or too much of it.
+    /// Answers octets that are not HTTP, or exceed a limit.
     func respond(to error: any Error, _ writer: ResponseWriter) async throws {
         let response: ServerResponse =
             switch error {
@@ -90,7 +90,7 @@ struct HTTPResponder: Sendable {
                 response, date: currentDate, isHead: isHead, keepsConnection: keepsConnection)
         }
         var share = answerMemory.share(for: head.client)
-        // What a change has come to is told in any case: it is as long as the request was, at most.
+        // The result of a change is always sent; it is at most as long as the request was.
         guard share.grow(to: response.body.readableBytes) || head.isChange else {
             return try await writer.write(
                 .busy("too many large answers wait to be read"), date: currentDate, keepsConnection: keepsConnection)
@@ -100,7 +100,7 @@ struct HTTPResponder: Sendable {
 }
 
 extension RequestHead {
-    /// Whether the client waits for a word before it sends the body (RFC 9110 §10.1.1).
+    /// Whether the client waits for 100 (Continue) before it sends the body (RFC 9110 §10.1.1).
     fileprivate var expectsContinue: Bool {
         !isVersion10 && fields.first(name: "expect")?.lowercased() == "100-continue"
     }

@@ -5,13 +5,13 @@ import NIOCore
 import NIOPosix
 import ServiceLifecycle
 
-/// The HTTP server: listens, answers, and ends gracefully.
+/// The HTTP server: it listens, answers, and ends gracefully.
 struct HTTPService: Service {
-    /// Connections beyond the limit that were accepted and are about to be closed.
+    /// How many connections may be accepted beyond the limit: they are about to be closed.
     private static let acceptedBeyondLimit = 64
-    /// Connections that may wait to be accepted.
+    /// How many connections may wait to be accepted.
     private static let backlog: Int32 = 1024
-    /// How long requests under way have to end when the server stops.
+    /// How long requests under way may take to end when the server stops.
     private static let shutdownGrace = TimeAmount.milliseconds(1500)
 
     private let host: String
@@ -28,10 +28,10 @@ struct HTTPService: Service {
     ///
     /// - Parameters:
     ///   - port: 0 lets the system choose one.
-    ///   - socket: is used instead of opening one, and stays open for whoever goes on with it.
+    ///   - socket: is used instead of opening one, and stays open for the process that takes over.
     ///   - maximumConnections: connections at once; at the limit the one idle longest gives way.
     ///   - maximumPerClient: connections of one client address at once.
-    ///   - idleTimeout: how long a connection may be without a request, or a request without its next part.
+    ///   - idleTimeout: how long a connection may have no request, or a request no next part.
     ///   - onListening: is called with the port when connections are accepted.
     init(
         address: IPAddress,
@@ -54,7 +54,7 @@ struct HTTPService: Service {
         self.logger = logger.quiet
         channels = HTTPConnections(
             responder: responder, group: group, idleTimeout: TimeAmount(idleTimeout), open: connections)
-        // Who must give way is closed by another thread: so many may be open for a moment, and no more.
+        // Another thread closes the connections that give way, so a few more may be open for a moment.
         maximumAccepted = maximumConnections + Self.acceptedBeyondLimit
         self.onListening = onListening
     }
@@ -68,18 +68,18 @@ struct HTTPService: Service {
                 for await connection in connected {
                     tasks.addTask { await channels.handle(value: connection, logger: logger) }
                 }
-                // Also when another service has failed, and this task is cancelled.
+                // Close it here too, in case another service has failed and this task was cancelled.
                 listener.close(promise: nil)
             }
         } onGracefulShutdown: {
             listener.close(promise: nil)
             connections.quiesce()
-            // A client that never ends its request must not hold us.
+            // A client that never ends its request must not delay the stop.
             group.next().scheduleTask(in: Self.shutdownGrace) { connections.closeAll() }
         }
     }
 
-    /// Listens, and has every connection handled that is accepted.
+    /// Listens, and has every accepted connection handled.
     private func listen(_ admission: AsyncStream<HTTPConnections.Value>.Continuation) async throws -> any Channel {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Self.backlog)
@@ -94,7 +94,7 @@ struct HTTPService: Service {
             .childChannelInitializer { [channels, logger] channel in
                 channels.setup(channel: channel, logger: logger).map { connection in
                     guard case .terminated = admission.yield(connection) else { return }
-                    // It was accepted just before the listener was closed.
+                    // The connection was accepted just before the listener was closed.
                     Task { await channels.handle(value: connection, logger: logger) }
                 }
             }

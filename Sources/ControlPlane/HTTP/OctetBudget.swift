@@ -1,7 +1,7 @@
 import Engine
 import Synchronization
 
-/// How much memory clients may make the server hold at once, over all connections and for one client address.
+/// Limits the memory that clients can make the server hold at once, in all and for one client address.
 final class OctetBudget: Sendable {
     private struct State {
         var used = 0
@@ -20,10 +20,10 @@ final class OctetBudget: Sendable {
         self.limitPerClient = limitPerClient
     }
 
-    /// Octets that are taken now.
+    /// The octets in use now.
     var used: Int { state.withLock { $0.used } }
 
-    /// A share of the budget; given back when it ends.
+    /// A share of the budget, which is given back when the value ends.
     struct Share: ~Copyable {
         private let budget: OctetBudget
         private let client: IPAddress?
@@ -36,7 +36,7 @@ final class OctetBudget: Sendable {
 
         /// Makes the share larger.
         ///
-        /// - Returns: whether there was enough left; otherwise the share stays what it is.
+        /// - Returns: whether enough was left; if not, the share keeps its size.
         mutating func grow(to octets: Int) -> Bool {
             guard octets > self.octets else { return true }
             guard budget.take(octets - self.octets, for: client) else { return false }
@@ -49,7 +49,7 @@ final class OctetBudget: Sendable {
         }
     }
 
-    /// A share of nothing yet.
+    /// An empty share.
     func share(for client: IPAddress?) -> Share { Share(self, client) }
 
     private func take(_ octets: Int, for client: IPAddress?) -> Bool {

@@ -3,19 +3,19 @@ import Logging
 import NIOCore
 import Synchronization
 
-/// The connections that are open: within the limits, and closed when the server can't wait for them any longer.
+/// The open connections: keeps them within the limits, and closes them when the server stops.
 final class OpenConnections: Sendable {
     private struct State {
         var table: ConnectionTable
         var channels: [ConnectionTable.ID: any Channel] = [:]
         var isQuiescing = false
         var isClosed = false
-        /// Connections that had to give way, or were closed at once.
+        /// The number of connections that had to give way, or were closed at once.
         var evictedCount = 0
         var nextNotice: ContinuousClock.Instant?
     }
 
-    /// How often it is told that connections give way.
+    /// The interval at which it is logged that connections give way.
     private static let noticeInterval = Duration.seconds(60)
 
     private let state: Mutex<State>
@@ -23,7 +23,7 @@ final class OpenConnections: Sendable {
     private let maximumPerClient: Int
     private let logger: Logger
 
-    /// Connections within limits.
+    /// No connections yet.
     ///
     /// - Parameters:
     ///   - maximum: connections at most.
@@ -35,9 +35,9 @@ final class OpenConnections: Sendable {
         state = Mutex(State(table: ConnectionTable(maximum: maximum, maximumPerClient: maximumPerClient)))
     }
 
-    /// Takes a connection in, and closes the one that gives way to it.
+    /// Adds a connection, and closes the one that gives way to it.
     ///
-    /// - Returns: what it is known by; `nil`: it was closed.
+    /// - Returns: the connection's identity, or `nil` if it was closed.
     func insert(_ channel: any Channel, from client: IPAddress?) -> ConnectionTable.ID? {
         let (id, leaving, evicted) = state.withLock { state -> (ConnectionTable.ID?, (any Channel)?, Int?) in
             if state.isClosed { return (nil, channel, nil) }
@@ -65,7 +65,7 @@ final class OpenConnections: Sendable {
         return id
     }
 
-    /// - Returns: how many connections had to give way, when it is time to tell.
+    /// - Returns: how many connections had to give way, if that is to be logged now.
     private static func noteEviction(_ state: inout State) -> Int? {
         state.evictedCount += 1
         let now = ContinuousClock.now
@@ -74,12 +74,12 @@ final class OpenConnections: Sendable {
         return state.evictedCount
     }
 
-    /// Notes that a connection has had a complete request, which is to be answered.
+    /// Notes that a complete request has arrived on a connection.
     func begin(_ id: ConnectionTable.ID) {
         state.withLock { $0.table.begin(id) }
     }
 
-    /// Notes that all complete requests of a connection were answered.
+    /// Notes that all complete requests of a connection have been answered.
     func end(_ id: ConnectionTable.ID) {
         state.withLock { $0.table.end(id) }
     }
@@ -92,7 +92,7 @@ final class OpenConnections: Sendable {
         }
     }
 
-    /// Has every connection end with its last answer, and those that come later at once.
+    /// Makes every connection end after its present answer; those that come later end at once.
     func quiesce() {
         let channels = state.withLock { state in
             state.isQuiescing = true

@@ -1,26 +1,26 @@
 import NIOCore
 
-/// What comes in on a connection, part by part.
+/// The parts that come in on a connection.
 typealias RequestParts = NIOAsyncChannelInboundStream<RequestPart>.AsyncIterator
 
 /// Reads a request's body within limits of size, time and memory, and no further.
 struct RequestBodyReader {
-    /// What became of a body.
+    /// The result of reading a body.
     enum Outcome {
         case whole(ByteBuffer)
-        /// It has more octets than it may.
+        /// The body has more octets than allowed.
         case tooLong
         /// The server holds too many large bodies already.
         case noMemory
     }
 
-    /// Times and sizes.
+    /// Limits of time and size.
     struct Limits: Sendable {
         /// How long a body may take to arrive.
         var time = TimeAmount.seconds(30)
-        /// How much of a body nobody wants is read, so that its sender gets to read the answer.
+        /// How much of an unwanted body is read, so that its sender gets to read the answer.
         var discardedOctets = 64 * 1024 * 1024
-        /// Bodies up to here are not counted: there is at most one for each connection.
+        /// Bodies up to this size are not counted: each connection has at most one.
         var freeOctets = 64 * 1024
     }
 
@@ -41,9 +41,9 @@ struct RequestBodyReader {
     /// Reads the whole body.
     ///
     /// - Parameters:
-    ///   - limit: octets that it may have.
-    ///   - share: grows with it.
-    /// - Returns: the body, or why some of it was not read.
+    ///   - limit: the most octets that the body may have.
+    ///   - share: grows with the body.
+    /// - Returns: the body, or why it was not read completely.
     mutating func read(
         from parts: inout RequestParts, limit: Int, share: inout OctetBudget.Share
     ) async throws -> Outcome {
@@ -51,7 +51,7 @@ struct RequestBodyReader {
         guard var body = try await next(&parts) else { return .whole(ByteBuffer()) }
         if body.readableBytes > limit { return .tooLong }
         if body.readableBytes == expectedOctets {
-            // The usual case, all in one piece: what remains to be read is its end.
+            // The usual case: the body came in one piece, and only its end is left to be read.
             _ = try await next(&parts)
             return .whole(body)
         }
@@ -67,12 +67,12 @@ struct RequestBodyReader {
         return .whole(body)
     }
 
-    /// Reads what is left of the body and forgets it.
+    /// Reads the rest of the body and drops it.
     ///
     /// - Returns: whether the end was reached: only then can another request follow.
     mutating func discard(from parts: inout RequestParts) async throws -> Bool {
         if isAtEnd { return true }
-        // The usual case: all that is left is its end, which has come with the head.
+        // The usual case: only the end is left, and it came with the head.
         if !hasBody { return try await next(&parts) == nil }
         let deadline = closeConnection(in: limits.time)
         defer { deadline.cancel() }
@@ -84,7 +84,7 @@ struct RequestBodyReader {
         return true
     }
 
-    /// - Returns: the next part of the body; `nil` at its end.
+    /// - Returns: the next part of the body, or `nil` at its end.
     private mutating func next(_ parts: inout RequestParts) async throws -> ByteBuffer? {
         if isAtEnd { return nil }
         switch try await parts.next() {
@@ -93,7 +93,7 @@ struct RequestBodyReader {
             isAtEnd = true
             return nil
         case .head, nil:
-            // The client has gone, or stopped in the middle.
+            // The client has gone, or has stopped in the middle.
             throw ChannelError.eof
         }
     }

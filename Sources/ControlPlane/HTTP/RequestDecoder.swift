@@ -1,32 +1,33 @@
 import NIOCore
 import NIOHTTP1
 
-/// NIO's decoder of requests, which goes on where NIO's stops, and has a limit where NIO has none.
+/// NIO's decoder of requests, which continues where NIO's stops, and has limits that NIO lacks.
 ///
-/// NIO reads nothing after a request that offers another protocol, or asks for a tunnel, since what follows could be in
-/// that protocol. Here none is spoken: the offer is ignored, and what follows is the next request (RFC 9110 §7.8).
+/// NIO stops reading after a request that offers another protocol or asks for a tunnel, since what follows could be in
+/// that protocol. This server speaks no other: it ignores the offer, and reads what follows as the next request (RFC
+/// 9110 §7.8).
 ///
-/// NIO bounds fields and targets, but passes over any amount of what has no meaning: extensions of chunks, zeros before
-/// a chunk's size, white space, empty lines before a request. Such octets are counted here (RFC 9112 §7.1.1).
+/// NIO bounds fields and targets, but skips any number of octets without meaning: chunk extensions, zeros before a
+/// chunk's size, white space, empty lines before a request. Such octets are counted here (RFC 9112 §7.1.1).
 final class RequestDecoder: ByteToMessageDecoder {
     typealias InboundOut = HTTPServerRequestPart
 
-    /// What is kept of a head, or a line of a chunked body, that has not come in whole.
+    /// The most octets kept of a head, or of a line of a chunked body, that has not arrived completely.
     static let maximumBufferedOctets = 64 * 1024
 
-    /// More than that of octets that come to nothing.
+    /// More than ``maximumFramingOctets`` of octets without meaning have come.
     struct FramingTooLong: Error {}
 
-    /// Octets that may come to nothing before the next head, or end, of a request: what fields may have, and as much
-    /// for what is around them.
+    /// How many octets without meaning may come before the next head, or end, of a request: as many as fields may have,
+    /// and as many again for what surrounds them.
     static let maximumFramingOctets = 64 * 1024
-    /// Octets of framing that each octet of a body may have: a chunk of one octet has five.
+    /// How many octets of framing are allowed for each octet of a body: a chunk of one octet has five.
     private static let framingForEachOctet = 8
 
     private var decoder = RequestDecoder.makeDecoder()
     private var hasStopped = false
     private var framingOctets = 0
-    /// What has come out of the octets that are being decoded.
+    /// Whether the octets being decoded ended a head or a request.
     private var hasEndedPart = false
     private var bodyOctets = 0
 
@@ -38,24 +39,24 @@ final class RequestDecoder: ByteToMessageDecoder {
         return HTTPRequestDecoder(limitConfiguration: limits)
     }
 
-    /// Whether an error says that what came is no request that is read here.
+    /// Whether an error means that the octets were no request that this server reads.
     static func isRefusal(_ error: any Error) -> Bool {
         error is HTTPParserError || error is ByteToMessageDecoderError.PayloadTooLargeError || error is FramingTooLong
     }
 
-    /// Is told of a head, while it is being decoded.
+    /// Is called during decoding, for a head.
     func noteHead() {
         hasEndedPart = true
     }
 
-    /// Is told of a part of a body, while it is being decoded.
+    /// Is called during decoding, for a part of a body.
     func noteBody(octets: Int) {
         bodyOctets += octets
     }
 
-    /// Is told of the end of a request, while it is being decoded.
+    /// Is called during decoding, for the end of a request.
     ///
-    /// - Parameter stops: whether its head is one that ``NIOHTTP1/HTTPRequestHead/stopsDecoder``.
+    /// - Parameter stops: whether NIO's decoder stops behind its head: ``NIOHTTP1/HTTPRequestHead/stopsDecoder``.
     func noteEnd(stops: Bool) {
         hasEndedPart = true
         if stops { hasStopped = true }
@@ -82,8 +83,8 @@ final class RequestDecoder: ByteToMessageDecoder {
         return .continue
     }
 
-    /// Counts octets that were neither a body nor, in the end, a head. What has come in at once is taken as one: some
-    /// of it may count for the part before or the one after.
+    /// Counts octets that belonged neither to a body nor, in the end, to a head. Octets that arrive together are
+    /// counted together, so some may count for the part before or the one after.
     private func countFraming(consumed: Int) throws {
         let allowed = bodyOctets * (Self.framingForEachOctet + 1)
         framingOctets = hasEndedPart ? 0 : max(0, framingOctets + consumed - allowed)
@@ -99,7 +100,7 @@ final class RequestDecoder: ByteToMessageDecoder {
 }
 
 extension HTTPRequestHead {
-    /// Whether NIO's decoder stops behind this request: exactly as its parser, llhttp, judges.
+    /// Whether NIO's decoder stops behind this request. The rule is exactly that of its parser, llhttp.
     var stopsDecoder: Bool {
         if method == .CONNECT { return true }
         var offersProtocol = false
@@ -107,7 +108,7 @@ extension HTTPRequestHead {
         for (name, value) in headers {
             switch name.utf8.count {
             case 7 where name.lowercased() == "upgrade":
-                // An empty one is none.
+                // An empty field offers no protocol.
                 if value.utf8.contains(where: { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }) {
                     offersProtocol = true
                 }

@@ -1,18 +1,18 @@
 import NIOCore
 
-/// Answers requests: no sockets, no HTTP framing.
+/// Answers requests, without sockets or HTTP framing.
 protocol RequestHandler: Sendable {
     var time: TimeSource { get }
 
-    /// Finds where a request leads to, by its head alone.
+    /// Finds the endpoint of a request by its head only.
     func resolve(_ head: RequestHead) -> Result<ResolvedRequest, ResponseError>
 }
 
-/// A request that was found to lead somewhere.
+/// A request whose endpoint was found.
 struct ResolvedRequest: Sendable {
     /// The largest body that is read, in octets; `nil`: the body does not matter.
     let bodyLimit: Int?
-    /// Answers it. The body is the whole one, or empty when it does not matter.
+    /// Answers the request. The body is complete, or empty if it does not matter.
     let respond: @Sendable (_ body: ByteBuffer) async -> ServerResponse
 }
 

@@ -3,27 +3,27 @@ import HTTPTypes
 import NIOCore
 import NIOHTTP1
 
-/// What a request begins with, when it came, and from whom.
+/// The head of a request, with the time of its arrival and the client's address.
 struct RequestHead: Sendable {
     var method: HTTPRequest.Method
-    /// As it was sent: a path with its query, or a whole URI (RFC 9112 §3.2).
+    /// As sent: a path with its query, or a whole URI (RFC 9112 §3.2).
     var target: String
     var fields = HTTPHeaders()
-    /// Whether it is HTTP/1.0, which has no `Host`, no chunks, and a connection for each request.
+    /// Whether it is HTTP/1.0, which has no `Host`, no chunks, and one request for each connection.
     var isVersion10 = false
     /// Whether another request may follow on its connection.
     var keepsConnection = true
-    /// When it was read from its connection: from then on its sender waits.
+    /// When it was read from its connection; from then on its sender waits.
     var arrival: Moment
-    /// The other end of its connection.
+    /// The address of the other end.
     var client: IPAddress?
 
-    /// Whether a body follows, be it an empty one.
+    /// Whether a body follows, even an empty one.
     var hasBody: Bool {
         fields.contains(name: "transfer-encoding") || (contentLength ?? 0) > 0
     }
 
-    /// How long its body is said to be.
+    /// The length of the body according to its field.
     var contentLength: Int? { fields.first(name: "content-length").flatMap { Int($0) } }
 
     /// Whether it changes something, or is meant to (RFC 9110 §9.2.1).
@@ -31,7 +31,7 @@ struct RequestHead: Sendable {
 }
 
 extension RequestHead {
-    /// What NIO has read.
+    /// A head as NIO has read it.
     init(_ head: HTTPRequestHead, arrival: Moment, client: IPAddress?) {
         method = HTTPRequest.Method(head.method)
         target = head.uri
@@ -44,7 +44,7 @@ extension RequestHead {
 }
 
 extension HTTPRequest.Method {
-    /// NIO's name for it; `OPTIONS`, which nothing here can be asked with, for what is no token.
+    /// NIO's name for the method. A text that is no token becomes `OPTIONS`, which no endpoint allows.
     fileprivate init(_ method: HTTPMethod) {
         self =
             switch method {
@@ -59,12 +59,12 @@ extension HTTPRequest.Method {
     }
 }
 
-/// What comes in on a connection.
+/// A part of a request, as it comes in on a connection.
 enum RequestPart: Sendable {
     case head(RequestHead)
     case body(ByteBuffer)
     case end
 }
 
-/// What goes out on a connection.
+/// A part of a response, as it goes out on a connection.
 typealias ResponsePart = HTTPPart<HTTPResponseHead, ByteBuffer>

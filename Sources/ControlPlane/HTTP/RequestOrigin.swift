@@ -1,11 +1,12 @@
 import HTTPTypes
 import NIOHTTP1
 
-/// Keeps web pages out: a page can have its browser send requests anywhere, to an address that only this network
-/// reaches too.
+/// Keeps web pages out: a page can make its visitor's browser send requests to addresses that only that network
+/// reaches.
 ///
-/// With a name of its own that it lets mean this server's address ("DNS rebinding") a page is one of ours for the
-/// browser. So `Host` must be a name that nobody else can give us. A page that is not ours may not change anything.
+/// A page can also point a name of its own at this server's address ("DNS rebinding"); to the browser, the server then
+/// belongs to that page. So `Host` must be a name that nobody else can point here. A page of another origin may not
+/// change anything.
 struct RequestOrigin: Sendable {
     /// Names that `Host` may have besides addresses; `nil`: any.
     private let names: Set<String>?
@@ -23,12 +24,12 @@ struct RequestOrigin: Sendable {
         names = Set(hosts + ["localhost", own, String(short)])
     }
 
-    /// Why a request is refused; `nil`: it is not.
+    /// Why a request is refused, or `nil` if it is not.
     func refusal(of head: RequestHead, _ target: RequestTarget) -> ServerResponse? {
         let hosts = head.fields["host"]
         if hosts.count > 1 { return .closing(.badRequest, "Host is given twice") }
         if hosts.isEmpty, !head.isVersion10 { return .closing(.badRequest, "Host is missing") }
-        // The target's own host comes before the field (RFC 9112 §3.2.2).
+        // The target's own host takes precedence over the field (RFC 9112 §3.2.2).
         var authority: Authority?
         if let text = target.authority.map({ String($0) }) ?? hosts.first {
             authority = Authority(text)
@@ -44,7 +45,7 @@ struct RequestOrigin: Sendable {
         return .problem(.forbidden, "a web page of another origin may change nothing")
     }
 
-    /// Whether a browser says that a page from elsewhere sends the request.
+    /// Whether a browser says that a page of another origin sends the request.
     private func isForeign(_ head: RequestHead, to authority: Authority?) -> Bool {
         let origins = head.fields["origin"]
         let isOwn = origins.allSatisfy { origin in
@@ -54,7 +55,7 @@ struct RequestOrigin: Sendable {
         if !isOwn { return true }
         switch head.fields.first(name: "sec-fetch-site") {
         case "cross-site": return true
-        // Another port or a sibling's name: a browser tells its origin too with a change.
+        // Another port or a sibling's name. With a change, a browser sends `Origin` too, which was checked above.
         case "same-site": return origins.isEmpty
         default: return false
         }

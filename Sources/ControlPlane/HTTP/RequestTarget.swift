@@ -1,13 +1,13 @@
-/// A request's target taken apart (RFC 9112 §3.2).
+/// A request's target, split into its parts (RFC 9112 §3.2).
 struct RequestTarget: Sendable, Equatable {
-    /// The path's segments, percent-decoded; `nil` when it is not a path, or its percent-encoding is broken.
+    /// The path's segments, percent-decoded; `nil` if it is no path or its percent-encoding is invalid.
     let segments: [String]?
     /// The text after the question mark.
     let query: Substring
-    /// The host and port of a whole URI; `nil`: it is a path.
+    /// The host and port of a whole URI; `nil` for a path.
     let authority: Substring?
 
-    /// Takes origin-form (`/a/b?c=d`) or absolute-form (`http://host/a/b?c=d`) apart.
+    /// Splits origin-form (`/a/b?c=d`) or absolute-form (`http://host/a/b?c=d`).
     init(_ target: String) {
         var rest = target[...]
         if !rest.hasPrefix("/"), let scheme = rest.firstRange(of: "://") {
@@ -37,7 +37,7 @@ struct RequestTarget: Sendable, Equatable {
 
     /// The query's parameters in their order, percent-decoded.
     ///
-    /// - Returns: `nil` when its percent-encoding is broken.
+    /// - Returns: `nil` if its percent-encoding is invalid.
     var parameters: [(name: String, value: String)]? {
         var parameters: [(name: String, value: String)] = []
         for part in query.utf8.split(separator: UInt8(ascii: "&")) {
@@ -50,7 +50,7 @@ struct RequestTarget: Sendable, Equatable {
         return parameters
     }
 
-    /// RFC 3986 §2.1; `nil` when a `%` has no two hexadecimal digits after it, or what comes out is not UTF-8.
+    /// RFC 3986 §2.1; `nil` if a `%` lacks its two hexadecimal digits, or the result is not UTF-8.
     static func percentDecoded(_ text: Substring) -> String? {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
         var octets: [UInt8] = []
@@ -74,10 +74,10 @@ struct RequestTarget: Sendable, Equatable {
 }
 
 extension RequestTarget {
-    /// Reads all parameters of the query, each of which may be given once.
+    /// Reads all parameters of the query; each may be given once.
     ///
     /// - Parameters:
-    ///   - names: those that there are.
+    ///   - names: the known parameters.
     ///   - read: takes a parameter's name and value, and adds what is wrong with it.
     /// - Throws: everything that is wrong.
     func readParameters(
@@ -94,7 +94,7 @@ extension RequestTarget {
             } else if !names.contains(name) {
                 errors.note(FieldError(field: name.isEmpty ? "?" : name, message: "unknown parameter"))
             } else if value.isEmpty {
-                // A script's variable that is not set must not mean "all".
+                // An unset variable in a script must not mean "all".
                 errors.note(FieldError(field: name, message: "must not be empty"))
             } else {
                 read(name, value, &errors)

@@ -19,7 +19,7 @@ struct ResponseWriter {
     /// Writes an answer.
     ///
     /// - Parameters:
-    ///   - isHead: whether the request was HEAD: then the answer has no body.
+    ///   - isHead: whether the request was HEAD, so that the answer has no body.
     ///   - keepsConnection: whether another request may follow.
     ///   - waits: whether to return only when the system has taken the whole body.
     func write(
@@ -48,7 +48,7 @@ struct ResponseWriter {
 
     private func send(_ parts: [ResponsePart]) async throws {
         guard !channel.isWritable else { return try await outbound.write(contentsOf: parts) }
-        // Earlier answers were not read yet.
+        // The client has not read earlier answers yet.
         let deadline = closeConnection(in: Self.sendTimeout)
         defer { deadline.cancel() }
         try await outbound.write(contentsOf: parts)
@@ -65,7 +65,7 @@ struct ResponseWriter {
         if response.status != .noContent { fields.append(("Content-Length", String(response.body.readableBytes))) }
         for field in response.fields { fields.append((field.name.rawName, field.value)) }
         fields.append(("Date", date))
-        // A browser must not take an answer for something else than it says.
+        // A browser must not take an answer for another type than it has.
         fields.append(("X-Content-Type-Options", "nosniff"))
         if !keepsConnection { fields.append(("Connection", "close")) }
         return HTTPHeaders(fields)

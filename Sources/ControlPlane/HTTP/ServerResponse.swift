@@ -7,9 +7,9 @@ struct ServerResponse: Sendable {
     /// The media type of the body; empty: there is no body.
     var contentType = ""
     var body = ByteBuffer()
-    /// Fields beyond those that every answer has.
+    /// Fields besides those that every answer has.
     var fields: [HTTPField] = []
-    /// Whether nothing more is answered on this connection.
+    /// Whether the connection is closed after this answer.
     var closesConnection = false
 
     /// An answer without a body.
@@ -17,7 +17,7 @@ struct ServerResponse: Sendable {
         ServerResponse(status: status)
     }
 
-    /// JSON as `write` writes it.
+    /// A JSON body, written by `write`.
     static func json(
         _ status: HTTPResponse.Status = .ok,
         capacity: Int = 512,
@@ -28,12 +28,12 @@ struct ServerResponse: Sendable {
         return ServerResponse(status: status, contentType: "application/json", body: writer.line)
     }
 
-    /// A text of some media type.
+    /// A text body of some media type.
     static func text(_ text: String, contentType: String) -> ServerResponse {
         ServerResponse(status: .ok, contentType: contentType, body: ByteBuffer(string: text))
     }
 
-    /// An error as RFC 9457 describes them.
+    /// An error as in RFC 9457.
     ///
     /// - Parameter errors: all that is wrong with the request's fields.
     static func problem(
@@ -45,7 +45,7 @@ struct ServerResponse: Sendable {
         var writer = JSONWriter()
         writer.beginObject()
         writer.member("type")
-        // "about:blank": the problem is what the status says (RFC 9457 §4.2.1).
+        // "about:blank" means that the status describes the problem (RFC 9457 §4.2.1).
         writer.string("about:blank")
         writer.member("title")
         writer.string(status.reasonPhrase)
@@ -66,7 +66,7 @@ struct ServerResponse: Sendable {
         )
     }
 
-    /// An error after which nothing more is answered on the connection.
+    /// An error after which the connection is closed.
     static func closing(
         _ status: HTTPResponse.Status, _ detail: String, fields: [HTTPField] = []
     ) -> ServerResponse {
@@ -80,7 +80,7 @@ struct ServerResponse: Sendable {
         closing(.contentTooLarge, "the body has more than \(limit) octets")
     }
 
-    /// 503 for what the server has too much of at the moment.
+    /// 503 when the server is short of something at the moment.
     static func busy(_ detail: String) -> ServerResponse {
         problem(.serviceUnavailable, detail, fields: [HTTPField(name: .retryAfter, value: "1")])
     }
@@ -98,7 +98,7 @@ struct ServerResponse: Sendable {
 }
 
 extension JSONWriter {
-    /// An array of what is wrong with fields.
+    /// An array of the errors in fields.
     mutating func fieldErrors(_ errors: [FieldError]) {
         beginArray()
         for error in errors {

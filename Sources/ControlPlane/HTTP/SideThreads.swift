@@ -2,8 +2,8 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A few threads beside the event loops, for what would hold up other connections there. A queue with a limit is
-/// before them.
+/// A few threads beside the event loops, for work that would hold up other connections there. A bounded queue feeds
+/// them.
 final class SideThreads: Sendable {
     private let executors: [EventLoopExecutor]
     private let capacity: Int
@@ -13,8 +13,8 @@ final class SideThreads: Sendable {
     /// Starts the threads, which end with the process.
     ///
     /// - Parameters:
-    ///   - count: threads; 1 or more.
-    ///   - capacity: pieces of work at once, those that wait included.
+    ///   - count: the number of threads; 1 or more.
+    ///   - capacity: pieces of work at once, including those that wait.
     init(count: Int, capacity: Int) {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, count))
         executors = group.makeIterator().map { EventLoopExecutor($0) }
@@ -23,7 +23,7 @@ final class SideThreads: Sendable {
 
     /// Does some work on one of the threads.
     ///
-    /// - Returns: `nil` when too much waits; nothing was done then.
+    /// - Returns: the result, or `nil` if too much work waits; nothing was done then.
     func run<Result: Sendable>(_ work: @Sendable () async -> Result) async -> Result? {
         guard admitted.add(1, ordering: .relaxed).newValue <= capacity else {
             admitted.subtract(1, ordering: .relaxed)
