@@ -1,31 +1,31 @@
 import CCurl
 
-/// A curl easy handle: one transfer, then another. Used by the client's thread alone.
+/// A curl easy handle, which does one transfer after the other. Only the client's thread uses it.
 ///
 /// Unsafe: owns the handle and what the handle points at. The callbacks get this object unretained: they are called
-/// only while the multi handle works, and ``CurlMulti`` holds what it works on.
+/// only while the multi handle works, and ``CurlMulti`` keeps the easy handles that it works on.
 @safe
 final class CurlEasy {
-    /// For how long what was sent may be unacknowledged, and the peer silent to keepalive probes, in milliseconds.
+    /// How long sent octets may be unacknowledged, or the peer silent to keepalive probes, in milliseconds.
     private static let userTimeout: Int32 = 5000
 
     let handle: UnsafeMutableRawPointer
-    /// The handle's address, which says who it is.
+    /// The handle's address, which identifies it.
     var address: UInt { unsafe UInt(bitPattern: handle) }
-    /// Where libcurl writes what went wrong.
+    /// The buffer into which libcurl writes its error message.
     private let errorText: UnsafeMutablePointer<CChar>
-    /// The request's header fields: libcurl does not copy them.
+    /// The request's header fields, which libcurl does not copy.
     private var fields: UnsafeMutablePointer<curl_slist>?
-    /// The first option that was not taken.
+    /// The error of the first option that libcurl refused.
     private var problem = CURLE_OK
 
-    /// What is being transferred.
+    /// The present transfer.
     private(set) var transfer: Transfer?
     private var receiver = ResponseReceiver(maximumBodyOctets: 0, stream: nil)
     private var hasBegun = false
     private var isRepeated = false
 
-    /// - Throws: for lack of memory, or when the library lacks what is needed.
+    /// - Throws: if memory is short, or the library lacks a feature that is needed.
     init(tls: HTTPClient.TLS) throws(HTTPClientError) {
         guard let handle = unsafe curl_easy_init() else {
             throw HTTPClientError(kind: .other, reason: "no memory for a transfer", mayHaveBeenSent: false)
@@ -38,37 +38,37 @@ final class CurlEasy {
     }
 
     deinit {
-        // Unsafe: the handle first, for it points at the others.
+        // Unsafe: free the handle first, since it points at the others.
         unsafe curl_easy_cleanup(handle)
         unsafe curl_slist_free_all(fields)
         unsafe errorText.deallocate()
     }
 
-    /// Options that are the same for all requests.
+    /// Sets the options that are the same for all requests.
     private func setUp(_ tls: HTTPClient.TLS) {
         set(CURLOPT_NOSIGNAL, 1)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
-        // The environment names no proxy for us.
+        // Ignore proxies named in the environment.
         set(CURLOPT_PROXY, "")
         set(CURLOPT_NOPROXY, "*")
         set(CURLOPT_FOLLOWLOCATION, 0)
         set(CURLOPT_NETRC, Int(CURL_NETRC_IGNORED.rawValue))
         set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
-        // A resolver that hangs must not hold up the thread when its transfer has ended: it is left to end alone.
+        // A resolver that hangs must not hold up the thread after its transfer: it is left to end by itself.
         set(CURLOPT_QUICK_EXIT, 1)
 
-        // A peer that is cut off ends a stream within some 7 s.
+        // With these, a stream ends within some 7 s when its peer is cut off.
         set(CURLOPT_TCP_NODELAY, 1)
         set(CURLOPT_TCP_KEEPALIVE, 1)
         set(CURLOPT_TCP_KEEPIDLE, 2)
         set(CURLOPT_TCP_KEEPINTVL, 1)
 
         set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
-        // Authorities that were replaced are read after a minute; libcurl's default is a day.
+        // Replaced files of authorities take effect after a minute; libcurl's default is a day.
         set(CURLOPT_CA_CACHE_TIMEOUT, 60)
         if !tls.authorities.isEmpty {
             set(CURLOPT_CAINFO, tls.authorities)
-            // Or the system's folder of authorities would be trusted as well.
+            // Otherwise the system's folder of authorities would be trusted too.
             set(CURLOPT_CAPATH, nil)
         }
         if !tls.certificate.isEmpty {
@@ -87,12 +87,12 @@ final class CurlEasy {
         note(unsafe curl_set_socket_options(handle, onSocket))
     }
 
-    /// Takes over a transfer.
+    /// Begins a transfer.
     ///
     /// - Parameters:
     ///   - timeout: what is left of the request's timeout.
-    ///   - distrustedFor: how old a connection may be that is used again; `nil`: any age.
-    /// - Throws: when the request can't be told to libcurl.
+    ///   - distrustedFor: the age that a reused connection must be below; `nil`: any age is good.
+    /// - Throws: if libcurl refuses an option.
     func begin(_ transfer: Transfer, timeout: Duration?, distrustedFor: Duration?) throws(HTTPClientError) {
         let request = transfer.request
         self.transfer = transfer
@@ -103,7 +103,7 @@ final class CurlEasy {
         set(CURLOPT_URL, request.url)
         set(CURLOPT_TIMEOUT_MS, timeout?.wholeMilliseconds ?? 0)
         set(CURLOPT_CONNECTTIMEOUT_MS, request.connectTimeout.wholeMilliseconds)
-        // libcurl counts ages in whole seconds, rounded down: one less, and none that is too old passes.
+        // libcurl rounds ages down to whole seconds. The limit is one second lower, so that no connection is too old.
         let age = distrustedFor.map { Int($0.components.seconds) - 1 }
         set(CURLOPT_FRESH_CONNECT, age.map { $0 < 1 } ?? false ? 1 : 0)
         set(CURLOPT_MAXLIFETIME_CONN, max(0, age ?? 0))
@@ -113,14 +113,14 @@ final class CurlEasy {
         case .post:
             set(CURLOPT_POST, 1)
             note(unsafe curl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, request.body.count))
-            // Unsafe: copies as many octets as were told before.
+            // Unsafe: copies the number of octets set above.
             note(unsafe curl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, request.body))
         }
         set(request.fields)
         if let error { throw error }
     }
 
-    /// Lets go of the transfer, and says what became of it.
+    /// Ends the transfer, and returns its outcome.
     func finish(_ code: CURLcode) -> (Transfer, Transfer.Outcome)? {
         guard let transfer else { return nil }
         let status = unsafe curl_status(handle)
@@ -137,14 +137,14 @@ final class CurlEasy {
         return (transfer, outcome)
     }
 
-    /// Lets go of the transfer in the middle. After the multi handle has.
+    /// Drops an unfinished transfer. The multi handle must have dropped it before.
     func abandon() -> (Transfer, mayHaveBeenSent: Bool)? {
         guard let transfer else { return nil }
         forget()
         return (transfer, hasBegun)
     }
 
-    /// What waits for the next transfer keeps no bodies or fields: they may be large, or secret.
+    /// An idle handle keeps no bodies or fields: they may be large or secret.
     private func forget() {
         transfer = nil
         receiver = ResponseReceiver(maximumBodyOctets: 0, stream: nil)
@@ -162,10 +162,10 @@ final class CurlEasy {
     }
 
     private func set(_ lines: [HTTPClientRequest.Field]) {
-        // Without `Expect:` libcurl would ask for permission before it sends a large body.
+        // With `Expect:` libcurl does not ask for permission before it sends a large body.
         var list = unsafe curl_slist_append(nil, "Expect:")
         for field in lines {
-            // Unsafe: copies the line. Without memory the list is as it was.
+            // Unsafe: copies the line. If memory is short, the list stays as it was.
             guard let longer = unsafe curl_slist_append(list, field.line) else {
                 note(CURLE_OUT_OF_MEMORY)
                 break
@@ -177,7 +177,7 @@ final class CurlEasy {
 
     private func replaceFields(with list: UnsafeMutablePointer<curl_slist>?) {
         note(unsafe curl_set_list(handle, CURLOPT_HTTPHEADER, list))
-        // Unsafe: the handle points at the new ones now.
+        // Unsafe: the handle points at the new fields now.
         unsafe curl_slist_free_all(fields)
         unsafe fields = list
     }
@@ -186,7 +186,7 @@ final class CurlEasy {
         if problem == CURLE_OK { problem = code }
     }
 
-    /// The first option that was not taken, as an error.
+    /// The error of the first option that libcurl refused.
     private var error: HTTPClientError? {
         if problem == CURLE_OK { return nil }
         return HTTPClientError(kind: .other, reason: reason(problem), mayHaveBeenSent: false)
@@ -196,19 +196,19 @@ final class CurlEasy {
         HTTPClientError(kind: .tooLarge, reason: reason, mayHaveBeenSent: true)
     }
 
-    /// libcurl's words, as one line: certificates put in words of the peer's.
+    /// libcurl's message as one line of printable ASCII: a certificate can put the peer's words into it.
     private func reason(_ code: CURLcode) -> String {
         let own = unsafe UnsafeBufferPointer(start: errorText, count: Int(CURL_ERROR_SIZE)).prefix { $0 != 0 }
-        // Unsafe: the text is a constant of the library's.
+        // Unsafe: the text is a constant in the library.
         let text = unsafe own.isEmpty ? curl_easy_strerror(code).map { unsafe String(cString: $0) } : nil
         let octets = unsafe text.map { Array($0.utf8) } ?? own.map { UInt8(bitPattern: $0) }
         return String(decoding: octets.map { (0x20...0x7E).contains($0) ? $0 : 0x3F }, as: UTF8.self)
     }
 
-    /// A connection is ready for the request. `false`: it must not be sent.
+    /// Is called when a connection is ready for the request. `false`: it must not be sent.
     ///
-    /// When a kept connection turns out to be closed, libcurl sends the request again on a new one; but the server may
-    /// have got it, and a POST must not be done twice.
+    /// If a kept connection turns out to be closed, libcurl sends the request again on a new one. But the server may
+    /// have got the first, and a POST must not be done twice.
     fileprivate func beginsRequest() -> Bool {
         isRepeated = hasBegun && transfer?.request.method == .post
         hasBegun = true
@@ -237,13 +237,13 @@ extension HTTPClientError {
 }
 
 extension Duration {
-    /// In milliseconds, at least one: zero means something else to libcurl.
+    /// In milliseconds and at least one: zero has another meaning to libcurl.
     var wholeMilliseconds: Int { Int(max(1, min(self / .milliseconds(1), 2_000_000_000)).rounded(.up)) }
 }
 
-/// Calls back the object that set the callback, with the octets that came.
+/// Passes the octets that have come to the object that set the callback.
 ///
-/// - Returns: as many as came, or none to end the transfer.
+/// - Returns: their number, or 0 to end the transfer.
 private func handOver(
     _ octets: UnsafeMutablePointer<CChar>?,
     _ size: Int,
@@ -254,7 +254,7 @@ private func handOver(
     // The size is always 1.
     let count = size &* count
     guard let octets = unsafe octets, let context = unsafe context, count > 0 else { return 0 }
-    // Unsafe: the multi handle's owner holds the object.
+    // Unsafe: the multi handle's owner keeps the object.
     return unsafe Unmanaged<CurlEasy>.fromOpaque(context)._withUnsafeGuaranteedRef { easy in
         unsafe take(easy, UnsafeRawBufferPointer(start: octets, count: count))
     } ? count : 0
@@ -280,7 +280,7 @@ private func handOver(
     _ localPort: Int32
 ) -> Int32 {
     guard let context = unsafe context else { return CURL_PREREQFUNC_ABORT }
-    // Unsafe: the multi handle's owner holds the object.
+    // Unsafe: the multi handle's owner keeps the object.
     let isWanted = unsafe Unmanaged<CurlEasy>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.beginsRequest() }
     return isWanted ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
 }

@@ -1,17 +1,17 @@
 import Synchronization
 
-/// Origins whose kept connections are not to be used again, from any thread: a request that was sent on one was not
-/// answered in time, or by a server that can't. A balancer, or a firewall that has forgotten a connection, takes what
-/// is sent and leads it nowhere, and no keepalive probe of TCP finds out.
+/// Origins whose kept connections must not be used again, because a request on one of them was not answered in time or
+/// the server could not handle it. A balancer, or a firewall that has forgotten a connection, may accept octets and
+/// lead them nowhere, and TCP's keepalive probes do not notice. Usable from any thread.
 final class DistrustedOrigins: Sendable {
-    /// After this long libcurl uses no idle connection again anyway: it would be older than CURLOPT_MAXAGE_CONN.
+    /// After this long libcurl reuses no idle connection anyway: it would be older than CURLOPT_MAXAGE_CONN.
     private static let memory = Duration.seconds(120)
-    /// Origins that are remembered.
+    /// The most origins that are remembered.
     private static let maximumCount = 1024
 
     private let distrusted = Mutex<[String: ContinuousClock.Instant]>([:])
 
-    /// Connections to an origin that were made before now are not to be used again.
+    /// Distrusts the connections to an origin that were made before now.
     func insert(_ origin: String, now: ContinuousClock.Instant = .now) {
         distrusted.withLock { distrusted in
             if distrusted[origin] == nil, distrusted.count >= Self.maximumCount {

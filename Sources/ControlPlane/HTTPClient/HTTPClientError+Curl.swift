@@ -1,7 +1,7 @@
 import CCurl
 
 extension HTTPClientError {
-    /// What a code of libcurl's means.
+    /// Maps a code of libcurl.
     init(_ code: CURLcode, reason: String, mayHaveBeenSent: Bool) {
         self.init(kind: Kind(code), reason: reason, mayHaveBeenSent: mayHaveBeenSent)
     }
@@ -18,9 +18,9 @@ extension HTTPClientError.Kind {
                 CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_CRL_BADFILE, CURLE_SSL_ENGINE_INITFAILED,
                 CURLE_SSL_INVALIDCERTSTATUS:
                 .tls
-            // A line of the head beyond libcurl's own limit of 100 KiB is told as lack of memory.
+            // libcurl reports a head line beyond its own limit of 100 KiB as lack of memory.
             case CURLE_FILESIZE_EXCEEDED, CURLE_OUT_OF_MEMORY: .tooLarge
-            // HTTP/0.9 is told as an unsupported protocol.
+            // libcurl reports HTTP/0.9 as an unsupported protocol.
             case CURLE_WEIRD_SERVER_REPLY, CURLE_UNSUPPORTED_PROTOCOL, CURLE_BAD_CONTENT_ENCODING: .invalidResponse
             case CURLE_URL_MALFORMAT: .invalidRequest
             default: .other

@@ -1,6 +1,6 @@
-/// A request to be sent.
+/// A request to send.
 struct HTTPClientRequest: Sendable {
-    /// Methods that the client knows.
+    /// The methods that the client knows.
     enum Method: Sendable { case get, head, post }
 
     /// A header field.
@@ -12,28 +12,28 @@ struct HTTPClientRequest: Sendable {
     var method = Method.post
     /// `http://` or `https://`, without a user.
     var url: String
-    /// Header fields besides those that the client makes: Host, Content-Length and the like.
+    /// Header fields besides those that the client sets itself, such as Host and Content-Length.
     var fields: [Field] = []
-    /// Sent with POST alone.
+    /// The body; only POST sends it.
     var body: [UInt8] = []
-    /// For all of it, the wait for a connection included; `nil`: no limit, for streams.
+    /// The limit for everything, including the wait for a connection; `nil`: no limit, for streams.
     var timeout: Duration? = .seconds(5)
-    /// For the name's resolution, TCP and TLS together.
+    /// The limit for name resolution, TCP and TLS together.
     var connectTimeout: Duration = .seconds(2)
-    /// What a response's body may have. The pieces of a stream are not counted.
+    /// The most octets of a response's body. The pieces of a stream are not counted.
     var maximumBodyOctets = 4 << 20
 
-    /// Scheme, host and port as written: what limits of connections are counted by.
+    /// Scheme, host and port as written; connection limits are counted by it.
     var origin: String {
         let authority = url.drop { $0 != "/" }.dropFirst(2)
         return url[..<(authority.firstIndex { "/?#".contains($0) } ?? url.endIndex)].lowercased()
     }
 
-    /// Why the request can't be sent; `nil`: it can. Names no values: they may be secret.
+    /// Why the request can't be sent, or `nil` if it can. Names no values, since they may be secret.
     var problem: String? {
         let scheme = ["http://", "https://"].first { url.lowercased().hasPrefix($0) }
         guard let scheme, origin.utf8.count > scheme.utf8.count else { return "not an http or https URL" }
-        // libcurl would take what is before it for a user and password.
+        // libcurl would take the text before it for a user and password.
         if origin.contains("@") { return "a user in the URL" }
         if !url.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) { return "a URL with blanks or control characters" }
         if method != .post, !body.isEmpty { return "a body without POST" }
@@ -42,14 +42,14 @@ struct HTTPClientRequest: Sendable {
 }
 
 extension HTTPClientRequest.Field {
-    /// Fields that say where the message ends: libcurl's alone, or the server would see another end.
+    /// Fields that say where the message ends. Only libcurl may set them, or the server could see another end.
     private static let framing: Set<String> = ["content-length", "transfer-encoding", "connection", "expect"]
 
-    /// The line as libcurl takes it: without a value it would leave the field out, were there no semicolon.
+    /// The line in libcurl's form: it drops a field without a value unless a semicolon follows the name.
     var line: String { value.isEmpty ? "\(name);" : "\(name): \(value)" }
 
-    /// What is wrong with the field; `nil`: nothing. The name is a token (RFC 9110 §5.6.2), the value has no control
-    /// characters, which would begin another field.
+    /// What is wrong with the field, or `nil`. The name must be a token (RFC 9110 §5.6.2), and the value must have no
+    /// control characters, which could begin another field.
     fileprivate var problem: String? {
         let isToken = name.utf8.allSatisfy { octet in
             switch octet {

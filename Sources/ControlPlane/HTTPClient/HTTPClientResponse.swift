@@ -1,6 +1,6 @@
-/// A response. Any status: what it means is the caller's to say.
+/// A response with any status; the caller decides what the status means.
 struct HTTPClientResponse: Sendable, Equatable {
-    /// The final status: 1xx are skipped.
+    /// The final status; 1xx are skipped.
     var status: Int
     var body: [UInt8] = []
 }

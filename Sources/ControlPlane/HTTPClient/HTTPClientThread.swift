@@ -8,9 +8,9 @@ final class HTTPClientThread: Sendable {
 
     /// Starts the thread, named `http-client`.
     ///
-    /// - Throws: when the system has no thread left.
+    /// - Throws: if the system is out of threads.
     init(_ body: @escaping @Sendable () -> Void) throws(HTTPClientError) {
-        // Unsafe: the thread takes over the reference; when there is none, it is taken back here.
+        // Unsafe: the thread takes over the reference; if it can't be started, the reference is released here.
         let context = unsafe Unmanaged.passRetained(Start(body: body)).toOpaque()
         var thread = pthread_t()
         guard unsafe pthread_create(&thread, nil, runBody, context) == 0 else {
@@ -21,13 +21,13 @@ final class HTTPClientThread: Sendable {
     }
 
     deinit {
-        // The last reference was dropped by the thread itself, in a callback: it ends alone.
+        // The thread itself dropped the last reference, in a callback: it ends without being joined.
         if !isJoined.withLock({ $0 }) { pthread_detach(thread) }
     }
 
     /// Waits until the thread has ended, unless called on it.
     func join() {
-        // Before the lock: another thread may hold it, waiting for this one.
+        // Check before locking: another thread may hold the lock while it waits for this one.
         if pthread_equal(pthread_self(), thread) != 0 { return }
         isJoined.withLock { isJoined in
             if isJoined { return }

@@ -1,21 +1,21 @@
-/// Whom a stream's response is handed to.
+/// The closures that receive a stream's response.
 struct ResponseStream: Sendable {
     var onResponse: @Sendable (_ status: Int) -> Void
-    /// `false`: no more.
+    /// `false` ends the stream.
     var onOctets: @Sendable ([UInt8]) -> Bool
 }
 
 /// Takes in a response piece by piece, within its limits.
 struct ResponseReceiver {
-    /// Why no more of the response is taken.
+    /// Why the rest of the response is refused.
     enum Refusal: Equatable { case headTooLarge, bodyTooLarge, streamEnded }
 
-    /// Octets of all heads together: a server may send any number of 1xx, and trailers.
+    /// The most octets of all heads together: a server may send any number of 1xx, and trailers.
     static let maximumHeadOctets = 65_536
 
-    /// What was collected.
+    /// The octets collected so far.
     private(set) var body: [UInt8] = []
-    /// Set when a piece was refused.
+    /// Set when a piece has been refused.
     private(set) var refusal: Refusal?
     private var headOctets = 0
     private var isAnnounced = false

@@ -1,13 +1,13 @@
 import Synchronization
 
-/// A request on its way: who waits for it, and whether still.
+/// A request on its way, and the task that waits for it.
 final class Transfer: Sendable {
     typealias Outcome = Result<HTTPClientResponse, HTTPClientError>
 
     let request: HTTPClientRequest
-    /// ``HTTPClientRequest/origin``, taken once.
+    /// ``HTTPClientRequest/origin``, computed once.
     let origin: String
-    /// Who is handed a stream; `nil`: the body is collected.
+    /// Who receives a stream; `nil`: the body is collected.
     let stream: ResponseStream?
     /// When the request's timeout ends.
     let deadline: ContinuousClock.Instant?
@@ -18,24 +18,24 @@ final class Transfer: Sendable {
         self.request = request
         self.stream = stream
         origin = request.origin
-        // A year is enough, and can't overflow.
+        // A year is long enough, and can't overflow.
         deadline = request.timeout.map { .now + min($0, .seconds(31_536_000)) }
     }
 
     /// Whether ``cancel()`` was called.
     var isCancelled: Bool { cancelled.load(ordering: .relaxed) }
 
-    /// Marks the transfer, from any thread; the client's thread looks when it is told to.
+    /// Marks the transfer, on any thread; the client's thread looks at the mark when it is woken.
     func cancel() {
         cancelled.store(true, ordering: .relaxed)
     }
 
-    /// Notes who waits.
+    /// Sets the task that waits.
     func begin(_ continuation: CheckedContinuation<Outcome, Never>) {
         self.continuation.withLock { $0 = continuation }
     }
 
-    /// Resumes who waits; once, whoever calls first.
+    /// Resumes the waiting task; only the first call does.
     func finish(_ outcome: Outcome) {
         continuation.withLock { $0.take() }?.resume(returning: outcome)
     }

@@ -1,23 +1,23 @@
 import Synchronization
 
-/// What the client's thread is to do, from any thread.
+/// The work for the client's thread; any thread may add to it.
 final class TransferInbox: Sendable {
-    /// What has come since the last look.
+    /// The work that has come since the last look.
     struct Work: Sendable {
         var added: [Transfer] = []
-        /// Whether some transfers were cancelled: which ones, they know themselves.
+        /// Whether some transfers were cancelled; they are marked themselves.
         var hasCancelled = false
-        /// Whether to end.
+        /// Whether the thread is to end.
         var isClosed = false
     }
 
     private struct State {
         var work = Work()
-        /// Transfers that were put in and have not left.
+        /// The number of transfers that have not ended yet.
         var count = 0
         /// Whether the thread was woken and has not looked yet.
         var isWoken = false
-        /// Whom to wake; `nil` once the thread is to end: what is gone can't be woken.
+        /// The handle to wake; `nil` once the thread is to end, because a freed handle can't be woken.
         var multi: CurlMulti?
     }
 
@@ -29,13 +29,13 @@ final class TransferInbox: Sendable {
         state = Mutex(State(multi: multi))
     }
 
-    /// Puts a transfer in.
+    /// Adds a transfer.
     ///
-    /// - Returns: why it was not taken.
+    /// - Returns: why it was refused, or `nil`.
     func append(_ transfer: Transfer) -> HTTPClientError? {
         state.withLock { state in
             if state.work.isClosed { return .shutDown }
-            // Before the lock was taken nobody was there to be told; from here on ``cancel(_:)`` tells the thread.
+            // Before this, ``cancel(_:)`` only marks the transfer; once it is added, the thread looks at the mark.
             if transfer.isCancelled { return .taskCancelled(mayHaveBeenSent: false) }
             if state.count >= maximumRequests {
                 let reason = "\(maximumRequests) requests run or wait"
@@ -48,7 +48,7 @@ final class TransferInbox: Sendable {
         }
     }
 
-    /// Has a transfer ended; nothing when it has already.
+    /// Ends a transfer; does nothing if it has ended already.
     func cancel(_ transfer: Transfer) {
         transfer.cancel()
         state.withLock { state in
@@ -57,7 +57,7 @@ final class TransferInbox: Sendable {
         }
     }
 
-    /// Has the thread end all transfers and itself.
+    /// Makes the thread end all transfers and then itself.
     func close() {
         state.withLock { state in
             state.work.isClosed = true
@@ -66,7 +66,7 @@ final class TransferInbox: Sendable {
         }
     }
 
-    /// Takes out what is to do.
+    /// Takes all waiting work.
     func take() -> Work {
         state.withLock { state in
             state.isWoken = false
@@ -76,14 +76,14 @@ final class TransferInbox: Sendable {
         }
     }
 
-    /// Ends a transfer that was put in.
+    /// Ends a transfer that was added.
     func finish(_ transfer: Transfer, _ outcome: Transfer.Outcome) {
-        // First: who is resumed may send again at once.
+        // Before the task resumes: it may send again at once.
         state.withLock { $0.count -= 1 }
         transfer.finish(outcome)
     }
 
-    /// Under the lock, so that the handle is there. One octet into a socket.
+    /// Called under the lock, so that the handle still exists. Sends one octet to a socket.
     private static func wake(_ state: inout State) {
         if !state.isWoken { state.multi?.wake() }
         state.isWoken = true
@@ -91,7 +91,7 @@ final class TransferInbox: Sendable {
 }
 
 extension HTTPClientError {
-    /// For requests that come too late.
+    /// The error for requests that come after ``close()``.
     static let shutDown = HTTPClientError(
         kind: .cancelled, reason: "the client was shut down", mayHaveBeenSent: false)
 

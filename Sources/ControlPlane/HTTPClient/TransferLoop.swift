@@ -1,4 +1,4 @@
-/// What the client's thread does: takes transfers in, has libcurl do them, tells who waits.
+/// The loop of the client's thread: it takes transfers, lets libcurl do them, and resumes the waiting tasks.
 final class TransferLoop {
     private static let maximumPatience = Duration.milliseconds(100)
 
@@ -7,7 +7,7 @@ final class TransferLoop {
     private let distrusted: DistrustedOrigins
     private let tls: HTTPClient.TLS
     private var queue: TransferQueue
-    /// Handles for the next transfers: no more than connections.
+    /// Idle handles for the next transfers; at most as many as connections.
     private var idle: [CurlEasy] = []
 
     init(
@@ -36,24 +36,24 @@ final class TransferLoop {
                     settle(easy, transfer, outcome)
                 }
             }
-            // What was started is to be performed at once. Whoever comes too late for it has waited to the end.
+            // Perform what was started at once. End overdue transfers only after all that could start have started.
             if startWaiting() { continue }
             endOverdue()
             if !multi.wait(atMost: patience) { endRunning(.libraryFailed) }
         }
     }
 
-    /// Until the first of those that wait is overdue; libcurl knows about those that run. Never long: whatever goes
-    /// wrong with waking this thread, no request waits longer for it.
+    /// The time until the first waiting transfer is overdue; libcurl knows the deadlines of those that run. It is
+    /// short, so that no request waits long if waking this thread should ever fail.
     private var patience: Duration {
         min(
             queue.nextDeadline.map { ContinuousClock.now.duration(to: $0) } ?? Self.maximumPatience,
             Self.maximumPatience)
     }
 
-    /// Starts what may run now.
+    /// Starts the transfers that may run now.
     ///
-    /// - Returns: whether something was started.
+    /// - Returns: whether any was started.
     private func startWaiting() -> Bool {
         var hasStarted = false
         while let transfer = queue.next() {
@@ -77,7 +77,7 @@ final class TransferLoop {
         if !multi.add(easy) { throw .libraryFailed }
     }
 
-    /// Frees what a transfer took, and tells who waits for it.
+    /// Frees the resources of a transfer, and resumes the task that waits for it.
     private func settle(_ easy: CurlEasy, _ transfer: Transfer, _ outcome: Transfer.Outcome) {
         idle.append(easy)
         queue.release(transfer)
@@ -110,7 +110,7 @@ final class TransferLoop {
         for easy in multi.running { end(easy, error) }
     }
 
-    /// Ends a transfer in the middle.
+    /// Ends a transfer that is under way.
     private func end(_ easy: CurlEasy, _ error: HTTPClientError) {
         multi.remove(easy)
         guard let (transfer, mayHaveBeenSent) = easy.abandon() else { return }
@@ -121,7 +121,7 @@ final class TransferLoop {
 }
 
 extension Transfer.Outcome {
-    /// Whether a request was sent that was not answered in time.
+    /// Whether a request was sent but not answered in time.
     fileprivate var isSentAndOverdue: Bool {
         if case .failure(let error) = self { error.kind == .timedOut && error.mayHaveBeenSent } else { false }
     }

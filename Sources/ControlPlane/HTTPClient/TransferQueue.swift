@@ -1,6 +1,7 @@
 /// Transfers that wait for a connection, by origin.
 ///
-/// libcurl has such a queue too, but there one host at its limit holds up the others, and who waits doesn't time out.
+/// libcurl has such a queue too, but there a host at its limit holds up the others, and waiting transfers do not time
+/// out.
 struct TransferQueue {
     private struct Origin {
         var runningCount = 0
@@ -13,9 +14,9 @@ struct TransferQueue {
     private let maximumRunningPerOrigin: Int
     private var runningCount = 0
     private var origins: [String: Origin] = [:]
-    /// Origins whose next transfer may run, each once: one transfer of each in turn.
+    /// Origins whose next transfer may run, each once; they take turns.
     private var ready: [String] = []
-    /// Not later than the first deadline of those that wait.
+    /// No later than the first deadline of the waiting transfers.
     private(set) var nextDeadline: ContinuousClock.Instant?
 
     init(maximumRunning: Int, maximumRunningPerOrigin: Int) {
@@ -23,20 +24,20 @@ struct TransferQueue {
         self.maximumRunningPerOrigin = maximumRunningPerOrigin
     }
 
-    /// Lets a transfer wait.
+    /// Adds a waiting transfer.
     mutating func append(_ transfer: Transfer) {
         origins[transfer.origin, default: Origin()].waiting.append(transfer)
         if let deadline = transfer.deadline { nextDeadline = min(nextDeadline ?? deadline, deadline) }
         update(transfer.origin)
     }
 
-    /// Takes out a transfer that is to run now; ``release(_:)`` when it has.
+    /// Removes a transfer that is to run now; call ``release(_:)`` when it has ended.
     mutating func next() -> Transfer? {
         while runningCount < maximumRunning, !ready.isEmpty {
             let key = ready.removeFirst()
             origins[key]?.isReady = false
             defer { update(key) }
-            // Those that waited may have been removed.
+            // Its waiting transfers may have been removed.
             guard let origin = origins[key], !origin.waiting.isEmpty else { continue }
             runningCount += 1
             origins[key]?.runningCount += 1
@@ -45,21 +46,21 @@ struct TransferQueue {
         return nil
     }
 
-    /// Frees the place of a transfer that ran.
+    /// Frees the place of a transfer that has run.
     mutating func release(_ transfer: Transfer) {
         runningCount -= 1
         origins[transfer.origin]?.runningCount -= 1
         update(transfer.origin)
     }
 
-    /// Takes out those that wait and fulfil a condition.
+    /// Removes the waiting transfers that fulfil a condition.
     mutating func removeWaiting(where isUnwanted: (Transfer) -> Bool) -> [Transfer] {
         var removed: [Transfer] = []
         nextDeadline = nil
         for (key, origin) in origins {
             var kept: [Transfer] = []
             for transfer in origin.waiting {
-                // Once for each: another thread may cancel it meanwhile.
+                // Ask once for each: another thread may cancel it at any time.
                 if isUnwanted(transfer) {
                     removed.append(transfer)
                     continue
@@ -75,7 +76,7 @@ struct TransferQueue {
         return removed
     }
 
-    /// Puts an origin among those that are ready when it is, and forgets it when nothing is left of it.
+    /// Adds an origin to `ready` if its next transfer may run, and removes it if nothing is left of it.
     private mutating func update(_ key: String) {
         guard let origin = origins[key], !origin.isReady else { return }
         if origin.waiting.isEmpty {
