@@ -1,10 +1,10 @@
 import Engine
 
-/// Which addresses the sender of a registration may register.
+/// The rule that says which addresses a registration may have.
 enum AddressRule: Sendable {
-    /// What could be registered ever: stored instances stay when the rules become stricter.
+    /// For stored instances: they stay valid when the rules become stricter.
     case stored
-    /// What a client may register now.
+    /// For what a client registers now.
     case client(IPAddress?, RegistrableAddresses)
 
     /// The rule for what `source` sends.
@@ -16,7 +16,7 @@ enum AddressRule: Sendable {
             }
     }
 
-    /// Why an address can't be registered; `nil`: it can.
+    /// Why an address can't be registered, or `nil` if it can.
     func problem(with address: IPAddress) -> String? {
         switch self {
         case .stored:

@@ -2,8 +2,8 @@ import HeapModule
 
 /// Deadlines of instances, the earliest first.
 ///
-/// Lazy: a heartbeat does not touch it. Whoever takes an entry out compares it with the instance's present deadline
-/// and puts it back if that has moved.
+/// The queue is lazy: a heartbeat does not touch it. The caller compares a removed entry with the instance's present
+/// deadline, and puts it back if that is later.
 struct ExpiryQueue: Sendable {
     /// One deadline.
     struct Entry: Sendable, Comparable {
@@ -15,7 +15,7 @@ struct ExpiryQueue: Sendable {
 
     private var heap = Heap<Entry>()
 
-    /// Entries held, outdated ones included.
+    /// The number of entries, including outdated ones.
     var count: Int { heap.count }
 
     /// Adds a deadline.
@@ -23,7 +23,7 @@ struct ExpiryQueue: Sendable {
         heap.insert(entry)
     }
 
-    /// Takes the earliest entry whose deadline has come.
+    /// Removes the earliest entry if its deadline has come.
     mutating func popDue(at now: ContinuousClock.Instant) -> Entry? {
         guard let first = heap.min, first.deadline <= now else { return nil }
         return heap.removeMin()

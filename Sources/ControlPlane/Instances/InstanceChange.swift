@@ -1,37 +1,37 @@
-/// An instance that has come, changed or gone.
+/// The addition, change or removal of an instance.
 struct InstanceChange: Sendable, Equatable {
-    /// One higher than that of the change before.
+    /// One higher than that of the previous change.
     var index: UInt64
-    /// As it was; `nil`: it was not there.
+    /// The instance before; `nil`: it did not exist.
     var old: RegisteredInstance?
-    /// As it is; `nil`: it is there no longer.
+    /// The instance after; `nil`: it no longer exists.
     var new: RegisteredInstance?
 
-    /// Names in DNS that it may change; 1 or more.
+    /// How many names in DNS it may change; 1 or more.
     var nameCount: Int { max(old?.instance.partCount ?? 1, new?.instance.partCount ?? 1) }
 
-    /// Whether DNS answers differently with the one and with the other.
+    /// Whether DNS answers differ before and after.
     var isSeenInDNS: Bool {
         guard let old, let new else { return true }
         return !old.looksInDNSLike(new)
     }
 }
 
-/// What has changed in a table since somebody looked last. Heartbeats change nothing.
+/// The changes of a table since they were last taken. Heartbeats are no changes.
 ///
-/// The table itself notes it, so that nothing that changes the table can forget to tell.
+/// The table itself records them, so that no way of changing it can be forgotten.
 struct ChangeJournal: Sendable {
     private var changes: [InstanceChange] = []
     private var isOpen = false
-    /// The index of the last change, noted or not; 0: there was none.
+    /// The index of the last change, recorded or not; 0: there was none.
     private(set) var lastIndex: UInt64 = 0
 
-    /// Notes changes from now on.
+    /// Records changes from now on.
     mutating func open() { isOpen = true }
 
-    /// Notes a change.
+    /// Records a change.
     ///
-    /// - Returns: the same; `nil` when there is no difference.
+    /// - Returns: the change, or `nil` if there is no difference.
     @discardableResult
     mutating func note(from old: RegisteredInstance?, to new: RegisteredInstance?) -> InstanceChange? {
         if let old, let new, old.instance == new.instance, old.health == new.health { return nil }
@@ -41,7 +41,7 @@ struct ChangeJournal: Sendable {
         return change
     }
 
-    /// All that was noted since the last call, in order.
+    /// Removes and returns all changes recorded since the last call, in order.
     mutating func take() -> [InstanceChange] {
         defer { changes = [] }
         return changes

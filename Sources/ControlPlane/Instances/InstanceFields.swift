@@ -2,17 +2,17 @@ import Engine
 
 /// The rules of a service instance's fields, each a function from JSON to what is stored.
 ///
-/// They add what is wrong to `errors` and return `nil`, so that all bad fields of a request are named at once.
+/// They add errors to `errors` and return `nil`, so that one answer names all invalid fields of a request.
 enum InstanceFields {
-    /// The fields of an instance that the server sets; sent along they are ignored.
+    /// The fields of an instance that the server sets; a client may send them, and they are ignored.
     static let readOnly: Set<String> = ["status", "registered_at", "last_heartbeat", "expires_at"]
-    /// Names of services that mean something else in DNS.
+    /// Names with another meaning in DNS, which no service may have.
     private static let reservedNames: Set<String> = ["addr", "ns"]
     private static let maximumTags = 64
     private static let maximumMetadataKeys = 64
     private static let maximumMetadataOctets = 16 * 1024
 
-    /// `id`: 1–128 of `A-Za-z0-9._-`, not `.` or `..`, which would be something else in a URL.
+    /// `id`: 1–128 of `A-Za-z0-9._-`, but not `.` or `..`, which have another meaning in a URL.
     static func id(_ value: JSONValue, _ errors: inout [FieldError]) -> String? {
         guard let text = string(value, "id", &errors) else { return nil }
         guard text != ".", text != ".." else { return fail("id", "must not be '.' or '..'", &errors) }
@@ -54,7 +54,7 @@ enum InstanceFields {
         return TransportProtocol(rawValue: text) ?? fail("protocol", "must be 'tcp' or 'udp'", &errors)
     }
 
-    /// `tags`: DNS labels; one that is given twice counts once.
+    /// `tags`: DNS labels; a repeated one counts once.
     static func tags(_ value: JSONValue, _ errors: inout [FieldError]) -> [String]? {
         guard case .array(let elements) = value else {
             return fail("tags", "must be an array of strings, not \(value.kind)", &errors)
@@ -66,7 +66,7 @@ enum InstanceFields {
         tags.reserveCapacity(elements.count)
         let before = errors.count
         for (index, element) in elements.enumerated() {
-            // Its path is made for an error alone.
+            // The path is made only for an error.
             guard let tag = label(element, "tags[\(index)]", &errors), !tags.contains(tag) else { continue }
             tags.append(tag)
         }

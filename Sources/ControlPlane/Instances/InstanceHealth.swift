@@ -1,23 +1,23 @@
-/// What is known of how an instance is, beside what was registered.
+/// The observed health of an instance, in addition to its registration.
 ///
-/// It changes without its owner's doing, and is none of what a store keeps of the registration.
+/// It changes without its owner's action, and a store does not keep it.
 struct InstanceHealth: Sendable, Equatable {
-    /// What a check, or what else watches an instance, says of it.
+    /// The verdict of a check, or of whatever else watches an instance.
     enum Verdict: Sendable {
-        /// All is well.
+        /// Everything is fine.
         case passing
-        /// Not all is well, and it is still answered with.
+        /// Something is wrong, but DNS still answers with the instance.
         case warning
-        /// It does not work.
+        /// The instance does not work.
         case critical
     }
 
-    /// The worst of all that is said.
+    /// The worst of all verdicts.
     var verdict = Verdict.passing
 }
 
 extension RegisteredInstance {
-    /// What its owner sees as its state: that it drains comes before all else.
+    /// The status that its owner sees; draining takes precedence over everything else.
     var status: InstanceStatus {
         if instance.isDraining { return .draining }
         return switch health.verdict {
@@ -30,7 +30,7 @@ extension RegisteredInstance {
     /// Whether DNS may answer with it.
     var isHealthy: Bool { status == .passing || status == .warning }
 
-    /// Whether DNS answers the same with `other` in its place.
+    /// Whether DNS answers would stay the same with `other` in its place.
     func looksInDNSLike(_ other: RegisteredInstance) -> Bool {
         isHealthy == other.isHealthy && instance.hasSameRecords(as: other.instance)
     }

@@ -1,15 +1,15 @@
 import Crypto
 import Engine
 
-/// The id of an instance that was registered without one.
+/// Makes the id of an instance that was registered without one.
 enum InstanceIdentifier {
-    /// This project's namespace for name-based UUIDs: a random UUID, the same for ever.
+    /// This project's namespace for name-based UUIDs: a random UUID that never changes.
     private static let namespace: [UInt8] = [
         0x5B, 0x0F, 0x2C, 0x63, 0x9D, 0x41, 0x4E, 0x7A, 0xA1, 0x36, 0xC8, 0x54, 0x0E, 0x97, 0xD2, 0xBF,
     ]
 
-    /// A name-based UUID (version 5, RFC 9562 §5.5) over what makes an instance: the same four values have the same id
-    /// on every node, so nodes that register it at once make one instance of it.
+    /// A name-based UUID (version 5, RFC 9562 §5.5) over the four values that identify an endpoint. They give the same
+    /// id on every node, so that nodes that register it at the same time make one instance.
     static func make(name: String, address: IPAddress, port: UInt16, transport: TransportProtocol) -> String {
         var input = namespace
         input.reserveCapacity(namespace.count + name.utf8.count + 32)
@@ -20,13 +20,13 @@ enum InstanceIdentifier {
         input.append(UInt8(port >> 8))
         input.append(UInt8(port & 0xFF))
         input.append(contentsOf: transport.rawValue.utf8)
-        // SHA-1 because version 5 is defined with it; nothing here relies on its being hard to collide.
+        // SHA-1 because version 5 requires it; nothing here relies on its collision resistance.
         var octets = Array(Insecure.SHA1.hash(data: input).prefix(16))
         octets[6] = octets[6] & 0x0F | 0x50
         return text(of: octets)
     }
 
-    /// A random UUID (version 4, RFC 9562 §5.4), for an instance whose name-based one is another's.
+    /// A random UUID (version 4, RFC 9562 §5.4), for an instance whose name-based id belongs to another one.
     static func random() -> String {
         var octets = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
         octets[6] = octets[6] & 0x0F | 0x40
@@ -49,7 +49,7 @@ enum InstanceIdentifier {
     }
 }
 
-/// What makes an instance that was registered without an id.
+/// The values that identify an instance that was registered without an id.
 protocol InstanceEndpoint {
     var name: String { get }
     var address: IPAddress { get }
@@ -58,19 +58,19 @@ protocol InstanceEndpoint {
 }
 
 extension InstanceEndpoint {
-    /// The id that follows from its name, address, port and protocol, whatever id it has.
+    /// The id derived from its name, address, port and protocol, whatever its id is.
     var derivedID: String {
         InstanceIdentifier.make(name: name, address: address, port: port, transport: transport)
     }
 
-    /// Whether name, address, port and protocol are those of `other`.
+    /// Whether it has the same name, address, port and protocol as `other`.
     func isSameEndpoint(as other: some InstanceEndpoint) -> Bool {
         name == other.name && address == other.address && port == other.port && transport == other.transport
     }
 }
 
 extension ServiceInstance: InstanceEndpoint {
-    /// Where its id comes from as far as the instance itself tells: nothing else was kept by earlier versions.
+    /// The origin of its id as far as the instance itself tells: earlier versions stored nothing else.
     var presumedOrigin: IdentifierOrigin { id == derivedID ? .derived : .given }
 }
 

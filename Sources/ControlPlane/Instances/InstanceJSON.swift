@@ -17,7 +17,7 @@ extension JSONWriter {
         endObject()
     }
 
-    /// What is registered of an instance, as members of the object that is being written.
+    /// The registered fields of an instance, as members of the object being written.
     mutating func registeredFields(_ instance: ServiceInstance) {
         member("id")
         string(instance.id)
@@ -60,7 +60,7 @@ extension JSONWriter {
         endObject()
     }
 
-    /// Counts by status, as members of the object that is being written.
+    /// Counts by status, as members of the object being written.
     mutating func statusCounts(_ counts: StatusCounts) {
         member("passing")
         integer(counts.passing)

@@ -1,14 +1,14 @@
-/// How many instances have each status.
+/// The numbers of instances by status.
 struct StatusCounts: Sendable, Equatable {
     var passing = 0
     var warning = 0
     var critical = 0
     var draining = 0
 
-    /// All of them.
+    /// The number of all instances.
     var total: Int { passing + warning + critical + draining }
 
-    /// The count of one status.
+    /// The number of instances with one status.
     subscript(status: InstanceStatus) -> Int {
         get {
             switch status {
@@ -35,7 +35,7 @@ struct ServiceSummary: Sendable, Equatable {
     var counts: StatusCounts
 }
 
-/// Which instances a list has; what is `nil` does not matter.
+/// Selects the instances of a list; a criterion that is `nil` selects all.
 struct InstanceFilter: Sendable, Equatable {
     var name: String?
     var tag: String?
@@ -53,15 +53,15 @@ struct InstanceFilter: Sendable, Equatable {
 /// A part of the list of instances.
 struct InstancePage: Sendable {
     var instances: [RegisteredInstance]
-    /// The place of the last instance that was looked at, from where the list goes on.
+    /// The place of the last instance that was looked at; the list continues after it.
     var lastSequence: UInt64?
     /// Whether nothing comes after it.
     var isLast: Bool
 }
 
-/// What a search for expired instances has found.
+/// The result of a search for expired instances.
 struct ExpiredInstances: Sendable, Equatable {
-    /// Those that were taken out.
+    /// The instances removed.
     var instances: [ServiceInstance]
     /// Whether no others are due.
     var isComplete: Bool

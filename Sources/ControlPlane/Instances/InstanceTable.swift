@@ -1,10 +1,11 @@
 /// All instances in memory: by id, by service, in order of registration and by deadline.
 ///
-/// A value without clock, lock or I/O. Every operation on one instance costs the logarithm of their number at most.
+/// It is a value without clock, lock or I/O. Every operation on one instance costs at most the logarithm of their
+/// number.
 struct InstanceTable: Sendable {
     private struct Slot: Sendable {
         var registered: RegisteredInstance
-        /// The deadline under which the expiry queue has it; `nil`: it is not there.
+        /// The deadline of its entry in the expiry queue, or `nil` if it has none.
         var queuedDeadline: ContinuousClock.Instant?
     }
 
@@ -19,23 +20,23 @@ struct InstanceTable: Sendable {
     private var names = NameIndex()
     private var order = SequenceIndex()
     private var expiry = ExpiryQueue()
-    /// What has changed since it was published last.
+    /// The changes since the last publication.
     var journal = ChangeJournal()
-    /// Of each derived id that an endpoint did not get, the instances that were registered there without an id: the
-    /// others are found under it. Two nodes may have registered one each.
+    /// Maps a derived id to the substitutes for it: the ids of instances at the same endpoint that were registered
+    /// without an id and could not get the derived one. There may be several, if two nodes registered one each.
     private var substitutes = ShardedDictionary<[String]>()
-    /// Sequence numbers from here on are given by a table alone. An instance that comes with one gets the next that is
-    /// free: however large a number somebody has stored, those that come after it can be counted on.
+    /// Only tables give sequence numbers from here on. A stored instance with such a number gets the next free one
+    /// instead, so that there is room above it however large a number was stored.
     static let sequenceLimit: UInt64 = 3 << 61
 
-    /// The sequence number for the next new instance: above all that were ever here.
+    /// The sequence number for the next new instance: above all that were ever in the table.
     private(set) var nextSequence: UInt64 = 1
     /// Instances by status.
     private(set) var counts = StatusCounts()
 
     /// The number of instances.
     var count: Int { slots.count }
-    /// The number of names that the instances have in DNS, those of protocols and tags included.
+    /// The number of names that the instances have in DNS, including those of protocols and tags.
     private(set) var nameCount = 0
     /// The number of services with at least one instance.
     var serviceCount: Int { services.count }
@@ -45,18 +46,18 @@ struct InstanceTable: Sendable {
         slots[id]?.registered
     }
 
-    /// The ids of instances that were registered without one where another instance has the id that follows, in an
-    /// order that is the same on every node.
+    /// The ids of instances that were registered without an id, but whose derived id belonged to another one. The order
+    /// is the same on every node.
     ///
-    /// - Parameter derivedID: the id that follows from what they are.
+    /// - Parameter derivedID: the id derived from their endpoint.
     func substitutes(for derivedID: String) -> [String] {
         substitutes[derivedID] ?? []
     }
 
-    /// Adds an instance, or replaces the one with its id, which keeps its place.
+    /// Adds an instance, or replaces the one with its id and keeps its place.
     ///
-    /// - Parameter lease: its lease from now on; `nil` leaves a known instance the one it has.
-    /// - Returns: what is in the table now; `nil` when there is neither a lease given nor one known.
+    /// - Parameter lease: its new lease; `nil` keeps the lease of a known instance.
+    /// - Returns: the instance in the table, or `nil` if no lease was given and none is known.
     @discardableResult
     mutating func put(_ instance: ServiceInstance, lease: Lease?) -> RegisteredInstance? {
         let before = slots[instance.id]
@@ -65,10 +66,10 @@ struct InstanceTable: Sendable {
         if let known = before?.registered.instance {
             instance.sequence = known.sequence
         } else if instance.sequence >= Self.sequenceLimit || order.contains(instance.sequence) {
-            // In the second case two nodes have given the same number at once.
+            // In the second case two nodes have given the same number at the same time.
             instance.sequence = nextSequence
         }
-        // Who registers again tells nothing of how the instance is.
+        // A repeated registration says nothing about the instance's health.
         let registered = RegisteredInstance(
             instance: instance, lease: lease, health: before?.registered.health ?? InstanceHealth())
         if let old = before?.registered {
@@ -87,9 +88,9 @@ struct InstanceTable: Sendable {
         return registered
     }
 
-    /// Takes an instance out.
+    /// Removes an instance.
     ///
-    /// - Returns: the instance, or `nil` when there is none.
+    /// - Returns: the instance, or `nil` if there is none.
     @discardableResult
     mutating func remove(id: String) -> ServiceInstance? {
         guard let registered = slots[id]?.registered else { return nil }
@@ -99,9 +100,9 @@ struct InstanceTable: Sendable {
         return registered.instance
     }
 
-    /// Notes how an instance is.
+    /// Sets the health of an instance.
     ///
-    /// - Returns: what has changed; `nil` when nothing has, or there is no such instance.
+    /// - Returns: the change, or `nil` if nothing changes or there is no such instance.
     @discardableResult
     mutating func setHealth(_ health: InstanceHealth, of id: String) -> InstanceChange? {
         guard let old = slots[id]?.registered, old.health != health else { return nil }
@@ -117,19 +118,19 @@ struct InstanceTable: Sendable {
         return journal.note(from: old, to: new)
     }
 
-    /// The index of the last change that was made.
+    /// The index of the last change.
     var changeIndex: UInt64 { journal.lastIndex }
 
-    /// Gives an instance a whole ttl again.
+    /// Renews the lease of an instance for a whole ttl.
     ///
-    /// - Parameter now: when it was heard from; heartbeats may come here in another order than they arrived in.
-    /// - Returns: its lease, or `nil` when there is no such instance.
+    /// - Parameter now: when the heartbeat arrived; heartbeats may get here in another order than they arrived.
+    /// - Returns: the lease, or `nil` if there is no such instance.
     mutating func renew(id: String, now: Moment) -> Lease? {
         slots.withValue(of: id) { slot in
             let lease = Lease(ttlSeconds: slot.registered.instance.ttlSeconds, now: now)
             let known = slot.registered.lease
             if let deadline = lease.deadline, let later = known.deadline, deadline < later {
-                // One that arrived earlier than another, or while the ttl was counted anew after a pause.
+                // It arrived earlier than another one, or the lease was extended for a pause.
                 if lease.lastHeartbeat.millisecondsSince1970 > known.lastHeartbeat.millisecondsSince1970 {
                     slot.registered.lease.lastHeartbeat = lease.lastHeartbeat
                 }
@@ -140,13 +141,13 @@ struct InstanceTable: Sendable {
         }
     }
 
-    /// Gives instances a longer life for a pause in which their heartbeats could not be heard: a whole ttl, and who has
-    /// not been heard of since the pause before that only as long as this one was.
+    /// Extends leases for a pause during which heartbeats could not be heard. An instance gets a whole ttl; one that
+    /// has not been heard from since the previous pause gets only the length of this pause.
     ///
     /// - Parameters:
-    ///   - sequence: the place after which they are; `nil`: the beginning.
-    ///   - limit: how many are looked at.
-    /// - Returns: the place of the last one; `nil`: there are no more.
+    ///   - sequence: the place to begin after; `nil`: the beginning.
+    ///   - limit: how many instances are looked at.
+    /// - Returns: the place of the last one, or `nil` at the end.
     mutating func extendLeases(for sweep: Sweep, after sequence: UInt64?, limit: Int) -> UInt64? {
         var entries: [SequenceEntry] = []
         entries.reserveCapacity(limit)
@@ -162,9 +163,9 @@ struct InstanceTable: Sendable {
         return entries.count < limit ? nil : entries.last?.sequence
     }
 
-    /// Takes out instances whose deadline has come, the earliest first.
+    /// Removes instances whose deadline has come, the earliest first.
     ///
-    /// - Parameter limit: how many deadlines may be looked at: most belong to instances that go on living.
+    /// - Parameter limit: how many deadlines may be looked at; most belong to instances that live on.
     mutating func removeExpired(at now: ContinuousClock.Instant, limit: Int) -> ExpiredInstances {
         var expired = ExpiredInstances(instances: [], isComplete: false)
         for _ in 0..<limit {
@@ -172,7 +173,7 @@ struct InstanceTable: Sendable {
                 expired.isComplete = true
                 break
             }
-            // An entry of an instance that left, or that has another entry by now, has no say.
+            // Ignore entries of instances that are gone or have another entry by now.
             guard let slot = slots[due.id], slot.queuedDeadline == due.deadline else { continue }
             let deadline = slot.registered.lease.deadline
             if let deadline, deadline <= now {
@@ -193,8 +194,8 @@ struct InstanceTable: Sendable {
     /// Some of the instances of a service, in the order of their registration.
     ///
     /// - Parameters:
-    ///   - sequence: the place after which they are; `nil`: the beginning.
-    ///   - limit: how many they are, unless the list ends.
+    ///   - sequence: the place to begin after; `nil`: the beginning.
+    ///   - limit: how many to return at most.
     func instances(ofService name: String, after sequence: UInt64?, limit: Int) -> [RegisteredInstance] {
         guard let service = services[name] else { return [] }
         var found: [RegisteredInstance] = []
@@ -206,11 +207,11 @@ struct InstanceTable: Sendable {
         return found
     }
 
-    /// Some of the services and the number of their instances, in the order of their names.
+    /// Some of the services with the number of their instances, in the order of their names.
     ///
     /// - Parameters:
-    ///   - name: the one after which they are; `nil`: the beginning.
-    ///   - limit: how many they are, unless the list ends.
+    ///   - name: the name to begin after; `nil`: the beginning.
+    ///   - limit: how many to return at most.
     func serviceSummaries(after name: String?, limit: Int) -> [ServiceSummary] {
         var summaries: [ServiceSummary] = []
         summaries.reserveCapacity(min(limit, services.count))
@@ -227,8 +228,8 @@ struct InstanceTable: Sendable {
     /// A part of the list of instances, in the order of their registration.
     ///
     /// - Parameters:
-    ///   - sequence: the place after which it begins; `nil`: the beginning.
-    ///   - limit: how many instances it may have.
+    ///   - sequence: the place to begin after; `nil`: the beginning.
+    ///   - limit: how many instances the page may have.
     ///   - scanLimit: how many instances may be looked at.
     func page(after sequence: UInt64?, limit: Int, scanLimit: Int, filter: InstanceFilter) -> InstancePage {
         var page = InstancePage(instances: [], lastSequence: sequence, isLast: true)
@@ -303,8 +304,8 @@ struct InstanceTable: Sendable {
         if isEmpty == true { substitutes[derivedID] = nil }
     }
 
-    /// Builds the expiry queue anew when most of it is outdated: instances that come and go with long ttls would
-    /// fill it otherwise.
+    /// Rebuilds the expiry queue once most of it is outdated: otherwise instances that come and go with long ttls would
+    /// fill it.
     private mutating func compactExpiry() {
         guard expiry.count > 2 * slots.count + 1024 else { return }
         var entries: [ExpiryQueue.Entry] = []
@@ -317,7 +318,7 @@ struct InstanceTable: Sendable {
 }
 
 extension ServiceInstance {
-    /// Whether both were registered without an id at one endpoint, and neither got the id that follows from it.
+    /// Whether both were registered without an id at the same endpoint, and neither got the derived id.
     fileprivate func isSameSubstitute(as other: ServiceInstance) -> Bool {
         idOrigin == .substitute && other.idOrigin == .substitute && isSameEndpoint(as: other)
     }

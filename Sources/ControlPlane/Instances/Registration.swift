@@ -1,8 +1,8 @@
 import Engine
 
-/// What a client registers: checked, in its stored form, with the defaults filled in.
+/// A registration as a client sent it: checked, in its stored form, with defaults filled in.
 struct Registration: Sendable, Equatable {
-    /// The id given, or the one that follows from name, address, port and protocol.
+    /// The id given, or the one derived from name, address, port and protocol.
     var id: String
     /// Whether no id was given.
     var hasDerivedID = false
@@ -18,7 +18,7 @@ struct Registration: Sendable, Equatable {
     var dnsTTL: UInt32
 }
 
-/// What a client changes of an instance; `nil` stays as it is.
+/// The changes that a client makes to an instance; `nil` leaves a field as it is.
 struct InstancePatch: Sendable, Equatable {
     var weight: UInt16?
     var priority: UInt16?
@@ -26,7 +26,7 @@ struct InstancePatch: Sendable, Equatable {
     var metadata: [MetadataEntry]?
     var isDraining: Bool?
 
-    /// `instance` with the changes made.
+    /// `instance` with the changes applied.
     func applied(to instance: ServiceInstance) -> ServiceInstance {
         var instance = instance
         if let weight { instance.weight = weight }

@@ -1,6 +1,6 @@
 import Engine
 
-/// What an instance has that does not say otherwise.
+/// Values for an instance whose registration leaves them out.
 struct InstanceDefaults: Sendable, Equatable {
     /// `heartbeat.timeout` in seconds.
     var ttlSeconds = 30
@@ -8,12 +8,12 @@ struct InstanceDefaults: Sendable, Equatable {
     var dnsTTL: UInt32 = 5
 }
 
-/// Turns request bodies into what the registry is asked to do.
+/// Turns request bodies into commands for the registry.
 struct RegistrationDecoder: Sendable {
-    /// What fills fields that are not given.
+    /// Defaults for fields that are not given.
     var defaults = InstanceDefaults()
 
-    /// Fields whose `null` says as much as if they were not there: what clients send for a list or a pointer that they
+    /// Fields for which `null` means the same as leaving them out: clients send it for a list or a pointer that they
     /// have not set.
     private static let fields: Set<String> = [
         "id", "name", "ip", "port", "protocol", "tags", "metadata", "weight", "priority", "ttl", "dns_ttl", "check",
@@ -27,9 +27,9 @@ struct RegistrationDecoder: Sendable {
     /// Which addresses clients may register.
     var addresses = RegistrableAddresses()
 
-    /// Who has sent what is decoded.
+    /// The sender of what is decoded.
     enum Source: Sendable {
-        /// This server, some time ago: what it accepted then stays.
+        /// This server, earlier: what it accepted then stays valid.
         case store
         /// A client, with its address.
         case from(IPAddress?)
@@ -95,7 +95,7 @@ struct RegistrationDecoder: Sendable {
         )
     }
 
-    /// The body of a change.
+    /// The body of a patch.
     func patch(_ value: JSONValue) throws(InvalidFields) -> InstancePatch {
         guard case .object(let members) = value else {
             throw InvalidFields(errors: [FieldError(field: "", message: "must be an object, not \(value.kind)")])

@@ -1,9 +1,9 @@
 import Engine
 
-/// One instance of a service as it was registered, with its defaults filled in.
+/// One instance of a service as registered, with defaults filled in.
 ///
-/// What moves with each heartbeat is its ``Lease``, and how it is its ``InstanceHealth``; this is what a store keeps
-/// durably.
+/// This is what a store keeps durably. Each heartbeat moves the instance's ``Lease``, and its observed state is its
+/// ``InstanceHealth``; neither is part of it.
 struct ServiceInstance: Sendable, Equatable {
     /// 1–128 of `A-Za-z0-9._-`.
     var id: String
@@ -17,26 +17,26 @@ struct ServiceInstance: Sendable, Equatable {
     var transport: TransportProtocol
     /// Labels in lower case, each once, in the order given.
     var tags: [String]
-    /// Free text of the owner, in the order given.
+    /// Free text from the owner, in the order given.
     var metadata: [MetadataEntry]
     /// Its share within its priority group; 0–65535.
     var weight: UInt16
-    /// Its priority group, the lowest is the best; 0–65535.
+    /// Its priority group; the lowest is the best; 0–65535.
     var priority: UInt16
-    /// Seconds that it lives without a heartbeat; 0 = for ever.
+    /// How long it lives without a heartbeat, in seconds; 0 = for ever.
     var ttlSeconds: Int
     /// The TTL in seconds of its records; 1–86,400.
     var dnsTTL: UInt32
     /// Whether its owner has taken it out of DNS.
     var isDraining = false
-    /// Where its id comes from.
+    /// The origin of its id.
     var idOrigin = IdentifierOrigin.given
-    /// When it was registered first.
+    /// When it was first registered.
     var registeredAt: WallTime
-    /// Its place in every order: a number given at the first registration, never used again.
+    /// Its place in every order: a number given at the first registration and never reused.
     var sequence: UInt64
 
-    /// Whether the same records are made of `other`, as long as DNS answers with them.
+    /// Whether `other` has the same records, as long as DNS answers with them.
     func hasSameRecords(as other: ServiceInstance) -> Bool {
         name == other.name && address == other.address && port == other.port && transport == other.transport
             && weight == other.weight && priority == other.priority && dnsTTL == other.dnsTTL
@@ -44,17 +44,17 @@ struct ServiceInstance: Sendable, Equatable {
     }
 }
 
-/// Where the id of an instance comes from.
+/// The origin of an instance's id.
 enum IdentifierOrigin: String, CaseIterable, Sendable {
-    /// Its owner's registration: nobody who registers the same endpoint without an id is meant.
+    /// Its owner gave it; a registration of the same endpoint without an id means another instance.
     case given
-    /// It was registered without one, and follows from what makes an instance.
+    /// It was registered without an id; the id is derived from its endpoint.
     case derived
-    /// It was registered without one, and the one that follows was another instance's: a random one.
+    /// It was registered without an id, but the derived one belonged to another instance; the id is random.
     case substitute
 }
 
-/// One key of an instance's metadata.
+/// One entry of an instance's metadata.
 struct MetadataEntry: Sendable, Equatable {
     var key: String
     var value: String
@@ -70,7 +70,7 @@ enum TransportProtocol: String, CaseIterable, Sendable {
 enum InstanceStatus: String, CaseIterable, Sendable {
     /// Healthy.
     case passing
-    /// Healthy as far as is known.
+    /// Healthy, with a warning.
     case warning
     /// Its check fails.
     case critical
@@ -78,13 +78,13 @@ enum InstanceStatus: String, CaseIterable, Sendable {
     case draining
 }
 
-/// How long an instance lives if nothing more is heard from it.
+/// How long an instance lives if no more heartbeats arrive.
 struct Lease: Sendable, Equatable {
-    /// When it was heard from last.
+    /// When its last heartbeat arrived.
     var lastHeartbeat: WallTime
     /// When it expires; `nil`: never.
     var deadline: ContinuousClock.Instant?
-    /// The deadline for people's eyes; `nil`: never.
+    /// The deadline as a time of day, for people; `nil`: never.
     var expiresAt: WallTime?
 
     /// A lease of `ttlSeconds` from `now`; 0 = for ever.
@@ -95,17 +95,17 @@ struct Lease: Sendable, Equatable {
         expiresAt = now.wall.advanced(bySeconds: ttlSeconds)
     }
 
-    /// The lease of an instance whose heartbeats go to another node, which knows when it expires.
+    /// The lease of an instance whose heartbeats go to another node; that node decides when it expires.
     init(heardElsewhereWithTTLSeconds ttlSeconds: Int, now: Moment) {
         self.init(ttlSeconds: ttlSeconds, now: now)
         deadline = nil
     }
 
-    /// Makes it longer for a pause: see ``InstanceTable/extendLeases(for:after:limit:)``.
+    /// Extends it for a pause: see ``InstanceTable/extendLeases(for:after:limit:)``.
     mutating func extend(for sweep: Sweep, ttlSeconds: Int) {
         guard let old = deadline else { return }
         let whole = Lease(ttlSeconds: ttlSeconds, now: sweep.now)
-        // One that was made longer before does not end a ttl after the last heartbeat.
+        // A lease that was extended before does not end one ttl after the last heartbeat.
         let isHeardOf = expiresAt == lastHeartbeat.advanced(bySeconds: ttlSeconds)
         let credited = isHeardOf ? whole.deadline ?? old : min(old + sweep.pause, whole.deadline ?? old)
         guard credited > old else { return }
@@ -115,7 +115,7 @@ struct Lease: Sendable, Equatable {
     }
 }
 
-/// An instance, its lease and its health: all there is to know about it at one moment.
+/// An instance with its lease and health: everything known about it at one moment.
 struct RegisteredInstance: Sendable, Equatable {
     var instance: ServiceInstance
     var lease: Lease

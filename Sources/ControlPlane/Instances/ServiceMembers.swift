@@ -2,24 +2,24 @@
 enum ServicePart: Sendable, Hashable {
     /// All instances: `orders`.
     case whole
-    /// Those of a transport: `_orders._tcp`.
+    /// Those with one transport: `_orders._tcp`.
     case transport(TransportProtocol)
     /// Those with a tag: `v1.orders`.
     case tag(String)
 
-    /// Whether a service has a name for it: an underscore before one of 63 octets leaves no room in a label.
+    /// Whether a service can have such a name: a label of 63 octets has no room for an underscore.
     func hasName(in service: String) -> Bool {
         if case .transport = self { service.utf8.count < 63 } else { true }
     }
 }
 
 extension ServiceInstance {
-    /// The parts of its service that it belongs to.
+    /// The parts of its service that the instance belongs to.
     var parts: [ServicePart] {
         [.whole, .transport(transport)] + tags.map { .tag($0) }
     }
 
-    /// How many parts these are.
+    /// The number of these parts.
     var partCount: Int { 2 + tags.count }
 
     /// Whether it belongs to the same parts of the same service as `other`.
@@ -28,15 +28,15 @@ extension ServiceInstance {
     }
 }
 
-/// How many instances each part of a service has.
+/// The numbers of instances in each part of a service.
 struct ServiceMembers: Sendable {
     private var whole = 0
     private var tcp = 0
     private var udp = 0
-    /// None is 0.
+    /// No count is 0.
     private var tags: [String: Int] = [:]
 
-    /// The instances of a part.
+    /// The number of instances in a part.
     subscript(part: ServicePart) -> Int {
         get {
             switch part {
@@ -56,9 +56,9 @@ struct ServiceMembers: Sendable {
         }
     }
 
-    /// Counts an instance of `service` in or, with -1, out.
+    /// Counts an instance in or, with a `difference` of -1, out.
     ///
-    /// - Returns: how many names more, or fewer, the service has in DNS.
+    /// - Returns: how many more names the service has in DNS; negative if fewer.
     mutating func count(_ instance: ServiceInstance, _ difference: Int) -> Int {
         var names = 0
         for part in instance.parts {

@@ -1,22 +1,22 @@
 /// A search for expired instances.
 struct Sweep: Sendable, Equatable {
-    /// When it was due: an instance whose deadline was later is alive.
+    /// When it was due: an instance with a later deadline is alive.
     var now: Moment
-    /// How long this process was paused before it: heartbeats may have come that nobody could hear.
+    /// How long this process was paused before it: heartbeats may have been sent that it could not hear.
     var pause = Duration.zero
 
-    /// Both in one: as of the later, after both pauses.
+    /// Both merged into one: at the later time, after the sum of their pauses.
     func merged(with other: Sweep) -> Sweep {
         Sweep(now: now.monotonic < other.now.monotonic ? other.now : now, pause: pause + other.pause)
     }
 }
 
-/// When to look for expired instances, and whether that comes late: pure.
+/// Decides when to look for expired instances, and detects pauses. It is pure.
 ///
-/// A process that was stopped, starved or moved to another machine has not heard the heartbeats that were sent
-/// meanwhile. Nothing tells it so but its own lateness.
+/// A process that was stopped, starved or moved to another machine has not heard the heartbeats sent in the meantime.
+/// Only the lateness of its own timer tells it so.
 struct SweepSchedule: Sendable {
-    /// Lateness below is that of any busy machine.
+    /// Any busy machine is late by less than this.
     static let shortestPause = Duration.milliseconds(500)
 
     /// The time from one search to the next.
@@ -29,7 +29,7 @@ struct SweepSchedule: Sendable {
         last = now.monotonic
     }
 
-    /// The time for a search has come, as far as somebody who is to wait one period each time knows.
+    /// A search that begins now. If it is late for its period, the lateness counts as a pause.
     mutating func sweep(now: Moment) -> Sweep {
         let lateness = last.duration(to: now.monotonic) - period
         last = now.monotonic
