@@ -28,7 +28,7 @@ struct CacheSelection: Sendable, Equatable {
 
     /// The name; `nil`: all names.
     var name: String?
-    /// Whether names below it are meant too.
+    /// Whether names below it are included.
     var subtree = false
 
     /// Reads the parameters of a request.

@@ -3,7 +3,8 @@ import NIOCore
 extension APIHandler {
     /// `PUT /api/v1/services/{id}/heartbeat`
     ///
-    /// - Parameter arrival: when it was read from its connection: the ttl counts from then, however long it waited.
+    /// - Parameter arrival: when its head was read from its connection. The ttl counts from then, even if the request
+    ///   had to wait.
     func heartbeat(_ id: String, arrival: Moment) -> ServerResponse {
         guard let lease = registry.renew(id: id, heardAt: arrival) else { return .unknownInstance(id) }
         return .json(capacity: 128) { writer in

@@ -33,7 +33,7 @@ extension APIHandler {
         }
     }
 
-    /// A list that is made elsewhere: who sends a heartbeat must not wait for who reads.
+    /// Makes a long list on another thread: heartbeats must not wait for readers.
     private func longList(_ query: ListQuery, begun: InstancePageWriter?) async -> ServerResponse {
         let response = await largeAnswers.run {
             var page = begun ?? page(query)
@@ -106,7 +106,7 @@ extension APIHandler {
         }
     }
 
-    /// U+FEFF in UTF-8. Editors and shells of Windows put it before a text; a reader may pass over it (RFC 8259 §8.1).
+    /// U+FEFF in UTF-8. Windows editors and shells put it before a text; a reader may skip it (RFC 8259 §8.1).
     private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
     /// The JSON of a body.
@@ -115,7 +115,7 @@ extension APIHandler {
         return try JSONParser.parse(Array(octets.dropFirst(octets.starts(with: byteOrderMark) ? 3 : 0)))
     }
 
-    /// What a request that could not be done is answered with.
+    /// The answer to a request that failed.
     static func response(to error: any Error) -> ServerResponse {
         switch error {
         case let error as JSONError:
@@ -131,7 +131,7 @@ extension APIHandler {
 }
 
 extension JSONWriter {
-    /// What became of one item of a batch.
+    /// The result of one item of a batch.
     fileprivate mutating func batchResult(_ command: RegistryCommand, _ outcome: CommandOutcome) {
         if case .refused(let limit) = outcome { return batchResult(InvalidFields(errors: [limit.error])) }
         let status =
@@ -154,7 +154,7 @@ extension JSONWriter {
         endObject()
     }
 
-    /// What is wrong with one item of a batch.
+    /// The errors of one item of a batch.
     fileprivate mutating func batchResult(_ invalid: InvalidFields) {
         beginObject()
         member("status")

@@ -10,7 +10,7 @@ extension APIHandler {
         } catch {
             return .invalid(error)
         }
-        // One more than is shown: whether there is one.
+        // Ask for one more than is shown, to learn whether there is one.
         let found = registry.serviceSummaries(after: query.after, limit: query.limit + 1)
         let summaries = found.prefix(query.limit)
         return .json(capacity: 32 + summaries.count * 96) { writer in
@@ -38,7 +38,7 @@ extension APIHandler {
     /// `GET /api/v1/status`
     func status() -> ServerResponse { .json(capacity: 2048, writeStatus) }
 
-    /// The same, as one line without its end.
+    /// The status as one line without a line feed.
     var statusText: String {
         var writer = JSONWriter(capacity: 2048)
         writeStatus(&writer)
@@ -92,7 +92,7 @@ extension APIHandler {
         let isStorageHealthy = registry.storeState.isHealthy
         let isReady = state.isReady
         let areUpstreamsHealthy = state.statistics.upstreams.allSatisfy(\.isHealthy)
-        // Without its storage, or upstreams, the server goes on answering DNS and reads: a warning, not a failure.
+        // Without its storage or upstreams the server still answers DNS and reads: a warning, not a failure.
         let status = !isReady ? "fail" : isStorageHealthy && areUpstreamsHealthy ? "pass" : "warn"
         return .json(isReady ? .ok : .serviceUnavailable) { writer in
             writer.beginObject()
@@ -142,7 +142,7 @@ extension JSONWriter {
         endObject()
     }
 
-    /// How each upstream does.
+    /// The state of each upstream.
     fileprivate mutating func upstreamStatistics(_ upstreams: [UpstreamStatistics]) {
         beginArray()
         for upstream in upstreams {
@@ -167,7 +167,7 @@ extension JSONWriter {
         endArray()
     }
 
-    /// What a store tells of itself, as members of the object that is being written.
+    /// What a store reports about itself, as members of the object being written.
     fileprivate mutating func storeDetails(_ state: StoreState) {
         if let problem = state.problem {
             member("problem")

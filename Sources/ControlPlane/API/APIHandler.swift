@@ -3,7 +3,7 @@ import HTTPTypes
 import NIOCore
 import NIOHTTP1
 
-/// Answers requests of the API: no sockets, no HTTP framing.
+/// Answers requests to the API, without sockets or HTTP framing.
 struct APIHandler: RequestHandler {
     let registry: Registry
     let decoder: RegistrationDecoder
@@ -11,19 +11,19 @@ struct APIHandler: RequestHandler {
     let cache: any AnswerCacheControl
     let time: TimeSource
     var origin = RequestOrigin(hosts: [])
-    /// Where long answers are made, a few at a time.
+    /// The threads that make long answers, a few at a time.
     let largeAnswers = SideThreads(count: 2, capacity: 128)
 
     private static let nothing = "there is nothing at this path: GET /openapi.yaml describes what there is"
 
-    /// Finds where a request leads to, by its head alone.
+    /// Finds the endpoint of a request by its head only.
     func resolve(_ head: RequestHead) -> Result<ResolvedRequest, ResponseError> {
         if head.method == .connect {
             let allow = HTTPField(name: .allow, value: "GET, HEAD, POST, PUT, PATCH, DELETE")
             return .failure(ResponseError(.closing(.methodNotAllowed, "this is no proxy", fields: [allow])))
         }
         if head.isVersion10, head.fields.contains(name: "transfer-encoding") {
-            // Whoever passed it on may have seen another end of it (RFC 9112 §6.1).
+            // The proxy that passed it on may have seen another end of it (RFC 9112 §6.1).
             return .failure(ResponseError(.closing(.badRequest, "HTTP/1.0 has no Transfer-Encoding")))
         }
         guard head.fields["transfer-encoding"].allSatisfy({ $0.lowercased() == "chunked" }) else {
@@ -48,7 +48,7 @@ struct APIHandler: RequestHandler {
             if let response = Self.mediaTypeProblem(head) { return .failure(ResponseError(response)) }
             bodyLimit = maximumOctets
         }
-        // Who has parameters says what is wrong with them and with their values at once.
+        // Endpoints with parameters report unknown ones together with invalid values.
         if endpoint.parameters.isEmpty, !target.query.isEmpty {
             do throws(InvalidFields) {
                 try target.readParameters([]) { _, _, _ in }
@@ -64,14 +64,14 @@ struct APIHandler: RequestHandler {
     private func respond(to request: Endpoint.Request, _ body: ByteBuffer, at endpoint: Endpoint) async
         -> ServerResponse
     {
-        // What is not loaded yet must not be said to be unknown, or be registered a second time.
+        // An instance that is not loaded yet must not be called unknown, or be registered a second time.
         if endpoint.needsRegistry, !registry.isLoaded { return .loading(registry.storeState) }
         var request = request
         request.body = body
         return await endpoint.handler(self, request)
     }
 
-    /// Why a body can't be read by what its head says of it.
+    /// Why a body can't be read, judging by the request's head.
     private static func mediaTypeProblem(_ head: RequestHead) -> ServerResponse? {
         let types = head.fields["content-type"]
         guard !types.isEmpty, types.allSatisfy(isJSON) else {

@@ -1,6 +1,6 @@
 import Engine
 
-/// The cache of upstreams' answers as the API sees it: the data plane's, or a test's.
+/// What the API needs of the cache of upstreams' answers; the engine has it, and so do tests.
 protocol AnswerCacheControl: Sendable {
     /// Removes answers; see ``Engine/removeFromCache(_:subtree:)``.
     func removeFromCache(_ name: String?, subtree: Bool) throws(EngineError) -> Int

@@ -1,11 +1,11 @@
 /// The body of `POST /api/v1/services/batch`.
 struct BatchRequest: Sendable {
-    /// Items that an answer has at most.
+    /// The most items in a batch.
     static let maximumItems = 10_000
-    /// Errors of all items together, above which each item tells its first alone.
+    /// With more errors than this in all items together, each further item reports only its first.
     static let maximumErrors = 1000
 
-    /// One item: what to do, or why it can't be done. It hurts no other.
+    /// One item: what to do, or why it can't be done. A wrong item does not affect the others.
     typealias Item = Result<RegistryCommand, InvalidFields>
 
     /// Registrations first, then the others, each in the order given.
@@ -14,7 +14,7 @@ struct BatchRequest: Sendable {
 
 /// The body of `POST /api/v1/heartbeats`.
 struct HeartbeatsRequest: Sendable {
-    /// Ids that a request has at most.
+    /// The most ids in a request.
     static let maximumIDs = 10_000
 
     var ids: [String]
@@ -54,7 +54,7 @@ extension RegistrationDecoder {
         return BatchRequest(items: items)
     }
 
-    /// The body of many heartbeats.
+    /// The body of `POST /api/v1/heartbeats`.
     func heartbeats(_ value: JSONValue) throws(InvalidFields) -> HeartbeatsRequest {
         var errors: [FieldError] = []
         let arrays = arrays(of: ["ids"], in: value, &errors)
@@ -78,7 +78,7 @@ extension RegistrationDecoder {
         return HeartbeatsRequest(ids: ids)
     }
 
-    /// The members of an object that has arrays only.
+    /// The members of an object whose members are all arrays.
     private func arrays(
         of names: Set<String>,
         in value: JSONValue,

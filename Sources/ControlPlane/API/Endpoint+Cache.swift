@@ -1,7 +1,7 @@
 import HTTPTypes
 
 extension Endpoint {
-    /// What the cache of upstreams' answers is managed with.
+    /// Endpoints that manage the cache of upstreams' answers.
     static let cache: [Endpoint] = [
         Endpoint(
             .delete, "/api/v1/cache", access: .admin, parameters: CacheSelection.parameterNames,

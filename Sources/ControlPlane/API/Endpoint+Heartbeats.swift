@@ -1,7 +1,7 @@
 import HTTPTypes
 
 extension Endpoint {
-    /// What instances are kept alive with.
+    /// Endpoints that keep instances alive.
     static let heartbeats: [Endpoint] = [
         Endpoint(
             .put, "/api/v1/services/{id}/heartbeat", access: .write, needsRegistry: true,

@@ -1,7 +1,7 @@
 import HTTPTypes
 
 extension Endpoint {
-    /// What instances are changed and listed with.
+    /// Endpoints that change and list instances.
     static let services: [Endpoint] = [
         Endpoint(
             .get, "/api/v1/services", access: .read, parameters: ListQuery.parameterNames, needsRegistry: true,

@@ -1,7 +1,7 @@
 import HTTPTypes
 
 extension Endpoint {
-    /// What the server tells of itself.
+    /// Endpoints that report the server's state.
     static let state: [Endpoint] = [
         Endpoint(
             .get, "/api/v1/names", access: .read, parameters: NamesQuery.parameterNames, needsRegistry: true,

@@ -2,38 +2,38 @@ import Engine
 import HTTPTypes
 import NIOCore
 
-/// One thing that the API can be asked for, with all that there is to say about it.
+/// One endpoint of the API, with everything there is to know about it.
 final class Endpoint: Sendable {
-    /// Who may ask for it.
+    /// Who may use it.
     enum Access: Sendable {
         /// Anybody.
         case open
-        /// Who may see what is registered.
+        /// Those who may see what is registered.
         case read
-        /// Who may register.
+        /// Those who may register.
         case write
-        /// Who runs the server.
+        /// Those who run the server.
         case admin
     }
 
     /// What is read of a request's body.
     enum Body: Sendable {
-        /// It does not matter.
+        /// Nothing: the body does not matter.
         case none
-        /// JSON, of so many octets at most.
+        /// JSON of at most this many octets.
         case json(maximumOctets: Int)
     }
 
     /// A request for it.
     struct Request: Sendable {
-        /// What stands for `{id}` in the path; empty where there is none.
+        /// The segment in place of `{id}` in the path; empty if the path has none.
         var id = ""
         var target: RequestTarget
-        /// When it came.
+        /// When it arrived.
         var arrival: Moment
         /// Who sends it.
         var client: IPAddress?
-        /// The whole body; empty when it does not matter.
+        /// The whole body; empty if it does not matter.
         var body = ByteBuffer()
     }
 
@@ -47,9 +47,9 @@ final class Endpoint: Sendable {
     let body: Body
     /// The query parameters that it takes.
     let parameters: [String]
-    /// Whether its answer is made of what is registered.
+    /// Whether its answer depends on what is registered.
     let needsRegistry: Bool
-    /// Its part of the description: an OpenAPI operation object in YAML.
+    /// Its part of the API's description: an OpenAPI operation object in YAML.
     let operation: String
     let handler: Handler
 
@@ -67,6 +67,6 @@ final class Endpoint: Sendable {
         self.handler = handler
     }
 
-    /// What it can be asked with (RFC 9110 §10.2.1).
+    /// The methods that it allows (RFC 9110 §10.2.1).
     var methods: [HTTPRequest.Method] { method == .get ? [.get, .head] : [method] }
 }

@@ -1,25 +1,24 @@
 import HTTPTypes
 
-/// All endpoints: where a request leads to, what its path can be asked with, and how the API is described follow from
-/// this table alone.
+/// All endpoints. Routing, the methods that a path allows, and the API's description follow from this table only.
 enum EndpointTable {
     static let all = Endpoint.services + Endpoint.heartbeats + Endpoint.state + Endpoint.cache
 
-    /// By the number of their paths' segments.
+    /// The endpoints by the number of segments in their paths.
     private static let byLength: [[Endpoint]] = {
         let longest = all.map(\.path.length).max() ?? 0
         return (0...longest).map { length in all.filter { $0.path.length == length } }
     }()
 
-    /// Where a request leads to.
+    /// The result of a search.
     enum Match {
         case endpoint(Endpoint, id: String)
-        /// The path can be asked with these methods alone.
+        /// The path allows only these methods.
         case otherMethods([HTTPRequest.Method])
         case nothing
     }
 
-    /// The endpoint of a path.
+    /// Finds the endpoint for a path.
     ///
     /// - Parameter path: its segments, decoded.
     static func match(_ method: HTTPRequest.Method, _ path: [String]) -> Match {
@@ -44,7 +43,7 @@ enum EndpointTable {
             for line in endpoint.operation.split(separator: "\n", omittingEmptySubsequences: false) {
                 text += line.isEmpty ? "\n" : "      \(line)\n"
             }
-            // An operation ends with its responses, and every one has this.
+            // Responses come last in an operation, and every operation has this one.
             if !endpoint.operation.contains("'422':") {
                 text += "        '422': {$ref: '#/components/responses/Invalid'}\n"
             }

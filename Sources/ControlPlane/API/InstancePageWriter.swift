@@ -1,9 +1,9 @@
 import HTTPTypes
 import NIOCore
 
-/// Writes a page of the list of instances, in pieces if need be, so long as it is not too long.
+/// Writes a page of the list of instances, in several steps if necessary, up to a limit.
 struct InstancePageWriter: Sendable {
-    /// The longest page: behind it the list goes on with its cursor. One instance is far shorter.
+    /// The longest page; the list continues behind it with its cursor. One instance is far shorter.
     static let maximumOctets = 1024 * 1024 - 64
 
     private let page: InstancePage
@@ -18,10 +18,10 @@ struct InstancePageWriter: Sendable {
         writer.beginArray()
     }
 
-    /// Whether all that the page can have is written.
+    /// Whether everything that the page can have is written.
     var isComplete: Bool { writtenCount == page.instances.count }
 
-    /// Writes instances until all are written, or the next would make it longer than `limit`.
+    /// Writes instances until all are written, or the next one would exceed `limit`.
     mutating func write(upTo limit: Int) {
         while writtenCount < page.instances.count {
             let octetCount = writer.octets.count
@@ -34,7 +34,7 @@ struct InstancePageWriter: Sendable {
         }
     }
 
-    /// The page with what is written, and the cursor to the rest.
+    /// The page as written so far, with the cursor for the rest.
     var response: ServerResponse {
         var writer = writer
         writer.endArray()

@@ -3,9 +3,9 @@ struct ListQuery: Sendable, Equatable {
     static let parameterNames = ["name", "tag", "status", "limit", "cursor"]
 
     var filter = InstanceFilter()
-    /// Instances on a page; 1–1000.
+    /// How many instances a page has at most; 1–1000.
     var limit = 100
-    /// The place after which the page begins.
+    /// The place to begin after.
     var after: UInt64?
 
     /// Reads the parameters of a request.
@@ -13,7 +13,7 @@ struct ListQuery: Sendable, Equatable {
         try target.readParameters(Self.parameterNames) { read($0, $1, &$2) }
     }
 
-    /// Whether few instances have to be looked at for it: not for those of a tag or status, which may be rare.
+    /// Whether it looks at only a few instances; not so with a tag or status, which may be rare.
     var isShort: Bool { limit <= 100 && filter.tag == nil && filter.status == nil }
 
     private mutating func read(_ name: String, _ value: String, _ errors: inout [FieldError]) {
@@ -36,7 +36,7 @@ struct ListQuery: Sendable, Equatable {
         }
     }
 
-    /// The cursor for the page after a place: 16 hexadecimal digits, which is nobody's business but ours.
+    /// The cursor for the page after a place: 16 hexadecimal digits, which are opaque to clients.
     static func cursor(after place: UInt64) -> String {
         let digits = String(place, radix: 16)
         return String(repeating: "0", count: 16 - digits.utf8.count) + digits
@@ -54,9 +54,9 @@ struct ListQuery: Sendable, Equatable {
 struct NamesQuery: Sendable, Equatable {
     static let parameterNames = ["limit", "cursor"]
 
-    /// Services on a page; 1–1000.
+    /// How many services a page has at most; 1–1000.
     var limit = 100
-    /// The name after which the page begins.
+    /// The name to begin after.
     var after: String?
 
     /// Reads the parameters of a request.
@@ -69,19 +69,19 @@ struct NamesQuery: Sendable, Equatable {
         case "limit":
             limit = PageParameters.limit(value, &errors) ?? limit
         default:
-            // The last name of the page before, which need not exist any more.
+            // The last name of the previous page, which need not exist any more.
             after = InstanceFields.label(value)
             if after != value { errors.append(PageParameters.badCursor) }
         }
     }
 }
 
-/// The parameters of all lists that have pages.
+/// The parameters that all lists with pages have.
 private enum PageParameters {
-    /// What is wrong with a cursor.
+    /// The error for an invalid cursor.
     static let badCursor = FieldError(field: "cursor", message: "must be the 'next_cursor' of an earlier answer")
 
-    /// The value of `limit`; `nil`, and an error, when it is not from 1 to 1000.
+    /// The value of `limit`; `nil`, with an error, if it is not from 1 to 1000.
     static func limit(_ value: String, _ errors: inout [FieldError]) -> Int? {
         if value.utf8.allSatisfy({ (48...57).contains($0) }), let limit = Int(value), (1...1000).contains(limit) {
             return limit

@@ -70,7 +70,7 @@ enum OpenAPIDocument {
             """
     }
 
-    /// Those of them that can be changed.
+    /// Those fields that can be changed.
     private static func changeableFields(isNullable: Bool) -> String {
         func schema(_ name: String) -> String {
             let reference = "$ref: '#/components/schemas/\(name)'"

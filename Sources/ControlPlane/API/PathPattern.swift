@@ -17,12 +17,12 @@ struct PathPattern: Sendable, Equatable, ExpressibleByStringLiteral, CustomStrin
     /// How many segments it has.
     var length: Int { segments.count }
 
-    /// Whether a path is one of these.
+    /// Matches a path.
     ///
-    /// - Returns: what stands for `{id}`, empty where there is none; `nil`: it is another path.
+    /// - Returns: the segment in place of `{id}`, or an empty text if the pattern has none; `nil`: no match.
     func match(_ path: [String]) -> String? {
         guard path.count == segments.count else { return nil }
-        // The last ones differ most.
+        // The last segments differ most.
         for place in path.indices.reversed() where place != idPlace && path[place] != segments[place] { return nil }
         guard let idPlace else { return "" }
         return path[idPlace].isEmpty ? nil : path[idPlace]

@@ -6,7 +6,7 @@ extension ServerResponse {
         problem(.unprocessableContent, limit.error.message, errors: [limit.error])
     }
 
-    /// What a change that the registry can't take is answered with.
+    /// The answer to a change that the registry can't accept now.
     static func unavailable(_ error: RegistryError) -> ServerResponse {
         let detail =
             switch error {
@@ -18,12 +18,12 @@ extension ServerResponse {
         return busy(detail)
     }
 
-    /// 503 while it is not known what is registered, with the reason.
+    /// 503, with the reason, while it is not known what is registered.
     static func loading(_ store: StoreState) -> ServerResponse {
         notReady("the registry is not loaded yet", store)
     }
 
-    /// 503 while the server has not begun, with what keeps its storage from it.
+    /// 503 while the server is not ready, with the reason why its storage is not.
     static func notReady(_ what: String, _ store: StoreState) -> ServerResponse {
         busy(what + (store.problem.map { "; storage: \($0)" } ?? ""))
     }

@@ -1,7 +1,7 @@
 import Engine
 import Synchronization
 
-/// What the server knows of itself beside the registry.
+/// What the server knows about itself, beyond the registry.
 final class ServerState: Sendable {
     /// The program's version.
     let version: String
@@ -11,7 +11,7 @@ final class ServerState: Sendable {
 
     /// The state at the start.
     ///
-    /// - Parameter statistics: what the data plane has counted.
+    /// - Parameter statistics: reads the engine's counters.
     init(version: String, startedAt: ContinuousClock.Instant, statistics: @escaping @Sendable () -> EngineStatistics) {
         self.version = version
         self.startedAt = startedAt
@@ -24,7 +24,7 @@ final class ServerState: Sendable {
         set { ready.store(newValue, ordering: .releasing) }
     }
 
-    /// What the data plane has counted.
+    /// The engine's counters.
     var statistics: EngineStatistics { engineStatistics() }
 
     /// Whole seconds since the start.
