@@ -1,10 +1,10 @@
 import Engine
 
 extension EngineConfiguration {
-    /// What the data plane needs of the configuration.
+    /// The engine's part of the configuration.
     ///
     /// - Parameters:
-    ///   - coreCount: workers when the configuration leaves their number open.
+    ///   - coreCount: the number of workers if the configuration leaves it open.
     ///   - interfaces: the machine's addresses, for `ns.<domain>`.
     ///   - budget: how many connections and sockets there may be.
     init(_ configuration: Configuration, coreCount: Int, interfaces: [IPAddress], budget: DescriptorBudget) {
@@ -62,14 +62,14 @@ extension EngineConfiguration {
 }
 
 extension Configuration.DNS {
-    /// How many threads answer.
+    /// How many worker threads there are.
     func workerCount(coreCount: Int) -> Int {
         workers == 0 ? min(coreCount, Engine.maximumWorkers) : workers
     }
 }
 
 extension UpstreamConfiguration {
-    /// What can change on SIGHUP.
+    /// The part that can change on SIGHUP.
     init(_ dns: Configuration.DNS) {
         self.init(
             servers: dns.upstream.servers,
@@ -82,12 +82,12 @@ extension UpstreamConfiguration {
 }
 
 extension RecordPolicy {
-    /// What decides about records in the configuration.
+    /// The settings that decide about records.
     init(_ dns: Configuration.DNS) {
         switch dns.onEmpty {
         case .nameError: onEmpty = .absent
         case .noData: onEmpty = .records([])
-        // `last_known` is not available yet, and refused when the configuration is read.
+        // `last_known` is not available yet: the configuration refuses it.
         case .serverFailure, .lastKnown: onEmpty = .failure
         }
         emptyGrace = dns.emptyGrace
@@ -96,7 +96,7 @@ extension RecordPolicy {
 }
 
 extension ReverseNames {
-    /// What decides about addresses' names in the configuration.
+    /// The settings that decide about reverse names.
     init(_ dns: Configuration.DNS) {
         self.init(
             zones: ReverseZones(dns.reverse), domain: dns.domain, ttl: UInt32(clamping: dns.ttl.wholeSeconds))
@@ -104,7 +104,7 @@ extension ReverseNames {
 }
 
 extension InstanceDefaults {
-    /// What fills an instance's fields in the configuration.
+    /// The configured defaults for an instance's fields.
     init(_ configuration: Configuration) {
         ttlSeconds = Int(configuration.heartbeat.timeout.wholeSeconds)
         dnsTTL = UInt32(clamping: configuration.dns.ttl.wholeSeconds)
@@ -112,7 +112,7 @@ extension InstanceDefaults {
 }
 
 extension RequestOrigin {
-    /// Which names `Host` may have: any once tokens say who may do what, for a web page has none.
+    /// The names that `Host` may have: any, if tokens control access, since a web page has no token.
     init(_ server: Configuration.Server, machineName: String) {
         self.init(hosts: server.tokensFile.isEmpty ? server.hosts : ["*"], machineName: machineName)
     }

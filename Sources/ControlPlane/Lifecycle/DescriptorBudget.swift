@@ -1,26 +1,26 @@
 import Engine
 import Logging
 
-/// How the file descriptors that the process may have are shared out, so that no part takes those of another.
+/// Divides the process's file descriptors, so that no part uses up those of another.
 struct DescriptorBudget: Sendable, Equatable {
-    /// A key, or what else asks for descriptors, that gets less than it asks for.
+    /// A key, or another user of descriptors, that gets fewer than it asks for.
     struct Shortage: Sendable, Equatable {
         var key: String
         var wanted: Int
         var granted: Int
     }
 
-    /// What files, the event loops and the libraries have open: the database, connections to etcd, the log.
+    /// For files, the event loops and the libraries: the database, connections to etcd, the log.
     private static let common = 128
-    /// REST connections that are accepted beyond the limit, those that end among them.
+    /// For REST connections accepted beyond the limit, including those that are closing.
     private static let restReserve = 64
-    /// What a worker has open for itself, and its TCP connections to upstreams.
+    /// For a worker itself and its TCP connections to upstreams.
     private static let worker = 24
-    /// What each thread with an event loop has open: epoll, eventfd and timerfd.
+    /// For each thread with an event loop: epoll, eventfd and timerfd.
     private static let eventLoop = 3
-    /// Sockets to upstreams of a worker, if there are enough.
+    /// A worker's sockets to upstreams, if there are enough.
     private static let upstreamSockets = 512
-    /// The least that is worth starting with.
+    /// The least that a part can work with.
     private static let minimum = 16
 
     /// The process's limit.
@@ -29,15 +29,15 @@ struct DescriptorBudget: Sendable, Equatable {
     let restConnections: Int
     /// TCP connections of the DNS service.
     let tcpConnections: Int
-    /// Sockets to upstreams that each worker has.
+    /// Sockets to upstreams of each worker.
     let upstreamSocketsPerWorker: Int
-    /// What does not fit.
+    /// The parts that get fewer than they ask for.
     let shortages: [Shortage]
 
-    /// Shares `limit` out: as configured if that fits, else each part gets less in proportion.
+    /// Divides `limit` as configured if it is high enough; otherwise each part gets less in proportion.
     ///
-    /// - Parameter passedSockets: those that are open besides, of which workers have duplicates.
-    /// - Throws: when the server could not work with so few.
+    /// - Parameter passedSockets: passed sockets, which are open in addition: workers use duplicates of them.
+    /// - Throws: if the server could not work with so few.
     init(
         _ configuration: Configuration, limit: Int, coreCount: Int, passedSockets: Int = 0
     ) throws(StartError) {
@@ -76,7 +76,7 @@ struct DescriptorBudget: Sendable, Equatable {
         ].filter { $0.granted < $0.wanted }
     }
 
-    /// Tells once what there is, and what does not fit.
+    /// Logs the limits, and a warning for each shortage.
     func log(_ logger: Logger) {
         logger.info(
             "file descriptors",

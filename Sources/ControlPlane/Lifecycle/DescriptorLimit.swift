@@ -1,14 +1,14 @@
 import Glibc
 
-/// How many files and sockets this process may have open.
+/// The limit of files and sockets that this process may have open.
 enum DescriptorLimit {
-    /// Raises the soft limit to the hard one. A shell's and a service manager's soft limit is meant for programs that
-    /// can't have more than 1,024 (select(2)).
+    /// Raises the soft limit to the hard one. Shells and service managers keep the soft limit low for programs that use
+    /// select(2), which can't have more than 1,024.
     ///
     /// - Returns: the limit from now on.
     static func raise() -> Int {
         var limit = rlimit()
-        // Unsafe: the kernel writes, and reads, one value each.
+        // Unsafe: the kernel reads and writes one value each.
         guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
         if limit.rlim_cur < limit.rlim_max {
             var raised = limit

@@ -1,12 +1,12 @@
 import Engine
 import ServiceLifecycle
 
-/// Ends the data plane after everything else has ended.
+/// Stops the engine after everything else has ended.
 struct EngineService: Service {
     let engine: Engine
 
     func run() async throws {
-        // Ends with the shutdown, or with an error when another service has failed: either way it is time to stop.
+        // This returns on shutdown, or throws if another service has failed. In both cases the engine must stop.
         try? await gracefulShutdown()
         engine.stop()
     }

@@ -1,31 +1,32 @@
 import Engine
 
-/// The sockets that whoever has started this process has opened, or kept, for it: sd_listen_fds(3).
+/// The sockets that the parent process has opened or kept for this one: sd_listen_fds(3).
 struct PassedSockets: Sendable {
-    /// For DNS, UDP and TCP.
+    /// The sockets for DNS, UDP and TCP.
     private(set) var dns: [InheritedSocket] = []
-    /// For the REST API.
+    /// The sockets for the REST API.
     private(set) var rest: [InheritedSocket] = []
 
-    /// What sockets for DNS are called where they are kept.
+    /// The name under which sockets for DNS are kept.
     static let dnsName = "dns"
-    /// What the REST API's is called.
+    /// The name under which the REST API's socket is kept.
     static let restName = "rest"
 
     /// The number of the first descriptor that is passed.
     private static let firstDescriptor: Int32 = 3
-    /// More of them than anybody passes.
+    /// More than anybody passes.
     private static let maximumCount: Int32 = 4096
 
-    /// None.
+    /// No sockets.
     init() {}
 
-    /// Takes over what `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES` tell of. It can be done once.
+    /// Takes over the sockets that `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES` describe. This can be done only
+    /// once.
     ///
-    /// - Throws: when a socket is none, or its name is neither `dns` nor `rest`.
+    /// - Throws: if a descriptor is no socket, or its name is neither `dns` nor `rest`.
     init(_ process: ProcessEnvironment) throws(StartError) {
         let environment = process.variables
-        // What was meant for another process, a wrapper's child for instance, is nobody's business here.
+        // Ignore variables for another process, for instance for the wrapper that started this one.
         guard environment["LISTEN_PID"] == "\(process.processID)", let text = environment["LISTEN_FDS"] else { return }
         guard let count = Int32(text), (0...Self.maximumCount).contains(count) else {
             throw StartError("LISTEN_FDS: '\(text)' is not a number from 0 to \(Self.maximumCount)")
@@ -52,7 +53,7 @@ struct PassedSockets: Sendable {
         }
     }
 
-    /// Takes out, and returns, the sockets on which nothing is to listen: the REST API has one.
+    /// Removes and returns the sockets that the configuration does not listen on; the REST API has just one.
     mutating func removeUnconfigured(_ configuration: Configuration) -> [InheritedSocket] {
         let listen = Set(configuration.dns.listen)
         let (passed, wanted) = (rest, configuration.server.listen)
@@ -62,10 +63,10 @@ struct PassedSockets: Sendable {
         return unused + passed.filter { $0 !== rest.first }
     }
 
-    /// Opens the sockets that are missing, so that they can be kept for the next process. A port that the system
-    /// chooses would be another one then: that is left out.
+    /// Opens the missing sockets, so that they can be kept for the next process. Listeners with port 0 are skipped: the
+    /// system would choose another port then.
     ///
-    /// - Parameter workers: so many share each address of DNS.
+    /// - Parameter workers: how many sockets share each address of DNS.
     mutating func openMissing(_ configuration: Configuration, workers: Int) throws(StartError) {
         for address in configuration.dns.listen where address.port != 0 {
             for transport in [SocketTransport.udp, .tcp] {

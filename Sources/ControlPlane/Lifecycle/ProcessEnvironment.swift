@@ -2,12 +2,12 @@
 public struct ProcessEnvironment: Sendable {
     /// The environment's variables.
     public var variables: [String: String]
-    /// The process's own number, which variables for it name.
+    /// The process's id, which some variables name.
     public var processID: Int32
 
     /// - Parameters:
     ///   - variables: the environment's variables.
-    ///   - processID: the process's own number.
+    ///   - processID: the process's id.
     public init(variables: [String: String], processID: Int32) {
         self.variables = variables
         self.processID = processID

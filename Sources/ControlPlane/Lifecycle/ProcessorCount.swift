@@ -2,10 +2,10 @@ import CProcessor
 import Foundation
 import NIOCore
 
-/// How many processors this process may use: more threads than that would take turns.
+/// How many processors this process may use; more threads than that would take turns.
 enum ProcessorCount {
-    /// Those of the affinity (taskset, `CPUAffinity=`, a cpuset), or as many as the quota of its cgroup stands for
-    /// (`CPUQuota=`, a container's limit); 1 or more.
+    /// The number of processors in the affinity mask (taskset, `CPUAffinity=`, a cpuset), or what the quota of the
+    /// cgroup amounts to if that is less (`CPUQuota=`, a container's limit); 1 or more.
     static var available: Int {
         let affinity = Int(processors_of_affinity())
         let quota = CgroupQuota(
@@ -14,19 +14,19 @@ enum ProcessorCount {
         return count(affinity: affinity > 0 ? affinity : System.coreCount, quota: quota.processors)
     }
 
-    /// A part of a processor counts for none, unless it is all there is.
+    /// A fraction of a processor does not count, unless there is nothing else.
     static func count(affinity: Int, quota: Double?) -> Int {
         let whole = quota.map { Int(min($0, Double(affinity))) } ?? affinity
         return max(1, min(affinity, whole))
     }
 
-    /// Paths of mounts may have any octets.
+    /// Reads a file that may have any octets, as paths of mounts do.
     private static func contents(_ path: String) -> String? {
         (try? Data(contentsOf: URL(filePath: path))).map { String(decoding: $0, as: UTF8.self) }
     }
 }
 
-/// How much processor time the kernel gives a process's cgroup, and those that it is in (cgroups(7)).
+/// The processor time that the kernel gives to the process's cgroup and those above it (cgroups(7)).
 struct CgroupQuota {
     /// In processors; `nil`: there is no limit.
     let processors: Double?
@@ -34,9 +34,9 @@ struct CgroupQuota {
     /// Finds the limit.
     ///
     /// - Parameters:
-    ///   - cgroups: `/proc/self/cgroup`.
-    ///   - mounts: `/proc/self/mountinfo`.
-    ///   - read: the contents of a file; `nil`: there is none.
+    ///   - cgroups: the contents of `/proc/self/cgroup`.
+    ///   - mounts: the contents of `/proc/self/mountinfo`.
+    ///   - read: reads a file; `nil`: there is none.
     init(cgroups: String, mounts: String, read: (String) -> String?) {
         var least: Double?
         for line in cgroups.split(separator: "\n") {
@@ -55,7 +55,7 @@ struct CgroupQuota {
         processors = least
     }
 
-    /// Where a hierarchy is mounted, and which of its folders is there: a container sees its own alone.
+    /// Where a hierarchy is mounted, and which of its folders is mounted there: a container sees only its own.
     private static func mount(in mounts: String, isVersion2: Bool) -> (root: String, point: String)? {
         for line in mounts.split(separator: "\n") {
             // … root point options … - type source options
@@ -71,14 +71,14 @@ struct CgroupQuota {
         return nil
     }
 
-    /// The folder of a cgroup and those above it, as far as they are mounted.
+    /// The folders of a cgroup and of those above it, as far as they are mounted.
     private static func folders(of path: String, in mount: (root: String, point: String)) -> [String] {
         var rest = path[...]
         if mount.root != "/" {
             rest = path == mount.root || path.hasPrefix(mount.root + "/") ? path.dropFirst(mount.root.count) : ""
         }
         var names = rest.split(separator: "/")
-        // "/..": it is in none of what this process sees.
+        // "/..": the cgroup is outside of what this process sees.
         if names.contains("..") { names = [] }
         return (0...names.count).map { ([mount.point] + names.prefix($0).map(String.init)).joined(separator: "/") }
     }

@@ -1,12 +1,12 @@
 import ServiceLifecycle
 
-/// Loads the registry, unless it is, and makes its changes until the server stops, those that were taken before
-/// included.
+/// Loads the registry unless it is loaded, and then carries out changes until the server stops, including those that
+/// are still waiting.
 struct RegistryService: Service {
     let registry: Registry
-    /// Ends when the REST API listens: a server that can't start answers nothing.
+    /// Ends once the REST API listens: a server that can't start must not answer.
     let listening: AsyncStream<Never>
-    /// Is called when everything that is stored is here.
+    /// Is called when all stored instances are loaded.
     let onLoaded: @Sendable () throws(StartError) -> Void
 
     func run() async throws {

@@ -13,7 +13,7 @@ struct ReloadService: Service {
     func run() async throws {
         let started = loaded
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-            // Before it answers at all it is not ready after a reload either.
+            // A server that did not answer yet is not ready after a reload either.
             let isReady = engine.isRunning
             if isReady { manager.tellReloading() }
             reload(since: started)

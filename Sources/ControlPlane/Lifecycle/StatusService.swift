@@ -2,7 +2,7 @@ import Logging
 import ServiceLifecycle
 import UnixSignals
 
-/// Writes the server's status to the log on SIGUSR1, whatever level the log has: somebody has asked for it.
+/// Logs the server's status on SIGUSR1, at any log level: somebody has asked for it.
 struct StatusService: Service {
     let output: LogOutput
     /// The status, as JSON in one line.

@@ -3,7 +3,7 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// Tells whoever has started the server that it lives, as long as every DNS worker does, and that it ends.
+/// Tells the service manager that the server is alive, as long as every DNS worker responds, and when it stops.
 struct SupervisionService: Service {
     let manager: ServiceManager
     let engine: Engine
@@ -16,7 +16,7 @@ struct SupervisionService: Service {
         manager.tellStopping()
     }
 
-    /// - Returns: ends it.
+    /// - Returns: a closure that ends it.
     private func watch(every interval: Duration) -> @Sendable () -> Void {
         manager.tellAlive()
         let before = Mutex(engine.requestSignsOfLife())
@@ -24,7 +24,7 @@ struct SupervisionService: Service {
             let now = engine.requestSignsOfLife()
             let isAlive = before.withLock { before in
                 defer { before = now }
-                // Before DNS is started no worker gives any, which is no fault.
+                // Before DNS starts no worker responds, which is not a fault.
                 return !engine.isRunning || zip(before, now).allSatisfy { $0 < $1 }
             }
             if isAlive {

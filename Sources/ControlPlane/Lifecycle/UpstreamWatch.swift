@@ -2,30 +2,31 @@ import Engine
 import Logging
 import ServiceLifecycle
 
-/// What there is to say about upstreams, from looks at how they do, one after the other. Pure: told the time.
+/// Finds what is worth logging about upstreams, by comparing their statistics from look to look. Pure: time is passed
+/// in.
 struct UpstreamWatch {
-    /// Something that an operator should know of an upstream.
+    /// Something that an operator should know about an upstream.
     enum News: Equatable {
         case stoppedAnswering
         case answersAgain
-        /// To this server: it is not asked.
+        /// It leads back to this server, so it is not asked.
         case leadsBack
         case leadsBackNoLonger
-        /// At so many ports, since that was last said, somebody guessed at answers in its name.
+        /// Somebody guessed at its answers: the number of ports where that happened since the last report.
         case guesses(UInt64)
     }
 
-    /// For how long it must be otherwise than was said last: one that is late now and then is no news.
+    /// How long a change must last before it is reported: an occasional late answer is no news.
     static let patience = Duration.seconds(2)
-    /// How long an answer counts for one that was silent: one that comes back slowly is probed less often than it is
-    /// looked at. It is no longer than a silence that goes unmentioned, or the two would take turns.
+    /// How long a silent upstream counts as answering after an answer: one that comes back slowly is probed less often
+    /// than it is looked at. Not longer than the silence of others that goes without news, or the two would take turns.
     static let memory = Duration.seconds(3)
-    /// Guesses are told no more often than this.
+    /// The shortest time between two reports of guesses.
     static let guessInterval = Duration.seconds(60)
 
     fileprivate struct Record {
         var isSilent = false
-        /// Since when that has been otherwise.
+        /// When the state began to differ from the reported one.
         var changedAt: ContinuousClock.Instant?
         var answers: UInt64 = 0
         /// When it was last seen to answer.
@@ -37,7 +38,7 @@ struct UpstreamWatch {
 
     private var records: [SocketAddress: Record] = [:]
 
-    /// Looks at all upstreams that there are.
+    /// Looks at all upstreams, and returns the news.
     mutating func look(
         at upstreams: [UpstreamStatistics], now: ContinuousClock.Instant
     ) -> [(upstream: SocketAddress, news: News)] {
@@ -62,7 +63,7 @@ extension UpstreamWatch.Record {
             leadsBack = upstream.leadsBack
             news.append(leadsBack ? .leadsBack : .leadsBackNoLonger)
         }
-        // One that answers too slowly to be asked does answer.
+        // An upstream that is too slow to be asked still answers.
         let hasAnswered = upstream.isAnswering || upstream.answers != answers
         answers = upstream.answers
         if hasAnswered { answeredAt = now }
@@ -87,7 +88,7 @@ extension UpstreamWatch.Record {
 }
 
 extension UpstreamWatch.News {
-    /// A line for each.
+    /// Logs one line for each.
     func log(of upstream: SocketAddress, to logger: Logger) {
         let metadata: Logger.Metadata = ["upstream": "\(upstream)"]
         switch self {
@@ -104,7 +105,7 @@ extension UpstreamWatch.News {
     }
 }
 
-/// Tells what becomes of upstreams.
+/// Logs the news about upstreams.
 struct UpstreamWatchService: Service {
     private static let interval = Duration.seconds(1)
 
