@@ -1,8 +1,8 @@
-/// A group of commands turned into changes of the store: pure, one for each group.
+/// Turns a group of commands into changes of the store. It is pure, and there is one for each group.
 ///
-/// Commands see those before them in the group, though none is kept yet.
+/// A command sees the effects of those before it in the group, although none is stored yet.
 struct CommitPlan {
-    /// How a command's outcome follows from what the store returns.
+    /// Says how a command's outcome follows from the store's results.
     private enum Step {
         case register(change: Int, isNew: Bool)
         case patch(change: Int)
@@ -11,14 +11,14 @@ struct CommitPlan {
         case refused(RegistryLimit)
     }
 
-    /// What the store is asked to keep, in order.
+    /// The changes for the store, in order.
     private(set) var changes: [StoreChange] = []
-    /// How many names in DNS the changes may change.
+    /// How many names in DNS the changes may affect.
     private(set) var nameCount = 0
     private var steps: [Step] = []
-    /// The last change of each id.
+    /// The index of the last change of each id.
     private var lastChange: [String: Int] = [:]
-    /// ``InstanceTable/substitutes(for:)`` as the changes leave it, where they do.
+    /// ``InstanceTable/substitutes(for:)`` after the changes, for endpoints where they differ.
     private var substitutes: [String: [String]] = [:]
     private var usage: RegistryUsage
     private var nextSequence: UInt64
@@ -27,10 +27,10 @@ struct CommitPlan {
     /// An empty plan.
     ///
     /// - Parameters:
-    ///   - nextSequence: the number for the first new instance.
+    ///   - nextSequence: the sequence number for the first new instance.
     ///   - limits: what the registry may hold.
     ///   - capacity: how many commands are going to be added.
-    ///   - isRepeated: whether the commands were planned before, and met with a ``StoreResult/conflict``.
+    ///   - isRepeated: whether the commands were planned before and met a ``StoreResult/conflict``.
     init(
         nextSequence: UInt64, limits: Configuration.RegistryLimits = .init(), capacity: Int = 1,
         isRepeated: Bool = false
@@ -45,7 +45,7 @@ struct CommitPlan {
 
     /// Adds a command.
     ///
-    /// - Parameter table: what the store has.
+    /// - Parameter table: the instances in the store.
     mutating func add(_ command: RegistryCommand, now: Moment, table: InstanceTable) {
         switch command {
         case .register(let registration):
@@ -84,7 +84,8 @@ struct CommitPlan {
                     steps.append(.unknownInstance)
                     return
                 }
-                // Known at the first attempt: it is gone, as was asked for, and the store sees to it that it stays so.
+                // It was known at the first attempt, so it is gone as requested. The store makes sure that it stays
+                // gone.
                 steps.append(.deregister(change: changes.count))
                 note(.deregister(id: id), from: nil, to: nil)
                 return
@@ -96,9 +97,9 @@ struct CommitPlan {
         }
     }
 
-    /// The outcomes of all commands, in order; `nil`: the command is to be planned anew.
+    /// The outcomes of all commands, in order; `nil`: the command must be planned again.
     ///
-    /// - Parameter results: what the store returned for the ``changes``.
+    /// - Parameter results: the store's results for ``changes``.
     func outcomes(_ results: [StoreResult]) -> [Result<CommandOutcome, StoreUnavailable>?] {
         steps.map { step in
             switch step {
@@ -126,17 +127,17 @@ struct CommitPlan {
         }
     }
 
-    /// The id that a registration gets, where that comes from, and the instance that has it now.
+    /// The id for a registration, its origin, and the instance that has it now.
     ///
-    /// One without an id means the instance that was registered without one at the same endpoint, and no other. Who
-    /// has named the id that follows from an endpoint, to register something else or to move it there, is another
-    /// instance: the one without gets a random id then, and is found by its endpoint.
+    /// A registration without an id means the instance that was registered without one at the same endpoint, and no
+    /// other. If somebody gave the endpoint's derived id to another instance, or moved that instance to this endpoint,
+    /// the registration without an id gets a random one, and is found by its endpoint later.
     private func identified(
         _ registration: Registration, _ table: InstanceTable
     ) -> (id: String, origin: IdentifierOrigin, known: ServiceInstance?) {
         let named = instance(registration.id, table)
         guard registration.hasDerivedID else {
-            // Whoever registers it as it was shown to him has not given it another id.
+            // A client that sends back the instance as it was shown has not given it another id.
             let isAsShown = named?.isSameEndpoint(as: registration) == true
             return (registration.id, isAsShown ? named?.idOrigin ?? .given : .given, named)
         }
@@ -159,7 +160,7 @@ struct CommitPlan {
         }
     }
 
-    /// Keeps the substitutes as they are when `new` has taken the place of `old`.
+    /// Updates the substitutes after `new` has replaced `old`.
     private mutating func noteSubstitute(_ old: ServiceInstance?, _ new: ServiceInstance?, _ table: InstanceTable) {
         if let old, old.idOrigin == .substitute {
             let derivedID = old.derivedID
@@ -179,7 +180,7 @@ struct CommitPlan {
 }
 
 extension ServiceInstance {
-    /// What was registered, and what the registry knows of it.
+    /// An instance made of a registration and the registry's own data.
     init(
         _ registration: Registration, id: String, idOrigin: IdentifierOrigin, isDraining: Bool, registeredAt: WallTime,
         sequence: UInt64

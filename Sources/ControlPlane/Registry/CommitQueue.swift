@@ -1,36 +1,36 @@
 import Synchronization
 
-/// Commands of one request, and who waits for them.
+/// The commands of one request, and the task that waits for them.
 struct PendingCommit: Sendable {
     let commands: [RegistryCommand]
     let continuation: CheckedContinuation<Result<[CommandOutcome], RegistryError>, Never>
-    /// Of the commands that were carried out: the first ones.
+    /// The outcomes so far: those of the first commands.
     var outcomes: [CommandOutcome] = []
 
-    /// The commands that are still to be carried out.
+    /// The commands that are left.
     var rest: ArraySlice<RegistryCommand> { commands.dropFirst(outcomes.count) }
 }
 
-/// What the committer has to do next.
+/// The committer's next piece of work.
 struct CommitWork: Sendable {
     /// Requests to be committed together.
     var group: [PendingCommit] = []
-    /// The search for expired instances that is due.
+    /// The search for expired instances that is due, if any.
     var sweep: Sweep?
-    /// Whether the time of names that have become empty may be over.
+    /// Whether the grace time of names without healthy instances may be over.
     var isGraceOver = false
 }
 
-/// Changes on their way to the committer: any thread puts in, one task takes out.
+/// Changes on their way to the committer: any thread adds, one task removes.
 final class CommitQueue: Sendable {
-    /// Commands that may wait; beyond, clients are told to come back.
+    /// How many commands may wait; with more, clients are told to come back.
     static let maximumCommands = 65_536
-    /// Commands in a group, unless one request alone has more.
+    /// The most commands in a group, unless a single request has more.
     static let maximumGroupCommands = 4096
 
     private struct State {
         var waiting: [PendingCommit] = []
-        /// The first of `waiting` that was not taken yet.
+        /// The index of the first element in `waiting` that was not taken yet.
         var first = 0
         var commandCount = 0
         var sweep: Sweep?
@@ -41,12 +41,12 @@ final class CommitQueue: Sendable {
 
     private let state = Mutex(State())
 
-    /// Commands that wait.
+    /// The number of commands that wait.
     var commandCount: Int { state.withLock { $0.commandCount } }
 
-    /// Puts a request in.
+    /// Adds a request.
     ///
-    /// - Throws: when the queue is full or closed; the continuation is not resumed then.
+    /// - Throws: if the queue is full or closed; the continuation is not resumed then.
     func append(_ commit: PendingCommit) throws(RegistryError) {
         let (error, consumer) = state.withLock { state -> (RegistryError?, CheckedContinuation<Void, Never>?) in
             if state.isClosed { return (.stopping, nil) }
@@ -61,7 +61,7 @@ final class CommitQueue: Sendable {
         if let error { throw error }
     }
 
-    /// Puts requests back that were taken out and are not done. Those that were begun wait behind all others.
+    /// Puts back requests that are not done. Those that were begun wait behind all others.
     func putBack(_ requests: [PendingCommit]) {
         if requests.isEmpty { return }
         state.withLock { state in
@@ -72,7 +72,7 @@ final class CommitQueue: Sendable {
         }
     }
 
-    /// Asks for a search for expired instances; those that wait become one.
+    /// Requests a search for expired instances; requests that wait are merged.
     func requestSweep(_ sweep: Sweep) {
         let consumer = state.withLock { state in
             state.sweep = state.sweep?.merged(with: sweep) ?? sweep
@@ -81,7 +81,7 @@ final class CommitQueue: Sendable {
         consumer?.resume()
     }
 
-    /// Asks for a look at names that have become empty.
+    /// Requests a check of the names whose grace time may be over.
     func requestGraceEnd() {
         let consumer = state.withLock { state in
             state.isGraceOver = true
@@ -90,7 +90,7 @@ final class CommitQueue: Sendable {
         consumer?.resume()
     }
 
-    /// Takes nothing more; what is in will still be taken out.
+    /// Accepts nothing more; what is in the queue will still be taken.
     func close() {
         let consumer = state.withLock { state in
             state.isClosed = true
@@ -99,9 +99,9 @@ final class CommitQueue: Sendable {
         consumer?.resume()
     }
 
-    /// Takes out what is to do next, waiting until there is something.
+    /// Takes the next piece of work, and waits until there is one.
     ///
-    /// - Returns: `nil` when the queue is closed and empty.
+    /// - Returns: `nil` if the queue is closed and empty.
     nonisolated(nonsending) func next() async -> CommitWork? {
         while true {
             let (work, isClosed) = takeWork()

@@ -6,12 +6,12 @@ import Synchronization
 
 /// All registered instances: the only place where they change.
 ///
-/// Reads and heartbeats are answered on the caller's thread. Changes go to the ``RegistryCommitter`` and return when
+/// Reads and heartbeats are answered on the caller's thread. Changes go to the ``RegistryCommitter``; they return when
 /// they are stored and every DNS worker answers with them.
 final class Registry: Sendable {
     let store: any Store
     private let time: TimeSource
-    /// Twice per cleanup interval, so that an instance that expires right after a search is out within one interval.
+    /// Half the cleanup interval: an instance that expires right after a search is still removed within one interval.
     private let sweepPeriod: Duration
     private let schedule: Mutex<SweepSchedule>
     let queue = CommitQueue()
@@ -24,8 +24,8 @@ final class Registry: Sendable {
     /// - Parameters:
     ///   - limits: what it may hold.
     ///   - cleanupInterval: how long an expired instance may stay.
-    ///   - timers: call back on one of the threads that heartbeats come to.
-    ///   - executor: runs what makes the changes; `nil`: a thread of its own.
+    ///   - timers: call back on one of the threads that receive heartbeats.
+    ///   - executor: runs the committer; `nil`: on a thread of its own.
     init(
         store: any Store,
         publisher: ZonePublisher,
@@ -42,7 +42,7 @@ final class Registry: Sendable {
         schedule = Mutex(SweepSchedule(period: sweepPeriod, now: time.now()))
         self.timers = timers
         committer = RegistryCommitter(
-            // Never shut down: it ends with the process.
+            // This group is never shut down: it ends with the process.
             executor: executor ?? MultiThreadedEventLoopGroup(numberOfThreads: 1).next().executor,
             queue: queue,
             store: store,
@@ -60,10 +60,11 @@ final class Registry: Sendable {
         loaded.store(true, ordering: .releasing)
     }
 
-    /// Makes changes until ``stop()`` is called and all that was taken is done.
+    /// Carries out changes until ``stop()`` is called and all accepted ones are done.
     func run() async {
         schedule.withLock { $0 = SweepSchedule(period: sweepPeriod, now: time.now()) }
-        // When these come late, so do heartbeats. The committer's thread is late whenever there is much to commit.
+        // Sweeps run where heartbeats do, so both are late together. The committer's thread is late after any large
+        // commit.
         let endSweeps = timers.every(sweepPeriod, after: sweepPeriod) { [self] in sweep() }
         let (notices, notifier) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         await withTaskGroup { group in
@@ -76,13 +77,13 @@ final class Registry: Sendable {
         await store.close()
     }
 
-    /// Takes no more changes.
+    /// Accepts no more changes.
     func stop() {
         queue.close()
         store.stop()
     }
 
-    /// The time to look for expired instances has come.
+    /// Starts a search for expired instances, which is due now.
     func sweep() {
         queue.requestSweep(schedule.withLock { $0.sweep(now: time.now()) })
     }
@@ -92,17 +93,17 @@ final class Registry: Sendable {
         try await submit(.register(registration))
     }
 
-    /// Changes an instance.
+    /// Changes fields of an instance.
     func patch(id: String, _ patch: InstancePatch) async throws(RegistryError) -> CommandOutcome {
         try await submit(.patch(id: id, patch))
     }
 
-    /// Takes an instance out.
+    /// Removes an instance.
     func deregister(id: String) async throws(RegistryError) -> CommandOutcome {
         try await submit(.deregister(id: id))
     }
 
-    /// Makes several changes, stored together.
+    /// Makes several changes, which are stored together.
     ///
     /// - Returns: an outcome for each command, in order.
     func submit(_ commands: [RegistryCommand]) async throws(RegistryError) -> [CommandOutcome] {
@@ -121,18 +122,18 @@ final class Registry: Sendable {
         try await submit([command]).first ?? .unknownInstance
     }
 
-    /// Gives an instance a whole ttl again.
+    /// Renews the lease of an instance for a whole ttl.
     ///
-    /// - Parameter moment: when it was heard from; `nil`: now.
-    /// - Returns: its lease, or `nil` when there is no such instance.
+    /// - Parameter moment: when the heartbeat arrived; `nil`: now.
+    /// - Returns: the lease, or `nil` if there is no such instance.
     func renew(id: String, heardAt moment: Moment? = nil) -> Lease? {
         store.renew(id: id, now: moment ?? time.now())
     }
 
-    /// Gives instances a whole ttl again, each once however often it is named.
+    /// Renews the leases of instances for a whole ttl, each once however often it is named.
     ///
-    /// - Parameter moment: when they were heard from; `nil`: now.
-    /// - Returns: how many there were, and the ids that are not known.
+    /// - Parameter moment: when the heartbeats arrived; `nil`: now.
+    /// - Returns: how many were renewed, and the ids that are unknown.
     func renew(ids: [String], heardAt moment: Moment? = nil) -> (renewed: Int, unknown: [String]) {
         let now = moment ?? time.now()
         var seen: Set<String> = []
@@ -159,12 +160,12 @@ final class Registry: Sendable {
         store.list(after: sequence, limit: limit, filter: filter)
     }
 
-    /// A page of the services and the number of their instances; see ``Store/serviceSummaries(after:limit:)``.
+    /// A page of the services with the number of their instances; see ``Store/serviceSummaries(after:limit:)``.
     func serviceSummaries(after name: String?, limit: Int) -> [ServiceSummary] {
         store.serviceSummaries(after: name, limit: limit)
     }
 
-    /// Numbers at a glance. Waits for no change that is being made.
+    /// The most important numbers. Never waits for a change under way.
     func summary() -> RegistrySummary {
         let (counts, services) = store.view.withTable { ($0.counts, $0.serviceCount) }
         return RegistrySummary(
@@ -176,19 +177,19 @@ final class Registry: Sendable {
         )
     }
 
-    /// Whether everything that is stored is here and in DNS: before, what is not found may exist.
+    /// Whether everything stored is loaded and in DNS. Until then, an instance that is not found may exist.
     var isLoaded: Bool { loaded.load(ordering: .acquiring) }
 
-    /// Whether the store keeps changes now.
+    /// Whether the store accepts changes now.
     var storeState: StoreState { store.state }
 }
 
-/// The registry at a glance.
+/// The most important numbers of the registry.
 struct RegistrySummary: Sendable {
     var counts: StatusCounts
     var serviceCount: Int
     var storeType: String
     var storeState: StoreState
-    /// The generation of the zone that was published last.
+    /// The generation of the zone after the last publication.
     var zoneGeneration: UInt64
 }

@@ -1,30 +1,30 @@
-/// A change of the registry that a client asks for.
+/// A change of the registry that a client requests.
 enum RegistryCommand: Sendable, Equatable {
     case register(Registration)
     case patch(id: String, InstancePatch)
     case deregister(id: String)
 }
 
-/// What became of a ``RegistryCommand``.
+/// The result of a ``RegistryCommand``.
 enum CommandOutcome: Sendable, Equatable {
-    /// Registered; `isNew`: the id was not known.
+    /// The instance is registered; `isNew`: its id was unknown.
     case registered(RegisteredInstance, isNew: Bool)
     case patched(RegisteredInstance)
     case deregistered
     /// There is no instance with that id.
     case unknownInstance
-    /// The registry would hold more than it may.
+    /// The registry would exceed a limit.
     case refused(RegistryLimit)
 }
 
-/// Why the registry can't take a change now. The client may try again.
+/// Why the registry can't accept a change now. The client may try again.
 enum RegistryError: Error, Sendable, Equatable {
-    /// More changes are waiting than it holds.
+    /// Too many changes are waiting.
     case overloaded
-    /// The store does not keep the change.
+    /// The store did not keep the change.
     case storeUnavailable(StoreUnavailable)
-    /// Nothing is loaded yet.
+    /// The stored instances are not loaded yet.
     case loading
-    /// The server is about to end.
+    /// The server is stopping.
     case stopping
 }

@@ -2,22 +2,22 @@ import Engine
 import Logging
 import Synchronization
 
-/// The one task that changes the registry: storage first, then DNS, then the answer to who asked.
+/// The one task that changes the registry: storage first, then DNS, then the answer to the client.
 ///
-/// Requests that arrive while a group is being committed become the next group. It has a thread of its own, because
-/// publishing blocks for the time the DNS workers need to take the change over.
+/// Requests that arrive during a commit become the next group. The committer has a thread of its own, because
+/// publishing blocks until all DNS workers have adopted the change.
 actor RegistryCommitter {
-    /// Deadlines looked at before others get their turn again.
+    /// How many deadlines are looked at before other work gets its turn.
     private static let sweepLimit = 2048
-    /// Services that are published together when everything is.
+    /// How many services are published together when all of them are.
     private static let servicesAtOnce = 1000
-    /// When so many names are changed the rest comes later: an instance may have one for each tag. A request that
-    /// changes more is carried out in parts, so that others need not wait for all of it, and what a publication needs
-    /// while it is made is many times its records.
+    /// A group changes at most about this many names: an instance may have one for each tag. A larger request is
+    /// carried out in parts. That way others need not wait for all of it, and a publication takes less memory: while it
+    /// is made, it needs many times the size of its records.
     static let namesAtOnce = 32_768
-    /// How often a change is tried that others get in the way of.
+    /// How often a change is tried when other nodes get in its way.
     private static let maximumAttempts = 10
-    /// Why a change is not made that was tried so often.
+    /// The error of a change that was tried that often.
     private static let contended = StoreUnavailable(reason: "other nodes keep changing the same instance")
 
     // Unsafe: the reference is unowned; the executor lives as long as the actor, which holds it.
@@ -31,12 +31,12 @@ actor RegistryCommitter {
     private let timers: any Timers
     private let logger: Logger
     private var publisher: ZonePublisher
-    /// When the timer ends that tells of names that have been empty for long enough.
+    /// When the timer fires that ends grace times; `nil`: none is set.
     private var awaitedGraceEnd: ContinuousClock.Instant?
     private var lastFailure: StoreUnavailable?
     private let generation = Atomic<UInt64>(0)
 
-    /// The generation of the zone that was published last. Waits for nobody.
+    /// The generation of the zone after the last publication. Reading it never waits.
     nonisolated var zoneGeneration: UInt64 { generation.load(ordering: .relaxed) }
 
     init(
@@ -59,12 +59,12 @@ actor RegistryCommitter {
         self.logger = logger
     }
 
-    /// Fills the store's view and publishes every service, in slices.
+    /// Loads the store's view and publishes every service, in slices.
     func load() async throws(StoreUnavailable) {
         try await store.load(time: time)
         store.view.withTable { $0.journal.open() }
         let services = store.serviceSummaries(after: nil, limit: .max).map(\.name)
-        // Also when there is none: a publication makes the zone known.
+        // At least once, even without services: the first publication makes the zone known.
         var rest = services[...]
         repeat {
             publish(services: Array(rest.prefix(Self.servicesAtOnce)))
@@ -81,7 +81,7 @@ actor RegistryCommitter {
         }
     }
 
-    /// Publishes what others have changed in the store, each time that `notices` tells of something.
+    /// Publishes what other nodes have changed in the store, after each element of `notices`.
     func publishOutsideChanges(_ notices: AsyncStream<Void>) async {
         for await _ in notices { adoptOutsideChanges() }
     }
@@ -96,7 +96,7 @@ actor RegistryCommitter {
                 nextSequence: store.nextSequence(now: now), limits: limits, capacity: open.count,
                 isRepeated: attempt > 0)
             for (place, index) in open.enumerated() {
-                // Those that are left wait for the next group.
+                // The rest waits for the next group.
                 if attempt == 0, plan.nameCount >= Self.namesAtOnce {
                     open.removeLast(open.count - place)
                     break
@@ -108,13 +108,14 @@ actor RegistryCommitter {
             publishChanges()
             for (index, outcome) in zip(open, plan.outcomes(results)) { outcomes[index] = outcome }
             open.removeAll { outcomes[$0] != nil }
-            // Also what the group itself has changed elsewhere, before anybody is answered.
+            // Before anybody is answered: the group's own commit may have brought in other nodes' changes.
             adoptOutsideChanges()
         }
         answer(group, outcomes.map { $0 ?? .failure(Self.contended) })
     }
 
-    /// Answers the requests of a group that are done; one of which a part is not kept is to be sent again as a whole.
+    /// Answers the requests that are done. If a part of a request was not stored, the client must send it again as a
+    /// whole.
     ///
     /// - Parameter outcomes: those of the group's first commands, which were carried out.
     private func answer(_ group: [PendingCommit], _ outcomes: [Result<CommandOutcome, StoreUnavailable>]) {
@@ -132,7 +133,7 @@ actor RegistryCommitter {
                     unfinished.append(request)
                 }
             } catch {
-                // Nodes that get in each other's way are no failure of the store.
+                // Nodes that get in each other's way are not a failure of the store.
                 if error != Self.contended { note(error) }
                 request.continuation.resume(returning: .failure(.storeUnavailable(error)))
             }
@@ -150,7 +151,7 @@ actor RegistryCommitter {
                 }
                 note(nil)
             }
-            // Nobody may have written since it works again.
+            // Check the state as well: nobody may have written since the store works again.
             if lastFailure != nil, store.state.isHealthy { note(nil) }
             if !expired.isComplete { queue.requestSweep(Sweep(now: sweep.now)) }
         } catch {
@@ -163,7 +164,7 @@ actor RegistryCommitter {
         publishChanges()
     }
 
-    /// Logs when the store begins to fail and when it works again, not each failure.
+    /// Logs when the store begins to fail and when it works again, but not each failure.
     private func note(_ failure: StoreUnavailable?) {
         guard failure != lastFailure else { return }
         if let failure {
@@ -174,7 +175,7 @@ actor RegistryCommitter {
         lastFailure = failure
     }
 
-    /// Publishes what the table of instances has noted.
+    /// Publishes the changes that the table of instances has recorded.
     private func publishChanges() {
         var rest = store.view.withTable { $0.journal.take() }.filter(\.isSeenInDNS)[...]
         while !rest.isEmpty {
@@ -197,11 +198,11 @@ actor RegistryCommitter {
         awaitGraceEnd()
     }
 
-    /// Publishes names that have been empty for long enough as what they are.
+    /// Publishes the final content of names whose grace time is over.
     private func endGraces() {
         awaitedGraceEnd = nil
         do {
-            // When there are more, the timer that is set below ends at once: others get their turn before.
+            // If more are due, the timer set below fires at once, so that other work gets its turn in between.
             _ = try publisher.endGraces(now: time.now(), limit: Self.namesAtOnce)
             generation.store(publisher.generation, ordering: .relaxed)
         } catch {
@@ -230,8 +231,8 @@ actor RegistryCommitter {
         }
     }
 
-    /// Nothing a client sends gets here: names and records were checked when they were registered. One bad service must
-    /// not keep the others of its group out of DNS: then each is published by itself.
+    /// Nothing that a client sends leads here: names and records were checked at registration. One bad service must not
+    /// keep the others of its group out of DNS, so each is published separately afterwards.
     private func note(_ error: EngineError) {
         logger.critical("the zone was not published", metadata: ["error": "\(error)"])
     }

@@ -1,4 +1,4 @@
-/// A limit of the configuration that a registration would go beyond.
+/// A configured limit that a registration would exceed.
 enum RegistryLimit: Sendable, Hashable {
     /// `registry.max_instances`
     case instances(Int)
@@ -7,7 +7,7 @@ enum RegistryLimit: Sendable, Hashable {
     /// `registry.max_per_name`
     case perName(Int)
 
-    /// What is wrong, and with which field: the whole body, or the name.
+    /// The error, with the field that causes it: the whole body, or the name.
     var error: FieldError {
         switch self {
         case .instances(let limit):
@@ -20,27 +20,27 @@ enum RegistryLimit: Sendable, Hashable {
     }
 }
 
-/// What a group of commands makes of the registry, against its limits: pure.
+/// Checks how a group of commands changes the registry's size against its limits. It is pure.
 ///
-/// A limit holds for what is new. What is there already, because it was stored or another node has registered it, may
-/// be above: then it does not grow.
+/// A limit applies to what is new. Instances that are there already, because they were stored or another node has
+/// registered them, may exceed it; then their number must not grow.
 struct RegistryUsage {
     private let limits: Configuration.RegistryLimits
-    /// Instances more than the table has.
+    /// How many more instances there are than in the table.
     private var instances = 0
-    /// Names in DNS more than the table has.
+    /// How many more names in DNS there are than in the table.
     private var names = 0
-    /// Instances of parts of services more than the table has.
+    /// How many more instances of parts of services there are than in the table.
     private var members: [String: [ServicePart: Int]] = [:]
 
-    /// Of an empty group.
+    /// The usage before any command.
     init(limits: Configuration.RegistryLimits) {
         self.limits = limits
     }
 
-    /// Puts an instance into the place of another; either may be none.
+    /// Replaces an instance by another; either may be `nil`.
     ///
-    /// - Returns: the limit that speaks against it: nothing has changed then.
+    /// - Returns: the limit that forbids it; nothing has changed then.
     mutating func replace(
         _ old: ServiceInstance?, by new: ServiceInstance?, _ table: InstanceTable
     ) -> RegistryLimit? {
@@ -63,7 +63,7 @@ struct RegistryUsage {
         return limit
     }
 
-    /// How many instances a part of a service has.
+    /// The number of instances in a part of a service.
     private subscript(part: ServicePart, service: String, table: InstanceTable) -> Int {
         table.count(of: part, inService: service) + (members[service]?[part] ?? 0)
     }
