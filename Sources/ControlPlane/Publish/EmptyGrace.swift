@@ -1,19 +1,19 @@
 import Engine
 import HeapModule
 
-/// Names whose last healthy instance has gone a short while ago, however it went: pure.
+/// Names whose last healthy instance has gone a short while ago, for whatever reason. It is pure.
 ///
-/// A client that is told at once that such a name does not exist throws away what it has, and may not ask again before
-/// long, though another instance is about to come. So these names are failures for a while.
+/// A client that learns at once that such a name does not exist drops the addresses that it has, and may not ask again
+/// soon, although another instance is about to register. So these names answer SERVFAIL for a while.
 struct EmptyGrace: Sendable {
-    /// Names at most: when there are more, those that are in it longest leave early.
+    /// The most names; beyond that, those with the oldest grace time leave early.
     static let maximumNames = 1_000_000
 
     /// A name.
     struct Name: Sendable {
-        /// Whose it is.
+        /// The service that it belongs to.
         var service: String
-        /// Relative to the zone's origin.
+        /// The name relative to the zone's origin.
         var text: String
     }
 
@@ -27,34 +27,34 @@ struct EmptyGrace: Sendable {
 
     private let duration: Duration
     private let maximum: Int
-    /// The names and when each of them leaves.
+    /// The names, and when the grace time of each ends.
     private var ends: [String: ContinuousClock.Instant] = [:]
-    /// The same by time, with entries of names that have left or have another end by now.
+    /// The names by that time, including entries that are outdated.
     private var queue = Heap<Entry>()
 
     /// No names.
     ///
     /// - Parameters:
-    ///   - duration: how long each name is in it; zero: not at all.
-    ///   - maximum: how many there may be.
+    ///   - duration: the grace time; zero: none.
+    ///   - maximum: how many names there may be.
     init(_ duration: Duration, maximum: Int = maximumNames) {
         self.duration = duration
         self.maximum = maximum
     }
 
-    /// Whether names can be in it at all.
+    /// Whether there is any grace time.
     var isOn: Bool { duration > .zero }
 
-    /// Whether there is none.
+    /// Whether there are no names.
     var isEmpty: Bool { ends.isEmpty }
 
-    /// Entries held, outdated ones included.
+    /// The number of entries, including outdated ones.
     var entryCount: Int { queue.count }
 
-    /// Whether a name is in it.
+    /// Whether a name is in its grace time.
     func contains(_ name: String) -> Bool { ends[name] != nil }
 
-    /// The last healthy instance of some names of a service has gone.
+    /// Begins the grace time of some names of a service, whose last healthy instance has gone.
     mutating func begin(_ names: [String], of service: String, now: ContinuousClock.Instant) {
         guard isOn else { return }
         let end = now + duration
@@ -64,20 +64,20 @@ struct EmptyGrace: Sendable {
         }
     }
 
-    /// A name has a healthy instance again.
+    /// Ends the grace time of a name that has a healthy instance again.
     mutating func leave(_ name: String) {
         guard ends.removeValue(forKey: name) != nil, queue.count > 2 * ends.count + 1024 else { return }
         let ends = ends
         queue = Heap(queue.unordered.filter { ends[$0.name.text] == $0.end })
     }
 
-    /// When to call ``takeDue(now:limit:)`` next; `nil`: when there is another name.
+    /// When to call ``takeDue(now:limit:)`` next; `nil`: there are no names.
     var nextEnd: ContinuousClock.Instant? { queue.min?.end }
 
-    /// Whether there are more names than there may be: some leave at once then.
+    /// Whether there are too many names; the oldest leave at once then.
     var isOverfull: Bool { ends.count > maximum }
 
-    /// Takes out names whose time is over, or that there is no room for.
+    /// Removes names whose grace time is over, or that there is no room for.
     ///
     /// - Parameter limit: how many at most.
     mutating func takeDue(now: ContinuousClock.Instant, limit: Int) -> [Name] {
@@ -93,7 +93,7 @@ struct EmptyGrace: Sendable {
 }
 
 extension NameContent {
-    /// Whether there is a record: it is that of a healthy instance.
+    /// Whether there is a record, which only healthy instances have.
     var isAnswered: Bool {
         switch self {
         case .absent, .failure: false

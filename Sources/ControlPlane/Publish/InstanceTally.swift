@@ -1,15 +1,15 @@
-/// Instances that share an address, or an address and a port, in the order of their registration.
+/// The instances that share an address, or an address and a port, in the order of their registration.
 struct InstanceTally: Sendable {
     /// Their sequence numbers, ascending.
     private var members: [UInt64] = []
-    // Thousands may share an endpoint, and leave together: none is looked for among the others.
+    // Counts by value: thousands may share an endpoint and leave together, and must not be searched each time.
     private var weights: [UInt16: Int] = [:]
     private var priorities: [UInt16: Int] = [:]
     /// The sum of their weights.
     private(set) var weightSum = 0
     /// The highest of their weights.
     private(set) var highestWeight: UInt16 = 0
-    /// The best of their priorities.
+    /// The best (lowest) of their priorities.
     private(set) var bestPriority: UInt16 = 0
 
     /// Whether there is none.
@@ -21,7 +21,7 @@ struct InstanceTally: Sendable {
     /// The sequence number of the first.
     var first: UInt64? { members.first }
 
-    /// Adds one that is not there.
+    /// Adds an instance that is not there yet.
     mutating func insert(_ instance: PublishedInstance) {
         highestWeight = isEmpty ? instance.weight : max(highestWeight, instance.weight)
         bestPriority = isEmpty ? instance.priority : min(bestPriority, instance.priority)
@@ -31,13 +31,13 @@ struct InstanceTally: Sendable {
         members.insert(sorted: instance.sequence)
     }
 
-    /// Takes one out.
+    /// Removes an instance.
     mutating func remove(_ instance: PublishedInstance) {
         let position = members.position { $0 < instance.sequence }
         guard position < members.count, members[position] == instance.sequence else { return }
         members.remove(at: position)
         weightSum -= Int(instance.weight)
-        // Looked for only when it may be another one.
+        // Search only if the highest or best may have changed.
         if weights.decrement(instance.weight), instance.weight == highestWeight {
             highestWeight = weights.keys.max() ?? 0
         }
@@ -47,10 +47,10 @@ struct InstanceTally: Sendable {
     }
 }
 
-/// How often each value occurs, and the lowest of them.
+/// How often each TTL occurs, and the lowest of them.
 struct TTLTally: Sendable {
     private var counts: [UInt32: Int] = [:]
-    /// The lowest; 0 when there is none.
+    /// The lowest TTL; 0 if there is none.
     private(set) var lowest: UInt32 = 0
 
     /// Whether there is none.
@@ -67,12 +67,12 @@ struct TTLTally: Sendable {
     }
 }
 
-/// How often each weight occurs, and what all of them can be divided by.
+/// How often each weight occurs, and their greatest common divisor.
 struct WeightTally: Sendable {
     private var counts: [UInt16: Int] = [:]
     private var greatestCommonDivisor: UInt16 = 0
 
-    /// Their greatest common divisor; 1 when all are 0.
+    /// The greatest common divisor; 1 if all weights are 0.
     var divisor: UInt16 { max(greatestCommonDivisor, 1) }
 
     mutating func insert(_ weight: UInt16) {
@@ -82,7 +82,7 @@ struct WeightTally: Sendable {
 
     mutating func remove(_ weight: UInt16) {
         guard counts.decrement(weight) else { return }
-        // What divides all divides those that are left: no lower divisor has to be looked for.
+        // The divisor of all weights divides those that are left too, so the search may stop there.
         let lowest = greatestCommonDivisor
         greatestCommonDivisor = 0
         for weight in counts.keys {
@@ -93,9 +93,9 @@ struct WeightTally: Sendable {
 }
 
 extension Dictionary where Value == Int {
-    /// Takes one from the count of `key`.
+    /// Subtracts one from the count of `key`.
     ///
-    /// - Returns: whether it was the last one, and the key is gone.
+    /// - Returns: whether it was the last one; the key is removed then.
     fileprivate mutating func decrement(_ key: Key) -> Bool {
         guard let index = index(forKey: key) else { return false }
         values[index] -= 1
@@ -106,7 +106,7 @@ extension Dictionary where Value == Int {
 }
 
 extension Array {
-    /// How many elements at the beginning are such; those that are come before all others.
+    /// The number of elements for which `isBefore` holds; these come before all others.
     func position(where isBefore: (Element) -> Bool) -> Int {
         var low = 0
         var high = count
@@ -119,12 +119,12 @@ extension Array {
 }
 
 extension [UInt64] {
-    /// Puts a number where it belongs in ascending order; it must not be there.
+    /// Inserts a number in ascending order; it must not be there yet.
     mutating func insert(sorted number: UInt64) {
         insert(number, at: position { $0 < number })
     }
 
-    /// Takes a number out of ascending order.
+    /// Removes a number from an ascending array.
     mutating func remove(sorted number: UInt64) {
         let position = position { $0 < number }
         if position < count, self[position] == number { remove(at: position) }

@@ -1,17 +1,18 @@
 import Engine
 
-/// A service with many instances and what its names answer, kept so that a change of one instance costs what changes:
-/// in names with many instances single records, and names with few are made anew.
+/// The records of a service with many instances, kept so that a change of one instance costs only what it changes: for
+/// names with many instances that is single records; names with few are made again.
 struct LargeService: Sendable {
-    /// With more instances a name's records are kept. Its answers are too long then for UDP without EDNS.
+    /// With more instances than this, a name's records are kept. Without EDNS, its UDP answers are truncated at that
+    /// size.
     static let manyInstances = 32
-    /// With fewer they are no longer.
+    /// With fewer instances than this, they are no longer kept.
     static let fewInstances = 16
 
-    /// Who has an address.
+    /// The instances that have an address.
     private struct AddressUse {
         var count = 0
-        /// The one instance that has it, unless it is or was shared.
+        /// The only instance with the address, unless it is or was shared.
         var sole: UInt64?
     }
 
@@ -19,16 +20,16 @@ struct LargeService: Sendable {
     private let policy: RecordPolicy
     private var instances: [UInt64: PublishedInstance] = [:]
     private var addresses: [IPAddress: AddressUse] = [:]
-    /// The instances of names that have few, by their sequence numbers.
+    /// The sequence numbers of instances, for names that have few.
     private var few: [PublishedName: [UInt64]] = [:]
     private var many: [PublishedName: NameRecords] = [:]
     private var touched: Set<PublishedName> = []
-    /// The names that had a record when they were looked at last.
+    /// The names that had a record at the last ``takeChanges()``.
     private(set) var answered: Set<String> = []
-    /// Those that had one, and had none any longer when they were looked at last.
+    /// The names whose records were gone at the last ``takeChanges()``.
     private(set) var lost: [String] = []
 
-    /// - Parameter instances: all that it has.
+    /// - Parameter instances: all instances of the service.
     init(_ service: String, _ instances: [PublishedInstance], policy: RecordPolicy) {
         self.service = service
         self.policy = policy
@@ -39,12 +40,12 @@ struct LargeService: Sendable {
     /// The number of instances.
     var count: Int { instances.count }
 
-    /// All names that it has, or has had since ``takeChanges()``.
+    /// All names that it has, or has had since the last ``takeChanges()``.
     var names: Set<String> { Set((touched.union(few.keys).union(many.keys)).map(\.text)) }
 
-    /// An instance comes, changes or goes. What is known already changes nothing.
+    /// Adds, changes or removes an instance. An instance that has not changed is ignored.
     ///
-    /// - Parameter new: the instance with that number; `nil`: there is none any longer.
+    /// - Parameter new: the instance with that number; `nil`: it is gone.
     mutating func change(_ sequence: UInt64, to new: PublishedInstance?) {
         let old = instances[sequence]
         guard old != new else { return }
@@ -74,8 +75,7 @@ struct LargeService: Sendable {
         }
     }
 
-    /// What the names answer from now on that have changed since it was called last. Which of them have ``lost`` their
-    /// records is known then, too.
+    /// The changes of names since the last call. It also updates which names have ``lost`` their records.
     mutating func takeChanges() -> [NameChange] {
         var changes: [NameChange] = []
         changes.reserveCapacity(touched.count)

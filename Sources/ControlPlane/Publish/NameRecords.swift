@@ -1,14 +1,13 @@
 import Engine
 
-/// What a name with many instances answers, kept so that a change of one of them costs what changes.
+/// The records of a name with many instances, kept so that a change of one instance costs only what it changes.
 struct NameRecords: Sendable {
-    /// Where a group of instances is among all: by their priority, and those that stand by behind the others of
-    /// the same.
+    /// The order of groups: by priority, and within a priority the instances that stand by come after the others.
     private typealias Rank = UInt32
 
-    /// What the zone has of one RRset.
+    /// What was published of one RRset.
     private struct Sent {
-        /// The group that it is made of.
+        /// The group that it was made of.
         var rank: Rank
         var ttl: UInt32
         var weightDivisor: UInt16
@@ -18,15 +17,15 @@ struct NameRecords: Sendable {
 
     private let types: [RecordType]
     private let policy: RecordPolicy
-    /// One for all when every group is answered.
+    /// A single group if all priorities are answered.
     private var groups: [Rank: PriorityGroup] = [:]
-    /// For each type the ranks of groups that have a record of it, ascending.
+    /// For each type, the ranks of groups that have records of it, ascending.
     private var ranks: [RecordType: [Rank]] = [:]
     private var unhealthy = SequenceSet()
-    /// Healthy instances that stand by.
+    /// The number of healthy instances that stand by.
     private var standbyCount = 0
     private var sent: [RecordType: Sent] = [:]
-    /// Whether the zone has what is told here at all, and not what the name had as one of few instances.
+    /// Whether these records were published; before, the zone has what the name had with few instances.
     private var isPublished = false
     /// The number of instances.
     private(set) var count = 0
@@ -40,7 +39,7 @@ struct NameRecords: Sendable {
     /// The sequence numbers of all instances, ascending.
     var members: [UInt64] { (Array(unhealthy.numbers) + groups.values.flatMap(\.members)).sorted() }
 
-    /// Adds an instance, which is in `instances`; see ``PriorityGroup/insert(_:isAddressShared:instances:)``.
+    /// Adds an instance that is in `instances`; see ``PriorityGroup/insert(_:isAddressShared:instances:)``.
     mutating func insert(
         _ instance: PublishedInstance, isAddressShared: Bool, instances: [UInt64: PublishedInstance]
     ) {
@@ -52,7 +51,7 @@ struct NameRecords: Sendable {
         }
     }
 
-    /// Takes an instance out, which is in `instances` still.
+    /// Removes an instance that is still in `instances`.
     mutating func remove(
         _ instance: PublishedInstance, isAddressShared: Bool, instances: [UInt64: PublishedInstance]
     ) {
@@ -64,7 +63,7 @@ struct NameRecords: Sendable {
         }
     }
 
-    /// From now on others have the address of an instance, too.
+    /// Notes that an instance shares its address from now on.
     mutating func share(_ instance: PublishedInstance) {
         guard instance.isHealthy else { return }
         groups[rank(of: instance)]?.share(instance)
@@ -90,7 +89,7 @@ struct NameRecords: Sendable {
         }
     }
 
-    /// What has changed since it was called last; `nil`: nothing.
+    /// The changes since the last call; `nil`: none.
     mutating func takeContent(instances: [UInt64: PublishedInstance]) -> NameContent? {
         guard !groups.isEmpty else {
             defer { (sent, isPublished) = ([:], true) }
@@ -125,17 +124,17 @@ struct NameRecords: Sendable {
         return RRsetChange(type: type, ttl: now.ttl, weightDivisor: now.weightDivisor, records: records)
     }
 
-    /// There are no records of a type.
+    /// The change after which there are no records of a type.
     private mutating func takeEnd(of type: RecordType) -> RRsetChange? {
         let isGone = sent.removeValue(forKey: type) != nil || !isPublished
         return isGone ? RRsetChange(type: type, ttl: 1, isWhole: true, records: []) : nil
     }
 
-    /// The rank of RRsets that were made of some instances of all groups.
+    /// The rank of RRsets that are made of instances of all groups.
     private static let mixed = Rank.max
 
-    /// All records of a type, where every group is answered and in some of them instances stand by: whether these have
-    /// records depends on others, of their group and family. Costs all records, not what changes.
+    /// All records of a type, if all priorities are answered and instances stand by in some. Whether those have records
+    /// depends on others in their group and address family. This costs all records, not only what changes.
     private mutating func takeMixedChange(
         of type: RecordType, _ instances: [UInt64: PublishedInstance]
     ) -> RRsetChange? {

@@ -2,11 +2,11 @@ import Engine
 
 /// The addresses of `ns.<domain>`.
 enum NameServerAddresses {
-    /// Those that DNS listens on; for a wildcard the machine's own of that family, or the loopback address if it has
-    /// none.
+    /// The addresses that DNS listens on. A wildcard stands for the machine's own addresses of that family, or the
+    /// loopback address if it has none.
     ///
     /// - Parameters:
-    ///   - listened: the addresses that are listened on.
+    ///   - listened: the addresses that DNS listens on.
     ///   - interfaces: the machine's addresses.
     static func make(listened: [IPAddress], interfaces: [IPAddress]) -> [IPAddress] {
         var addresses: [IPAddress] = []
@@ -24,7 +24,7 @@ enum NameServerAddresses {
         return addresses.filter { seen.insert($0).inserted }
     }
 
-    /// `fe80::/10` and `169.254.0.0/16`: of no use without knowing the link.
+    /// `fe80::/10` and `169.254.0.0/16`, which are useless without knowing the link.
     private static func isLinkLocal(_ address: IPAddress) -> Bool {
         switch address {
         case .v4(let bits): bits >> 16 == 0xA9FE

@@ -1,23 +1,23 @@
 import Engine
 
-/// The healthy instances of one priority that a name has, and the records that they make.
+/// The healthy instances of a name with the same priority, and their records.
 struct PriorityGroup: Sendable {
     /// In the order of their registration.
     private var sequences = SequenceSet()
     private var ttls: [RecordType: TTLTally] = [:]
     /// The weights of the SRV records.
     private var weights = WeightTally()
-    // Most instances have an address of their own. Where several have one, or had: who has a record of them, and which.
+    // Only for addresses that several instances share, or have shared: which of them has the record, and what is in it.
     private var addresses: [IPAddress: InstanceTally] = [:]
     private var endpoints: [SocketAddress: InstanceTally] = [:]
 
     /// Whether there is a record of that type.
     func has(_ type: RecordType) -> Bool { ttls[type] != nil }
 
-    /// The lowest TTL in seconds of all instances with a record of that type.
+    /// The lowest TTL, in seconds, of all instances with a record of that type.
     func ttl(of type: RecordType) -> UInt32 { ttls[type]?.lowest ?? 1 }
 
-    /// What the weights of records of that type can be divided by.
+    /// The common divisor of the weights of that type's records.
     func weightDivisor(of type: RecordType) -> UInt16 { type == .srv ? weights.divisor : 1 }
 
     /// The number of instances.
@@ -26,7 +26,7 @@ struct PriorityGroup: Sendable {
     /// All sequence numbers, ascending.
     var members: FlattenSequence<[[UInt64]]> { sequences.numbers }
 
-    /// A record that an instance's coming or going has changed.
+    /// A record before and after an instance was added or removed.
     struct Edit {
         var type: RecordType
         var sequence: UInt64
@@ -34,10 +34,10 @@ struct PriorityGroup: Sendable {
         var after: RecordChange?
     }
 
-    /// Adds an instance, which is in `instances`.
+    /// Adds an instance that is in `instances`.
     ///
     /// - Parameters:
-    ///   - isAddressShared: whether others have the same address, or have had it.
+    ///   - isAddressShared: whether other instances have the same address, or have had it.
     ///   - instances: all instances of the service.
     mutating func insert(
         _ instance: PublishedInstance, isAddressShared: Bool, instances: [UInt64: PublishedInstance]
@@ -58,7 +58,7 @@ struct PriorityGroup: Sendable {
         }
     }
 
-    /// Takes an instance out, which is in `instances` still.
+    /// Removes an instance that is still in `instances`.
     mutating func remove(
         _ instance: PublishedInstance, isAddressShared: Bool, instances: [UInt64: PublishedInstance]
     ) -> [Edit] {
@@ -80,7 +80,7 @@ struct PriorityGroup: Sendable {
         }
     }
 
-    /// From now on others have the address of an instance, too.
+    /// Notes that an instance shares its address from now on.
     mutating func share(_ instance: PublishedInstance) {
         endpoints[instance.endpoint, default: InstanceTally()].insert(instance)
         addresses[instance.address, default: InstanceTally()].insert(instance)
@@ -114,7 +114,7 @@ struct PriorityGroup: Sendable {
         }
     }
 
-    /// The records of an instance whose address nobody else has.
+    /// The records of an instance that does not share its address.
     private static func ownRecords(of instance: PublishedInstance) -> [(type: RecordType, change: RecordChange)] {
         let service = RecordData.service(
             priority: instance.priority, weight: instance.weight, port: instance.port, target: instance.address)
@@ -128,8 +128,7 @@ struct PriorityGroup: Sendable {
         ]
     }
 
-    /// The record that is in the place of an instance whose address others have, too; `nil`: another instance's stands
-    /// for it.
+    /// The record at the place of an instance that shares its address; `nil`: another instance's record stands for it.
     private func sharedRecord(
         of type: RecordType, at sequence: UInt64, instances: [UInt64: PublishedInstance]
     ) -> RecordChange? {
@@ -148,12 +147,12 @@ struct PriorityGroup: Sendable {
             hasAdditional: address.first == sequence)
     }
 
-    /// What `change`, the coming or going of an instance whose address others have, makes of its records and theirs.
+    /// The edits of shared records that `change` causes, which adds or removes the instance.
     private mutating func edits(
         by instance: PublishedInstance, instances: [UInt64: PublishedInstance],
         _ change: (inout PriorityGroup) -> Void
     ) -> [Edit] {
-        // Only the first two of those with its address, or its address and port, can have another record afterwards.
+        // Only the first two instances at its address, or at its address and port, can get a different record.
         var places: Set<UInt64> = [instance.sequence]
         places.formUnion(addresses[instance.address]?.firstTwo ?? [])
         places.formUnion(endpoints[instance.endpoint]?.firstTwo ?? [])
@@ -172,6 +171,6 @@ struct PriorityGroup: Sendable {
 }
 
 extension IPAddress {
-    /// The type of the record that has it.
+    /// The type of a record with this address.
     var recordType: RecordType { isIPv4 ? .a : .aaaa }
 }

@@ -1,6 +1,6 @@
 import Engine
 
-/// What DNS needs to know of an instance.
+/// The part of an instance that DNS needs.
 struct PublishedInstance: Sendable, Equatable {
     /// Its place among the records of a name.
     var sequence: UInt64
@@ -15,7 +15,7 @@ struct PublishedInstance: Sendable, Equatable {
     var isHealthy: Bool
     var tags: [String]
 
-    /// What there is to know of an instance.
+    /// Takes that part of an instance.
     init(_ registered: RegisteredInstance) {
         let instance = registered.instance
         sequence = instance.sequence
@@ -29,20 +29,20 @@ struct PublishedInstance: Sendable, Equatable {
         tags = instance.tags
     }
 
-    /// Whether it is answered only while no other of its priority group is there.
+    /// Whether it is answered only if its priority group has no instance with a higher weight.
     var standsBy: Bool { weight == 0 }
 
     /// Where it listens.
     var endpoint: SocketAddress { SocketAddress(address, port: port) }
 
-    /// Whether the names that both are under answer the same with either.
+    /// Whether names of both have the same records with either.
     func hasSameRecords(as other: PublishedInstance) -> Bool {
         var other = other
         other.tags = tags
         return self == other
     }
 
-    /// The names relative to the zone's origin that it is under.
+    /// Its names, relative to the zone's origin.
     func names(of service: String) -> [PublishedName] {
         var names = [PublishedName(text: service, hasAddresses: true)]
         names.reserveCapacity(tags.count + 2)

@@ -2,10 +2,10 @@ import Engine
 
 /// PTR records of registered addresses, in zones of their own (RFC 1035 §3.5).
 ///
-/// An address tells the names of all services that it is registered in, draining or not: who asks wants to know whose
+/// An address has the names of all services that it is registered in, draining or not: whoever asks wants to know whose
 /// it is.
 struct ReverseNames: Sendable {
-    /// Names that an address tells at most, the first in their order.
+    /// The most names of an address: the first in their order.
     static let maximumNames = 16
 
     private struct Member: Equatable {
@@ -13,9 +13,9 @@ struct ReverseNames: Sendable {
         var address: IPAddress
     }
 
-    /// Services of one address: there may be thousands, of which the first few are told.
+    /// The services of one address: there may be thousands, but only the first few are published.
     private struct Services {
-        /// How many instances each has there.
+        /// How many instances of each service have the address.
         var counts: [String: Int] = [:]
         var names = NameIndex()
     }
@@ -23,28 +23,28 @@ struct ReverseNames: Sendable {
     private let zones: ReverseZones
     private let domain: String
     private let ttl: UInt32
-    /// By the places of their instances in all orders.
+    /// By sequence number.
     private var members: [UInt64: Member] = [:]
     private var sequences: [String: Set<UInt64>] = [:]
     private var services: [IPAddress: Services] = [:]
-    /// Addresses of which the zones do not know everything yet.
+    /// Addresses whose changes are not published yet.
     private var changed: Set<IPAddress> = []
 
     /// No names yet.
     ///
     /// - Parameters:
-    ///   - zones: those that addresses' names are in; an address that is in none has no name.
-    ///   - domain: that of the services.
-    ///   - ttl: of the records, in seconds.
+    ///   - zones: the reverse zones; an address in none of them has no name.
+    ///   - domain: the domain of the services.
+    ///   - ttl: the TTL of the records, in seconds.
     init(zones: ReverseZones = ReverseZones(), domain: String = "", ttl: UInt32 = 1) {
         self.zones = zones
         self.domain = domain
         self.ttl = ttl
     }
 
-    /// What becomes of an instance.
+    /// Adds, changes or removes an instance.
     ///
-    /// - Parameter instance: as it is now; `nil`: it is gone.
+    /// - Parameter instance: the present instance; `nil`: it is gone.
     mutating func change(_ sequence: UInt64, to instance: ServiceInstance?) {
         guard !zones.networks.isEmpty else { return }
         let new = instance.map { Member(service: $0.name, address: $0.address) }
@@ -64,7 +64,7 @@ struct ReverseNames: Sendable {
         count(new, 1)
     }
 
-    /// All instances of a service.
+    /// Replaces all instances of a service.
     mutating func replace(_ service: String, by instances: [RegisteredInstance]) {
         guard !zones.networks.isEmpty else { return }
         for gone in (sequences[service] ?? []).subtracting(instances.map(\.instance.sequence)) { change(gone, to: nil) }
@@ -77,7 +77,7 @@ struct ReverseNames: Sendable {
         changed.insert(member.address)
     }
 
-    /// - Returns: whether none is left.
+    /// - Returns: whether no service is left.
     private static func count(_ service: String, _ difference: Int, in services: inout Services) -> Bool {
         let before = services.counts[service] ?? 0
         let after = before + difference
@@ -87,7 +87,7 @@ struct ReverseNames: Sendable {
         return services.counts.isEmpty
     }
 
-    /// What the zones have to be told.
+    /// The changes to publish.
     var changes: [NameChange] {
         changed.compactMap { address in
             guard let (zone, name) = zones.name(of: address) else { return nil }
@@ -98,12 +98,12 @@ struct ReverseNames: Sendable {
             }
             let content: NameContent =
                 records.isEmpty ? .absent : .records([RRset(type: .ptr, ttl: ttl, records: records)])
-            // The zone of the services comes first.
+            // Zone 0 is that of the services.
             return NameChange(zone: zone + 1, name: name, content: content)
         }
     }
 
-    /// They have been told.
+    /// Notes that ``changes`` were published.
     mutating func noteTold() {
         changed = []
     }

@@ -1,16 +1,16 @@
-/// Sequence numbers in ascending order, in chunks: one that comes or goes moves few others, however many there are.
+/// Sequence numbers in ascending order. They are in chunks, so that adding or removing one moves only a few others.
 struct SequenceSet: Sendable {
     private static let chunkLimit = 512
 
-    /// None is empty.
+    /// No chunk is empty.
     private var chunks: [[UInt64]] = []
-    /// How many numbers.
+    /// The number of elements.
     private(set) var count = 0
 
     /// All numbers, ascending.
     var numbers: FlattenSequence<[[UInt64]]> { chunks.joined() }
 
-    /// Adds a number that is not there.
+    /// Adds a number that is not there yet.
     mutating func insert(_ number: UInt64) {
         count += 1
         guard !chunks.isEmpty else { return chunks.append([number]) }
@@ -18,7 +18,7 @@ struct SequenceSet: Sendable {
         let position = chunks[chunk].position { $0 < number }
         guard chunks[chunk].count >= Self.chunkLimit else { return chunks[chunk].insert(number, at: position) }
         if chunk == chunks.count - 1, position == chunks[chunk].count {
-            // The usual case, a new last one: full chunks stay full.
+            // The usual case is a new last number: full chunks stay full.
             return chunks.append([number])
         }
         let upper = Array(chunks[chunk][(Self.chunkLimit / 2)...])
@@ -28,7 +28,7 @@ struct SequenceSet: Sendable {
         chunks[half].insert(number, at: chunks[half].position { $0 < number })
     }
 
-    /// Takes a number out, if it is there.
+    /// Removes a number if it is there.
     mutating func remove(_ number: UInt64) {
         guard !chunks.isEmpty else { return }
         let chunk = chunk(of: number)

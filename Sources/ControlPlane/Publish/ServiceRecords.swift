@@ -1,18 +1,18 @@
 import Engine
 
-/// How instances become records.
+/// The settings that decide how instances become records.
 struct RecordPolicy: Sendable, Equatable {
-    /// What a name answers when it has instances, but no healthy one.
+    /// The content of a name that has instances, but no healthy one.
     var onEmpty = NameContent.absent
-    /// How long a name whose last healthy instance has gone is a failure before that.
+    /// How long a name answers SERVFAIL before that, after its last healthy instance has gone.
     var emptyGrace = Duration.zero
-    /// Whether the best priority group alone is answered.
+    /// Whether only the best priority group is answered.
     var isLowestPriorityOnly = true
 }
 
-/// The records of one service: pure.
+/// Makes the records of one service. It is pure.
 enum ServiceRecords {
-    /// All names of a service with what they answer.
+    /// All names of a service with their content.
     ///
     /// - Parameter instances: its instances, in the order that their records shall have.
     static func changes(service: String, instances: [PublishedInstance], policy: RecordPolicy) -> [NameChange] {
@@ -36,13 +36,14 @@ enum ServiceRecords {
         return changes
     }
 
-    /// What a name with these instances answers: SRV, and with `addresses` also A and AAAA.
+    /// The content of a name with these instances: SRV, and with `addresses` also A and AAAA.
     static func content(of instances: [PublishedInstance], _ policy: RecordPolicy, addresses: Bool) -> NameContent {
         let healthy = instances.those(where: \.isHealthy)
         if healthy.isEmpty { return policy.onEmpty }
         var sets: [RRset] = []
         if addresses {
-            // Each family for itself: a client that asks for AAAA alone must not go without for an IPv4 instance.
+            // Choose the group for each family separately: an IPv4 instance must not leave clients that want AAAA
+            // empty-handed.
             let v4 = healthy.those(where: \.address.isIPv4)
             if let set = addressSet(.a, served(v4, policy)) { sets.append(set) }
             if v4.count < healthy.count {
@@ -54,8 +55,8 @@ enum ServiceRecords {
         return .records(sets)
     }
 
-    /// The instances of the best priority group, or all. Of each group those with weight 0 stand by: they are answered
-    /// when it has no others.
+    /// The instances of the best priority group, or of all groups. In each group, instances with weight 0 stand by:
+    /// they are answered only if the group has no others.
     static func served(_ healthy: [PublishedInstance], _ policy: RecordPolicy) -> [PublishedInstance] {
         var served = healthy
         if policy.isLowestPriorityOnly, let best = healthy.lazy.map(\.priority).min() {
@@ -81,7 +82,7 @@ enum ServiceRecords {
         return groups
     }
 
-    /// Each address once, with the weights of its instances added up.
+    /// Each address once, with the sum of its instances' weights.
     private static func addressSet(_ type: RecordType, _ instances: [PublishedInstance]) -> RRset? {
         guard let ttl = instances.lazy.map(\.dnsTTL).min() else { return nil }
         var addresses: [IPAddress] = []
@@ -104,7 +105,7 @@ enum ServiceRecords {
         return RRset(type: type, ttl: ttl, records: records)
     }
 
-    /// Each target and port once, with the best priority and the highest weight of its instances; weights in their
+    /// Each target and port once, with the best priority and highest weight of its instances. Weights are reduced to
     /// lowest terms, because Kong unrolls them into a list.
     private static func serviceSet(_ instances: [PublishedInstance]) -> RRset? {
         guard let ttl = instances.lazy.map(\.dnsTTL).min() else { return nil }
@@ -140,14 +141,14 @@ enum ServiceRecords {
         return RRset(type: .srv, ttl: ttl, records: records)
     }
 
-    /// The greatest common divisor of all that are not 0; 1 when all are.
+    /// The greatest common divisor of all numbers that are not 0; 1 if all are 0.
     static func greatestCommonDivisor(_ numbers: [Int]) -> Int {
         max(numbers.reduce(0) { $0.greatestCommonDivisor(with: $1) }, 1)
     }
 }
 
 extension BinaryInteger {
-    /// Of two numbers of which neither is negative; 0 when both are 0.
+    /// The greatest common divisor of two numbers that are not negative; 0 if both are 0.
     func greatestCommonDivisor(with other: Self) -> Self {
         var (a, b) = (self, other)
         while b != 0 { (a, b) = (b, a % b) }
@@ -156,21 +157,21 @@ extension BinaryInteger {
 }
 
 extension Array {
-    /// The elements that are such; not copied when all are, as is usual.
+    /// The elements for which `isSuch` holds. If it holds for all, which is usual, nothing is copied.
     fileprivate func those(where isSuch: (Element) -> Bool) -> [Element] {
         allSatisfy(isSuch) ? self : filter(isSuch)
     }
 }
 
-/// Numbers keys in the order in which they come up first.
+/// Numbers keys in the order of their first appearance.
 private struct Positions<Key: Hashable> {
-    /// Up to here, looking through is faster than hashing.
+    /// Up to this count, a linear search is faster than hashing.
     private static var linearLimit: Int { 8 }
 
     private var few: [Key] = []
     private var many: [Key: Int] = [:]
 
-    /// The number of `key`: the next one when it is new.
+    /// The number of `key`; a new key gets the next one.
     mutating func position(of key: Key) -> Int {
         if few.count < Self.linearLimit {
             if let position = few.firstIndex(of: key) { return position }

@@ -2,14 +2,14 @@ import Engine
 
 /// Keeps the zone in step with the registry.
 ///
-/// A service of few instances is made anew with each change; what the names of a ``LargeService`` answer is kept.
+/// The records of a service with few instances are made again for each change; those of a ``LargeService`` are kept.
 struct ZonePublisher: Sendable {
     private let sink: any ZoneSink
     private let policy: RecordPolicy
-    /// The names that services of few instances have in the zone, for those that they have no longer.
+    /// The names in the zone of services with few instances, in order to remove those that are no longer needed.
     private var published = ShardedDictionary<PublishedNames>()
     private var large: [String: LargeService] = [:]
-    /// The names that services may have in the zone, where that is not certain after a publication that failed.
+    /// The names that services may have in the zone, after a failed publication left that uncertain.
     private var uncertain: [String: Set<String>] = [:]
     private var reverse: ReverseNames
     private var grace: EmptyGrace
@@ -17,7 +17,7 @@ struct ZonePublisher: Sendable {
     /// The zone's generation after the last publication.
     private(set) var generation: UInt64 = 0
 
-    /// Publishes to `sink`, nothing yet.
+    /// Publishes to `sink`; begins with nothing published.
     init(sink: any ZoneSink, policy: RecordPolicy, reverse: ReverseNames = ReverseNames()) {
         self.sink = sink
         self.reverse = reverse
@@ -25,7 +25,7 @@ struct ZonePublisher: Sendable {
         grace = EmptyGrace(policy.emptyGrace)
     }
 
-    /// Publishes all records of services, in one update; returns when every DNS worker answers with them.
+    /// Publishes all records of services in one update; returns when every DNS worker answers with them.
     ///
     /// - Parameter instances: the instances of a service in the order of their registration.
     mutating func publish(
@@ -40,13 +40,13 @@ struct ZonePublisher: Sendable {
         try send(update, now)
     }
 
-    /// Publishes what changes of instances do to records, in one update; returns when every DNS worker answers with
+    /// Publishes how changes of instances affect records, in one update; returns when every DNS worker answers with
     /// them.
     ///
     /// - Parameters:
-    ///   - changes: the next ones, in order.
-    ///   - instances: the instances of a service in the order of their registration, as they are by now: after these
-    ///     changes, and maybe some of the next.
+    ///   - changes: the next changes, in order.
+    ///   - instances: the present instances of a service in the order of their registration: they reflect these
+    ///     changes, and maybe some later ones.
     mutating func publish(
         _ changes: [InstanceChange], now: Moment, instances: (String) -> [RegisteredInstance]
     ) throws(EngineError) {
@@ -78,12 +78,12 @@ struct ZonePublisher: Sendable {
 
     // MARK: Names that have become empty
 
-    /// When ``endGraces(now:limit:)`` is to be called next; `nil`: not before something else is published.
+    /// When to call ``endGraces(now:limit:)`` next; `nil`: not before another publication.
     func nextGraceEnd(now: Moment) -> ContinuousClock.Instant? {
         grace.isOverfull ? now.monotonic : grace.nextEnd
     }
 
-    /// Publishes names that have been empty for long enough as what they are.
+    /// Publishes the final content of names whose grace time is over.
     ///
     /// - Parameter limit: how many at most.
     /// - Returns: how many.
@@ -105,7 +105,7 @@ struct ZonePublisher: Sendable {
         return due.count
     }
 
-    /// Services that are to be published as a whole, since the zone has not taken what it was given.
+    /// Services that must be published as a whole, because the zone refused an update.
     var uncertainServices: [String] { Array(uncertain.keys) }
 
     private func has(_ name: EmptyGrace.Name) -> Bool {
@@ -113,9 +113,9 @@ struct ZonePublisher: Sendable {
             ?? false
     }
 
-    /// The same changes, with failures for names that have become empty a short while ago.
+    /// The same changes, but names in their grace time become failures.
     ///
-    /// - Parameter lost: names that have become empty now.
+    /// - Parameter lost: names that have just lost their last healthy instance.
     private mutating func settled(
         _ changes: [NameChange], of service: String, lost: [String], _ now: Moment
     ) -> [NameChange] {
@@ -137,9 +137,9 @@ struct ZonePublisher: Sendable {
     /// One publication.
     private struct Update {
         var changes: [NameChange] = []
-        /// The services that it changes, and where in `changes` each begins.
+        /// The services that it changes, and the index in `changes` at which each begins.
         var services: [(service: String, start: Int)] = []
-        /// What services are that are published as a whole.
+        /// The new state of services that are published as a whole.
         var names: [String: PublishedNames] = [:]
         var large: [String: LargeService] = [:]
 
@@ -149,7 +149,7 @@ struct ZonePublisher: Sendable {
         }
     }
 
-    /// Adds all names of a service, and those that it has no longer.
+    /// Adds all names of a service, and the removal of those that it no longer has.
     private mutating func renew(
         _ service: String, _ instances: [RegisteredInstance], _ now: Moment, in update: inout Update
     ) {
@@ -189,7 +189,7 @@ struct ZonePublisher: Sendable {
     }
 
     private mutating func send(_ update: Update, _ now: Moment) throws(EngineError) {
-        // The Unix time, as far as it fits and does not go back (RFC 1982).
+        // Unix time, as long as it fits and does not go back (RFC 1982).
         serial = max(serial, UInt32(truncatingIfNeeded: now.wall.secondsSince1970))
         do throws(EngineError) {
             generation = try sink.publish(ZoneUpdate(serial: serial, changes: update.changes + reverse.changes))
@@ -213,24 +213,24 @@ struct ZonePublisher: Sendable {
         }
     }
 
-    /// Has a service be published as a whole the next time, since the zone has not taken what it was given.
+    /// Makes the next publication of a service a whole one, because the zone refused an update.
     private mutating func forget(_ service: String, names: [String]) {
         uncertain[service, default: large[service]?.names ?? []].formUnion(names)
         large[service] = nil
     }
 }
 
-/// The names of a service that is published.
+/// The names of a published service.
 struct PublishedNames: Sendable, Equatable {
-    /// All that it has.
+    /// All its names.
     var present = ServiceNames()
-    /// Those that have a healthy instance, and so records.
+    /// The names that have a healthy instance, and so records.
     var answered = ServiceNames()
 
-    /// None.
+    /// No names.
     init() {}
 
-    /// All that a service with these instances has.
+    /// All names of a service with these instances.
     init(_ instances: [PublishedInstance]) {
         present = ServiceNames(instances)
         answered = instances.allSatisfy(\.isHealthy) ? present : ServiceNames(instances.filter(\.isHealthy))
@@ -242,13 +242,13 @@ struct ServiceNames: Sendable, Equatable {
     private var exists = false
     private var hasTCP = false
     private var hasUDP = false
-    /// Sorted.
+    /// Tags in order.
     private var tags: [String] = []
 
-    /// None.
+    /// No names.
     init() {}
 
-    /// All that a service with these instances has.
+    /// All names of a service with these instances.
     init(_ instances: [PublishedInstance]) {
         var tags: Set<String> = []
         for instance in instances {
@@ -262,10 +262,10 @@ struct ServiceNames: Sendable, Equatable {
         self.tags = tags.sorted()
     }
 
-    /// Whether there is none.
+    /// Whether there are no names.
     var isEmpty: Bool { !exists }
 
-    /// Whether a name relative to the zone's origin is one of them.
+    /// Whether it has a name, given relative to the zone's origin.
     func has(_ name: String, of service: String) -> Bool {
         if name == service { return exists }
         if name == TransportProtocol.tcp.relativeName(of: service) { return hasTCP }
@@ -273,13 +273,13 @@ struct ServiceNames: Sendable, Equatable {
         return name.hasSuffix(".\(service)") && tags.contains(String(name.dropLast(service.count + 1)))
     }
 
-    /// The names that are here and not in `others`.
+    /// The names that are not in `others`.
     func subtracting(_ others: ServiceNames) -> ServiceNames {
         var rest = self
         rest.exists = exists && !others.exists
         rest.hasTCP = hasTCP && !others.hasTCP
         rest.hasUDP = hasUDP && !others.hasUDP
-        // Mostly they are the same.
+        // Usually the tags are the same.
         if !tags.isEmpty { rest.tags = tags == others.tags ? [] : Set(tags).subtracting(others.tags).sorted() }
         return rest
     }
@@ -295,8 +295,8 @@ struct ServiceNames: Sendable, Equatable {
 }
 
 extension TransportProtocol {
-    /// The name of a service's SRV records of this transport (RFC 2782): `_orders._tcp`; `nil` for a service of 63
-    /// octets, for which the underscore leaves no room in a label.
+    /// The name of a service's SRV records for this transport (RFC 2782): `_orders._tcp`; `nil` for a service of 63
+    /// octets, which leaves no room for the underscore in the label.
     func relativeName(of service: String) -> String? {
         service.utf8.count < 63 ? "_\(service)._\(rawValue)" : nil
     }

@@ -1,8 +1,8 @@
 import Engine
 
-/// Where publications go: the data plane, or a test.
+/// The destination of publications: the engine, or a test.
 protocol ZoneSink: Sendable {
-    /// Puts changes into the zone; see ``Engine/publish(_:)``.
+    /// Publishes changes of the zone; see ``Engine/publish(_:)``.
     func publish(_ update: ZoneUpdate) throws(EngineError) -> UInt64
 }
 
