@@ -1,21 +1,21 @@
 import Synchronization
 
-/// The table of all instances, for any thread.
+/// The table of all instances, usable on any thread.
 final class InstanceView: Sendable {
-    /// Instances that are looked at, copied or changed before others get in between: some tenths of a millisecond,
-    /// also when nothing of them is in the processor's caches.
+    /// How many instances are read, copied or changed before other threads get a turn: some tenths of a millisecond,
+    /// even if none of them is in the processor's caches.
     static let sliceLength = 256
 
     private let table = Mutex(InstanceTable())
 
-    /// Looks at the table, or changes it, with nobody else there; must be short.
+    /// Reads or changes the table under its lock; `body` must be short.
     func withTable<Result: Sendable>(_ body: (inout InstanceTable) -> Result) -> Result {
         table.withLock { body(&$0) }
     }
 
-    /// Puts changes into the table, in slices, so that readers never wait for a large group.
+    /// Applies changes to the table in slices, so that readers never wait for a large group.
     ///
-    /// - Returns: for each change the instance as it is then, or was before it left; `nil`: there is none.
+    /// - Returns: for each change the instance as it is now, or as it was before it left; `nil`: there is none.
     func apply(_ changes: [StoreChange], now: Moment) -> [RegisteredInstance?] {
         var results: [RegisteredInstance?] = []
         results.reserveCapacity(changes.count)
@@ -30,8 +30,8 @@ final class InstanceView: Sendable {
         return results
     }
 
-    /// Takes out instances whose deadline has come, after giving those that a pause has kept from being heard of more
-    /// time, in slices.
+    /// Removes instances whose deadline has come, in slices. After a pause it first extends the leases whose heartbeats
+    /// could not be heard.
     func removeExpired(_ sweep: Sweep, limit: Int) -> ExpiredInstances {
         if sweep.pause > .zero {
             var place: UInt64?
@@ -56,7 +56,8 @@ final class InstanceView: Sendable {
         case .register(let instance):
             return table.put(instance, lease: Lease(ttlSeconds: instance.ttlSeconds, now: now))
         case .update(let instance):
-            // One that has left meanwhile is back with what was kept: whoever hears it knows when it expires.
+            // An instance that has left in the meantime is back, because the update was kept. Another node hears its
+            // heartbeats, and knows when it expires.
             let isKnown = table.instance(id: instance.id) != nil
             let lease = isKnown ? nil : Lease(heardElsewhereWithTTLSeconds: instance.ttlSeconds, now: now)
             return table.put(instance, lease: lease)

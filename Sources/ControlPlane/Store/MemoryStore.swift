@@ -1,4 +1,4 @@
-/// Keeps instances in this process alone: a restart forgets them.
+/// Keeps instances only in this process: a restart forgets them.
 struct MemoryStore: Store {
     let view = InstanceView()
 

@@ -1,55 +1,56 @@
-/// Where instances are kept.
+/// Keeps the instances.
 ///
 /// A store has every instance in its ``view``, from which all reads are answered, and keeps them durably in its own
-/// way. What changes the ``view`` is called by one caller at a time (the registry's committer), reads and heartbeats by
-/// any.
+/// way. Functions that change the ``view`` are called by one caller at a time, the registry's committer; reads and
+/// heartbeats may come from any thread.
 protocol Store: Sendable {
-    /// The name of its type, as in `storage.type`.
+    /// Its name in `storage.type`.
     var type: String { get }
 
     /// All instances in memory.
     var view: InstanceView { get }
 
-    /// Fills the ``view`` with what is kept; every lease is a whole one from then on.
+    /// Loads the stored instances into the ``view``; each begins with a whole ttl.
     ///
-    /// - Throws: ``StoreUnavailable`` when what is kept can't be read. A store of several nodes waits instead.
+    /// - Throws: ``StoreUnavailable`` if the stored instances can't be read. A store shared by several nodes waits
+    ///   instead.
     nonisolated(nonsending) func load(time: TimeSource) async throws(StoreUnavailable)
 
-    /// The place in every order for the first of new instances; those after it get the numbers that follow.
+    /// The sequence number for the first of several new instances; the others get the numbers that follow.
     func nextSequence(now: Moment) -> UInt64
 
-    /// Keeps a group of changes: durably, and then in the ``view``.
+    /// Makes a group of changes durable, and then applies it to the ``view``.
     ///
-    /// - Returns: what became of each change, in order.
+    /// - Returns: the result of each change, in order.
     nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async -> [StoreResult]
 
-    /// Takes out instances whose deadline had come when the search was due, from the ``view`` first: a heartbeat that
-    /// was answered before is seen there, and one that comes after finds no instance. After a pause of this process
-    /// everybody gets time to be heard of again.
+    /// Removes instances whose deadline had come when the search was due. They leave the ``view`` first: a heartbeat
+    /// that was answered before is seen there, and a later one finds no instance. After a pause of this process,
+    /// instances get time to be heard from again.
     ///
     /// - Parameter limit: how many deadlines may be looked at.
     nonisolated(nonsending) func removeExpired(_ sweep: Sweep, limit: Int) async throws(StoreUnavailable)
         -> ExpiredInstances
 
-    /// Gives an instance a whole ttl again.
+    /// Renews the lease of an instance for a whole ttl.
     ///
-    /// - Returns: its lease, or `nil` when there is no such instance.
+    /// - Returns: the lease, or `nil` if there is no such instance.
     func renew(id: String, now: Moment) -> Lease?
 
-    /// Calls `notify` whenever ``adoptOutsideChanges(now:)`` has something to do, until the task is cancelled, and does
-    /// what else is to be done all the time. A store that nobody else writes to returns at once.
+    /// Does the store's background work until the task is cancelled, and calls `notify` whenever
+    /// ``adoptOutsideChanges(now:)`` has something to do. A store that nobody else writes to returns at once.
     nonisolated(nonsending) func watch(time: TimeSource, notify: @escaping @Sendable () -> Void) async
 
-    /// Brings into the ``view`` what others have changed.
+    /// Applies changes that others have made to the ``view``.
     func adoptOutsideChanges(now: Moment)
 
-    /// Is called when no more changes are taken: those under way must come to an end within two seconds.
+    /// Is called when no more changes are accepted: those under way must end within two seconds.
     func stop()
 
-    /// Lets go of what is kept, after the last change: no call comes after it.
+    /// Releases the storage after the last change; nothing is called afterwards.
     nonisolated(nonsending) func close() async
 
-    /// Whether it can keep changes now, and how far behind it is.
+    /// Whether it accepts changes now, and how far behind it is.
     var state: StoreState { get }
 }
 
@@ -69,7 +70,7 @@ extension Store {
         view.withTable { $0.instance(id: id) }
     }
 
-    /// Instances that are looked at for one page: with a filter that few match, it ends with fewer than it may have.
+    /// How many instances are looked at for one page. If a filter matches few of them, the page ends early.
     static var maximumScan: Int { 10_240 }
 
     /// The instances of a service in the order of their registration.
@@ -97,11 +98,11 @@ extension Store {
         }
     }
 
-    /// The services and the number of their instances, in the order of their names.
+    /// The services with the number of their instances, in the order of their names.
     ///
     /// - Parameters:
-    ///   - name: the one after which the list begins; `nil`: the beginning.
-    ///   - limit: how many it has, unless it ends.
+    ///   - name: the name to begin after; `nil`: the beginning.
+    ///   - limit: how many to return at most.
     func serviceSummaries(after name: String?, limit: Int) -> [ServiceSummary] {
         var all: [ServiceSummary] = []
         var part: [ServiceSummary]
@@ -114,11 +115,11 @@ extension Store {
         return all
     }
 
-    /// A page of the list of instances in the order of their registration. Where few match it ends early.
+    /// A page of the list of instances, in the order of their registration. It ends early if few match.
     ///
     /// - Parameters:
-    ///   - sequence: the place after which it begins; `nil`: the beginning.
-    ///   - limit: how many instances it has at most.
+    ///   - sequence: the place to begin after; `nil`: the beginning.
+    ///   - limit: how many instances the page has at most.
     func list(after sequence: UInt64?, limit: Int, filter: InstanceFilter) -> InstancePage {
         var page = InstancePage(instances: [], lastSequence: sequence, isLast: false)
         var scanned = 0
@@ -139,53 +140,53 @@ extension Store {
         return page
     }
 
-    /// Gives an instance a whole ttl again.
+    /// Renews the lease of an instance for a whole ttl.
     func renew(id: String, now: Moment) -> Lease? {
         view.withTable { $0.renew(id: id, now: now) }
     }
 }
 
-/// One change of what is kept.
+/// One change for a store.
 enum StoreChange: Sendable, Equatable {
-    /// A new instance, or the whole of a known one, with a whole ttl.
+    /// Adds an instance, or replaces all of a known one; it gets a whole ttl.
     case register(ServiceInstance)
-    /// A known instance with other values; its lease stays.
+    /// Changes values of a known instance; its lease stays.
     case update(ServiceInstance)
-    /// An instance leaves.
+    /// Removes an instance.
     case deregister(id: String)
 }
 
-/// What became of a ``StoreChange``.
+/// The result of a ``StoreChange``.
 enum StoreResult: Sendable, Equatable {
-    /// Kept: the instance as it is now, or was before it left; `nil`: there is none.
+    /// The change is durable. The instance is as it is now, or as it was before it left; `nil`: there is none.
     case kept(RegisteredInstance?)
-    /// Somebody else has changed the instance, as the ``Store/view`` shows now: to be decided anew.
+    /// Another node has changed the instance; ``Store/view`` shows its change. The command must be planned again.
     case conflict
-    /// Not known to be kept.
+    /// It is unknown whether the change was kept.
     case unavailable(StoreUnavailable)
 }
 
-/// How a store is.
+/// The state of a store.
 struct StoreState: Sendable, Equatable {
-    /// Why it keeps no changes now, or hears of none that others make; `nil`: all is well.
+    /// Why it accepts no changes now, or learns of none by other nodes; `nil`: all is well.
     var problem: String?
     /// How old its view may be, in seconds.
     var lagSeconds = 0.0
-    /// More about it, in the order to be shown.
+    /// More about it, in the order of display.
     var details: [StoreDetail] = []
 
-    /// Whether it keeps changes now, and hears of others'.
+    /// Whether it accepts changes now, and learns of those by other nodes.
     var isHealthy: Bool { problem == nil }
 }
 
-/// Something about a store that is its own.
+/// A detail that only one kind of store has.
 struct StoreDetail: Sendable, Equatable {
     enum Value: Sendable, Equatable {
         case number(Int)
         case text(String)
     }
 
-    /// In the form of a JSON member's name.
+    /// Has the form of a JSON member's name.
     var name: String
     var value: Value
 }

@@ -1,11 +1,11 @@
-/// An instance as a store keeps it in one text: JSON with the API's names.
+/// The text form of an instance in a store: JSON with the API's names.
 enum StoredInstance {
-    /// The API's names of what is kept.
+    /// The names of the stored members, as in the API.
     private static let registered: Set<String> = [
         "id", "name", "ip", "port", "protocol", "tags", "metadata", "weight", "priority", "ttl", "dns_ttl",
     ]
 
-    /// The largest text that can be an instance's: with 16 KiB of metadata, each octet of which may be six in JSON.
+    /// The longest text of an instance: 16 KiB of metadata, each octet of which may take six in JSON, and the rest.
     static let maximumOctets = 256 * 1024
 
     /// The text of an instance.
@@ -13,8 +13,8 @@ enum StoredInstance {
 
     /// The text of an instance.
     ///
-    /// - Parameter asOf: for what is written again without anybody having asked for it: up to which revision of etcd
-    ///   its writer knew everything.
+    /// - Parameter asOf: set if the instance is written again without a request: the etcd revision up to which the
+    ///   writer knew everything.
     static func encode(_ instance: ServiceInstance, asOf: Int64?) -> [UInt8] {
         var writer = JSONWriter(capacity: 384)
         writer.beginObject()
@@ -35,14 +35,14 @@ enum StoredInstance {
         return writer.octets
     }
 
-    /// The instance of a text; members that this version does not know are passed over.
+    /// The instance in a text; members that this version does not know are ignored.
     ///
     /// - Throws: what is wrong with it, in one line.
     static func decode(_ octets: [UInt8]) throws(MalformedInstance) -> ServiceInstance {
         try decodeWithOrigin(octets).instance
     }
 
-    /// The instance of a text, and what ``encode(_:asOf:)`` was told of where it is from.
+    /// The instance in a text, with the `asOf` given to ``encode(_:asOf:)``.
     ///
     /// - Throws: what is wrong with it, in one line.
     static func decodeWithOrigin(

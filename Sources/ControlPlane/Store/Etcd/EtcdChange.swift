@@ -1,13 +1,13 @@
-/// What happens to the key of an instance.
+/// A change of an instance's key.
 enum EtcdChange: Sendable, Equatable {
-    /// `instance` is `nil` when the value is none; `lease` is 0 when there is none; `asOf`: see ``EtcdWrite/asOf``.
+    /// `instance` is `nil` if the value is no instance; `lease` is 0 if there is none; `asOf`: see ``EtcdWrite/asOf``.
     case put(InstanceKey, ServiceInstance?, revision: Int64, lease: Int64, asOf: Int64? = nil)
-    /// `isDeliberate`: somebody has deregistered it; otherwise its lease has ended, as far as is known.
+    /// `isDeliberate`: somebody has deregistered the instance; otherwise, as far as is known, its lease has ended.
     case delete(InstanceKey, revision: Int64, isDeliberate: Bool)
-    /// There was no such key at a revision: when and why it went, the watch tells.
+    /// The key did not exist at a revision. The watch will tell when and why it was deleted.
     case missing(InstanceKey, revision: Int64)
 
-    /// The revision as of which it is so.
+    /// The revision of the change, or at which it was found.
     var revision: Int64 {
         switch self {
         case .put(_, _, let revision, _, _), .delete(_, let revision, _), .missing(_, let revision): revision

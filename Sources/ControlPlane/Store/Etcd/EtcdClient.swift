@@ -1,26 +1,26 @@
 import Foundation
 import Synchronization
 
-/// Calls etcd's JSON gateway at whichever of its members answers.
+/// Calls etcd's JSON gateway on any member that answers.
 final class EtcdClient: EtcdGateway {
     private struct State {
-        /// The member that is asked first.
+        /// The index of the member that is asked first.
         var current = 0
         /// `nil`: not known yet.
         var credential: Credential?
     }
 
-    /// What tells etcd who we are.
+    /// How calls identify themselves to etcd.
     private enum Credential: Sendable, Equatable {
-        /// Nothing: authentication is not enabled.
+        /// Not at all: authentication is not enabled.
         case none
         case token(String)
     }
 
-    /// The largest response: a page of the largest values.
+    /// The longest response: a page of the largest values.
     private static let maximumBodyOctets = 64 << 20
-    /// How often a call is made again because etcd does not know who we are (any more): authentication may be enabled
-    /// or disabled, and users may be changed, one after the other.
+    /// How often a call is repeated because etcd does not accept its credential: authentication may be enabled or
+    /// disabled, and users may be changed, in quick succession.
     private static let maximumRenewals = 3
 
     private let endpoints: [String]
@@ -31,7 +31,7 @@ final class EtcdClient: EtcdGateway {
 
     let timeout: Duration
 
-    /// - Throws: when a file that is named is not there, or the system has not got what an HTTP client needs.
+    /// - Throws: if a configured file is missing, or the system lacks the resources for an HTTP client.
     init(_ configuration: Configuration.Etcd) throws(StoreUnavailable) {
         let files = [
             ("ca", configuration.ca), ("certificate", configuration.certificate), ("key", configuration.key),
@@ -69,7 +69,8 @@ final class EtcdClient: EtcdGateway {
         let credential = try await currentCredential(within: timeout)
         var request = request(endpoint, path, body, credential)
         request.timeout = nil
-        // Ends the stream when this member is cut off from the others: it would be silent for ever.
+        // With this field the stream ends if the member is cut off from the others; otherwise it would be silent for
+        // ever.
         request.fields.append(HTTPClientRequest.Field(name: "Grpc-Metadata-hasleader", value: "true"))
         let response: HTTPClientResponse
         do throws(HTTPClientError) {
@@ -84,7 +85,7 @@ final class EtcdClient: EtcdGateway {
         }
     }
 
-    /// Asks one member after the other until one answers or the time is up.
+    /// Asks one member after the other until one answers or the time is over.
     nonisolated(nonsending) func answer(
         _ path: String, _ body: [UInt8], within limit: Duration
     ) async throws(EtcdError) -> [UInt8] {
@@ -99,7 +100,7 @@ final class EtcdClient: EtcdGateway {
             let left = now.duration(to: deadline)
             guard left > .zero, !Task.isCancelled else { break }
             let (index, endpoint) = state.withLock { ($0.current, endpoints[$0.current]) }
-            // With others to ask, one that does not answer gets a part of the time.
+            // If there are other members, each gets only a part of the time.
             let share = endpoints.count == 1 ? left : max(left / (attempts - attempt), .milliseconds(100))
             var credential: Credential?
             do throws(EtcdError) {
@@ -118,9 +119,9 @@ final class EtcdClient: EtcdGateway {
                     forget(credential)
                 case .unavailable, .exhausted:
                     attempt += 1
-                    // Behind a balancer another connection may lead to another member, and a kept one nowhere.
+                    // Behind a balancer, a new connection may reach another member, and a kept one may lead nowhere.
                     http.distrustConnections(to: endpoint)
-                    // Another caller may have gone on to the next already.
+                    // Another caller may have moved on to the next member already.
                     state.withLock { state in
                         if state.current == index { state.current = (index + 1) % endpoints.count }
                     }
@@ -156,7 +157,7 @@ final class EtcdClient: EtcdGateway {
 
     private static let authentication = "auth/authenticate"
 
-    /// What to send along, which etcd is asked for when it is not known; `nil`: nothing, there is no user.
+    /// The credential to send, which is requested from etcd if unknown; `nil`: no user is configured.
     private nonisolated(nonsending) func currentCredential(within limit: Duration) async throws(EtcdError)
         -> Credential?
     {
@@ -173,11 +174,11 @@ final class EtcdClient: EtcdGateway {
         return credential
     }
 
-    /// What the answer to an authentication says.
+    /// The credential in the answer to an authentication.
     private static func credential(_ response: HTTPClientResponse, _ endpoint: String) throws(EtcdError) -> Credential {
         guard response.status == 200 else {
             let error = error(response, endpoint)
-            // Until it says that it misses a name.
+            // No token is needed until etcd says that a user name is missing.
             if error.kind == .authenticationDisabled { return .none }
             throw error
         }
@@ -187,7 +188,7 @@ final class EtcdClient: EtcdGateway {
         return .token(token)
     }
 
-    /// Has the next call find out anew, unless another has already.
+    /// Drops a credential, so that the next call gets a new one, unless another call has replaced it already.
     private func forget(_ credential: Credential?) {
         state.withLock { state in
             if state.credential == credential { state.credential = nil }

@@ -1,22 +1,22 @@
-/// Why etcd did not do what it was asked to.
+/// Why etcd did not carry out a request.
 struct EtcdError: Error, Sendable, Equatable {
     enum Kind: Sendable, Equatable {
-        /// This member can't; another may, or this one later.
+        /// This member can't; another one may, or this one later.
         case unavailable
-        /// The token is not, or no longer, known, or there is none though etcd wants one.
+        /// The token is unknown or has expired, or it is missing and etcd wants one.
         case unauthenticated
-        /// A token was asked for, and etcd needs none.
+        /// A token was requested, but authentication is disabled.
         case authenticationDisabled
-        /// There is no such lease (any more).
+        /// The lease does not exist, or has ended.
         case noSuchLease
-        /// This member has no space, or too much to do; another may have.
+        /// This member has no space or too much to do; another one may not.
         case exhausted
-        /// It does not want to.
+        /// etcd refuses the request.
         case rejected
     }
 
     var kind: Kind
-    /// In one line, without secrets.
+    /// The reason in one line, without secrets.
     var reason: String
 
     init(kind: Kind, reason: String) {
@@ -24,8 +24,8 @@ struct EtcdError: Error, Sendable, Equatable {
         self.reason = reason
     }
 
-    /// The error that is in the body of a response: the gateway's, `{"error":"…","code":14}`, with gRPC's codes, or any
-    /// other text, of the gateway, or of a proxy before it.
+    /// Reads the error in a response's body: the gateway's `{"error":"…","code":14}` with gRPC's codes, or any other
+    /// text, from the gateway or from a proxy in front of it.
     init(body: [UInt8], status: Int) {
         var message: String?
         var code: Int?
@@ -48,9 +48,9 @@ struct EtcdError: Error, Sendable, Equatable {
         case 5 where reason.contains("lease"): kind = .noSuchLease
         case 9 where reason.contains("authentication is not enabled"): kind = .authenticationDisabled
         case 16: kind = .unauthenticated
-        // The users were changed since the token was given.
+        // Users were changed after the token was given.
         case 3 where reason.contains("revision of auth store is old"): kind = .unauthenticated
-        // Authentication was enabled since it was said to be not.
+        // Authentication was enabled after etcd said that it was not.
         case 3 where reason.contains("user name is empty"): kind = .unauthenticated
         case 8: kind = .exhausted
         // Deadline exceeded, aborted, internal, unavailable.
@@ -59,11 +59,11 @@ struct EtcdError: Error, Sendable, Equatable {
         }
     }
 
-    /// Octets of what others have written that are shown.
+    /// The most octets shown of a text that others have written.
     private static let maximumLength = 256
 
-    /// What others have written, as the start of a line that is fit for a log: printable ASCII, with a space for what
-    /// separates words.
+    /// The beginning of a text that others have written, in a form fit for a log line: printable ASCII, with spaces for
+    /// what separates words.
     static func line(_ octets: some Sequence<UInt8>) -> String {
         var line: [UInt8] = []
         for octet in octets {

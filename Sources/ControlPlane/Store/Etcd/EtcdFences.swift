@@ -1,38 +1,38 @@
 import Synchronization
 
-/// Keys that keep a transaction from being made twice.
+/// Keys that keep a transaction from being carried out twice.
 ///
-/// What etcd is asked for may reach it twice: the answer of one member was not waited for, and the next was asked. A
-/// transaction that makes a key expects that there is none, which holds again when the key was deleted meanwhile: what
-/// somebody has deregistered or moved would be back. So each of them expects a fence as the one before has left it, and
+/// A request may reach etcd twice: one member did not answer in time, and the next was asked. A transaction that makes
+/// a key expects that the key does not exist. If somebody deletes the key between the two, that holds again, and what
+/// was deregistered or moved would be back. So each such transaction expects a fence as the one before has left it, and
 /// changes it, whether its other conditions hold or not.
 final class EtcdFences: Sendable {
-    /// A fence, which is one transaction's at a time.
+    /// A fence, used by one transaction at a time.
     struct Fence: Sendable, Equatable {
         let key: String
-        /// When it was changed last, as far as is known; 0: never.
+        /// The revision of its last known change; 0: never changed.
         var revision: Int64 = 0
     }
 
-    /// Fences that there are, for all nodes: two that meet at one lose a little time.
+    /// The number of fences for all nodes: two nodes that use the same one lose a little time.
     private static let count: UInt64 = 1024
 
     private let keys: EtcdKeyspace
     private let node: UInt64
     private let state = Mutex<(free: [Fence], made: UInt64)>(([], 0))
 
-    /// - Parameter node: nodes with different numbers seldom meet.
+    /// - Parameter node: nodes with different numbers seldom use the same fence.
     init(keys: EtcdKeyspace, node: UInt64) {
         self.keys = keys
         self.node = node
     }
 
-    /// Takes a fence that no other transaction of this node has.
+    /// Takes a fence that no other transaction of this node is using.
     func take() -> Fence {
         state.withLock { state in
             if let fence = state.free.popLast() { return fence }
             state.made += 1
-            // An odd distance: all are come by.
+            // The step is odd, so all fences are used in turn.
             return Fence(key: keys.fence((node + state.made * 61) % Self.count))
         }
     }
@@ -43,7 +43,7 @@ final class EtcdFences: Sendable {
 }
 
 extension EtcdTransaction {
-    /// Whether it makes a key, which it could do again.
+    /// Whether it makes a key, and so could make it a second time.
     var makesKeys: Bool {
         let absent = Set(conditions.lazy.filter { $0.revision == 0 && !$0.isLimit }.map(\.key))
         return success.contains { operation in
@@ -51,7 +51,7 @@ extension EtcdTransaction {
         }
     }
 
-    /// Has it be made once, if at all. When it fails, it asks for the fence after everything else.
+    /// Makes sure that it is carried out at most once. If it fails, it reads the fence after everything else.
     mutating func add(_ fence: EtcdFences.Fence) {
         let change = Operation.put(key: fence.key, value: [], lease: 0)
         conditions.append(Condition(key: fence.key, revision: fence.revision))

@@ -1,4 +1,4 @@
-/// etcd's JSON gateway as the store uses it: ``EtcdClient`` in earnest, a script in tests.
+/// etcd's JSON gateway as the store uses it: ``EtcdClient`` in production, a script in tests.
 protocol EtcdGateway: Sendable {
     /// The member that is asked first.
     var endpoint: String { get }
@@ -6,7 +6,7 @@ protocol EtcdGateway: Sendable {
     /// How long a call may take in all.
     var timeout: Duration { get }
 
-    /// Makes a call that is answered at once.
+    /// Makes a call with a single answer.
     ///
     /// - Parameter limit: how long it may take, if that is less than ``timeout``.
     /// - Returns: the body of the answer.
@@ -14,29 +14,29 @@ protocol EtcdGateway: Sendable {
         _ path: String, _ body: [UInt8], within limit: Duration
     ) async throws(EtcdError) -> [UInt8]
 
-    /// Makes a call whose answer goes on, at the member that is asked first.
+    /// Makes a call with a continuing answer, to the member that is asked first.
     ///
-    /// - Parameter onOctets: is called with what comes, on a thread that must not wait; `false` ends the call.
+    /// - Parameter onOctets: is called with what arrives, on a thread that must not wait; `false` ends the call.
     nonisolated(nonsending) func stream(
         _ path: String, _ body: [UInt8], onOctets: @escaping @Sendable ([UInt8]) -> Bool
     ) async throws(EtcdError)
 
-    /// Has the next calls use connections that are not made yet: those that are kept may lead nowhere.
+    /// Makes the next calls use new connections: the kept ones may lead nowhere.
     func distrustConnections()
 
-    /// Ends all calls; none works after it.
+    /// Ends all calls; later ones fail.
     func shutdown()
 }
 
 extension EtcdGateway {
-    /// Makes a call that is answered with one message.
+    /// Makes a call whose answer is one message.
     nonisolated(nonsending) func call(
         _ path: String, _ body: [UInt8], within limit: Duration? = nil
     ) async throws(EtcdError) -> EtcdResponse {
         try EtcdResponse(json(try await answer(path, body, within: limit ?? timeout)))
     }
 
-    /// Makes a call that is answered with a line for each of its requests.
+    /// Makes a call whose answer has one line for each of its requests.
     nonisolated(nonsending) func callForLines(
         _ path: String, _ body: [UInt8]
     ) async throws(EtcdError) -> [EtcdResponse] {

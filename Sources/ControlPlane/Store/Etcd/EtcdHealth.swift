@@ -1,71 +1,72 @@
-/// Whether etcd answers and makes changes, since when not, and how old what is known of it is: pure.
+/// Whether etcd answers and makes changes, since when it does not, and how old this node's knowledge is. Pure.
 struct EtcdHealth: Sendable {
-    /// How long after an outage instances stay whose leases have ended in it: the nodes that their heartbeats went to
-    /// need some time to write them again.
+    /// How long instances whose leases ended in an outage stay after it: the nodes that receive their heartbeats need
+    /// some time to write them again.
     static let holdTime = Duration.seconds(3)
 
-    /// How long without an answer, or without a turn for this node, leases may have ended for: as after an outage.
+    /// After this long without an answer, or without processor time for this node, leases may have ended as in an
+    /// outage.
     private static let slowTime = Duration.milliseconds(1500)
 
-    /// As old as this is what is known between two answers: nothing to tell.
+    /// Up to this age, which is usual between two answers, the lag is reported as 0.
     private static let usualLag = Duration.seconds(1)
 
-    /// From this age on what is known is not good enough.
+    /// From this age on, this node's knowledge is not good enough.
     static let staleTime = Duration.seconds(5)
 
-    /// Why it does not answer; `nil`: it does.
+    /// Why etcd does not answer, or `nil` if it does.
     private(set) var problem: String? = "not connected yet"
-    /// Why it makes no changes, though it answers: it has no space, or this user must not; `nil`: it makes them, as far
-    /// as is known.
+    /// Why etcd makes no changes although it answers: it has no space, or this user lacks permission; `nil`: it makes
+    /// them, as far as is known.
     private(set) var refusal: String?
-    /// When it has answered last, with a watch that was there, or as of when a snapshot was.
+    /// When etcd last answered while a watch was established, or the time of the snapshot.
     private var answeredAt: ContinuousClock.Instant?
-    /// When what is known was all there is.
+    /// The last time at which this node is certain to have known everything.
     private(set) var knownAsOf: ContinuousClock.Instant?
     /// Until when instances without a lease stay.
     private(set) var holdUntil: ContinuousClock.Instant?
-    /// Where etcd was, and when, that this node has not come to yet.
+    /// A revision that etcd has reached and this node has not, and when etcd was asked.
     private var awaited: (revision: Int64, askedAt: ContinuousClock.Instant)?
-    /// Up to where this node knows everything.
+    /// The revision up to which this node knows everything.
     private var adoptedRevision: Int64 = 0
 
-    /// etcd has answered.
+    /// Notes that etcd has answered.
     ///
-    /// - Returns: how long it had not, if this is the end of an outage.
+    /// - Returns: how long the outage was, if this ends one.
     mutating func succeeded(now: ContinuousClock.Instant) -> Duration? {
         let outage = problem == nil ? nil : answeredAt.map { $0.duration(to: now) }
-        // At the start nothing was known that could have ended meanwhile.
+        // At the start nothing was known whose lease could have ended.
         if answeredAt != nil, problem != nil || isLate(now) { holdUntil = now + Self.holdTime }
         problem = nil
         answeredAt = now
         return outage
     }
 
-    /// etcd has not answered.
+    /// Notes that etcd has not answered.
     ///
-    /// - Returns: whether it had before, or had failed otherwise.
+    /// - Returns: whether that is news: it answered before, or failed for another reason.
     mutating func failed(_ reason: String) -> Bool {
         defer { problem = reason }
         return problem == nil || answeredAt == nil && problem != reason
     }
 
-    /// etcd has answered that it does not make a change.
+    /// Notes that etcd has refused a change.
     ///
-    /// - Returns: whether it had made them before.
+    /// - Returns: whether it made changes before.
     mutating func refused(_ reason: String) -> Bool {
         defer { refusal = reason }
         return refusal == nil
     }
 
-    /// etcd has made a change.
+    /// Notes that etcd has made a change.
     ///
-    /// - Returns: whether it had refused to before.
+    /// - Returns: whether it refused changes before.
     mutating func changed() -> Bool {
         defer { refusal = nil }
         return refusal != nil
     }
 
-    /// Where etcd was when it was asked at some time.
+    /// Notes the revision that etcd was at when it was asked.
     mutating func etcd(isAt revision: Int64, askedAt: ContinuousClock.Instant) {
         if revision <= adoptedRevision {
             awaited = nil
@@ -75,7 +76,7 @@ struct EtcdHealth: Sendable {
         }
     }
 
-    /// Everything up to a revision is known here.
+    /// Notes that this node knows everything up to a revision.
     ///
     /// - Parameter isNewHistory: whether etcd's revisions have begun anew.
     mutating func adopted(upTo revision: Int64, isNewHistory: Bool = false) {
@@ -84,7 +85,7 @@ struct EtcdHealth: Sendable {
         if let awaited { etcd(isAt: awaited.revision, askedAt: awaited.askedAt) }
     }
 
-    /// What is known is from a snapshot.
+    /// Notes that this node's knowledge comes from a snapshot.
     mutating func remembered(asOf instant: ContinuousClock.Instant) {
         knownAsOf = instant
         answeredAt = instant
@@ -99,15 +100,15 @@ struct EtcdHealth: Sendable {
         answeredAt.map { $0.duration(to: now) > Self.slowTime } ?? false
     }
 
-    /// Why this node should not be relied on: etcd does not answer, makes no changes, or tells nothing of what others
-    /// change.
+    /// Why this node should not be relied on: etcd does not answer, makes no changes, or does not report those of
+    /// others.
     func complaint(now: ContinuousClock.Instant) -> String? {
         if let problem = problem ?? refusal { return problem }
         guard let knownAsOf, knownAsOf.duration(to: now) >= Self.staleTime else { return nil }
         return "changes of other nodes have not been heard of for \(knownAsOf.duration(to: now).components.seconds) s"
     }
 
-    /// How old what is known may be, in seconds; 0 while that is less than one.
+    /// How old this node's knowledge may be, in seconds; 0 if that is less than one.
     func lagSeconds(now: ContinuousClock.Instant) -> Double {
         guard let lag = knownAsOf?.duration(to: now), lag >= Self.usualLag else { return 0 }
         return lag / .seconds(1)

@@ -1,26 +1,26 @@
-/// News of etcd on their way to the registry: the watch and the upkeep put in, the registry's committer takes out.
+/// News from etcd on its way to the registry: the watch and the upkeep add, the registry's committer removes.
 struct EtcdInbox: Sendable {
-    /// News that go together.
+    /// A piece of news, which is taken in as a whole.
     enum Item: Sendable {
         /// All changes up to a revision, in their order.
         case changes([EtcdChange], revision: Int64)
-        /// All that there is at a revision. `deregisteredAt`: the revision at which somebody was deregistered last.
+        /// The complete state at a revision. `deregisteredAt`: the revision of the last deregistration.
         case everything([EtcdChange], revision: Int64, isWiped: Bool, deregisteredAt: Int64 = 0)
-        /// What was found instead of what was expected, ahead of the watch or behind it.
+        /// What a transaction found instead of what it expected; this may be ahead of the watch or behind it.
         case findings([EtcdChange], history: Int)
-        /// What this node has written by itself.
+        /// Writes of this node that no client requested.
         case own([EtcdKeptWrite], history: Int)
     }
 
-    /// Changes that may wait; beyond, the watch begins anew from all that there is.
+    /// How many changes may wait. With more, everything is read anew, and the watch begins from there.
     private static let maximumChanges = 262_144
 
     private var items: [Item] = []
     private var count = 0
 
-    /// Puts changes in.
+    /// Adds changes.
     ///
-    /// - Returns: whether they were taken: not when too many wait.
+    /// - Returns: whether they were accepted; not if too many wait.
     mutating func append(_ changes: [EtcdChange], revision: Int64) -> Bool {
         guard count + changes.count <= Self.maximumChanges else { return false }
         items.append(.changes(changes, revision: revision))
@@ -28,9 +28,9 @@ struct EtcdInbox: Sendable {
         return true
     }
 
-    /// Puts in all that there is: what the watch has told of is older and does not matter any more.
+    /// Adds the complete state, in place of older changes that the watch has reported.
     mutating func replaceAll(_ values: [EtcdChange], revision: Int64, isWiped: Bool, deregisteredAt: Int64) {
-        // That etcd was wiped must not be forgotten, though.
+        // But that etcd was wiped must not be forgotten.
         let wasWiped = items.contains { item in
             if case .everything(_, _, true, _) = item { true } else { false }
         }
@@ -40,10 +40,10 @@ struct EtcdInbox: Sendable {
         count = values.count
     }
 
-    /// Puts in what this node has found or done itself: never more than it has asked etcd for since the last time.
+    /// Adds what this node has found or done itself, which is bounded by what it has asked etcd for.
     mutating func append(_ item: Item) { items.append(item) }
 
-    /// Takes everything out.
+    /// Removes and returns everything.
     mutating func takeAll() -> [Item] {
         defer { self = EtcdInbox() }
         return items

@@ -1,8 +1,8 @@
 /// The keys that this project has in etcd.
 struct EtcdKeyspace: Sendable, Equatable {
-    /// The start of all of them, with a slash at the end.
+    /// The prefix of all of them, with a slash at the end.
     private let root: String
-    /// The start of the keys of instances.
+    /// The prefix of the keys of instances.
     private let services: String
 
     /// - Parameter prefix: `storage.etcd.prefix`.
@@ -13,38 +13,38 @@ struct EtcdKeyspace: Sendable, Equatable {
         services = root + "services/"
     }
 
-    /// All keys of the project, for watching.
+    /// All keys of the project, for the watch.
     var all: EtcdRange { EtcdRange(prefix: root) }
 
     /// The keys of all instances.
     var instances: EtcdRange { EtcdRange(prefix: services) }
 
-    /// Whose value tells one history of etcd from another, as after its data was wiped.
+    /// The key whose value tells one history of etcd from another, for instance after its data was wiped.
     var identity: String { root + "identity" }
 
-    /// Written with every deletion that somebody asked for: instances that are deleted without it have only been
-    /// without a heartbeat, as far as etcd knows.
+    /// The key that is written with every requested deletion. If an instance is deleted without it, then, as far as
+    /// etcd knows, only its heartbeats have stopped.
     var deregistered: String { root + "deregistered" }
 
-    /// Written so that there is something that a watch must tell of.
+    /// The key that is written to make a watch report something.
     var probe: String { root + "probe" }
 
-    /// A key that transactions take turns at.
+    /// The key of a fence: see ``EtcdFences``.
     func fence(_ number: UInt64) -> String { "\(fences)\(number)" }
 
-    /// Whether a key is one of those that say nothing about instances.
+    /// Whether a key says nothing about instances.
     func isAuxiliary(_ key: String) -> Bool {
         key == identity || key == deregistered || key == probe || key.hasPrefix(fences)
     }
 
     private var fences: String { root + "fences/" }
 
-    /// The value of ``deregistered`` for instances that leave while they have no key, each in a line.
+    /// The value of ``deregistered`` for instances that are deregistered while they have no key, one per line.
     static func deregisteredValue(_ keyless: [InstanceKey]) -> [UInt8] {
         Array(keyless.map { "\($0.name)/\($0.id)" }.joined(separator: "\n").utf8)
     }
 
-    /// The instances that a value of ``deregistered`` names.
+    /// The instances named in a value of ``deregistered``.
     func deregisteredInstances(_ value: [UInt8]) -> [InstanceKey] {
         value.split(separator: UInt8(ascii: "\n")).compactMap {
             instance(services + String(decoding: $0, as: UTF8.self))
@@ -54,7 +54,7 @@ struct EtcdKeyspace: Sendable, Equatable {
     /// The key of an instance.
     func key(_ key: InstanceKey) -> String { "\(services)\(key.name)/\(key.id)" }
 
-    /// The instance that a key is of.
+    /// The instance that a key belongs to.
     func instance(_ key: String) -> InstanceKey? {
         guard key.hasPrefix(services) else { return nil }
         let parts = key.dropFirst(services.count).split(separator: "/", omittingEmptySubsequences: false)
@@ -63,13 +63,13 @@ struct EtcdKeyspace: Sendable, Equatable {
     }
 }
 
-/// What makes the key of an instance.
+/// The two parts of an instance's key.
 struct InstanceKey: Sendable, Hashable {
     var name: String
     var id: String
 }
 
-/// Keys from the first, which is in it, to the end, which is not.
+/// A range of keys; the start is included, the end is not.
 struct EtcdRange: Sendable, Equatable {
     var start: [UInt8]
     var end: [UInt8]
@@ -81,7 +81,7 @@ struct EtcdRange: Sendable, Equatable {
         if let last = end.popLast() { end.append(last &+ 1) }
     }
 
-    /// The keys after `key`.
+    /// Skips the keys up to `key`, including it.
     mutating func skip(through key: [UInt8]) {
         start = key + [0]
     }

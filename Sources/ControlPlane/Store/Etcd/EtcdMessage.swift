@@ -12,12 +12,12 @@ enum EtcdMessage {
         }
     }
 
-    /// `lease/keepalive` for many: the gateway reads one request after the other from the body.
+    /// `lease/keepalive` for many leases: the gateway reads one request after the other from the body.
     static func keepAlive(_ leases: some Collection<Int64>) -> [UInt8] {
         leases.flatMap { Array("{\"ID\":\"\($0)\"}".utf8) }
     }
 
-    /// `lease/timetolive`: what is on a lease.
+    /// `lease/timetolive`: whether keys are attached to a lease.
     static func look(atLease lease: Int64) -> [UInt8] {
         object { writer in
             writer.member("ID")
@@ -45,7 +45,7 @@ enum EtcdMessage {
         }
     }
 
-    /// `kv/range` of one key.
+    /// `kv/range` for one key.
     static func get(_ key: String) -> [UInt8] {
         object { $0.octets("key", key.utf8) }
     }
@@ -55,9 +55,9 @@ enum EtcdMessage {
         object { $0.octets("key", key.utf8) }
     }
 
-    /// `kv/range` of a part of many keys.
+    /// `kv/range` for one page of many keys.
     ///
-    /// - Parameter revision: as of which; 0: now.
+    /// - Parameter revision: the revision to read; 0: the present one.
     static func range(_ range: EtcdRange, limit: Int, revision: Int64) -> [UInt8] {
         object { writer in
             writer.octets("key", range.start)
@@ -69,7 +69,7 @@ enum EtcdMessage {
         }
     }
 
-    /// `watch` of all that changes from a revision on.
+    /// `watch` for all changes from a revision on.
     static func watch(_ range: EtcdRange, from revision: Int64) -> [UInt8] {
         object { writer in
             writer.member("create_request")
@@ -109,14 +109,14 @@ enum EtcdMessage {
     }
 }
 
-/// Changes that etcd makes together if every condition holds; otherwise it answers what is there instead.
+/// Operations that etcd carries out together if every condition holds; otherwise it returns what is there instead.
 struct EtcdTransaction: Sendable, Equatable {
-    /// When a key was changed last.
+    /// A condition on the revision of a key's last change.
     struct Condition: Sendable, Equatable {
         var key: String
-        /// 0: there is no such key.
+        /// 0: the key does not exist.
         var revision: Int64
-        /// Whether it may also have been earlier.
+        /// Whether an earlier revision is allowed too.
         var isLimit = false
     }
 
@@ -133,7 +133,7 @@ struct EtcdTransaction: Sendable, Equatable {
 }
 
 extension JSONWriter {
-    /// A member whose value are octets.
+    /// A member whose value is octets.
     fileprivate mutating func octets(_ name: String, _ octets: some Sequence<UInt8>) {
         member(name)
         string(Data(octets).base64EncodedString())

@@ -1,40 +1,40 @@
 import Synchronization
 
-/// What this node knows of the instances in etcd, and what it shows of them: the replica, and the view that follows it.
+/// What this node knows about the instances in etcd, and what it shows of them: the replica, and the view that follows
+/// it.
 ///
-/// It owns both, and changes them together. Whatever comes in, what the watch tells, what transactions have found and
-/// what they have done, goes through the replica, and what the replica says is done to the view before anybody else
-/// gets at either.
+/// It owns both and changes them together. Reports of the watch, and what transactions have found and done, all go
+/// through the replica. Its actions are applied to the view before anybody else can read either.
 final class EtcdMirror: Sendable {
-    /// How long an instance stays whose lease has ended: the node that its heartbeats go to may be late.
+    /// How long an instance stays after its lease has ended: the node that receives its heartbeats may be late.
     private static let orphanPatience = Duration.milliseconds(300)
 
-    /// What a group of changes comes to.
+    /// What must be written for a group of changes.
     struct Plan {
-        /// For each instance.
+        /// One for each instance.
         var writes: [EtcdWrite]
-        /// Those that get a whole ttl.
+        /// The ids of instances that get a whole ttl.
         var renewed: Set<String>
-        /// The history of etcd that this is about.
+        /// The history of etcd that the plan is based on.
         var history: Int
     }
 
     /// Instances to be written again as they are shown.
     struct Restoration {
         var writes: [EtcdWrite]
-        /// The history of etcd that this is about.
+        /// The history of etcd that the writes are based on.
         var history: Int
-        /// Up to which revision everything is known.
+        /// The revision up to which everything is known.
         var seen: Int64
     }
 
-    /// How far this node is when it has taken in what had come.
+    /// How far this node is after taking in the news.
     struct Progress {
-        /// Up to which revision everything is known.
+        /// The revision up to which everything is known.
         var seen: Int64
         /// Whether etcd's revisions have begun anew.
         var isNewHistory: Bool
-        /// Instances whose keys or leases are gone.
+        /// The number of instances whose keys or leases are gone.
         var orphanCount: Int
     }
 
@@ -43,10 +43,10 @@ final class EtcdMirror: Sendable {
 
     // MARK: News
 
-    /// Takes in what has come, and decides about instances whose leases have ended: who was heard of here lives, and is
-    /// written again; the others go.
+    /// Takes in news, and decides about instances whose leases have ended: those whose heartbeats arrive here live and
+    /// are written again; the others go.
     ///
-    /// - Parameter isHolding: whether nobody goes for now, as after an outage.
+    /// - Parameter isHolding: whether all of them stay for now, as after an outage.
     func adopt(_ items: [EtcdInbox.Item], isHolding: Bool, now: Moment) -> Progress {
         replica.withLock { replica in
             let history = replica.history
@@ -62,12 +62,12 @@ final class EtcdMirror: Sendable {
         }
     }
 
-    /// Up to which revision everything is known.
+    /// The revision up to which everything is known.
     var seen: Int64 { replica.withLock { $0.seen } }
 
-    /// Instances of which nothing but themselves is known, from a snapshot.
+    /// Takes in instances from a snapshot, without their keys' revisions and leases.
     ///
-    /// - Parameter revision: up to which everything was known then; 0: nobody can tell.
+    /// - Parameter revision: the revision up to which everything was known then; 0: unknown.
     func remember(_ instances: [ServiceInstance], at revision: Int64, now: Moment) {
         replica.withLock { replica in
             replica.remember(instances.map { InstanceKey(name: $0.name, id: $0.id) }, at: revision)
@@ -75,14 +75,14 @@ final class EtcdMirror: Sendable {
         }
     }
 
-    /// Leases that etcd does not know.
+    /// Notes leases that etcd does not know.
     func lost(_ leases: some Sequence<(id: String, lease: Int64)>) {
         replica.withLock { replica in
             for (id, lease) in leases { replica.lost(lease: lease, of: id) }
         }
     }
 
-    /// Puts into the view what the replica says.
+    /// Applies the replica's actions to the view.
     private func apply(_ actions: [EtcdReplica.Action], _ now: Moment) {
         var rest = actions[...]
         while !rest.isEmpty {
@@ -98,7 +98,8 @@ final class EtcdMirror: Sendable {
         switch action {
         case .put(let instance):
             let known = table.instance(id: instance.id)
-            // Whoever hears the heartbeats knows when it expires: here they did not come, or it was known before.
+            // If heartbeats arrive here, this node knows the deadline and keeps the lease; otherwise another node knows
+            // it.
             let isHeardHere = known?.lease.deadline != nil && instance.ttlSeconds > 0
             table.put(
                 instance,
@@ -115,12 +116,12 @@ final class EtcdMirror: Sendable {
         replica.withLock { $0.leases(of: ids) }
     }
 
-    /// All instances that have a lease.
+    /// The ids of all instances that have a lease.
     var leasedIDs: [String] { replica.withLock { replica in replica.leases(of: replica.ids).map(\.id) } }
 
     private func instance(_ id: String) -> RegisteredInstance? { view.withTable { $0.instance(id: id) } }
 
-    /// Whether a heartbeat that came here keeps an instance alive.
+    /// Whether a heartbeat that arrived here keeps an instance alive.
     private func isAlive(_ id: String, _ now: Moment) -> Bool {
         guard let deadline = instance(id)?.lease.deadline else { return false }
         return deadline > now.monotonic
@@ -128,8 +129,8 @@ final class EtcdMirror: Sendable {
 
     // MARK: Changes
 
-    /// The instances to be changed or to leave whose keys were found missing, and the watch has not told why: if one
-    /// has moved, what is known of it here is not what is meant.
+    /// The instances to be changed or deregistered whose keys were found missing, while the watch has not told why. If
+    /// one of them has moved to another name, this node's knowledge of it is not what the change refers to.
     func undecidedIDs(of changes: [StoreChange]) -> Set<String> {
         replica.withLock { replica in
             if replica.orphans.isEmpty { return [] }
@@ -140,7 +141,7 @@ final class EtcdMirror: Sendable {
         }
     }
 
-    /// What is to be written for a group of changes.
+    /// The writes for a group of changes.
     func plan(_ changes: [StoreChange]) -> Plan {
         var order: [String] = []
         var writes: [String: EtcdWrite] = [:]
@@ -158,7 +159,7 @@ final class EtcdMirror: Sendable {
                 case .update(let instance):
                     writes[change.id]?.instance = instance
                 case .deregister:
-                    // One that is not known here, or no longer, may be there all the same, or be written again.
+                    // An instance that is unknown here, or was forgotten, may still be there or be written again.
                     if let write = writes[change.id], write.known == nil {
                         writes[change.id]?.known =
                             write.instance.map { EtcdReplica.Entry(name: $0.name, revision: 0, lease: 0) }
@@ -169,17 +170,17 @@ final class EtcdMirror: Sendable {
             }
             return replica.history
         }
-        // Of one that was forgotten meanwhile there is nothing to write.
+        // For an instance that was forgotten in the meantime there is nothing to write.
         let all = order.compactMap { writes[$0] }.filter { $0.known != nil || $0.instance != nil }
         return Plan(writes: all, renewed: renewed, history: history)
     }
 
-    /// Takes note of what has become of a group. The watch may have told meanwhile what others have done since: the
-    /// view is changed only where the replica says that what was written here is the newest.
+    /// Takes in the results of a group. The watch may have reported later changes of others already, so the view
+    /// changes only where the replica says that this group's write is the newest.
     ///
     /// - Parameters:
-    ///   - history: of etcd, that the writes were about.
-    ///   - now: before any lease was granted.
+    ///   - history: the history of etcd that the writes were based on.
+    ///   - now: a time before any lease was granted.
     func settle(
         _ changes: [StoreChange], _ writes: [EtcdWrite], _ outcomes: [EtcdWriteResult], history: Int, now: Moment
     ) -> [StoreResult] {
@@ -213,7 +214,7 @@ final class EtcdMirror: Sendable {
         }
     }
 
-    /// What a change has left, that was kept and that others have gone past since.
+    /// The result of a change that was kept, but that others have superseded since.
     private func overtaken(_ change: StoreChange, _ now: Moment) -> RegisteredInstance? {
         switch change {
         case .register(let instance):
@@ -232,7 +233,7 @@ final class EtcdMirror: Sendable {
     /// Whether there are any.
     var hasOrphans: Bool { replica.withLock { !$0.orphans.isEmpty } }
 
-    /// Those that are alive, and the leases that they had.
+    /// Those that are alive, with the leases that they had.
     func orphansAlive(limit: Int, now: Moment) -> [(id: String, lease: Int64)] {
         replica.withLock { replica in
             replica.decidableOrphans.lazy.filter { $0.value.isToBeRestored || self.isAlive($0.key, now) }.prefix(limit)
@@ -240,16 +241,16 @@ final class EtcdMirror: Sendable {
         }
     }
 
-    /// The keys of these were deleted with other means than this program: they leave.
+    /// Notes that the keys of these were not deleted by this program: they leave.
     ///
-    /// - Parameter orphans: with the leases that tell.
+    /// - Parameter orphans: with the leases by which that was found out.
     func leave(_ orphans: some Sequence<(id: String, lease: Int64)>) {
         replica.withLock { replica in
             for (id, lease) in orphans { replica.leave(id, lease: lease) }
         }
     }
 
-    /// Some of a group's instances are about to be deregistered, until ``endDeparture()``.
+    /// Notes that some instances are about to be deregistered, until ``endDeparture()``.
     func beginDeparture(in changes: [StoreChange]) {
         let ids = changes.reduce(into: Set<String>()) { ids, change in
             if case .deregister(let id) = change { ids.insert(id) }
@@ -260,15 +261,15 @@ final class EtcdMirror: Sendable {
     /// See ``EtcdReplica/endDeparture()``.
     func endDeparture() { replica.withLock { $0.endDeparture() } }
 
-    /// What is to be written again of these.
+    /// The writes that restore some of these orphans.
     func restoration(of ids: [String]) -> Restoration {
         replica.withLock { replica in
             let writes = ids.compactMap { id -> EtcdWrite? in
-                // Who was deregistered or changed meanwhile is not to be brought back as it was.
+                // An instance that was deregistered or changed in the meantime must not be brought back as it was.
                 guard replica.orphans[id] != nil, let known = replica.entry(id: id),
                     let instance = instance(id)?.instance
                 else { return nil }
-                // Its own rank is no lower than before: what was older then stays older.
+                // The new rank is no lower than the old one, so that what was older stays older.
                 return EtcdWrite(id: id, known: known, instance: instance, asOf: max(replica.seen, known.rank))
             }
             return Restoration(writes: writes, history: replica.history, seen: replica.seen)
@@ -277,12 +278,12 @@ final class EtcdMirror: Sendable {
 
     // MARK: Keys that are left over
 
-    /// Some keys of instances that are known under another one by now, and at which revision.
+    /// Some left-over keys of instances that have another key by now, with the keys' revisions.
     func strays(limit: Int) -> [(key: InstanceKey, revision: Int64)] {
         replica.withLock { $0.strays }.prefix(limit).map { ($0.key, $0.value) }.sorted { $0.1 < $1.1 }
     }
 
-    /// One of them was dealt with.
+    /// Notes that one of them was dealt with.
     func swept(_ key: InstanceKey, at revision: Int64) {
         replica.withLock { $0.swept(key, at: revision) }
     }
@@ -293,7 +294,7 @@ extension EtcdError {
 }
 
 extension StoreChange {
-    /// The id of the instance that it is about.
+    /// The id of the instance that it changes.
     var id: String {
         switch self {
         case .register(let instance), .update(let instance): instance.id

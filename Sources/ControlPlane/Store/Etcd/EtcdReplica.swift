@@ -1,24 +1,24 @@
-/// What is known of the keys in etcd: pure, with no clock and no connection.
+/// What is known about the keys in etcd. Pure: it has neither clock nor connection.
 ///
-/// News come in three ways: a watch tells of every change in the order of revisions, this node learns what became of
-/// its own writes, and a transaction that failed has found what is there instead. The three overtake each other, so
-/// that every one of them is held against what is known by its revision, and the view follows the actions returned
-/// here alone. An instance whose key is gone without anybody having deregistered it becomes an orphan: its lease has
-/// ended, but who sends heartbeats to this node is alive all the same.
+/// News arrives in three ways: the watch reports every change in the order of revisions, this node learns the results
+/// of its own writes, and a transaction that fails returns what it found instead. They overtake each other, so each is
+/// compared by revision with what is known, and the view follows only the actions returned here. An instance whose key
+/// is gone without a deregistration becomes an orphan: its lease has ended, but if its heartbeats arrive at this node,
+/// it is alive nevertheless.
 struct EtcdReplica: Sendable {
-    /// What is known of an instance.
+    /// What is known about an instance.
     struct Entry: Sendable, Equatable {
         var name: String
-        /// When its key was changed last; 0: etcd has no such key.
+        /// The revision of its key's last change; 0: etcd has no such key.
         var revision: Int64
         /// 0: none.
         var lease: Int64
-        /// The revision of the last news of what it is, or that it is gone: what is not newer is old.
+        /// The revision of the last news that changed or removed it; news that is not newer is outdated.
         var latest: Int64
         /// See ``EtcdWrite/asOf``.
         var asOf: Int64?
 
-        /// - Parameter latest: otherwise the same as `revision`.
+        /// - Parameter latest: `nil`: the same as `revision`.
         init(name: String, revision: Int64, lease: Int64, latest: Int64? = nil, asOf: Int64? = nil) {
             self.name = name
             self.revision = revision
@@ -27,11 +27,11 @@ struct EtcdReplica: Sendable {
             self.asOf = asOf
         }
 
-        /// As of when it counts beside another key of the same instance: of several the one with the highest rank is
-        /// the instance, and of equals the one that was written last.
+        /// The revision by which it is compared with another key of the same instance: the key with the highest rank is
+        /// the instance, and of equal ones the one that was written last.
         var rank: Int64 { EtcdReplica.rank(revision: latest, asOf: asOf) }
 
-        /// Whether it is older than another key of the same instance.
+        /// Whether another key of the same instance supersedes it.
         fileprivate func isBelow(_ revision: Int64, asOf: Int64?) -> Bool {
             (rank, latest) < (EtcdReplica.rank(revision: revision, asOf: asOf), revision)
         }
@@ -43,26 +43,26 @@ struct EtcdReplica: Sendable {
     struct Orphan: Sendable, Equatable {
         /// The lease that it had; 0: none.
         var lease: Int64
-        /// Whether it is to be written again even if no heartbeat came: etcd has lost everything.
+        /// Whether to write it again even without heartbeats, because etcd has lost everything.
         var isToBeRestored = false
-        /// At which revision its key was found missing: only when the watch has come so far is it known why.
+        /// The revision at which its key was found missing. The reason is known once the watch has reached it.
         var foundAt: Int64 = 0
-        /// When this node has decided first that nothing keeps it alive here; `nil`: not yet.
+        /// When this node first found that nothing keeps the instance alive here; `nil`: not yet.
         var doubtedSince: ContinuousClock.Instant?
     }
 
-    /// What is to be done with the instance of a change.
+    /// What to do with an instance in the view.
     enum Action: Sendable, Equatable {
         case put(ServiceInstance)
         case remove(id: String)
     }
 
-    /// An instance that this node has deleted before the watch has told of it.
+    /// An instance that this node has deleted, while the watch has not reported that yet.
     private struct Tombstone {
         var name: String
-        /// At which revision its key was deleted.
+        /// The revision at which its key was deleted.
         var revision: Int64
-        /// The revision of the last news of it before.
+        /// The revision of the last news about it before that.
         var latest: Int64
     }
 
@@ -70,22 +70,22 @@ struct EtcdReplica: Sendable {
     private var tombstones: [String: Tombstone] = [:]
     /// Instances whose key or lease is gone.
     private(set) var orphans: [String: Orphan] = [:]
-    /// Orphans whose keys were deleted with other means than this program. Their leases are given back: who looked at
-    /// that once more would take them for some whose leases have ended.
+    /// Orphans whose keys were not deleted by this program. They are remembered because their leases are given back: a
+    /// second check would find no lease, and take them for instances whose leases have ended.
     private var leaving: Set<String> = []
-    /// The services of instances that this node is deregistering, or was last. While it does, nobody doubts them: who
-    /// met with the end of the lease is still known at the next attempt. Also one that is not, since everything was
-    /// read anew, has to leave a trace in etcd.
+    /// The instances that this node is deregistering, or was last, with their services. While it does, none of them is
+    /// dropped as expired: if a lease ends in between, the next attempt still knows the instance. Even one that is no
+    /// longer known, because everything was read anew, must leave a trace in etcd.
     private var departing: [String: String] = [:]
     private var isDeparting = false
-    /// Keys of instances that have another one by now, at which revision: to be deleted.
+    /// Left-over keys of instances that have another key by now, with their revisions: to be deleted.
     private(set) var strays: [InstanceKey: Int64] = [:]
-    /// Up to which revision everything was seen.
+    /// The revision up to which everything was seen.
     private(set) var seen: Int64 = 0
-    /// Counts the histories of etcd: revisions of one say nothing about another.
+    /// Counts the histories of etcd: revisions of different histories can't be compared.
     private(set) var history = 0
 
-    /// What is known of the instance with that id.
+    /// What is known about the instance with that id.
     func entry(id: String) -> Entry? { entries[id] }
 
     /// The leases of those of the instances that have one.
@@ -106,9 +106,9 @@ struct EtcdReplica: Sendable {
 
     // MARK: News
 
-    /// What has come in.
+    /// Takes in a piece of news.
     ///
-    /// - Returns: what the view has to do, in order.
+    /// - Returns: the actions for the view, in order.
     mutating func adopt(_ item: EtcdInbox.Item) -> [Action] {
         switch item {
         case .changes(let changes, let revision):
@@ -139,15 +139,15 @@ struct EtcdReplica: Sendable {
         }
     }
 
-    /// All that etcd has at a revision, in place of the changes that have led there.
+    /// Takes in the complete state at a revision, in place of the changes that led there.
     ///
     /// - Parameters:
-    ///   - isWiped: whether etcd has lost what it had: it gets everything from here then.
-    ///   - deregisteredAt: when somebody was deregistered last.
+    ///   - isWiped: whether etcd has lost its data: then everything here is written to it again.
+    ///   - deregisteredAt: the revision of the last deregistration.
     private mutating func replaceAll(
         with values: [EtcdChange], at revision: Int64, isWiped: Bool, deregisteredAt: Int64
     ) -> [Action] {
-        // One that was set back to a copy of before has lost what came after.
+        // An etcd that was restored from a backup has lost what came after it.
         let isWiped = isWiped || revision < seen
         if isWiped {
             history += 1
@@ -167,14 +167,16 @@ struct EtcdReplica: Sendable {
             if let action = adopt(value) { actions.append(action) }
         }
         if !isWiped {
-            // Nobody tells any more who it was: each that is missing may be, or have changed before its lease ended. To
-            // write those again that are heard here would bring that one back; who is alive registers when told so.
+            // It is unknown which instances were deregistered: each missing one may have been, or may have changed
+            // before its lease ended. Writing those again that send heartbeats here could bring that one back. An
+            // instance that is alive registers again once its heartbeat is refused.
             let hasMissedDeregistrations = deregisteredAt > seen
             for id in ids {
                 guard let entry = entries[id] else { continue }
                 let key = InstanceKey(name: entry.name, id: id)
                 if present.contains(key) { continue }
-                // One that etcd has lost with all others is still to be written; one from a snapshot is as of then.
+                // One that etcd has lost with all others must still be written; one from a snapshot counts as of the
+                // snapshot.
                 let isFromBefore = entry.latest > 0 ? entry.latest < revision : seen > 0 && orphans[id] == nil
                 if hasMissedDeregistrations, isFromBefore {
                     forget(id)
@@ -208,7 +210,7 @@ struct EtcdReplica: Sendable {
                 return nil
             }
             guard instance != nil else {
-                // Somebody has written nonsense over it.
+                // Somebody has overwritten it with a malformed value.
                 if !isElsewhere, revision > entry.revision { orphan(key.id, revision: revision) }
                 return nil
             }
@@ -241,7 +243,7 @@ struct EtcdReplica: Sendable {
         strays[key] = nil
     }
 
-    /// What an orphan was before its key went, or was overwritten: it is written again as that.
+    /// Takes in what an orphan was before its key was deleted or overwritten: it is written again like that.
     private mutating func renewOrphan(_ instance: ServiceInstance?, _ revision: Int64, _ asOf: Int64?) -> Action? {
         guard let instance, orphans[instance.id] != nil else { return nil }
         _ = entries.withValue(of: instance.id) { ($0.latest, $0.asOf) = (revision, asOf) }
@@ -267,10 +269,10 @@ struct EtcdReplica: Sendable {
 
     // MARK: What this node does
 
-    /// What this node has written, or deleted, and etcd has kept. Others may have changed it since, and this node may
-    /// have heard of that before.
+    /// Takes in a write or deletion of this node that etcd has kept. Others may have changed the key since, and this
+    /// node may know that already.
     ///
-    /// - Returns: what the view has to do; `nil`: what it has is as new or newer.
+    /// - Returns: the action for the view; `nil`: what the view has is as new or newer.
     mutating func settle(_ write: EtcdWrite, at revision: Int64) -> Action? {
         if let instance = write.instance { return wrote(write, instance, revision) }
         guard let known = write.known else { return nil }
@@ -287,7 +289,7 @@ struct EtcdReplica: Sendable {
         return .remove(id: write.id)
     }
 
-    /// Whether an instance that this node has deleted is there all the same: under another name, since before.
+    /// Whether an instance that this node has deleted exists nevertheless: under another name, and since before that.
     func isElsewhere(_ write: EtcdWrite, at revision: Int64) -> Bool {
         guard write.instance == nil, let known = write.known, let entry = entries[write.id] else { return false }
         return entry.name != known.name && entry.latest < revision
@@ -296,10 +298,10 @@ struct EtcdReplica: Sendable {
     private mutating func wrote(_ write: EtcdWrite, _ instance: ServiceInstance, _ revision: Int64) -> Action? {
         let key = InstanceKey(name: instance.name, id: write.id)
         let entry = entries[write.id]
-        // The watch was faster, with the same.
+        // The watch has reported the same write already.
         if let entry, entry.name == key.name, entry.revision == revision { return .put(instance) }
         guard revision > seen else {
-            // It is not there any more, or the watch would have told of it, or it was among everything.
+            // The key has changed or gone since: otherwise the watch, or the complete state, would have shown it.
             guard let entry, entry.name == key.name, revision > entry.latest else { return nil }
             return renewOrphan(instance, revision, write.asOf)
         }
@@ -310,7 +312,7 @@ struct EtcdReplica: Sendable {
                 if isElsewhere { strays[key] = revision }
                 return nil
             }
-            // The key that was known has been deleted along with it; of another one this node did not know.
+            // The write has deleted the key that it knew; any other key was unknown to it and is left over.
             if isElsewhere, write.known?.name != entry.name, entry.revision > 0 {
                 strays[InstanceKey(name: entry.name, id: write.id)] = entry.revision
             }
@@ -319,41 +321,41 @@ struct EtcdReplica: Sendable {
         return .put(instance)
     }
 
-    /// Instances of which nothing but themselves is known, from a snapshot.
+    /// Takes in instances from a snapshot, without their keys' revisions and leases.
     ///
-    /// - Parameter revision: up to which everything was known then; 0: nobody can tell.
+    /// - Parameter revision: the revision up to which everything was known then; 0: unknown.
     mutating func remember(_ keys: [InstanceKey], at revision: Int64) {
         for key in keys { entries[key.id] = Entry(name: key.name, revision: 0, lease: 0) }
         seen = revision
     }
 
-    /// A lease that etcd does not know.
+    /// Notes a lease that etcd does not know.
     mutating func lost(lease: Int64, of id: String) {
         guard lease != 0, let entry = entries[id], entry.lease == lease else { return }
         orphan(id, revision: entry.revision)
     }
 
-    /// An instance that is gone.
+    /// Drops everything known about an instance.
     mutating func forget(_ id: String) {
         entries[id] = nil
         orphans[id] = nil
         leaving.remove(id)
     }
 
-    /// Orphans of which everything is known that there is to know.
+    /// Orphans about which everything is known that can be known.
     var decidableOrphans: [String: Orphan] {
         orphans.filter { $0.value.foundAt <= seen && !leaving.contains($0.key) }
     }
 
-    /// An orphan's key was deleted with other means than this program: it leaves, unless it has a key by now, or gets
-    /// one before ``takeLeaving()``.
+    /// Notes that an orphan's key was not deleted by this program. The orphan leaves, unless it has a key by now, or
+    /// gets one before ``takeLeaving()``.
     ///
-    /// - Parameter lease: the one that tells; with another one by now it says nothing.
+    /// - Parameter lease: the lease by which that was found out; if the orphan has another one by now, it stays.
     mutating func leave(_ id: String, lease: Int64) {
         if orphans[id]?.lease == lease, entries[id]?.revision == 0 { leaving.insert(id) }
     }
 
-    /// Instances are about to be deregistered here.
+    /// Notes that instances are about to be deregistered here.
     mutating func beginDeparture(of ids: Set<String>) {
         var services: [String: String] = [:]
         for id in ids { services[id] = entries[id]?.name ?? departing[id] }
@@ -361,29 +363,29 @@ struct EtcdReplica: Sendable {
         isDeparting = true
     }
 
-    /// That is over, or tried again at once.
+    /// Notes that the deregistration has ended, or is repeated at once.
     mutating func endDeparture() {
         for id in departing.keys { orphans[id]?.doubtedSince = nil }
         isDeparting = false
     }
 
-    /// What is known of an instance that is to be deregistered, or was when that was tried before.
+    /// What is known about an instance to be deregistered, or was known at an earlier attempt.
     func departure(of id: String) -> Entry? {
         entries[id] ?? departing[id].map { Entry(name: $0, revision: 0, lease: 0) }
     }
 
-    /// Forgets those that leave.
+    /// Drops the orphans that leave.
     ///
-    /// - Returns: what the view has to do.
+    /// - Returns: the actions for the view.
     mutating func takeLeaving() -> [Action] {
         let gone = leaving.sorted()
         for id in gone { forget(id) }
         return gone.map { .remove(id: $0) }
     }
 
-    /// Orphans that nothing has kept alive for a time.
+    /// The orphans that nothing has kept alive for `patience`.
     ///
-    /// - Parameter isAlive: whether heartbeats come here.
+    /// - Parameter isAlive: whether heartbeats of an instance arrive here.
     mutating func doubt(
         now: ContinuousClock.Instant, patience: Duration, isAlive: (_ id: String) -> Bool
     ) -> [String] {
@@ -398,7 +400,7 @@ struct EtcdReplica: Sendable {
         }
     }
 
-    /// A stray that was dealt with.
+    /// Notes that a left-over key was dealt with.
     mutating func swept(_ key: InstanceKey, at revision: Int64) {
         if strays[key] == revision { strays[key] = nil }
     }

@@ -1,10 +1,10 @@
 import FoundationEssentials
 
-/// A response of etcd's JSON gateway. What is a default value is left out there; what is missing reads as that.
+/// A response of etcd's JSON gateway. The gateway leaves out default values; a missing member reads as its default.
 ///
-/// Its numbers are checked when it is read: they are less by far than what could overflow.
+/// Numbers are checked when they are read: they stay far below what could overflow.
 struct EtcdResponse: Sendable, Equatable {
-    /// Above all revisions: a million changes a second need 36,000 years to get there.
+    /// Above all possible revisions: at a million changes a second it would take 36,000 years to get there.
     static let maximumRevision: Int64 = 1 << 60
 
     private let json: JSONValue
@@ -13,9 +13,9 @@ struct EtcdResponse: Sendable, Equatable {
     let revision: Int64
     /// `lease/grant`, `lease/keepalive`
     let lease: Int64
-    /// `lease/grant`, `lease/keepalive`, `lease/timetolive`: seconds; 0 or less: there is no such lease.
+    /// `lease/grant`, `lease/keepalive`, `lease/timetolive`: in seconds; 0 or less: there is no such lease.
     let ttlSeconds: Int64
-    /// `watch`: the first revision that is still there, when the one asked for is not.
+    /// `watch`: the first revision that still exists, if the requested one does not.
     let compactRevision: Int64
     /// `kv/range`
     let values: [EtcdKeyValue]
@@ -24,9 +24,9 @@ struct EtcdResponse: Sendable, Equatable {
     /// `watch`
     let events: [EtcdEvent]
 
-    /// The response in a JSON value.
+    /// Reads a response.
     ///
-    /// - Throws: when a number in it is none, or can't be right.
+    /// - Throws: if a number in it is malformed or out of range.
     init(_ json: JSONValue) throws(EtcdError) {
         self.json = json
         revision = try json["header"].number("revision", in: 0...Self.maximumRevision)
@@ -46,22 +46,22 @@ struct EtcdResponse: Sendable, Equatable {
     var token: String? { json["token"].text }
     /// `kv/txn`: whether all conditions held.
     var hasSucceeded: Bool { json["succeeded"] == .bool(true) }
-    /// `kv/range`: whether there are more than were asked for.
+    /// `kv/range`: whether there are more keys than were requested.
     var hasMore: Bool { json["more"] == .bool(true) }
-    /// `lease/timetolive`: whether keys are on the lease.
+    /// `lease/timetolive`: whether keys are attached to the lease.
     var hasKeys: Bool { !json["keys"].elements.isEmpty }
-    /// `watch`: whether this is the answer to the request.
+    /// `watch`: whether this confirms the request.
     var isCreated: Bool { json["created"] == .bool(true) }
-    /// `watch`: whether nothing more comes.
+    /// `watch`: whether the watch has ended.
     var isCanceled: Bool { json["canceled"] == .bool(true) }
-    /// `watch`: why nothing more comes.
+    /// `watch`: why it has ended.
     var cancelReason: String? { json["cancel_reason"].text.map { EtcdError.line($0.utf8) } }
 }
 
 /// A message of a stream.
 struct EtcdStreamMessage: Sendable, Equatable {
     let result: EtcdResponse
-    /// What it says is wrong.
+    /// The error in the message, if any.
     let problem: String?
 
     init(_ json: JSONValue) throws(EtcdError) {
@@ -74,7 +74,7 @@ struct EtcdStreamMessage: Sendable, Equatable {
 struct EtcdKeyValue: Sendable, Equatable {
     let key: [UInt8]
     let value: [UInt8]
-    /// When it was changed last.
+    /// The revision of its last change.
     let revision: Int64
     /// 0: none.
     let lease: Int64
@@ -86,19 +86,19 @@ struct EtcdKeyValue: Sendable, Equatable {
         key = json["key"].octets
         value = json["value"].octets
         revision = try json.number("mod_revision", in: 0...EtcdResponse.maximumRevision)
-        // A lease is a name, and may be any: nothing is computed from it.
+        // A lease is an identifier and may have any value: nothing is computed from it.
         lease = try json.number("lease", in: 0 ... .max)
     }
 }
 
-/// A change that a watch tells of.
+/// A change that a watch reports.
 struct EtcdEvent: Sendable, Equatable {
     let isDeletion: Bool
     let value: EtcdKeyValue
 }
 
 extension JSONValue {
-    /// The member of an object; `null` when there is none.
+    /// The member of an object; `null` if there is none.
     fileprivate subscript(name: String) -> JSONValue {
         guard case .object(let members) = self else { return .null }
         return members.first { $0.name == name }?.value ?? .null
@@ -112,7 +112,7 @@ extension JSONValue {
         if case .string(let text) = self { text } else { nil }
     }
 
-    /// A 64-bit number, which the gateway writes as a string; 0 when it is left out.
+    /// A 64-bit number, which the gateway writes as a string; 0 if it is left out.
     fileprivate func number(_ name: String, in range: ClosedRange<Int64>) throws(EtcdError) -> Int64 {
         let number: Int64? =
             switch self[name] {

@@ -1,31 +1,31 @@
-/// What a node knows of etcd itself, and what has come from there: whether it answers, where in its history this node
-/// is, how the watch does, and what it has told.
+/// What a node knows about etcd itself, and the news that has come from there: whether etcd answers, where in its
+/// history this node is, and how the watch is doing.
 ///
-/// Pure: those who call etcd tell what has come of it, and are told what to do next.
+/// Pure: the tasks that call etcd report the results, and are told what to do next.
 struct EtcdSession: Sendable {
-    /// How long a probe may take: with that, a dead connection is found out about within ten seconds in all.
+    /// How long a probe may take: short enough to detect a dead connection within ten seconds in all.
     static let probeTime = Duration.seconds(5)
 
     var health = EtcdHealth()
     /// Where in etcd's history this node is.
     private(set) var position = EtcdPosition()
-    /// Instances whose keys or leases were gone when news were taken in last.
+    /// The number of instances without key or lease after the last news was taken in.
     private(set) var orphanCount = 0
     private var inbox = EtcdInbox()
     /// The watch that is under way.
     private var watch: EtcdWatch?
-    /// When a probe has failed last.
+    /// When the last probe failed.
     private var probeFailedAt: ContinuousClock.Instant?
 
-    /// Whether etcd has said that it tells of every change from now on.
+    /// Whether etcd has confirmed that it reports every change from now on.
     var isWatching: Bool { watch?.isEstablished ?? false }
 
-    /// Whether everything is to be read before a watch can begin.
+    /// Whether everything must be read before a watch can begin.
     ///
-    /// - Parameter identity: of the history that etcd has now.
+    /// - Parameter identity: the identity of etcd's present history.
     func mustReadAll(_ identity: String) -> Bool { position.identity != identity || position.revision == 0 }
 
-    /// What is known is from a snapshot.
+    /// Notes that this node's knowledge comes from a snapshot.
     mutating func remembers(_ identity: String?, asOf instant: ContinuousClock.Instant) {
         position.identity = identity
         health.remembered(asOf: instant)
@@ -33,11 +33,11 @@ struct EtcdSession: Sendable {
 
     // MARK: News
 
-    /// Everything was read: what the watch has told of is older and does not matter any more.
+    /// Takes in the complete state; what the watch has reported before is older and no longer matters.
     ///
     /// - Parameters:
-    ///   - askedAt: before anything of it was read.
-    ///   - deregisteredAt: the revision at which somebody was deregistered last.
+    ///   - askedAt: a time before any of it was read.
+    ///   - deregisteredAt: the revision of the last deregistration.
     mutating func hasRead(
         _ values: [EtcdChange], of identity: String, at revision: Int64, isWiped: Bool, deregisteredAt: Int64,
         askedAt: ContinuousClock.Instant
@@ -47,9 +47,9 @@ struct EtcdSession: Sendable {
         health.etcd(isAt: revision, askedAt: askedAt)
     }
 
-    /// The watch has told of everything up to a revision.
+    /// Takes in changes after which the watch has reported everything up to a revision.
     ///
-    /// - Returns: whether there was room for it. Otherwise everything is to be read anew.
+    /// - Returns: whether there was room for them. If not, everything must be read anew.
     mutating func hear(_ changes: [EtcdChange], upTo revision: Int64) -> Bool {
         guard inbox.append(changes, revision: revision) else {
             losePosition()
@@ -59,16 +59,16 @@ struct EtcdSession: Sendable {
         return true
     }
 
-    /// Transactions of this node have found or done something.
+    /// Takes in what transactions of this node have found or done.
     mutating func learn(_ item: EtcdInbox.Item) { inbox.append(item) }
 
-    /// What the watch would have told is lost: everything is to be read anew.
+    /// Notes that reports of the watch were lost: everything must be read anew.
     mutating func losePosition() { position.revision = 0 }
 
-    /// Takes out what has come.
+    /// Removes and returns the news.
     mutating func takeNews() -> [EtcdInbox.Item] { inbox.takeAll() }
 
-    /// News were taken in.
+    /// Notes that news was taken in.
     mutating func adopted(_ progress: EtcdMirror.Progress) {
         orphanCount = progress.orphanCount
         health.adopted(upTo: progress.seen, isNewHistory: progress.isNewHistory)
@@ -76,12 +76,12 @@ struct EtcdSession: Sendable {
 
     // MARK: The watch
 
-    /// A watch begins.
+    /// Begins a watch.
     ///
     /// - Parameters:
-    ///   - endpoint: of the member that it is at.
-    ///   - end: ends it.
-    /// - Returns: the revision from which it is to tell.
+    ///   - endpoint: the member that it is connected to.
+    ///   - end: ends the watch.
+    /// - Returns: the revision to watch from.
     mutating func beginWatch(
         at endpoint: String, end: AsyncStream<Never>.Continuation, now: ContinuousClock.Instant
     ) -> Int64 {
@@ -89,7 +89,7 @@ struct EtcdSession: Sendable {
         return position.revision + 1
     }
 
-    /// The watch tells of every change from now on.
+    /// Notes that the watch reports every change from now on.
     mutating func establishWatch(now: ContinuousClock.Instant) {
         watch?.isEstablished = true
         watch?.progress = EtcdWatchProgress(revision: position.revision, now: now)
@@ -102,17 +102,17 @@ struct EtcdSession: Sendable {
     /// What to do after a probe.
     enum ProbeStep: Sendable {
         case goOn
-        /// Write something that the watch must tell of, or to find out whether changes are made.
+        /// Write something, to see whether the watch reports it, or whether etcd makes changes again.
         case change
-        /// End the watch, so that another begins.
+        /// End the watch, so that another one begins.
         case startAnew(AsyncStream<Never>.Continuation)
     }
 
-    /// A probe was answered.
+    /// Judges the answer to a probe.
     ///
     /// - Parameters:
-    ///   - endpoint: the member that is asked first by now.
-    ///   - timeout: of any call.
+    ///   - endpoint: the member that is asked first now.
+    ///   - timeout: the time limit of any call.
     mutating func judge(
         _ answer: EtcdResponse, askedAt: ContinuousClock.Instant, endpoint: String, timeout: Duration,
         now: ContinuousClock.Instant
@@ -121,12 +121,12 @@ struct EtcdSession: Sendable {
         if isSameHistory { health.etcd(isAt: answer.revision, askedAt: askedAt) }
         switch judgeWatch(answer, isSameHistory, endpoint, timeout, now) {
         case .startAnew:
-            // Until it is established again, nobody is told that all is well.
+            // Until a watch is established again, etcd does not count as healthy.
             watch?.isEstablished = false
             if let end = watch?.end { return .startAnew(end) }
             return .goOn
         case .test: return .change
-        // Nobody may try to change anything for long.
+        // Try a change, since it may be long before anybody else does.
         case .goOn: return health.refusal == nil ? .goOn : .change
         }
     }
@@ -136,15 +136,15 @@ struct EtcdSession: Sendable {
         _ now: ContinuousClock.Instant
     ) -> EtcdWatchProgress.Step {
         guard let watch else { return .goOn }
-        // What it is at, or on, has failed somebody.
+        // Calls to its member have failed, or a probe has since the watch began.
         let isDoubtful = watch.endpoint != endpoint || probeFailedAt.map { watch.startedAt < $0 } ?? false
-        // A watch has no time limit of its own, but must begin within that of any other call.
+        // A watch has no time limit of its own, but must begin within that of other calls.
         let isLate = !watch.isEstablished && watch.startedAt.duration(to: now) > min(timeout, Self.probeTime)
         if !isSameHistory || isDoubtful || isLate { return .startAnew }
         return self.watch?.progress?.look(revision: answer.revision, watched: position.revision, now: now) ?? .goOn
     }
 
-    /// A probe was not answered.
+    /// Notes that a probe was not answered.
     mutating func probeHasFailed(now: ContinuousClock.Instant) { probeFailedAt = now }
 }
 
@@ -152,7 +152,7 @@ struct EtcdSession: Sendable {
 struct EtcdPosition: Sendable, Equatable {
     /// The value of the key that tells one history from another; `nil`: not known yet.
     var identity: String?
-    /// Up to where everything was seen.
+    /// The revision up to which everything was seen.
     var revision: Int64 = 0
 }
 
@@ -162,6 +162,6 @@ private struct EtcdWatch: Sendable {
     var endpoint: String
     var startedAt: ContinuousClock.Instant
     var isEstablished = false
-    /// How it keeps up, once it is established.
+    /// How well it keeps up, once it is established.
     var progress: EtcdWatchProgress?
 }

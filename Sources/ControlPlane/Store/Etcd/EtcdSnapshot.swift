@@ -1,12 +1,12 @@
 import Synchronization
 
-/// The last known state in a file, for a start while etcd is away: a line about it all, then a line for each instance.
+/// The last known state in a file, for starts without etcd: a line about the whole, then one line per instance.
 final class EtcdSnapshot: Sendable {
-    /// What the file says.
+    /// The contents of the file.
     struct Contents: Sendable {
-        /// Where in etcd's history that was; the revision is 0 when it is not known.
+        /// The position in etcd's history; the revision is 0 if it is unknown.
         var position: EtcdPosition
-        /// When that was the state.
+        /// When that was the present state.
         var savedAt: WallTime
         var instances: [ServiceInstance]
     }
@@ -21,11 +21,11 @@ final class EtcdSnapshot: Sendable {
         self.file = file
     }
 
-    /// Writes the file, unless the last one was as of the same revision; whole or not at all.
+    /// Writes the file, completely or not at all, unless the last one has the same position.
     ///
     /// - Parameters:
-    ///   - position: up to which everything is known of the instances; of them more may be known.
-    ///   - savedAt: when it was so.
+    ///   - position: the revision up to which the instances are complete; some may be newer.
+    ///   - savedAt: when that was the present state.
     func save(
         _ position: EtcdPosition, savedAt: WallTime, instances: () -> [ServiceInstance]
     ) throws(StoreUnavailable) {
@@ -54,7 +54,7 @@ final class EtcdSnapshot: Sendable {
         saved.withLock { $0 = position }
     }
 
-    /// Takes note of how writing the file has gone.
+    /// Notes the result of writing the file.
     ///
     /// - Returns: whether that is news.
     func note(_ problem: StoreUnavailable?) -> Bool {
@@ -66,7 +66,7 @@ final class EtcdSnapshot: Sendable {
 
     /// Reads the file.
     ///
-    /// - Returns: `nil`: there is none.
+    /// - Returns: `nil` if there is none.
     func load() throws(StoreUnavailable) -> Contents? {
         guard let octets = try file.read() else { return nil }
         do throws(MalformedInstance) {
@@ -84,7 +84,7 @@ final class EtcdSnapshot: Sendable {
         var version: Int?
         var position = EtcdPosition()
         var savedAt: WallTime?
-        // Files of before say neither.
+        // Files of earlier versions have neither.
         var count = lines.count
         for member in members {
             switch (member.name, member.value) {

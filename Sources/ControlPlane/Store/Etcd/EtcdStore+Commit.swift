@@ -1,27 +1,27 @@
 import Synchronization
 
 extension EtcdStore {
-    /// Instances in a transaction: two operations each at most, and etcd takes 128.
+    /// How many instances a transaction has: each needs at most two operations, and etcd allows 128.
     private static let transactionLength = 50
-    /// Octets of values in a transaction: a request may have 1.5 MiB.
+    /// How many octets of values a transaction has: a request may have 1.5 MiB.
     private static let transactionOctets = 512 * 1024
-    /// How long the watch may take to tell what a transaction has found out about.
+    /// How long to wait until the watch tells about keys that a transaction has found missing.
     private static let newsTime = Duration.seconds(1)
     private static let newsInterval = Duration.milliseconds(20)
-    /// How often a transaction is tried that finds its fence changed.
+    /// How often a transaction is tried if its fence has changed.
     private static let fenceAttempts = 4
-    /// Requests of one kind under way at once.
+    /// How many requests of one kind are under way at once.
     private static let concurrency = 16
 
     nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async -> [StoreResult] {
-        // Without waiting for the time to be up: the next probe finds out whether etcd is back.
+        // Fail at once instead of waiting for a timeout: the next probe finds out whether etcd is back.
         if let problem = session.withLock({ $0.health.problem }) {
             return changes.map { _ in .unavailable(StoreUnavailable(reason: "etcd: \(problem)")) }
         }
         mirror.beginDeparture(in: changes)
         defer { mirror.endDeparture() }
         if let results = await waitForNews(of: changes) { return results }
-        // Before any lease is granted: no lease ends before the deadline that is known here.
+        // Taken before any lease is granted, so that no lease ends before the deadline known here.
         let now = time.now()
         let plan = mirror.plan(changes)
         let ready: [EtcdWrite]
@@ -36,21 +36,22 @@ extension EtcdStore {
         return mirror.settle(changes, ready, outcomes, history: plan.history, now: now)
     }
 
-    /// Waits until the watch has told what became of the instances of some changes.
+    /// Waits until the watch has told what became of missing keys of some changes' instances.
     ///
-    /// - Returns: `nil`: they may be written.
+    /// - Returns: the results if the changes can't be written now; `nil`: they may be written.
     nonisolated(nonsending) private func waitForNews(of changes: [StoreChange]) async -> [StoreResult]? {
         var unknown = mirror.undecidedIDs(of: changes)
         if unknown.isEmpty { return nil }
         var left = Self.newsTime / Self.newsInterval
         let rounds = Ticker(every: Self.newsInterval, on: timers)
         for await _ in rounds.ticks {
-            // The committer takes in what the watch tells meanwhile.
+            // Meanwhile the committer takes in what the watch reports.
             unknown = mirror.undecidedIDs(of: changes)
             left -= 1
             if left < 0 || unknown.isEmpty { break }
         }
-        // Who leaves must not be there under another name; what is changed may be written again as it was known.
+        // A deregistered instance must not exist under another name. A changed one may be written again as it was
+        // known.
         let leaving = changes.reduce(into: Set<String>()) { ids, change in
             if case .deregister(let id) = change, unknown.contains(id) { ids.insert(id) }
         }
@@ -61,12 +62,12 @@ extension EtcdStore {
         }
     }
 
-    /// Writes instances, in transactions of some each.
+    /// Writes instances, some in each transaction.
     ///
     /// - Parameters:
-    ///   - history: of etcd, that the writes are about.
-    ///   - limit: they are not kept if anything was deregistered after that revision; `nil`: all the same.
-    /// - Returns: what became of each.
+    ///   - history: the history of etcd that the writes are based on.
+    ///   - limit: nothing is kept if anything was deregistered after this revision; `nil`: no such limit.
+    /// - Returns: the result of each write.
     nonisolated(nonsending) func write(
         _ writes: [EtcdWrite], history: Int, ifNothingLeftAfter limit: Int64? = nil
     ) async -> [EtcdWriteResult] {
@@ -102,7 +103,7 @@ extension EtcdStore {
             let found = findings(response, asked)
             session.withLock { $0.learn(.findings(found, history: history)) }
         } catch {
-            // A lease that was there a moment ago: the next attempt gets a new one.
+            // A lease has ended since it was checked: the next attempt gets a new one.
             guard error.kind == .noSuchLease else {
                 noteUnchanged(error)
                 return writes.map { _ in .unavailable(error) }
@@ -112,7 +113,7 @@ extension EtcdStore {
         return writes.map { _ in .conflict }
     }
 
-    /// Has a transaction be made once, if at all, however often etcd is asked for it.
+    /// Makes sure that a transaction is carried out at most once, however often the request reaches etcd.
     nonisolated(nonsending) private func makeOnce(
         _ transaction: EtcdTransaction
     ) async throws(EtcdError) -> EtcdResponse {
@@ -125,11 +126,12 @@ extension EtcdStore {
             fenced.add(fence)
             let response = try await make(fenced)
             let expected = fence.revision
-            // It has changed the fence either way.
+            // The transaction has changed the fence, whether it succeeded or not.
             fence.revision = response.revision
             if response.hasSucceeded || attempt == Self.fenceAttempts { return response }
             let found = response.responses.dropLast().last?.values.first?.revision ?? 0
-            // Unless it was the fence alone, which another node was at, or this transaction itself the first time.
+            // If the fence was as expected, other conditions failed. Otherwise another node changed it, or the first
+            // try did.
             if found == expected { return response }
             attempt += 1
         }
@@ -141,16 +143,16 @@ extension EtcdStore {
         return response
     }
 
-    /// What a transaction has found under the keys that it was about.
+    /// What a transaction has found under the keys that it expected otherwise.
     private func findings(_ response: EtcdResponse, _ asked: [InstanceKey]) -> [EtcdChange] {
         zip(asked, response.responses).map { key, found in
             found.values.first.map { change(key, $0) } ?? .missing(key, revision: response.revision)
         }
     }
 
-    /// Does the same with many, some at a time.
+    /// Calls `body` for many items, several at a time.
     ///
-    /// - Returns: what came of each, in order.
+    /// - Returns: the results, in order.
     nonisolated(nonsending) func concurrently<Item: Sendable, Output: Sendable>(
         _ items: [Item], _ body: @escaping @Sendable (Item) async -> Output
     ) async -> [Output] {

@@ -1,15 +1,15 @@
 import Synchronization
 
 extension EtcdStore {
-    /// Renewals in a request. The gateway reads requests while it writes answers, and Go's server takes no more of a
-    /// body once it has begun to answer: all must be in what its JSON decoder reads first, 512 octets.
+    /// How many renewals a request has. The gateway reads requests while it writes answers, and Go's server reads no
+    /// more of a body once it has begun to answer. So all must fit into what its JSON decoder reads first, 512 octets.
     private static let renewalLength = 16
-    /// Leases given back at a time.
+    /// How many leases are given back at a time.
     private static let revocationLength = 1000
-    /// After this long etcd does nothing any more of what it was asked for: it gives up after 7 s itself.
+    /// After this long, etcd no longer carries out a request: it gives up itself after 7 s.
     private static let afterlife = Duration.seconds(10)
 
-    /// Gives each write the lease that it needs: the one that the instance has, renewed, or a new one.
+    /// Gives each write the lease that it needs: the instance's present one, renewed, or a new one.
     nonisolated(nonsending) func withLeases(
         _ writes: [EtcdWrite], renewed: Set<String>
     ) async throws(EtcdError) -> [EtcdWrite] {
@@ -28,7 +28,7 @@ extension EtcdStore {
         return try await withNewLeases(writes)
     }
 
-    /// Gives those of the writes a new lease that need one and have none.
+    /// Gives a new lease to each write that needs one and has none.
     nonisolated(nonsending) func withNewLeases(_ writes: [EtcdWrite]) async throws(EtcdError) -> [EtcdWrite] {
         var writes = writes
         let needy = writes.indices.filter { index in
@@ -42,7 +42,7 @@ extension EtcdStore {
         return writes
     }
 
-    /// Asks for a lease for each ttl: all of them or none.
+    /// Requests a lease for each ttl: all of them or none.
     nonisolated(nonsending) private func grant(_ ttls: [Int]) async throws(EtcdError) -> [Int64] {
         let leases = await concurrently(ttls) { [client] ttl in
             await Result { () async throws(EtcdError) in
@@ -61,7 +61,7 @@ extension EtcdStore {
 
     /// Renews leases.
     ///
-    /// - Returns: for each whether it is there.
+    /// - Returns: for each lease whether it exists.
     nonisolated(nonsending) func renew(_ leases: [Int64]) async throws(EtcdError) -> [Bool] {
         let slices = stride(from: 0, to: leases.count, by: Self.renewalLength).map {
             leases[$0..<min($0 + Self.renewalLength, leases.count)]
@@ -82,7 +82,7 @@ extension EtcdStore {
         return isAlive
     }
 
-    /// Etcd does not know one of the leases of some writes: finds out which.
+    /// Finds out which lease etcd does not know, after it refused some writes for that.
     nonisolated(nonsending) func noteLostLeases(of writes: some Collection<EtcdWrite>) async {
         let leased = writes.filter { $0.lease != 0 && !$0.isLeaseNew }
         guard let isAlive = try? await renew(leased.map(\.lease)) else { return }
@@ -91,7 +91,7 @@ extension EtcdStore {
 
     // MARK: Giving back
 
-    /// Gives back the leases that writes have replaced, and those that were granted for writes that were not kept.
+    /// Gives back leases that writes have replaced, and new leases of writes that were not kept.
     func giveBackLeases(of writes: [EtcdWrite], _ results: [EtcdWriteResult], now: Moment) {
         for (write, result) in zip(writes, results) {
             switch result {
@@ -100,7 +100,7 @@ extension EtcdStore {
                     giveBack([old], mayBeUsed: false, dueAt: now.monotonic)
                 }
             case .conflict where write.isLeaseNew:
-                // The client may have sent it twice, and the first have been kept.
+                // The transaction may have reached etcd twice, and the first one may have been kept.
                 giveBack([write.lease], mayBeUsed: true, dueAt: now.monotonic)
             case .unavailable where write.isLeaseNew:
                 giveBack([write.lease], mayBeUsed: true, dueAt: now.monotonic + Self.afterlife)
@@ -109,12 +109,12 @@ extension EtcdStore {
         }
     }
 
-    /// Has leases given back.
+    /// Queues leases to be given back.
     func giveBack(_ leases: some Sequence<Int64>, mayBeUsed: Bool, dueAt: ContinuousClock.Instant) {
         upkeep.withLock { $0.spare(leases, mayBeUsed: mayBeUsed, dueAt: dueAt) }
     }
 
-    /// Gives leases back to etcd, unless something is on them.
+    /// Revokes the leases that are due, unless keys are attached to them.
     nonisolated(nonsending) func revokeSpareLeases(now: ContinuousClock.Instant) async throws(EtcdError) {
         let leases = upkeep.withLock { $0.takeSpareLeases(now: now, limit: Self.revocationLength) }
         let results = await concurrently(leases) { [client] spare in

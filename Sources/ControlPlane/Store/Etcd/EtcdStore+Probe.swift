@@ -2,8 +2,8 @@ import Logging
 import Synchronization
 
 extension EtcdStore {
-    /// Asks etcd again and again whether it is there, whether it is still the same, and how far it is: a watch that
-    /// stays behind is put to the test, and made anew when it does not pass.
+    /// Asks etcd periodically whether it answers, whether its history is the same, and what its revision is. A watch
+    /// that falls behind is tested, and replaced if it fails the test.
     nonisolated(nonsending) func probe(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
         let probes = Ticker(every: .milliseconds(500), on: timers)
         for await _ in probes.ticks {
@@ -36,9 +36,9 @@ extension EtcdStore {
         }
     }
 
-    /// Writes something that the watch must tell of.
+    /// Writes something that the watch must report.
     ///
-    /// - Throws: when etcd does not answer.
+    /// - Throws: if etcd does not answer.
     nonisolated(nonsending) private func tryToChange() async throws(EtcdError) {
         do throws(EtcdError) {
             _ = try await client.call("kv/put", EtcdMessage.put(keys.probe))

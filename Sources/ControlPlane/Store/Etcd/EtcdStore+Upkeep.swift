@@ -2,10 +2,10 @@ import Logging
 import Synchronization
 
 extension EtcdStore {
-    /// Instances written again or strays deleted at a time.
+    /// How many instances are written again, or left-over keys deleted, at a time.
     private static let upkeepLength = 1000
 
-    /// Passes heartbeats on to etcd: those of a fifth of a second together, each instance's once.
+    /// Passes heartbeats on to etcd every fifth of a second, each instance's once.
     nonisolated(nonsending) func renewLeases() async {
         let rounds = Ticker(every: .milliseconds(200), on: timers)
         for await _ in rounds.ticks where session.withLock({ $0.health.problem == nil }) {
@@ -22,12 +22,12 @@ extension EtcdStore {
         }
     }
 
-    /// Writes instances again that are alive though their leases have ended, and tidies up.
+    /// Writes instances again that are alive although their leases have ended, and tidies up.
     nonisolated(nonsending) func restoreOrphans(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
         let rounds = Ticker(every: .milliseconds(100), on: timers)
         for await _ in rounds.ticks where session.withLock({ $0.health.problem == nil }) {
             do throws(EtcdError) {
-                // Until the probe finds that it makes changes again.
+                // If etcd refuses changes, wait until the probe finds that it makes them again.
                 if session.withLock({ $0.health.refusal == nil }) {
                     try await restoreSome(time: time)
                     try await deleteStrays()
@@ -40,7 +40,7 @@ extension EtcdStore {
         }
     }
 
-    /// Writes instances again whose leases have ended in an outage.
+    /// Writes instances again whose leases ended in an outage.
     nonisolated(nonsending) private func restoreSome(time: TimeSource) async throws(EtcdError) {
         let now = time.now()
         let orphans = mirror.orphansAlive(limit: Self.upkeepLength, now: now)
@@ -49,7 +49,7 @@ extension EtcdStore {
         let restoration = mirror.restoration(of: orphans.map(\.id).filter { !deleted.contains($0) })
         if restoration.writes.isEmpty { return }
         let writes = try await withNewLeases(restoration.writes)
-        // Nor is who was deregistered without this node having heard of it: an orphan has no key that would be missed.
+        // This also leaves out unheard deregistrations: an orphan has no key whose absence would fail the transaction.
         let results = await write(writes, history: restoration.history, ifNothingLeftAfter: restoration.seen)
         giveBackLeases(of: writes, results, now: time.now())
         let restored = zip(writes, results).compactMap { write, result -> EtcdKeptWrite? in
@@ -63,8 +63,7 @@ extension EtcdStore {
             metadata: ["count": "\(restored.count)"])
     }
 
-    /// Which of these orphans still have the lease that they had: somebody has deleted their keys with other means than
-    /// this program. They leave.
+    /// The orphans that still have their lease: their keys were deleted, and not by this program. They leave.
     nonisolated(nonsending) private func deletedByHand(
         _ orphans: [(id: String, lease: Int64)], _ now: Moment
     ) async throws(EtcdError) -> Set<String> {
@@ -76,8 +75,8 @@ extension EtcdStore {
         return Set(deleted.map(\.id))
     }
 
-    /// Deletes keys of instances that are known under another key by now: two nodes have registered the same id with
-    /// different names at once.
+    /// Deletes left-over keys of instances that have another key by now: two nodes registered the same id with
+    /// different names at the same time.
     nonisolated(nonsending) private func deleteStrays() async throws(EtcdError) {
         for (key, revision) in mirror.strays(limit: Self.upkeepLength) {
             var transaction = EtcdTransaction()
@@ -90,15 +89,15 @@ extension EtcdStore {
         }
     }
 
-    /// Writes the snapshot whenever something has changed.
+    /// Writes the snapshot when something has changed.
     nonisolated(nonsending) func keep(_ snapshot: EtcdSnapshot) async {
         let rounds = Ticker(every: .seconds(5), on: timers)
         for await _ in rounds.ticks where session.withLock({ $0.health.problem == nil }) { save(snapshot) }
     }
 
-    /// Writes the snapshot, unless it is the same.
+    /// Writes the snapshot, unless nothing has changed.
     func save(_ snapshot: EtcdSnapshot) {
-        // First: of the instances more may be known by then, and never less.
+        // Read the revision first: the instances read after it may be newer, but never older.
         let seen = mirror.seen
         let now = clock.now()
         let (identity, age) = session.withLock { ($0.position.identity, $0.health.lagSeconds(now: now.monotonic)) }

@@ -2,7 +2,7 @@ import Logging
 import Synchronization
 
 extension EtcdStore {
-    /// Values in a page when everything is read.
+    /// How many values a page has when everything is read.
     private static let pageLength = 500
 
     nonisolated(nonsending) func watch(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
@@ -15,7 +15,7 @@ extension EtcdStore {
         }
     }
 
-    /// Finds out where etcd is in its history, and reads everything unless this node has followed up to there.
+    /// Finds out where in its history etcd is, and reads everything unless this node can continue from where it was.
     ///
     /// - Returns: whether etcd has answered.
     nonisolated(nonsending) func connect(time: TimeSource) async -> Bool {
@@ -26,7 +26,7 @@ extension EtcdStore {
                 let isWiped = known.identity != nil && known.identity != identity
                 if isWiped { logger.warning("etcd has lost its data: it gets everything from here") }
                 try await readAll(identity: identity, isWiped: isWiped, time: time)
-                // Before the first time there is nobody else to bring it in.
+                // The first time, no committer is running yet to take it in.
                 if known.identity == nil { settleIn(time: time) }
             }
         } catch {
@@ -36,7 +36,7 @@ extension EtcdStore {
         return true
     }
 
-    /// The first state: everybody who is alive gets a whole ttl again.
+    /// Takes in the first state: every instance that is alive gets a whole ttl.
     private func settleIn(time: TimeSource) {
         adoptOutsideChanges(now: time.now())
         let ids = mirror.leasedIDs
@@ -44,7 +44,7 @@ extension EtcdStore {
         noteSuccess(now: time.now())
     }
 
-    /// The identity of etcd's history; there is one from the first node that asks.
+    /// The identity of etcd's history. The first node that asks creates it.
     nonisolated(nonsending) private func readIdentity() async throws(EtcdError) -> String {
         if let identity = try await storedIdentity() { return identity }
         var transaction = EtcdTransaction()
@@ -62,7 +62,7 @@ extension EtcdStore {
         try await client.call("kv/range", EtcdMessage.get(keys.identity)).values.first?.text
     }
 
-    /// Reads all instances, page by page, all as of the same revision.
+    /// Reads all instances, page by page, all at the same revision.
     nonisolated(nonsending) private func readAll(
         identity: String, isWiped: Bool, time: TimeSource
     ) async throws(EtcdError) {
@@ -70,7 +70,7 @@ extension EtcdStore {
         var range = keys.instances
         var revision: Int64 = 0
         var values: [EtcdChange] = []
-        // Nobody tells any more of those that were deleted meanwhile.
+        // No event will report malformed values that were deleted in the meantime.
         var vanished = malformed.all
         while true {
             let body = EtcdMessage.range(range, limit: Self.pageLength, revision: revision)
@@ -80,14 +80,14 @@ extension EtcdStore {
             values += page.values.compactMap { change($0) }
             if !vanished.isEmpty { vanished.subtract(page.values.map { String(decoding: $0.key, as: UTF8.self) }) }
             guard page.hasMore, let last = page.values.last else { break }
-            // Or it would never end.
+            // Otherwise the loop might never end.
             guard !last.key.lexicographicallyPrecedes(range.start) else {
                 throw EtcdError(kind: .unavailable, reason: "etcd answers with keys that were not asked for")
             }
             range.skip(through: last.key)
         }
         for key in vanished { malformed.remove(key) }
-        // After the last page, so that nothing is missed that was deregistered before.
+        // Read it after the last page, so that no earlier deregistration is missed.
         let marker = try await client.call("kv/range", EtcdMessage.get(keys.deregistered)).values.first
         session.withLock {
             $0.hasRead(
@@ -96,7 +96,7 @@ extension EtcdStore {
         }
     }
 
-    /// Takes in what others write for as long as there is a connection, and makes one again when it ends.
+    /// Follows what others write, and connects again whenever the watch ends.
     nonisolated(nonsending) private func follow(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
         let attempts = Ticker(every: .milliseconds(250), on: timers)
         for await _ in attempts.ticks where await connect(time: time) {
@@ -113,7 +113,7 @@ extension EtcdStore {
         }
     }
 
-    /// Lets a reader read a watch, until the watch ends or is ended.
+    /// Passes a watch to a reader, until the watch ends or is ended.
     ///
     /// - Returns: why it has ended by itself.
     nonisolated(nonsending) private func stream(
@@ -138,7 +138,7 @@ extension EtcdStore {
         }
     }
 
-    /// What a watch tells, on the HTTP client's thread.
+    /// Takes in what a watch reports, on the HTTP client's thread.
     ///
     /// - Returns: whether to go on.
     private func receive(_ event: EtcdWatchReader.Event, _ time: TimeSource, _ notify: () -> Void) -> Bool {
@@ -167,7 +167,7 @@ extension EtcdStore {
         }
     }
 
-    /// What events mean: those of one revision belong together.
+    /// The changes that events stand for; events of the same revision belong together.
     private func changes(_ events: [EtcdEvent]) -> [EtcdChange] {
         let marker = Array(keys.deregistered.utf8)
         let deliberate = Set(events.lazy.filter { $0.value.key == marker }.map(\.value.revision))
@@ -187,7 +187,7 @@ extension EtcdStore {
         }
     }
 
-    /// What a key and its value mean; `nil`: nothing.
+    /// The change that a key with its value stands for; `nil`: none.
     private func change(_ value: EtcdKeyValue) -> EtcdChange? {
         let key = String(decoding: value.key, as: UTF8.self)
         if keys.isAuxiliary(key) { return nil }
@@ -198,7 +198,7 @@ extension EtcdStore {
         return change(instanceKey, value)
     }
 
-    /// What a value under an instance's key means.
+    /// The change that a value under an instance's key stands for.
     func change(_ key: InstanceKey, _ value: EtcdKeyValue) -> EtcdChange {
         var instance: ServiceInstance?
         var asOf: Int64?
@@ -223,7 +223,7 @@ extension EtcdStore {
 }
 
 extension Result {
-    /// What `body` returns or throws.
+    /// The value that `body` returns, or the error that it throws.
     nonisolated(nonsending) init(_ body: () async throws(Failure) -> Success) async {
         do throws(Failure) {
             self = .success(try await body())

@@ -3,13 +3,13 @@ import Synchronization
 
 /// Keeps instances in etcd, which any number of nodes share.
 ///
-/// Each instance is a key on a lease of its ttl. This node has all of them in its ``view``, follows what others write
-/// with a watch, and renews the leases of those whose heartbeats come here. While etcd is away everything stays as it
-/// was known last.
+/// Each instance is a key on a lease of its ttl. This node has all of them in its ``view``, follows with a watch what
+/// others write, and renews the leases of those whose heartbeats arrive here. While etcd is away, the last known state
+/// stays.
 ///
-/// What is known has three owners, none of which waits for another, or for etcd: the ``mirror`` has the instances, the
-/// ``session`` what is known of etcd itself and what has come from there, the ``upkeep`` what is due. The tasks of this
-/// store ask them what to do, ask etcd for it, and tell them what came of it.
+/// Knowledge has three owners, none of which waits for another or for etcd: the ``mirror`` has the instances, the
+/// ``session`` has what is known about etcd itself and the news from there, the ``upkeep`` has the work that is due.
+/// The tasks of this store ask them what to do, make the requests to etcd, and report the results to them.
 final class EtcdStore: Store {
     let client: any EtcdGateway
     let keys: EtcdKeyspace
@@ -22,19 +22,19 @@ final class EtcdStore: Store {
     let snapshot: EtcdSnapshot?
     let clock: TimeSource
     let timers: any Timers
-    /// Of 2,048 numbers the one that makes this node's places in the order its own.
+    /// This node's number, below 2,048, which makes its sequence numbers its own.
     private let node: UInt64
 
-    /// - Throws: when the system has not got what an HTTP client needs.
+    /// - Throws: if the system lacks the resources for an HTTP client.
     convenience init(_ configuration: Configuration.Etcd, logger: Logger) throws(StoreUnavailable) {
         self.init(configuration, client: try EtcdClient(configuration), logger: logger)
     }
 
     /// - Parameters:
-    ///   - client: the way to etcd.
-    ///   - clock: what tells how long etcd has been silent.
-    ///   - node: below 2,048; the fewer nodes have the same, the better.
-    ///   - snapshot: the file for the last known state, instead of the one that the configuration names.
+    ///   - client: makes the calls to etcd.
+    ///   - clock: tells how long etcd has been silent.
+    ///   - node: this node's number, below 2,048; as few nodes as possible should share one.
+    ///   - snapshot: the file for the last known state, instead of the configured one.
     init(
         _ configuration: Configuration.Etcd, client: any EtcdGateway, clock: TimeSource = .system,
         timers: any Timers = EventLoopTimers.shared, node: UInt64 = .random(in: 0..<2048),
@@ -77,8 +77,8 @@ final class EtcdStore: Store {
         )
     }
 
-    /// The time of day, so that lists have the order of registration whatever node it came to, then the node, so that
-    /// two of them do not give the same number.
+    /// Made of the time of day, so that lists are in the order of registration across nodes, and of the node's number,
+    /// so that no two nodes give the same number.
     func nextSequence(now: Moment) -> UInt64 {
         let known = view.withTable { $0.nextSequence }
         let milliseconds = min(
@@ -106,7 +106,7 @@ final class EtcdStore: Store {
         return lease
     }
 
-    /// Leases decide who has expired, and the watch tells.
+    /// Finds nothing: leases decide what has expired, and the watch reports it.
     nonisolated(nonsending) func removeExpired(_ sweep: Sweep, limit: Int) async throws(StoreUnavailable)
         -> ExpiredInstances
     {
@@ -120,7 +120,7 @@ final class EtcdStore: Store {
     }
 
     func stop() {
-        // What is under way may be about to be answered.
+        // Calls under way may be about to be answered.
         timers.once(after: .seconds(1)) { [client] in client.shutdown() }
     }
 
@@ -129,14 +129,14 @@ final class EtcdStore: Store {
         client.shutdown()
     }
 
-    /// etcd has failed to do something.
+    /// Notes that etcd has failed to do something.
     func note(_ error: EtcdError) {
         if session.withLock({ $0.health.failed(error.reason) }) {
             logger.error("etcd does not answer", metadata: ["error": "\(error.reason)"])
         }
     }
 
-    /// etcd has failed to make a change. That it answers says nothing about whether it makes the next.
+    /// Notes that etcd has failed to make a change. Its answering says nothing about whether it will make the next one.
     func noteUnchanged(_ error: EtcdError) {
         if error.kind == .unavailable { return note(error) }
         if session.withLock({ $0.health.refused(error.reason) }) {
@@ -144,12 +144,12 @@ final class EtcdStore: Store {
         }
     }
 
-    /// etcd has made a change.
+    /// Notes that etcd has made a change.
     func noteChanged() {
         if session.withLock({ $0.health.changed() }) { logger.notice("etcd makes changes again") }
     }
 
-    /// etcd has done something.
+    /// Notes that etcd has answered.
     func noteSuccess(now: Moment) {
         if let outage = session.withLock({ $0.health.succeeded(now: now.monotonic) }) {
             logger.notice("etcd answers again", metadata: ["after": "\(outage.milliseconds) ms"])

@@ -1,38 +1,38 @@
-/// Whether the watch tells what it should: pure.
+/// Judges whether the watch reports what it should. Pure.
 ///
-/// A connection may be dead though nothing says so: a balancer or proxy takes what is sent and goes on acknowledging.
-/// Every answer of etcd tells the revision that it is at. When the watch stays behind that, either somebody else's keys
-/// were changed, or it tells nothing any more: a key of this project's is written then, of which it must tell.
+/// A connection may be dead without any sign: a balancer or proxy accepts what is sent and goes on acknowledging. Every
+/// answer of etcd has its present revision. If the watch stays behind that, either keys outside this project have
+/// changed, or the watch is dead. So a key of this project is written, which the watch must report.
 struct EtcdWatchProgress: Sendable {
-    /// How long a watch may be silent that is behind, until it is put to the test.
+    /// How long a watch that is behind may be silent before it is tested.
     static let silence = Duration.seconds(1)
-    /// How long until it is taken for dead.
+    /// How long before it counts as dead.
     static let patience = Duration.seconds(4)
 
     enum Step: Sendable, Equatable {
         case goOn
-        /// Write something that it must tell of.
+        /// Write something that the watch must report.
         case test
-        /// Make it anew.
+        /// Begin a new watch.
         case startAnew
     }
 
-    /// How far the watch has told, and when it has told something last.
+    /// How far the watch has reported, and when it last reported something.
     private var told: (revision: Int64, at: ContinuousClock.Instant)
     /// Since when it is behind; `nil`: it is not.
     private var behindSince: ContinuousClock.Instant?
     private var isTested = false
 
-    /// - Parameter revision: from which it begins.
+    /// - Parameter revision: the revision that it begins after.
     init(revision: Int64, now: ContinuousClock.Instant) {
         told = (revision, now)
     }
 
-    /// Etcd has answered.
+    /// Judges the watch after an answer of etcd.
     ///
     /// - Parameters:
-    ///   - revision: that it was at.
-    ///   - watched: up to which the watch has told everything.
+    ///   - revision: the revision of the answer.
+    ///   - watched: the revision up to which the watch has reported everything.
     mutating func look(revision: Int64, watched: Int64, now: ContinuousClock.Instant) -> Step {
         if watched != told.revision {
             told = (watched, now)

@@ -1,20 +1,20 @@
 import Synchronization
 
-/// Reads the messages of a watch from the octets that come.
+/// Reads the messages of a watch from the octets that arrive.
 final class EtcdWatchReader: Sendable {
-    /// What a watch tells.
+    /// What a watch reports.
     enum Event: Sendable, Equatable {
-        /// It tells of every change from now on.
+        /// Every change is reported from now on.
         case created
-        /// All changes up to a revision; none at all when etcd has only told how far it is.
+        /// All changes up to a revision; empty if etcd has only sent its revision.
         case changes([EtcdEvent], revision: Int64)
-        /// What was asked for is not there any more.
+        /// The requested revision no longer exists.
         case gone(reason: String)
-        /// Nothing more comes.
+        /// The watch has ended.
         case failed(reason: String)
     }
 
-    /// The longest message.
+    /// The length limit of a message, in octets.
     private static let maximumOctets = 64 << 20
 
     private let startRevision: Int64
@@ -22,14 +22,14 @@ final class EtcdWatchReader: Sendable {
     private let rest = Mutex<[UInt8]>([])
 
     /// - Parameters:
-    ///   - startRevision: the first revision that was asked for.
+    ///   - startRevision: the first revision that was requested.
     ///   - receive: is called with each event; `false` ends the watch.
     init(startRevision: Int64, receive: @escaping @Sendable (Event) -> Bool) {
         self.startRevision = startRevision
         self.receive = receive
     }
 
-    /// Reads what has come.
+    /// Reads the octets that have arrived.
     ///
     /// - Returns: whether to go on.
     func read(_ octets: [UInt8]) -> Bool {
@@ -59,11 +59,11 @@ final class EtcdWatchReader: Sendable {
         if result.compactRevision > 0 { return .gone(reason: "compacted up to revision \(result.compactRevision)") }
         if result.isCanceled { return .failed(reason: result.cancelReason ?? "canceled") }
         if result.isCreated {
-            // It would wait in silence until it gets there again.
+            // Otherwise the watch would be silent until etcd reaches the requested revision again.
             return result.revision < startRevision - 1 ? .gone(reason: "etcd has an older revision") : .created
         }
-        // A watch that has to catch up is told in pieces, each with the revision that etcd has come to meanwhile. All
-        // events of a revision are in one message.
+        // A watch that catches up gets its events in pieces, each with etcd's present revision, so the events' own
+        // revisions count. All events of one revision are in one message.
         return .changes(result.events, revision: result.events.map(\.value.revision).max() ?? result.revision)
     }
 }

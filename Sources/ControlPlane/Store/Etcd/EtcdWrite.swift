@@ -1,23 +1,23 @@
-/// What is to become of an instance's key, if nobody has changed it meanwhile.
+/// The new state of an instance's key, if nobody has changed the key in the meantime.
 struct EtcdWrite: Sendable {
     var id: String
-    /// The key that it has, and when it was changed last; `nil`: none that is known.
+    /// What is known of its present key; `nil`: nothing.
     var known: EtcdReplica.Entry?
-    /// `nil`: it leaves.
+    /// `nil`: it is deregistered.
     var instance: ServiceInstance?
     /// 0: none.
     var lease: Int64 = 0
-    /// Whether the lease was granted for this: nothing else is on it.
+    /// Whether the lease was granted for this write: no other key is on it.
     var isLeaseNew = false
-    /// For what is written again without anybody having asked for it: up to which revision its writer knew everything.
-    /// It counts as of then where the instance has another key too: what was registered since is newer.
+    /// Set if the instance is written again without a request: the revision up to which the writer knew everything.
+    /// Where the instance has another key too, this write counts as of that revision: later registrations are newer.
     var asOf: Int64?
 }
 
-/// What became of an ``EtcdWrite``.
+/// The result of an ``EtcdWrite``.
 enum EtcdWriteResult: Sendable {
     case kept(revision: Int64)
-    /// Somebody has changed it; what is there now is in the inbox.
+    /// Somebody else has changed the key; what is there now is in the inbox.
     case conflict
     case unavailable(EtcdError)
 }
@@ -29,19 +29,19 @@ struct EtcdKeptWrite: Sendable {
 }
 
 extension EtcdTransaction {
-    /// Writes of different instances, all or none: none when any of them was changed by somebody since.
+    /// Writes different instances, all or none: none if anybody has changed one of them since.
     ///
     /// - Parameters:
-    ///   - values: what the instances are written as, empty for those that leave.
-    ///   - limit: none also when anything was deregistered after that revision; `nil`: all the same.
-    /// - Returns: also the keys that it asks for when it fails, in order.
+    ///   - values: the values of the instances, empty for those that are deregistered.
+    ///   - limit: nothing is written if anything was deregistered after this revision; `nil`: no such limit.
+    /// - Returns: also the keys that the transaction reads if it fails, in order.
     static func of(
         _ writes: some Sequence<EtcdWrite>, values: some Sequence<[UInt8]>, keys: EtcdKeyspace,
         ifNothingLeftAfter limit: Int64? = nil
     ) -> (transaction: EtcdTransaction, asked: [InstanceKey]) {
         var transaction = EtcdTransaction()
         var asked: [InstanceKey] = []
-        // An instance that leaves while it has no key: no event would tell of it.
+        // Instances deregistered while they have no key: no event would report that.
         var keyless: [InstanceKey] = []
         func expect(_ key: InstanceKey, _ revision: Int64) {
             transaction.conditions.append(Condition(key: keys.key(key), revision: revision))

@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Keys under the prefix whose values are none of ours: counted, and logged once each.
+/// Keys under the prefix whose values are malformed: they are counted, and each is logged once.
 final class MalformedValues: Sendable {
-    /// Keys that are remembered; those beyond are neither counted nor logged.
+    /// How many keys are remembered; any beyond are neither counted nor logged.
     private static let maximumKeys = 65_536
 
     private let keys = Mutex<Set<String>>([])
@@ -13,14 +13,14 @@ final class MalformedValues: Sendable {
     /// The keys.
     var all: Set<String> { keys.withLock { $0 } }
 
-    /// A key has such a value.
+    /// Notes that a key has a malformed value.
     ///
-    /// - Returns: whether it is the first time.
+    /// - Returns: whether this is the first time.
     func add(_ key: String) -> Bool {
         keys.withLock { $0.count < Self.maximumKeys && $0.insert(key).inserted }
     }
 
-    /// A key has none, or another value.
+    /// Notes that a key has no malformed value any more.
     func remove(_ key: String) {
         keys.withLock { if !$0.isEmpty { $0.remove(key) } }
     }

@@ -1,20 +1,20 @@
 import Foundation
 
-/// A file that is read and replaced as a whole: ``DiskFile`` in earnest.
+/// A file that is read and replaced as a whole: ``DiskFile`` in production.
 protocol WholeFile: Sendable {
-    /// Where it is, for messages.
+    /// Its path, for messages.
     var path: String { get }
 
     /// Reads it.
     ///
-    /// - Returns: `nil`: there is none.
+    /// - Returns: `nil` if there is none.
     func read() throws(StoreUnavailable) -> [UInt8]?
 
-    /// Replaces it, whole or not at all.
+    /// Replaces it, completely or not at all.
     func replace(with octets: [UInt8]) throws(StoreUnavailable)
 }
 
-/// A file of the system's.
+/// A file in the file system.
 struct DiskFile: WholeFile {
     /// Absolute.
     let path: String

@@ -1,11 +1,11 @@
 import CFile
 
-/// What tells a file from another one that has its name later.
+/// Tells a file from another one that gets its name later.
 struct FileIdentity: Sendable, Equatable {
     private let device: UInt64
     private let number: UInt64
 
-    /// That of an open file; `nil`: nothing is open there.
+    /// The identity of an open file; `nil`: the descriptor is not open.
     init?(of descriptor: Int32) {
         var identity = file_identity()
         // Unsafe: fills the structure.
@@ -13,10 +13,10 @@ struct FileIdentity: Sendable, Equatable {
         self.init(identity)
     }
 
-    /// That of the file that a path leads to; `nil`: none.
+    /// The identity of the file at a path; `nil`: there is none.
     init?(path: String) {
         var identity = file_identity()
-        // Unsafe: reads a C string for the time of the call and fills the structure.
+        // Unsafe: reads a C string during the call and fills the structure.
         guard unsafe file_identity_of_path(path, &identity) else { return nil }
         self.init(identity)
     }

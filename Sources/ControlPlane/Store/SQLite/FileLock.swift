@@ -1,24 +1,24 @@
 import Glibc
 import Synchronization
 
-/// A lock that one process has: on a file that is nothing else than that.
+/// A lock that one process can hold, on a file that serves only for this.
 ///
-/// The system takes it back when the process ends, however it ends.
+/// The system releases it when the process ends, however it ends.
 final class FileLock: Sendable {
-    /// How often the file may be another one than was locked before somebody is said to be at work on it.
+    /// How often the file may be replaced while it is being locked, before another process is said to be using it.
     private static let maximumAttempts = 100
 
     private let path: String
     private let identity: FileIdentity
     private let descriptor: Mutex<Int32?>
 
-    /// Takes the lock.
+    /// Acquires the lock.
     ///
-    /// - Throws: ``StoreUnavailable`` when another process has it, or the file can't be made.
+    /// - Throws: ``StoreUnavailable`` if another process has it, or the file can't be made.
     init(path: String) throws(StoreUnavailable) {
         self.path = path
         for _ in 0..<Self.maximumAttempts {
-            // Unsafe: reads a C string for the time of the call.
+            // Unsafe: reads a C string during the call.
             let descriptor = unsafe open(path, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o600)
             guard descriptor >= 0 else {
                 throw StoreUnavailable(
@@ -33,8 +33,8 @@ final class FileLock: Sendable {
                     ? "another kong-discovery uses this database" : "can't be locked: \(FileReason.words(code: code))"
                 throw StoreUnavailable(reason: "\(path): \(reason)")
             }
-            // Whoever removes the file takes the lock from nobody, but gives it to the next who comes: only that on the
-            // file which has the name counts.
+            // Removing the file does not release the lock, but lets the next process lock a new file. Only a lock on
+            // the file that has the name counts.
             if let own = FileIdentity(of: descriptor), own == FileIdentity(path: path) {
                 identity = own
                 self.descriptor = Mutex(descriptor)
@@ -45,12 +45,12 @@ final class FileLock: Sendable {
         throw StoreUnavailable(reason: "\(path): somebody keeps removing it")
     }
 
-    /// Whether it still keeps others out: not once somebody has removed the file, for then they lock another one.
+    /// Whether it still keeps others out: once the file is removed, they lock another one.
     var isEffective: Bool { FileIdentity(path: path) == identity }
 
-    /// Gives it back.
+    /// Releases the lock.
     func release() {
-        // Closing ends the lock; a descriptor that can't be closed is gone as well.
+        // Closing releases the lock; even if close fails, the descriptor is gone.
         if let descriptor = descriptor.withLock({ $0.take() }) { close(descriptor) }
     }
 

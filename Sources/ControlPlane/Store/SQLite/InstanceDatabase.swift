@@ -9,12 +9,12 @@ enum RowChange: Sendable {
 
 /// The database file: opening, schema, reading, writing.
 ///
-/// Another program may read it meanwhile, or back it up. Another server may not use it: a lock on a file beside it,
-/// which ends with the process, sees to that.
+/// Another program may read it or back it up at the same time. A second server may not use it: a lock on a file beside
+/// it prevents that, and ends with the process.
 final class InstanceDatabase: Sendable {
     /// How long a write waits for another program that writes to the file.
     private static let busyTimeout = 1.0
-    /// Rows handed over at once when all are read.
+    /// How many rows are passed on at once when all are read.
     private static let sliceLength = 1000
 
     private let path: String
@@ -22,7 +22,7 @@ final class InstanceDatabase: Sendable {
     let queue: DatabaseQueue
     private let file: FileIdentity?
 
-    /// Opens the file, and makes it and its folder when there is none.
+    /// Opens the file; creates it and its folder if they do not exist.
     init(path: String) throws(StoreUnavailable) {
         let path = FileReason.absolute(path)
         self.path = path
@@ -36,11 +36,11 @@ final class InstanceDatabase: Sendable {
             configuration.busyMode = .timeout(Self.busyTimeout)
             configuration.journalMode = .wal
             configuration.label = "storage"
-            // Before anything is written, the journal's mode included.
+            // Check before anything is written, even the journal mode.
             configuration.prepareDatabase { try InstanceSchema.checkOrigin($0) }
             queue = try DatabaseQueue(path: path, configuration: configuration)
-            // What is acknowledged must survive the loss of power, not only that of the process. Not earlier: GRDB sets
-            // NORMAL when it turns on WAL.
+            // Acknowledged changes must survive a loss of power, not only the end of the process. Set it only here:
+            // GRDB sets NORMAL when it turns on WAL.
             try queue.inDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try InstanceSchema.migrate(queue)
             file = FileIdentity(path: path)
@@ -69,8 +69,8 @@ final class InstanceDatabase: Sendable {
         }
     }
 
-    /// Why nothing may be written: the file that is open has its name no longer, so that what is written to it is lost
-    /// with the process; or the lock is on a file that others don't see.
+    /// Why nothing may be written; `nil`: it may. The open file may have lost its name, so that written data would be
+    /// lost with the process, or the lock may be on a file that others don't see.
     var replacement: StoreUnavailable? {
         let lost: (path: String, advice: String)? =
             if FileIdentity(path: path) != file {
@@ -83,11 +83,11 @@ final class InstanceDatabase: Sendable {
         return lost.map { StoreUnavailable(reason: "\($0.path): the file was removed or replaced (\($0.advice))") }
     }
 
-    /// Writes all changes in one transaction, on the disk when it returns.
+    /// Writes all changes in one transaction, which is on the disk when this returns.
     ///
     /// - Parameters:
-    ///   - deleting: keys of rows to be deleted before.
-    ///   - isTrial: whether to write something even if there is nothing, to find out if that is possible.
+    ///   - deleting: keys of rows to delete first.
+    ///   - isTrial: whether to write something even if there are no changes, to find out whether that works.
     func write(_ changes: [RowChange], deleting: [Int64], isTrial: Bool) throws(StoreUnavailable) {
         if let replacement { throw replacement }
         do {
@@ -108,14 +108,14 @@ final class InstanceDatabase: Sendable {
         }
     }
 
-    /// Closes the file; nothing can be read or written any more.
+    /// Closes the file; nothing can be read or written afterwards.
     func close() {
-        // What could not be closed ends with the process; all that was acknowledged is on the disk.
+        // If closing fails, the file closes with the process; all acknowledged changes are on the disk.
         try? queue.close()
         lock.release()
     }
 
-    /// What is wrong and what to do, in one line.
+    /// Says in one line what is wrong and what to do.
     private static func unavailable(_ error: any Error, _ path: String) -> StoreUnavailable {
         switch error {
         case let error as StoreUnavailable: error

@@ -16,9 +16,9 @@ struct InstanceRow {
     /// Deletes the row with a sequence number.
     static let deletion = "DELETE FROM instance WHERE sequence = ?"
 
-    /// Its key: the instance's sequence number as it is stored.
+    /// Its key: the instance's sequence number as stored.
     let key: Int64
-    /// What the row says; `nil`: it is no instance.
+    /// The instance in the row, or `nil` if the row holds none.
     let instance: ServiceInstance?
 
     /// Reads a row of the ``selection``.
@@ -27,9 +27,9 @@ struct InstanceRow {
         instance = Self.instance(row, key)
     }
 
-    /// Writes the row of an instance with a statement of the ``replacement``.
+    /// Writes the row of an instance with a statement made from ``replacement``.
     static func put(_ instance: ServiceInstance, with statement: Statement) throws {
-        // Unchecked: as many as the statement has.
+        // Unchecked: there are as many arguments as the statement has.
         statement.setUncheckedArguments([
             Self.key(instance.sequence), instance.id, instance.name, instance.address.description, Int64(instance.port),
             instance.transport.rawValue, StoredText.text(tags: instance.tags),
@@ -40,17 +40,17 @@ struct InstanceRow {
         try statement.execute()
     }
 
-    /// Deletes a row with a statement of the ``deletion``.
+    /// Deletes a row with a statement made from ``deletion``.
     static func delete(key: Int64, with statement: Statement) throws {
         statement.setUncheckedArguments([key])
         try statement.execute()
     }
 
-    /// The key of the row of the instance with a sequence number.
+    /// The key of the row for the instance with a sequence number.
     static func key(_ sequence: UInt64) -> Int64 { Int64(bitPattern: sequence) }
 
-    /// Whoever has written the row: what is not as the API would have taken it is no instance. Every column may be
-    /// missing: what is in a damaged file need not be what the table's definition promises.
+    /// The instance in a row, whoever wrote it. Values that the API would not have accepted make no instance. Every
+    /// column may be missing: a damaged file need not keep what the table's definition promises.
     private static func instance(_ row: Row, _ key: Int64) -> ServiceInstance? {
         guard let id = row[1] as String?, InstanceFields.isID(id),
             let name = row[2] as String?, InstanceFields.label(name) == name,
@@ -76,7 +76,7 @@ struct InstanceRow {
     }
 }
 
-/// Lists in one column: JSON, or nothing when they are empty.
+/// Lists in one column: JSON, or an empty text for an empty list.
 private enum StoredText {
     static func text(tags: [String]) -> String? {
         if tags.isEmpty { return nil }

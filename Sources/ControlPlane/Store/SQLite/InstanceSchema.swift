@@ -2,23 +2,23 @@ import GRDB
 
 /// The tables, version by version.
 ///
-/// A migration is never changed once it is released; a new version adds one.
+/// A released migration never changes; a new version adds one.
 enum InstanceSchema {
     /// Writes something that nobody reads.
     ///
-    /// It takes seven pages or so, as large changes do: where there is room for one page alone, changes would fail
-    /// while this succeeds.
+    /// It takes about seven pages, as large changes do: with room for only one page, a smaller trial would succeed
+    /// while changes fail.
     static let trial = """
         WITH RECURSIVE number(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM number WHERE value < 2000)
         INSERT OR REPLACE INTO trial (id, time) SELECT value, unixepoch() FROM number
         """
 
-    /// What the header of the file says that it is ours (`PRAGMA application_id`): "kdis".
+    /// Marks the file as ours in its header (`PRAGMA application_id`): "kdis".
     static let applicationID: Int32 = 0x6B64_6973
 
-    /// Checks that a database is ours, or empty, without writing to it.
+    /// Checks that a database is ours or empty, without writing to it.
     ///
-    /// - Throws: when it is another program's.
+    /// - Throws: if it belongs to another program.
     static func checkOrigin(_ database: Database) throws {
         let identifier = try Int32.fetchOne(database, sql: "PRAGMA application_id") ?? 0
         if identifier == applicationID { return }
@@ -30,9 +30,9 @@ enum InstanceSchema {
             message: "a database of another program\(found); it was left as it is: choose another storage.sqlite.path")
     }
 
-    /// Early versions left no identifier.
+    /// Recognizes the databases of early versions, which had no identifier.
     private static func isOursWithoutIdentifier(_ database: Database, _ tables: [String]) throws -> Bool {
-        // A first start that was cut short: this table is made before all else.
+        // A first start was interrupted: this table is made before all others.
         if tables == ["grdb_migrations"] {
             return try Int.fetchOne(database, sql: "SELECT count(*) FROM grdb_migrations") == 0
         }
@@ -41,14 +41,14 @@ enum InstanceSchema {
             database, sql: "SELECT EXISTS (SELECT 1 FROM grdb_migrations WHERE identifier = '1 instances')") ?? false
     }
 
-    /// Brings a database to this version.
+    /// Migrates a database to this version.
     ///
-    /// - Throws: also when a newer version of this program has written to it.
+    /// - Throws: also if a newer version of this program has written to it.
     static func migrate(_ queue: DatabaseQueue) throws {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1 instances") { database in
-            // By sequence, so that new instances are appended: an index on the id would cost as much again, and the
-            // registry, which has all instances in memory, knows the sequence of each.
+            // The key is the sequence number, so that new instances are appended. An index on the id would double the
+            // cost; the registry has all instances in memory and knows the sequence number of each.
             try database.execute(
                 sql: """
                     CREATE TABLE instance (
@@ -71,14 +71,14 @@ enum InstanceSchema {
                     """)
         }
         migrator.registerMigration("2 origins of ids") { database in
-            // NULL in older rows: what it is follows from the row.
+            // NULL in older rows: the origin then follows from the row.
             try database.execute(sql: "ALTER TABLE instance ADD COLUMN id_origin TEXT")
         }
         if try queue.read({ try migrator.hasBeenSuperseded($0) }) {
             throw DatabaseError(message: "the database was written by a newer version of kong-discovery; use that one")
         }
         try migrator.migrate(queue)
-        // What can't be written now is written at another start: without it the file is known by its tables.
+        // If this fails, a later start will write it; until then the file is recognized by its tables.
         try? queue.write { database in
             guard try Int32.fetchOne(database, sql: "PRAGMA application_id") != applicationID else { return }
             try database.execute(sql: "PRAGMA application_id = \(applicationID)")

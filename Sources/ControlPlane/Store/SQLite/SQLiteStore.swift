@@ -1,14 +1,15 @@
 import Logging
 import Synchronization
 
-/// Keeps instances in a SQLite database: a group of changes is one transaction, on the disk before anybody is told.
+/// Keeps instances in a SQLite database: a group of changes is one transaction, which is on the disk before anybody is
+/// told.
 ///
-/// Heartbeats are not written: after a restart every instance has a whole ttl anyway.
+/// Heartbeats are not written: every instance gets a whole ttl after a restart anyway.
 final class SQLiteStore: Store {
     private struct State {
-        /// Why the last write failed; `nil`: it did not.
+        /// Why the last write failed; `nil`: it succeeded.
         var problem: String?
-        /// Keys of rows of expired instances that could not be deleted yet.
+        /// Keys of rows whose instances have expired and that could not be deleted yet.
         var overdue: [Int64] = []
     }
 
@@ -17,9 +18,9 @@ final class SQLiteStore: Store {
     private let logger: Logger
     private let condition = Mutex(State())
 
-    /// Opens the database, and makes it when there is none.
+    /// Opens the database; creates it if it does not exist.
     ///
-    /// - Throws: when the file can't be used, with what to do about it.
+    /// - Throws: if the file can't be used; says what to do about it.
     init(path: String, logger: Logger) throws(StoreUnavailable) {
         database = try InstanceDatabase(path: path)
         self.logger = logger
@@ -33,7 +34,7 @@ final class SQLiteStore: Store {
 
     nonisolated(nonsending) func load(time: TimeSource) async throws(StoreUnavailable) {
         var skipped = 0
-        // Rows whose instances the table has elsewhere: their keys could not be used, or an id was there twice.
+        // Rows whose instances have another key in the table: theirs could not be used, or an id occurred twice.
         var misplaced: [(key: Int64, instance: ServiceInstance)] = []
         try database.readAll { rows in
             let now = time.now()
@@ -78,7 +79,7 @@ final class SQLiteStore: Store {
             state.overdue += expired.instances.map { InstanceRow.key($0.sequence) }
             return (!state.overdue.isEmpty, state.problem != nil)
         }
-        // They are out of the view whatever becomes of their rows, which are deleted with the next write that works.
+        // The instances are out of the view in any case; the next successful write deletes their rows.
         if isDue || isFailing || database.replacement != nil { try? write([]) }
         return expired
     }
@@ -101,9 +102,9 @@ final class SQLiteStore: Store {
         }
     }
 
-    /// The rows that changes write and delete, in order.
+    /// The rows that the changes write and delete, in order.
     private func rows(_ changes: [StoreChange]) -> [RowChange] {
-        // Instances that are new in this group, which the view has not got yet.
+        // Keys of instances that are new in this group, which are not in the view yet.
         var keys: [String: Int64] = [:]
         return changes.compactMap { change in
             switch change {
