@@ -1,11 +1,11 @@
-/// Things to be done at some time: a hashed timing wheel (Varghese and Lauck, 1987). Pure: told what time it is.
+/// Elements with deadlines: a hashed timing wheel (Varghese and Lauck, 1987). Pure: time is passed in.
 ///
-/// Adding and taking out cost the same however many there are. Most are taken out before they are due: the answers that
-/// they wait for come.
+/// Adding and removing cost the same, however many elements there are. Most are removed before they are due, because
+/// the answer that they wait for has come.
 struct DeadlineWheel<Element> {
-    /// Names what was added.
+    /// Identifies an element that was added.
     struct Ticket: Equatable {
-        // Small, for who has one is to be small.
+        // Small, because its holder must be small.
         fileprivate var place: UInt32
         fileprivate var stamp: UInt32
     }
@@ -13,31 +13,31 @@ struct DeadlineWheel<Element> {
     private struct Node {
         var element: Element?
         var time: MonotonicTime
-        /// Counts the uses of the place.
+        /// Counts the uses of this place.
         var stamp: UInt32
         var next: Int
         var previous: Int
     }
 
-    /// Slots of a millisecond each; what is later than a round of them stays for the rounds that it takes.
+    /// Slots of a millisecond each. An element that is due after more than one round stays in its slot for several.
     private static var slotCount: Int { 4096 }
     private static var none: Int { -1 }
 
     private var nodes: [Node] = []
     private var firstFree = none
-    /// The first place of each slot.
+    /// The first place in each slot.
     private var slots = [Int](repeating: none, count: slotCount)
-    /// A bit for each slot that has any.
+    /// A bit for each slot that is not empty.
     private var occupied = [UInt64](repeating: 0, count: slotCount / UInt64.bitWidth)
-    /// All ticks before have been looked at.
+    /// All earlier ticks have been handled.
     private var tick = 0
-    /// How many there are.
+    /// The number of elements.
     private(set) var count = 0
 
-    /// All, in no order.
+    /// All elements, in no order.
     var elements: [Element] { nodes.compactMap(\.element) }
 
-    /// Adds one.
+    /// Adds an element.
     mutating func insert(_ element: Element, at time: MonotonicTime) -> Ticket {
         if count == 0 { tick = min(tick, Self.tick(of: time)) }
         let slot = max(Self.tick(of: time), tick) % Self.slotCount
@@ -53,7 +53,7 @@ struct DeadlineWheel<Element> {
         }
         let first = slots[slot]
         nodes[place].next = first
-        // The first of a slot names the slot.
+        // The first node in a slot refers back to the slot.
         nodes[place].previous = Self.head(of: slot)
         if first != Self.none { nodes[first].previous = place }
         slots[slot] = place
@@ -62,17 +62,18 @@ struct DeadlineWheel<Element> {
         return Ticket(place: UInt32(truncatingIfNeeded: place), stamp: nodes[place].stamp)
     }
 
-    /// Takes one out, if it is still there.
+    /// Removes an element, if it is still there.
     mutating func remove(_ ticket: Ticket) {
         let place = Int(ticket.place)
         guard nodes.indices.contains(place), nodes[place].stamp == ticket.stamp else { return }
         _ = takeOut(place)
     }
 
-    /// Takes out one that is due at `now`, if there is any; of two that are due in different milliseconds the earlier.
+    /// Removes and returns an element that is due at `now`, if any. Of elements due in different milliseconds, the
+    /// earliest comes first.
     mutating func popDue(at now: MonotonicTime) -> Element? {
         let last = Self.tick(of: now)
-        // After a long sleep every slot is looked at once.
+        // After a long sleep, every slot is handled once.
         tick = max(tick, last - Self.slotCount + 1)
         while count > 0, tick <= last {
             guard let slot = occupiedSlot(from: tick), tick + slot.distance <= last else { break }
@@ -89,7 +90,7 @@ struct DeadlineWheel<Element> {
         return nil
     }
 
-    /// When to look again: no later than the first is due.
+    /// When to look again: no later than the first deadline.
     var earliest: MonotonicTime? {
         guard count > 0, let slot = occupiedSlot(from: tick) else { return nil }
         let end = MonotonicTime(nanoseconds: Int64(tick + slot.distance + 1) * Self.tickNanoseconds)
@@ -105,7 +106,7 @@ struct DeadlineWheel<Element> {
     private static var tickNanoseconds: Int64 { 1_000_000 }
     private static func tick(of time: MonotonicTime) -> Int { Int(time.nanoseconds / tickNanoseconds) }
 
-    /// How the first node of a slot names it in place of a node before it.
+    /// How the first node in a slot refers to the slot, in place of a previous node.
     private static func head(of slot: Int) -> Int { -2 - slot }
 
     private mutating func takeOut(_ place: Int) -> Element? {
@@ -127,14 +128,15 @@ struct DeadlineWheel<Element> {
         return element
     }
 
-    /// The first slot that has any, in the order from a tick on.
+    /// The first slot that is not empty, in the order from a tick on.
     private func occupiedSlot(from tick: Int) -> (index: Int, distance: Int)? {
         let start = tick % Self.slotCount
         let width = UInt64.bitWidth
         for step in 0...occupied.count {
             let word = (start / width + step) % occupied.count
             var bits = occupied[word]
-            // In the first word those behind the start; once around, those before it.
+            // In the first word only bits from the start on count; when it comes round again, only those before the
+            // start.
             let before = (UInt64(1) << UInt64(start % width)) - 1
             if step == 0 { bits &= ~before } else if step == occupied.count { bits &= before }
             guard bits != 0 else { continue }

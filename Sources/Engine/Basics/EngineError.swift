@@ -1,4 +1,4 @@
-/// Why the data plane could not do what it was asked to.
+/// Why the engine could not do what was requested.
 public enum EngineError: Error, Sendable {
     /// An address can't be listened on.
     case cannotListen(SocketAddress, transport: String, reason: String)
@@ -8,12 +8,12 @@ public enum EngineError: Error, Sendable {
     case invalidName(String)
     /// A name's RRset is empty, of mixed types, or of a type that the zone does not hold.
     case invalidRecords(name: String)
-    /// The system has no memory, thread or file descriptor left.
+    /// The system is out of memory, threads or file descriptors.
     case resourceExhausted(String)
 }
 
 extension EngineError: CustomStringConvertible {
-    /// One line for a person.
+    /// The error in one line, for people.
     public var description: String {
         switch self {
         case .cannotListen(let address, let transport, let reason):

@@ -9,9 +9,9 @@ public enum IPAddress: Hashable, Sendable {
 
     /// Parses an IPv4 (dotted decimal, four parts) or IPv6 (RFC 4291 §2.2) literal.
     ///
-    /// - Returns: `nil` for anything else, zone identifiers and brackets included.
+    /// - Returns: `nil` for anything else, including zone identifiers and brackets.
     public init?(_ text: some StringProtocol) {
-        // inet_pton stops at a NUL, so a text that holds one is not the literal it would read.
+        // inet_pton stops at a NUL, so it would accept a text that only begins with a literal.
         guard text.utf8.count <= 45, !text.utf8.contains(0) else { return nil }
         let text = String(text)
         var octets = [UInt8](repeating: 0, count: 16)
@@ -69,7 +69,7 @@ public enum IPAddress: Hashable, Sendable {
         if case .v6(0, let low) = self { low >> 32 == 0xFFFF } else { false }
     }
 
-    /// The IPv4 address in it, if it is an IPv4-mapped one; else the address itself.
+    /// The embedded address of an IPv4-mapped one; otherwise the address itself.
     public var unmapped: IPAddress {
         if isIPv4Mapped, case .v6(_, let low) = self { .v4(UInt32(truncatingIfNeeded: low)) } else { self }
     }

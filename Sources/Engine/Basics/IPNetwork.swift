@@ -5,7 +5,7 @@ public struct IPNetwork: Hashable, Sendable {
     /// The length of the prefix in bits: 0–32, or 0–128 for IPv6.
     public let prefixLength: Int
 
-    /// The network of an address: its bits behind the prefix are cleared, a prefix out of range is moved into it.
+    /// The network of an address: bits behind the prefix are cleared, and a prefix out of range is clamped.
     public init(_ address: IPAddress, prefixLength: Int) {
         switch address {
         case .v4(let bits):

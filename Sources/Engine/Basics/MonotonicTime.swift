@@ -1,14 +1,14 @@
 import CEvent
 
-/// A point of the system's monotonic clock. What decides by time is handed one of these and reads no clock itself.
+/// A point in time on the system's monotonic clock. Code that depends on time gets one passed in and reads no clock.
 struct MonotonicTime: Comparable, Sendable, BitwiseCopyable {
-    /// Nanoseconds since some start that is the same for the whole process.
+    /// Nanoseconds since an epoch that is the same for the whole process.
     var nanoseconds: Int64
 
     /// Reads the clock.
     static var now: MonotonicTime { MonotonicTime(nanoseconds: monotonic_nanoseconds()) }
 
-    /// Earlier than any time that the clock tells.
+    /// Earlier than any time that the clock shows.
     static let distantPast = MonotonicTime(nanoseconds: 0)
 
     static func < (left: MonotonicTime, right: MonotonicTime) -> Bool { left.nanoseconds < right.nanoseconds }
@@ -22,7 +22,7 @@ struct MonotonicTime: Comparable, Sendable, BitwiseCopyable {
     }
 }
 
-/// A span of time in a machine word: `Duration` has 128 bits, which every entry of the cache would pay for.
+/// A span of time in one machine word; a `Duration` has 128 bits, which every entry of the cache would pay for.
 struct Nanoseconds: Comparable, Hashable, Sendable, BitwiseCopyable {
     var count: Int64
 
@@ -32,7 +32,7 @@ struct Nanoseconds: Comparable, Hashable, Sendable, BitwiseCopyable {
 
     static func seconds(_ number: Int64) -> Nanoseconds { Nanoseconds(count: number &* 1_000_000_000) }
 
-    /// A duration of at most 292 years; a longer one is cut.
+    /// Converts a duration; longer ones are clamped to 292 years.
     init(_ duration: Duration) {
         let (seconds, attoseconds) = duration.components
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)

@@ -1,4 +1,4 @@
-/// Objects in the order of their last use, the one unused longest first: every change takes the same time however many
+/// Objects in the order of their last use, least recently used first. Every change takes the same time, however many
 /// there are.
 struct RecencyList<Element: AnyObject> {
     private struct Node {
@@ -11,10 +11,10 @@ struct RecencyList<Element: AnyObject> {
     private var head: ObjectIdentifier?
     private var tail: ObjectIdentifier?
 
-    /// Whether there is none.
+    /// Whether there are no objects.
     var isEmpty: Bool { nodes.isEmpty }
 
-    /// All, the one unused longest first.
+    /// All objects, least recently used first.
     var all: [Element] {
         var elements: [Element] = []
         var next = head
@@ -25,7 +25,7 @@ struct RecencyList<Element: AnyObject> {
         return elements
     }
 
-    /// The one unused longest of those that `isWanted`.
+    /// The least recently used object for which `isWanted` holds.
     func first(where isWanted: (Element) -> Bool) -> Element? {
         var next = head
         while let identifier = next, let node = nodes[identifier] {
@@ -35,7 +35,7 @@ struct RecencyList<Element: AnyObject> {
         return nil
     }
 
-    /// Adds one that is not there, as used last.
+    /// Adds an object that is not there yet, as the most recently used.
     mutating func append(_ element: Element) {
         let identifier = ObjectIdentifier(element)
         nodes[identifier] = Node(element: element, previous: tail, next: nil)
@@ -43,7 +43,7 @@ struct RecencyList<Element: AnyObject> {
         tail = identifier
     }
 
-    /// Removes one.
+    /// Removes an object.
     ///
     /// - Returns: whether it was there.
     @discardableResult
@@ -54,7 +54,7 @@ struct RecencyList<Element: AnyObject> {
         return true
     }
 
-    /// Notes that one was used.
+    /// Notes that an object was used.
     mutating func moveToEnd(_ element: Element) {
         if remove(element) { append(element) }
     }

@@ -5,7 +5,7 @@ public struct SocketAddress: Hashable, Sendable {
     /// The port; 0 lets the system choose one.
     public var port: UInt16
 
-    /// Joins an address and a port.
+    /// Takes an address and a port.
     public init(_ address: IPAddress, port: UInt16) {
         self.address = address
         self.port = port
