@@ -1,13 +1,13 @@
-/// What the cache of upstreams' answers holds now.
+/// The present contents of the cache of upstreams' answers.
 public struct CacheStatistics: Hashable, Sendable {
-    /// Answers kept.
+    /// The number of answers.
     public var entries: UInt64
-    /// Octets of memory that they take.
+    /// The octets of memory that they take.
     public var bytes: UInt64
-    /// Answers that had to make room for others, since the start.
+    /// How many answers were evicted to make room for others, since the start.
     public var evictions: UInt64
 
-    /// Empty unless told otherwise.
+    /// Zero unless given.
     public init(entries: UInt64 = 0, bytes: UInt64 = 0, evictions: UInt64 = 0) {
         self.entries = entries
         self.bytes = bytes

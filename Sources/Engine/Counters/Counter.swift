@@ -1,4 +1,4 @@
-/// All that is counted, each with its one row: status, metrics and the API's description follow from it.
+/// Everything that is counted, one row each: status, metrics and the API's description follow from it.
 public enum Counter: Int, CaseIterable, Sendable {
     case udpQueries, tcpQueries, dropped, truncated, answered, noData, nameErrors, serverFailures, refused,
         formatErrors, notImplemented, badVersions, sendErrors, connectionsAccepted, connectionsEvicted, connectionsOpen
@@ -6,20 +6,20 @@ public enum Counter: Int, CaseIterable, Sendable {
     case coalesced, staleAnswers, cachedFailures, overLimit, upstreamUDPQueries, upstreamTCPQueries, hedges, retries,
         wrongAnswers, timeouts, failures, inFlight
 
-    /// What a counter belongs to.
+    /// The group that a counter belongs to.
     public enum Group: String, CaseIterable, Sendable {
         case dns, cache, forwarding
     }
 
-    /// What there is to say about a counter.
+    /// The description of a counter.
     public struct Description: Sendable {
-        /// What it belongs to.
+        /// Its group.
         public let group: Group
         /// Its name within its group.
         public let name: String
-        /// Whether it tells how much there is now, and not how much there was since the start.
+        /// Whether it is a present amount rather than a count since the start.
         public let isGauge: Bool
-        /// What it counts, in a sentence.
+        /// What it counts, in one sentence.
         public let help: String
 
         init(_ group: Group, _ name: String, isGauge: Bool = false, _ help: String) {
@@ -30,7 +30,7 @@ public enum Counter: Int, CaseIterable, Sendable {
         }
     }
 
-    /// What there is to say about it.
+    /// Its description.
     public var description: Description {
         switch self {
         case .udpQueries: Description(.dns, "udp_queries", "Queries that arrived over UDP.")

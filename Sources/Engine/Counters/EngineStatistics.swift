@@ -1,4 +1,4 @@
-/// What the workers have counted since they started, added up, and how things are now.
+/// The sums of what the workers have counted since they started, and the present state.
 public struct EngineStatistics: Hashable, Sendable {
     private var values = [UInt64](repeating: 0, count: Counter.allCases.count)
     /// The upstreams, in their configured order.
@@ -13,7 +13,7 @@ public struct EngineStatistics: Hashable, Sendable {
         set { values[counter.rawValue] = newValue }
     }
 
-    /// Adds what a worker has counted so far.
+    /// Adds the counts of one worker.
     mutating func add(_ counters: WorkerCounters) {
         for counter in Counter.allCases { self[counter] &+= counters.value(of: counter) }
     }

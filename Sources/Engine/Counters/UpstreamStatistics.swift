@@ -1,27 +1,27 @@
-/// How one upstream does.
+/// The state of one upstream.
 public struct UpstreamStatistics: Hashable, Sendable {
-    /// Where it is.
+    /// Its address.
     public var address: SocketAddress
-    /// Whether it answers as usual; one that does not is probed, and asked only when no other is left.
+    /// Whether it answers as usual. One that does not is probed, and queried only if no other is left.
     public var isHealthy: Bool
     /// Its smoothed round-trip time; `nil`: not known yet.
     public var roundTripTime: Duration?
     /// Queries sent to it.
     public var queries: UInt64
-    /// Answers that were of use.
+    /// Its useful answers.
     public var answers: UInt64
-    /// Queries that it had not answered when it should have.
+    /// Queries that it did not answer in time.
     public var timeouts: UInt64
-    /// Answers SERVFAIL, REFUSED and the like, malformed ones, and refused connections.
+    /// SERVFAIL, REFUSED and similar answers, malformed ones, and refused connections.
     public var errors: UInt64
-    /// Ports at which somebody guessed at answers, so that what waited there was asked over TCP instead.
+    /// Ports at which somebody tried to guess its answers, so that the waiting queries were repeated over TCP.
     public var guesses: UInt64
-    /// Whether it answers, in whatever way.
+    /// Whether it answers at all.
     public var isAnswering: Bool
-    /// Whether it leads back to this server, and so is not asked.
+    /// Whether it leads back to this server, and is not queried for that reason.
     public var leadsBack: Bool
 
-    /// One that nothing is known of, unless told otherwise.
+    /// An upstream that nothing is known about, unless given.
     public init(
         address: SocketAddress, isHealthy: Bool = true, roundTripTime: Duration? = nil, queries: UInt64 = 0,
         answers: UInt64 = 0, timeouts: UInt64 = 0, errors: UInt64 = 0, guesses: UInt64 = 0, isAnswering: Bool = true,

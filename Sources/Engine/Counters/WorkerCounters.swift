@@ -1,8 +1,9 @@
 import Synchronization
 
-/// What one worker counts. Only its worker writes, so that counting is a plain load and store: no locked instruction.
+/// The counts of one worker. Only its worker writes them, so counting is a plain load and store without a locked
+/// instruction.
 final class WorkerCounters: Sendable {
-    /// Places: no fewer than there are counters.
+    /// The number of places; no fewer than there are counters.
     static let capacity = 64
 
     private let values = InlineArray<64, Atomic<UInt64>> { _ in Atomic(0) }
@@ -14,12 +15,12 @@ final class WorkerCounters: Sendable {
         values[place].store(values[place].load(ordering: .relaxed) &+ difference, ordering: .relaxed)
     }
 
-    /// Takes one from a counter.
+    /// Subtracts one from a counter.
     func uncount(_ counter: Counter) {
         count(counter, .max)
     }
 
-    /// What was counted so far; from any thread.
+    /// The present count; may be called on any thread.
     func value(of counter: Counter) -> UInt64 {
         values[counter.rawValue & (Self.capacity &- 1)].load(ordering: .relaxed)
     }
