@@ -2,19 +2,19 @@ import Synchronization
 
 /// The answers of upstreams, shared by all workers.
 ///
-/// Reading takes no lock, allocates nothing and counts no reference: a hash table of atomic links to immutable entries,
-/// which are freed once no reader can have them (``ReadEpochs``). Writing, which follows an upstream's answer, takes
-/// the lock of one shard.
+/// Reading takes no lock, allocates nothing and counts no reference. The cache is a hash table of atomic links to
+/// immutable entries, which are freed once no reader can have them (``ReadEpochs``). Writing, which follows an
+/// upstream's answer, takes the lock of one shard.
 final class AnswerCache: Sendable {
-    /// Octets of memory at most for each entry that may be kept: the size is bound twice.
+    /// The octets of memory per allowed entry: the cache is bounded by number and by memory.
     static let bytesPerEntry = 1024
-    /// Entries that make a shard worth its lock.
+    /// How many entries make a shard worth its lock.
     private static let entriesPerShard = 1024
     private static let maximumShardCount = 16
 
-    /// What workers read.
+    /// The table that workers read.
     let table: CacheTable
-    /// When they do.
+    /// Tells when workers read it.
     let epochs: ReadEpochs
     private let shards: [CacheShard]
     private let maximumEntries: Int
@@ -43,8 +43,8 @@ final class AnswerCache: Sendable {
 
     // MARK: Writing
 
-    /// Takes in an answer that nobody else has; one to the same question is replaced. It may be freed at once, but for
-    /// a reader that had begun before.
+    /// Takes over an answer that nobody else has; it replaces the one to the same question. Only a reader that has
+    /// begun before may rely on it: it may be freed at once.
     ///
     /// - Parameter isKept: whether it may be found. If not, or if there is no room, it only waits to be freed.
     func take(_ answer: StoredAnswer, isKept: Bool = true) {
@@ -57,7 +57,7 @@ final class AnswerCache: Sendable {
 
     private func insert(_ answer: StoredAnswer, _ state: inout CacheShard.State) {
         if let old = table.find(answer.name, answer.type, answer.variant, hash: answer.hash) {
-            // Its place in the order of eviction goes over, and whether it was asked for.
+            // The new answer inherits the place in the order of eviction, and whether it was asked for.
             answer.set(slot: old.slot)
             if old.has(CacheMarks.asked) { _ = answer.set(CacheMarks.asked) }
             answer.setNext(old.nextAddress)
@@ -76,9 +76,9 @@ final class AnswerCache: Sendable {
     /// Removes answers.
     ///
     /// - Parameters:
-    ///   - name: in wire form and lower case; `nil`: all.
-    ///   - subtree: whether names below go too.
-    /// - Returns: how many.
+    ///   - name: in wire form and lower case; `nil`: all names.
+    ///   - subtree: whether to remove names below it too.
+    /// - Returns: how many were removed.
     func remove(_ name: [UInt8]?, subtree: Bool) -> Int {
         var removed = 0
         for shard in shards {
@@ -100,7 +100,7 @@ final class AnswerCache: Sendable {
         return removed
     }
 
-    /// What it holds now, and how many entries had to go to make room.
+    /// Its present contents, and how many entries were evicted.
     var statistics: CacheStatistics {
         CacheStatistics(
             entries: UInt64(max(entryCount.load(ordering: .relaxed), 0)),
@@ -120,7 +120,7 @@ final class AnswerCache: Sendable {
         }
     }
 
-    /// Hands an entry that cannot be found any longer over to be freed.
+    /// Passes on an entry that can't be found any longer, to be freed.
     private func retire(_ answer: StoredAnswer, _ state: inout CacheShard.State) {
         entryCount.wrappingSubtract(1, ordering: .relaxed)
         byteCount.wrappingSubtract(answer.byteCount, ordering: .relaxed)

@@ -1,16 +1,15 @@
 import CEvent
 import Synchronization
 
-/// One answer of the cache in one piece of memory: these fields, then its name, the offsets of its TTLs, its records,
-/// and a query for the name of ours that they lead to, if they do. Nothing in it changes once workers can find it, but
-/// for what is atomic.
+/// One answer in the cache, in one piece of memory: these fields, its name, the offsets of its TTLs, its records, and,
+/// if they lead to a name of ours, a query for that name. Once workers can find it, only its atomic fields change.
 struct CacheEntry: ~Copyable {
-    /// The next entry with the same place in the table; 0: there is none.
+    /// The next entry in the same bucket; 0: there is none.
     let next = Atomic<UInt>(0)
-    /// From when on it is to be asked for again, in nanoseconds of ``MonotonicTime``, see
+    /// The time at which it is due to be fetched again, in nanoseconds of ``MonotonicTime``; see
     /// ``StoredAnswer/claimRefresh(now:)``.
     let refreshTime: Atomic<Int64>
-    /// What happened to it, see ``CacheMarks``.
+    /// Its marks, see ``CacheMarks``.
     let marks = Atomic<UInt8>(0)
     let nameByteCount: UInt8
     let variant: AnswerVariant
@@ -21,9 +20,9 @@ struct CacheEntry: ~Copyable {
     let ttlCount: UInt16
     let bodyByteCount: UInt16
     let rotation: RotatedRecords
-    /// Octets of the name of ours that its aliases lead to; 0: they don't.
+    /// The octets of the name of ours that its aliases lead to; 0: they lead to none.
     let ownNameByteCount: UInt8
-    /// Its place in the order of eviction, and in the workers' rotation. Written before it can be found.
+    /// Its place in the order of eviction and in the workers' rotation. Written before it can be found.
     var slot: UInt32 = 0
     let hash: UInt64
     let times: AnswerTimes
@@ -51,23 +50,23 @@ struct CacheEntry: ~Copyable {
 
 /// Bits of ``CacheEntry/marks``.
 enum CacheMarks {
-    /// It was asked for since the hand of the order of eviction passed.
+    /// It was asked for since the hand of the eviction order last passed.
     static let asked: UInt8 = 1
     /// It was asked for since it was fetched.
     static let popular: UInt8 = 2
 }
 
-/// Where a ``CacheEntry`` is, for those who write the cache: a plain pointer, copied without touching a reference
-/// count. Good until ``free()``: between being made and being taken in by the cache, and then under the lock of its
-/// shard. Who only reads is shown a ``CachedAnswer``.
+/// The pointer to a ``CacheEntry``, for the code that writes the cache. It is plain: copying it touches no reference
+/// count. It is valid until ``free()``: from its creation until the cache takes it over, and then under the lock of its
+/// shard. Readers get a ``CachedAnswer`` instead.
 @safe
 struct StoredAnswer: @unchecked Sendable {
-    // Sendable: what is not atomic is not written while others can find the entry.
+    // Sendable: once others can find the entry, only atomic fields are written.
     private let entry: UnsafeMutablePointer<CacheEntry>
 
-    // Unsafe in all of these: the entry is there, see above, and has as many octets as its fields say.
+    // Unsafe in all of these: the entry exists, see above, and has as many octets as its fields say.
 
-    /// The entry of that address; `nil` for 0.
+    /// The entry at that address; `nil` for 0.
     @inline(__always)
     init?(address: UInt) {
         guard let entry = unsafe UnsafeMutablePointer<CacheEntry>(bitPattern: address) else { return nil }
@@ -76,7 +75,7 @@ struct StoredAnswer: @unchecked Sendable {
 
     /// Makes an entry, which must be freed.
     ///
-    /// - Returns: `nil` when the answer is too long to be a message.
+    /// - Returns: `nil` if the answer is too long for a message.
     static func make(_ content: AnswerContent, key: CacheKey, times: AnswerTimes) -> StoredAnswer? {
         guard content.body.count <= MessageSize.maximum, content.ttlOffsets.count <= Int(UInt16.max),
             key.name.count <= DomainName.maximumByteCount
@@ -97,7 +96,7 @@ struct StoredAnswer: @unchecked Sendable {
         return StoredAnswer(address: UInt(bitPattern: entry))
     }
 
-    /// Gives the memory back.
+    /// Frees the memory.
     func free() {
         unsafe entry.deinitialize(count: 1)
         unsafe UnsafeMutableRawPointer(entry).deallocate()
@@ -117,10 +116,10 @@ struct StoredAnswer: @unchecked Sendable {
     var times: AnswerTimes { unsafe entry.pointee.times }
     var rotation: RotatedRecords { unsafe entry.pointee.rotation }
     var slot: UInt32 { unsafe entry.pointee.slot }
-    /// Only before others can find it.
+    /// Sets the place; only before others can find the entry.
     func set(slot: UInt32) { unsafe entry.pointee.slot = slot }
 
-    /// Octets of memory, the allocator's own included.
+    /// The octets of memory, including the allocator's own.
     var byteCount: Int {
         MemoryLayout<CacheEntry>.stride + Self.allocatorByteCount + bodyOffset + bodyByteCount + ownQueryByteCount
     }
@@ -167,10 +166,10 @@ struct StoredAnswer: @unchecked Sendable {
         @_lifetime(borrow self) get { tail(from: bodyOffset &+ bodyByteCount, count: ownQueryByteCount) }
     }
 
-    /// Asks for the memory, without waiting for it.
+    /// Prefetches the memory without waiting for it.
     @inline(__always)
     func prefetch() {
-        // Unsafe: prefetching reads nothing, so that it may go beyond the end.
+        // Unsafe: prefetching reads nothing, so it may go beyond the end.
         for line in 0..<4 { unsafe prefetch_line(UnsafeRawPointer(entry) + 64 &* line) }
     }
 
@@ -184,11 +183,10 @@ struct StoredAnswer: @unchecked Sendable {
 
     // MARK: Refreshing
 
-    /// How long whoever has it asked for again has for that. If nothing has replaced it by then, whatever became of it,
-    /// it is due again.
+    /// How long a refresh may take. If nothing has replaced the entry by then, for whatever reason, it is due again.
     static let refreshLease = Nanoseconds.seconds(2)
 
-    /// Whether it is time to ask for it again, and the caller is the one to do it.
+    /// Whether it is due to be fetched again, and the caller is the one to do it.
     @inline(__always)
     func claimRefresh(now: MonotonicTime) -> Bool {
         let due = unsafe entry.pointee.refreshTime.load(ordering: .relaxed)
@@ -220,15 +218,15 @@ struct StoredAnswer: @unchecked Sendable {
 }
 
 extension AnswerContent {
-    /// Octets in front of the query: where the name stands in ``body``.
+    /// The octets in front of the query, which say where the name is in ``body``.
     static let ownNamePlaceByteCount = 2
 
     static func ownQueryByteCount(nameByteCount: Int) -> Int {
         ownNamePlaceByteCount + MessageHeader.byteCount + nameByteCount + 4
     }
 
-    /// Where the name of ours that the aliases lead to stands in ``body``, in two octets, and a query for it; empty if
-    /// they don't lead to one.
+    /// The two octets that say where the name of ours is in ``body``, and a query for it; empty if the aliases lead to
+    /// no such name.
     fileprivate func ownQuery(type: RecordType) -> [UInt8] {
         guard case .own(let name, let offset) = continuation else { return [] }
         var octets: [UInt8] = []

@@ -1,4 +1,4 @@
-/// What makes answers to the same question different from each other.
+/// What makes answers to the same question differ.
 struct AnswerVariant: OptionSet, Hashable, Sendable, BitwiseCopyable {
     let rawValue: UInt8
 
@@ -11,8 +11,8 @@ struct AnswerVariant: OptionSet, Hashable, Sendable, BitwiseCopyable {
         self.rawValue = rawValue
     }
 
-    /// Variants that ask for less, the best first: an answer to one of them says nothing that is wrong for this. What
-    /// nobody has validated is only for those who have asked for that.
+    /// The variants that ask for less, best first: their answers contain nothing that is wrong for this one. Answers
+    /// that nobody has validated go only to clients that ask for that.
     var simpler: [AnswerVariant] {
         switch self {
         case []: []
@@ -21,7 +21,7 @@ struct AnswerVariant: OptionSet, Hashable, Sendable, BitwiseCopyable {
         }
     }
 
-    /// What a query asks for.
+    /// The variant that a query asks for.
     @inline(__always)
     init(header: MessageHeader, edns: EDNS?) {
         var bits: UInt8 = 0
@@ -31,13 +31,13 @@ struct AnswerVariant: OptionSet, Hashable, Sendable, BitwiseCopyable {
     }
 }
 
-/// A question of class IN as a key: what is asked for, in which variant.
+/// A question of class IN in one variant, as a key.
 struct CacheKey: Hashable, Sendable {
     /// QNAME in wire form and lower case.
     let name: [UInt8]
     let type: RecordType
     let variant: AnswerVariant
-    /// The hash that the cache finds it by; seeded, so that nobody can choose names that collide.
+    /// The hash by which the cache finds it. It is seeded, so that nobody can choose colliding names.
     let hash: UInt64
 
     /// The key of a question.

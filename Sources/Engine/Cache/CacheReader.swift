@@ -1,12 +1,12 @@
 /// A worker as a reader of the cache.
 ///
-/// Plain pointers, for counting a reference for each query would cost more than the query.
+/// It uses plain pointers, because counting a reference for each query would cost more than the query.
 struct CacheReader: ~Copyable {
     private let table: CacheTable
     private let epochs: ReadEpochs
     /// The worker's number as a reader.
     private let number: Int
-    /// Keeps alive what the pointers show.
+    /// Keeps the memory behind the pointers alive.
     private let cache: AnswerCache
 
     init(_ cache: AnswerCache, number: Int) {
@@ -16,10 +16,11 @@ struct CacheReader: ~Copyable {
         self.number = number
     }
 
-    /// Reads: what `body` finds stays as long as that runs, whatever others write meanwhile.
+    /// Reads the cache. What `body` finds stays valid while it runs, whatever others write meanwhile.
     ///
-    /// Not to be called from within `body`, which the law of exclusivity enforces: the inner call would end what the
-    /// outer one still reads. So `body` only reads and writes replies; it calls nobody who might answer another query.
+    /// It must not be called within `body`, which the law of exclusivity enforces: the inner call would end the epoch
+    /// that the outer one relies on. So `body` only reads and writes replies, and calls nothing that might answer
+    /// another query.
     @inline(__always)
     mutating func read<Result>(_ body: (inout CacheReading) -> Result) -> Result {
         var reading = CacheReading(table, epochs, number)
@@ -27,18 +28,18 @@ struct CacheReader: ~Copyable {
         return body(&reading)
     }
 
-    /// Puts an answer into the cache, and shows it to `body`, for which the same holds as in ``read(_:)``.
+    /// Puts an answer into the cache, and passes it to `body`, for which the same holds as in ``read(_:)``.
     ///
-    /// - Parameter isKept: whether others may find it. One that they may not, or that there is no room for, is shown
-    ///   all the same.
-    /// - Returns: `false` when it is too long to be a message.
+    /// - Parameter isKept: whether others may find it. If they may not, or if there is no room, `body` gets it all the
+    ///   same.
+    /// - Returns: `false` if it is too long for a message.
     mutating func insert(
         _ content: AnswerContent, _ key: CacheKey, _ times: AnswerTimes, isKept: Bool, _ body: (CachedAnswer) -> Void
     ) -> Bool {
         guard let stored = StoredAnswer.make(content, key: key, times: times) else { return false }
         let cache = cache
         read { reading in
-            // Before others can have it: from then on they may replace it, and free it once nobody reads.
+            // Begin before others can find it: from then on they may replace it, and free it once nobody reads.
             reading.begin()
             cache.take(stored, isKept: isKept)
             body(CachedAnswer(stored, in: reading))
@@ -47,13 +48,13 @@ struct CacheReader: ~Copyable {
     }
 }
 
-/// What is read of the cache at a stretch: for a batch of queries, or for one answer. Made by ``CacheReader/read(_:)``
-/// alone, and gone with it.
+/// One scope of reading the cache: for a batch of queries, or for one answer. Only ``CacheReader/read(_:)`` makes it,
+/// and it ends with that call.
 struct CacheReading: ~Copyable, ~Escapable {
     private let table: CacheTable
     private let epochs: ReadEpochs
     private let number: Int
-    /// Whether the epoch was noted, which costs a fence: only once something is read.
+    /// Whether the epoch has begun. That costs a fence, so it waits until something is read.
     private var hasBegun = false
     private var time: MonotonicTime?
 
@@ -88,20 +89,20 @@ struct CacheReading: ~Copyable, ~Escapable {
         }
     }
 
-    /// Fetches the first half of what ``find(_:_:_:hash:)`` will read.
+    /// Prefetches the first half of what ``find(_:_:_:hash:)`` will read.
     @inline(__always)
     func prefetchLink(_ hash: UInt64) {
         table.prefetchLink(hash)
     }
 
-    /// Fetches the second half, once the first is there.
+    /// Prefetches the second half, once the first has arrived.
     @inline(__always)
     mutating func prefetchEntry(_ hash: UInt64) {
         begin()
         table.prefetchEntry(hash)
     }
 
-    /// The answer to a question, fresh or not.
+    /// The answer to a question, fresh or expired.
     ///
     /// - Parameters:
     ///   - name: QNAME in any case.

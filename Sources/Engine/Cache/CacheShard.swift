@@ -1,14 +1,13 @@
 import Synchronization
 
-/// The writers' side of a part of the cache: which entries there are, in which order they give way, and which wait to
-/// be freed.
+/// The writers' side of one part of the cache: its entries, their order of eviction, and those that wait to be freed.
 final class CacheShard: Sendable {
     /// What the lock protects.
     struct State {
-        /// The addresses of the entries by their index; 0: a place that is free.
+        /// The addresses of the entries by their index; 0: a free place.
         var entries: [UInt] = []
-        /// Entries that cannot be found any longer, with their stamps: some reader may still have them. They are no
-        /// more than were replaced while one batch of queries was answered.
+        /// Entries that can't be found any longer, with their stamps: a reader may still be using them. There are only
+        /// as many as are replaced while one batch of queries is answered.
         var retired: [(answer: StoredAnswer, stamp: UInt64)] = []
         private var order = SieveList()
         private var freeIndexes: [Int] = []
@@ -20,12 +19,12 @@ final class CacheShard: Sendable {
             self.shardCount = shardCount
         }
 
-        /// Slots are numbered through all shards, so that workers can keep something for each.
+        /// Slots are numbered across all shards, so that workers can keep something for each.
         func index(of slot: UInt32) -> Int { Int(slot) / shardCount }
 
         private func slot(of index: Int) -> UInt32 { UInt32(truncatingIfNeeded: index * shardCount + number) }
 
-        /// Finds a place for a new entry.
+        /// Assigns a place to a new entry.
         mutating func takeSlot(for address: UInt) -> UInt32 {
             let index = freeIndexes.popLast() ?? entries.count
             if index == entries.count { entries.append(address) } else { entries[index] = address }
@@ -41,9 +40,9 @@ final class CacheShard: Sendable {
             freeIndexes.append(index)
         }
 
-        /// Takes out the entry that gives way.
+        /// Removes and returns the entry that is to be evicted.
         mutating func evict(sparing spared: UInt32) -> StoredAnswer? {
-            // Taken out for the call: the list changes while the entries, beside it, are read.
+            // Moved out for the call: the list changes while `entries`, in the same struct, is read.
             var order = SieveList()
             swap(&order, &self.order)
             let index = order.evict(sparing: UInt32(truncatingIfNeeded: index(of: spared))) { index in
@@ -57,7 +56,7 @@ final class CacheShard: Sendable {
             return answer
         }
 
-        /// Frees what no reader can have.
+        /// Frees what no reader can have any more.
         mutating func freeRetired(before horizon: UInt64) {
             guard let first = retired.first, first.stamp < horizon else { return }
             retired.removeAll { answer, stamp in

@@ -1,10 +1,10 @@
 import CEvent
 import Synchronization
 
-/// The cache's hash table: atomic links to the first entry of each bucket, entries linked to the next.
+/// The cache's hash table: atomic links to the first entry in each bucket, and from each entry to the next.
 ///
-/// A plain pointer, copied without touching a reference count; the cache owns the memory. Links are changed under the
-/// lock of the shard that a bucket belongs to, and read without.
+/// It is a plain pointer, copied without touching a reference count; the cache owns the memory. Links are written under
+/// the lock of the shard that a bucket belongs to, and read without a lock.
 @safe
 struct CacheTable: @unchecked Sendable {
     // Sendable: everything in the memory is atomic.
@@ -12,19 +12,20 @@ struct CacheTable: @unchecked Sendable {
     private let buckets: UnsafeMutablePointer<Atomic<UInt>>
     private let mask: Int
 
-    /// - Throws: ``EngineError/resourceExhausted(_:)`` without memory.
+    /// - Throws: ``EngineError/resourceExhausted(_:)`` if memory is short.
     init(minimumBucketCount: Int) throws(EngineError) {
         var count = 1
         while count < minimumBucketCount { count *= 2 }
         mask = count - 1
-        // Unsafe: zeroes are atomic zeroes; freed by deallocate(). The system gives the memory when it is first used.
+        // Unsafe: zero octets are valid atomic zeros; freed by deallocate(). The system provides the memory on first
+        // use.
         guard let block = unsafe calloc(count, MemoryLayout<Atomic<UInt>>.stride) else {
             throw .resourceExhausted("memory")
         }
         unsafe buckets = block.bindMemory(to: Atomic<UInt>.self, capacity: count)
     }
 
-    /// Gives the memory back.
+    /// Frees the memory.
     func deallocate() {
         unsafe CEvent.free(buckets)
     }
@@ -41,19 +42,19 @@ struct CacheTable: @unchecked Sendable {
 
     // MARK: Reading, in a CacheReading or under the shard's lock
 
-    /// Fetches the link to what ``prefetchEntry(_:)`` will fetch.
+    /// Prefetches the link to what ``prefetchEntry(_:)`` will prefetch.
     @inline(__always)
     func prefetchLink(_ hash: UInt64) {
         unsafe prefetch_line(buckets + bucket(hash))
     }
 
-    /// Fetches what ``find(_:_:_:hash:)`` will read.
+    /// Prefetches what ``find(_:_:_:hash:)`` will read.
     @inline(__always)
     func prefetchEntry(_ hash: UInt64) {
         first(hash)?.prefetch()
     }
 
-    /// The answer to a question, fresh or not.
+    /// The answer to a question, fresh or expired.
     ///
     /// - Parameters:
     ///   - name: QNAME in any case.
@@ -70,14 +71,14 @@ struct CacheTable: @unchecked Sendable {
 
     // MARK: Writing, under the shard's lock
 
-    /// Puts an entry first in its bucket.
+    /// Puts an entry at the front of its bucket.
     func insert(_ answer: StoredAnswer) {
         let bucket = bucket(answer.hash)
         answer.setNext(unsafe buckets[bucket].load(ordering: .relaxed))
         unsafe buckets[bucket].store(answer.address, ordering: .releasing)
     }
 
-    /// Lets what leads to an entry lead to another; the entry itself still leads on, for who is reading it.
+    /// Makes the link to an entry lead to another one. The entry itself still leads on, for readers that are at it.
     func relink(_ answer: StoredAnswer, to address: UInt) {
         var previous = first(answer.hash)
         if previous?.address == answer.address {

@@ -1,11 +1,11 @@
-/// An answer of the cache, as one who reads is shown it: it can't outlive the ``CacheReading`` that it was found in, in
-/// which nobody frees it. The compiler sees to that.
+/// An answer in the cache as readers see it. It can't outlive the ``CacheReading`` in which it was found, during which
+/// nobody frees it; the compiler enforces that.
 struct CachedAnswer: ~Escapable {
     private let stored: StoredAnswer
 
     /// - Parameters:
-    ///   - stored: found, or made, in `reading`.
-    ///   - reading: what it can't outlive.
+    ///   - stored: found or made in `reading`.
+    ///   - reading: the scope that it can't outlive.
     @inline(__always)
     @_lifetime(copy reading)
     init(_ stored: StoredAnswer, in reading: borrowing CacheReading) {
@@ -25,7 +25,7 @@ struct CachedAnswer: ~Escapable {
         @inline(__always) @_lifetime(borrow self) get { stored.name }
     }
 
-    /// Where the records' TTLs are in ``body``: 16-bit numbers in network order.
+    /// The offsets of the records' TTLs in ``body``: 16-bit numbers in network order.
     var ttlOffsets: RawSpan {
         @inline(__always) @_lifetime(borrow self) get { stored.ttlOffsets }
     }
@@ -35,12 +35,12 @@ struct CachedAnswer: ~Escapable {
         @inline(__always) @_lifetime(borrow self) get { stored.body }
     }
 
-    /// Whether its aliases lead to a name of a zone of ours, whose records are not in it.
+    /// Whether its aliases lead to a name in one of our zones, whose records are not in it.
     var leadsToOwnName: Bool {
         @inline(__always) get { stored.leadsToOwnName }
     }
 
-    /// Where the name of ours stands in ``body``, uncompressed.
+    /// Where the name of ours is in ``body``, uncompressed.
     var ownNameOffset: Int { Int(stored.ownQuery.uint16(at: 0) ?? 0) }
 
     /// A query for the name of ours.
@@ -51,17 +51,17 @@ struct CachedAnswer: ~Escapable {
         }
     }
 
-    /// Whether it was asked for before since it was fetched.
+    /// Whether it was asked for before, since it was fetched.
     var isPopular: Bool { stored.has(CacheMarks.popular) }
 
-    /// Notes that it was asked for; writes only if that is news, so that hot entries are not written.
+    /// Notes that it was asked for. Writes only if the mark is new, so that hot entries are not written.
     @inline(__always)
     func noteAsked() {
         let both = CacheMarks.asked | CacheMarks.popular
         if !stored.has(both) { _ = stored.set(both) }
     }
 
-    /// Whether it is time to ask for it again, and the caller is the one to do it.
+    /// Whether it is due to be fetched again, and the caller is the one to do it.
     @inline(__always)
     func claimRefresh(now: MonotonicTime) -> Bool { stored.claimRefresh(now: now) }
 }

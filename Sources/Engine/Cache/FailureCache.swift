@@ -1,19 +1,19 @@
 import Synchronization
 
-/// Questions that could not be answered a moment ago (RFC 9520): apart from the answers, so that thousands of them push
-/// out none. Touched when the cache has no fresh answer, never for one that it has.
+/// Questions that could not be answered a moment ago (RFC 9520). They are apart from the answers, so that thousands of
+/// them evict none. It is used only when the cache has no fresh answer.
 final class FailureCache: Sendable {
-    /// Failures remembered at most; the oldest goes first.
+    /// The most failures remembered; the oldest goes first.
     static let maximumCount = 4096
-    /// How long a failure is the answer (RFC 9520 §3.2: 1 s or more, 5 min or less).
+    /// How long a failure is the answer (RFC 9520 §3.2: at least 1 s, at most 5 min).
     static let lifetime = Nanoseconds.seconds(1)
-    /// How long after a failure a stale answer is given at once, while it is tried again in the background
-    /// (RFC 8767 §5: the failure recheck timer, 30 s).
+    /// How long after a failure a stale answer is given at once, while the question is retried in the background (RFC
+    /// 8767 §5: the failure recheck timer, 30 s).
     static let memory = Nanoseconds.seconds(30)
 
-    /// What is known of a question.
+    /// What is known about a question.
     enum Recency {
-        /// It did not fail, or that was long ago.
+        /// It has not failed, or that was long ago.
         case none
         /// It failed within ``FailureCache/memory``.
         case remembered
@@ -22,7 +22,7 @@ final class FailureCache: Sendable {
     }
 
     private let table = Mutex(Table())
-    /// Whether there may be any, so that while nothing fails nobody takes the lock.
+    /// Whether there may be any failures; while there are none, nobody takes the lock.
     private let isUsed = Atomic<Bool>(false)
 
     /// Notes that a question could not be answered.
@@ -33,13 +33,13 @@ final class FailureCache: Sendable {
         }
     }
 
-    /// What is known of a question.
+    /// What is known about a question.
     func recency(of key: CacheKey, now: MonotonicTime) -> Recency {
         guard isUsed.load(ordering: .relaxed) else { return .none }
         return table.withLock { $0.recency(of: key, now: now) }
     }
 
-    /// Forgets a question that was answered.
+    /// Drops a question that was answered.
     func remove(_ key: CacheKey) {
         guard isUsed.load(ordering: .relaxed) else { return }
         table.withLock { table in
@@ -48,12 +48,12 @@ final class FailureCache: Sendable {
         }
     }
 
-    /// Forgets questions.
+    /// Drops questions.
     ///
     /// - Parameters:
-    ///   - name: in wire form and lower case; `nil`: all.
-    ///   - subtree: whether names below go too.
-    /// - Returns: how many.
+    ///   - name: in wire form and lower case; `nil`: all names.
+    ///   - subtree: whether to drop names below it too.
+    /// - Returns: how many were dropped.
     func remove(_ name: [UInt8]?, subtree: Bool) -> Int {
         table.withLock { $0.removeAll(name, subtree: subtree) }
     }
@@ -61,7 +61,7 @@ final class FailureCache: Sendable {
     /// The table itself: pure.
     struct Table {
         private var times: [CacheKey: MonotonicTime] = [:]
-        /// In the order of their failures, the oldest at `start`; what was forgotten meanwhile is passed over. A ring,
+        /// The questions in the order of their failures, the oldest at `start`; dropped ones are skipped. It is a ring,
         /// so that nothing is ever moved.
         private var order: [(key: CacheKey, time: MonotonicTime)?] = []
         private var start = 0

@@ -1,8 +1,10 @@
-/// The order in which entries of a cache give way: SIEVE (Zhang et al., NSDI 2024). Pure: knows numbers of slots.
+/// The order in which entries of a cache are evicted: SIEVE (Zhang et al., NSDI 2024). Pure: it knows only slot
+/// numbers.
 ///
-/// New entries come in at the head. When room is needed, a hand goes from the tail towards the head: an entry that was
-/// asked for since the hand passed last is spared once, the first that was not has to go. Entries that nobody asks for
-/// a second time go soon, so that a scan of random names leaves the hot ones alone, and a hit only sets a mark.
+/// New entries come in at the head. When room is needed, a hand moves from the tail towards the head: an entry that was
+/// asked for since the hand last passed is spared once, and the first one that was not is evicted. Entries that nobody
+/// asks for a second time go soon, so that a scan of random names leaves the hot ones alone, and a hit only sets a
+/// mark.
 struct SieveList {
     private struct Link {
         /// Towards the head.
@@ -17,7 +19,7 @@ struct SieveList {
     private var head = none
     private var tail = none
     private var hand = none
-    /// How many entries there are.
+    /// The number of entries.
     private(set) var count = 0
 
     /// Adds an entry at the head; `slot` must not be in the list.
@@ -29,7 +31,7 @@ struct SieveList {
         count += 1
     }
 
-    /// Takes an entry out; `slot` must be in the list.
+    /// Removes an entry; `slot` must be in the list.
     mutating func remove(_ slot: UInt32) {
         let link = links[Int(slot)]
         if hand == slot { hand = link.newer }
@@ -38,12 +40,12 @@ struct SieveList {
         count -= 1
     }
 
-    /// Finds the entry that has to go, and takes it out.
+    /// Removes and returns the entry that is to be evicted.
     ///
     /// - Parameters:
     ///   - spared: an entry that stays in any case: the one that room is made for.
-    ///   - wasAsked: whether an entry was asked for since this was last called for it.
-    /// - Returns: `nil` when there is none but `spared`.
+    ///   - wasAsked: whether an entry was asked for since the last call for it.
+    /// - Returns: `nil` if there is no other entry than `spared`.
     mutating func evict(sparing spared: UInt32, wasAsked: (UInt32) -> Bool) -> UInt32? {
         guard count > 1 || (count == 1 && head != spared) else { return nil }
         // Two rounds at most: in the first all marks are cleared.
@@ -54,7 +56,7 @@ struct SieveList {
             remove(slot)
             return slot
         }
-        // All were asked for meanwhile, by others: the oldest goes.
+        // Others have asked for all of them meanwhile: the oldest goes.
         let slot = tail == spared ? links[Int(tail)].newer : tail
         remove(slot)
         return slot

@@ -1,33 +1,33 @@
-/// The arithmetic of times to live: pure, in whole seconds and with the time passed in.
+/// The arithmetic of times to live, in whole seconds. Pure: time is passed in.
 struct TTLPolicy: Sendable {
-    /// TTLs are raised to this; in seconds.
+    /// Lower TTLs are raised to this; in seconds.
     var minimum: UInt32
-    /// TTLs are lowered to this; in seconds.
+    /// Higher TTLs are lowered to this; in seconds.
     var maximum: UInt32
-    /// TTLs of negative answers are lowered to this (RFC 2308 §5); in seconds.
+    /// Higher TTLs of negative answers are lowered to this (RFC 2308 §5); in seconds.
     var negativeMaximum: UInt32
     /// How long an expired answer may be used (RFC 8767 §4).
     var stale: Nanoseconds
-    /// Whether an answer in demand is asked for again before it expires.
+    /// Whether a popular answer is fetched again before it expires.
     var prefetches: Bool
 
-    /// The TTL of an answer served after it has expired, in seconds (RFC 8767 §4).
+    /// The TTL of an answer that is served after it has expired, in seconds (RFC 8767 §4).
     static let staleTTL: UInt32 = 30
-    /// An answer is asked for again in this last part of its life, if it lives long enough to have one.
+    /// An answer is fetched again in the last tenth of its life, if it lives long enough.
     static let prefetchShare: Int64 = 10
-    /// Answers that live shorter are not worth a second query; in seconds.
+    /// Answers with a shorter TTL are not worth a second query; in seconds.
     static let minimumPrefetchedTTL: UInt32 = 2
 
-    /// A TTL as it came: one with the highest bit set counts as 0 (RFC 2181 §8).
+    /// A TTL from the wire: one with the highest bit set counts as 0 (RFC 2181 §8).
     static func read(_ field: UInt32) -> UInt32 { field >> 31 == 0 ? field : 0 }
 
-    /// How long an answer is kept, in seconds; 0: it is not.
+    /// How long an answer is kept, in seconds; 0: it is not kept.
     func lifetime(of ttl: UInt32, isNegative: Bool) -> UInt32 {
         let capped = min(max(ttl, minimum), maximum)
         return isNegative ? min(capped, negativeMaximum) : capped
     }
 
-    /// When an answer kept for `lifetime` seconds from `now` on expires, and what happens before and after.
+    /// The times of an answer that is kept for `lifetime` seconds from `now` on.
     func times(lifetime: UInt32, now: MonotonicTime) -> AnswerTimes {
         let span = Nanoseconds.seconds(Int64(lifetime))
         let expiry = now + span
@@ -37,16 +37,16 @@ struct TTLPolicy: Sendable {
     }
 }
 
-/// When an answer gets old.
+/// The times at which an answer's state changes.
 struct AnswerTimes: BitwiseCopyable {
     /// From then on it is stale.
     var expiry: MonotonicTime
-    /// From then on, until it expires, a query for it has it asked for again.
+    /// From then on until it expires, a query for it makes the server fetch it again.
     var refresh: MonotonicTime
     /// From then on it must not be used at all.
     var end: MonotonicTime
 
-    /// The TTL to answer with, in seconds: what is left, rounded down but never 0, or that of a stale answer.
+    /// The TTL to answer with, in seconds: what is left, rounded down but never 0, or the one for stale answers.
     @inline(__always)
     func remainingTTL(now: MonotonicTime) -> UInt32 {
         guard now < expiry else { return TTLPolicy.staleTTL }
