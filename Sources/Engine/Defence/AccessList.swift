@@ -1,10 +1,10 @@
-/// Networks whose clients may do something. Looking up allocates nothing and counts no reference.
+/// Networks whose clients may do something. A lookup allocates nothing and counts no reference.
 @safe
 final class AccessList: Sendable {
-    /// What ``contains`` reads.
+    /// For lookups with ``View/contains(_:)``.
     let view: View
 
-    /// One network as numbers: an address is in it when its bits under the mask are these.
+    /// One network as numbers: an address is in it if its bits under the mask equal these.
     private struct Entry: BitwiseCopyable {
         var isIPv4: Bool
         var high: UInt64
@@ -28,7 +28,7 @@ final class AccessList: Sendable {
         }
     }
 
-    /// Shows the networks for as long as the list exists: a plain pointer.
+    /// Reads the networks through a plain pointer, valid for as long as the list exists.
     @safe
     struct View: @unchecked Sendable {
         // Sendable: the memory is never written while the list exists.
@@ -43,7 +43,7 @@ final class AccessList: Sendable {
 
         fileprivate func deallocate() { unsafe entries.deallocate() }
 
-        /// Whether one of the networks has the address.
+        /// Whether an address is in one of the networks.
         @inline(__always)
         func contains(_ address: IPAddress) -> Bool {
             let isIPv4: Bool
@@ -64,7 +64,7 @@ final class AccessList: Sendable {
         }
     }
 
-    /// - Parameter networks: of both families, in any order.
+    /// - Parameter networks: may be of both families, in any order.
     init(_ networks: [IPNetwork]) {
         view = View(networks)
     }

@@ -1,23 +1,23 @@
-/// Why an address is none of a service that others can reach.
+/// Why an address can't be that of a service which others can reach.
 public enum AddressRestriction: Sendable {
     /// `0.0.0.0/8` (RFC 6890 §2.2.2) or `::`.
     case thisNetwork
-    /// `169.254.0.0/16` or `fe80::/10`: means another machine on every link, a cloud's metadata service among them.
+    /// `169.254.0.0/16` or `fe80::/10`: a different machine on every link, among them a cloud's metadata service.
     case linkLocal
     /// `224.0.0.0/4` or `ff00::/8`.
     case multicast
-    /// `240.0.0.0/4`, with `255.255.255.255`.
+    /// `240.0.0.0/4`, including `255.255.255.255`.
     case reserved
-    /// `::ffff:0:0/96` or `::/96` (RFC 4291 §2.5.5): an IPv4 address in other clothes.
+    /// `::ffff:0:0/96` or `::/96` (RFC 4291 §2.5.5): an embedded IPv4 address.
     case embedded
-    /// `2002::/16` (RFC 3056), `64:ff9b::/96` (RFC 6052) or `64:ff9b:1::/48` (RFC 8215) of an address that is
-    /// restricted itself, or is one of a loopback interface.
+    /// `2002::/16` (RFC 3056), `64:ff9b::/96` (RFC 6052) or `64:ff9b:1::/48` (RFC 8215) with an IPv4 address that is
+    /// restricted itself or is a loopback address.
     case translated
 }
 
 extension IPAddress {
-    /// Why the address is none of a service; `nil` when it may be one. Loopback addresses have no restriction of this
-    /// kind: they are good for clients on the same machine.
+    /// Why the address can't be that of a service, or `nil` if it can. Loopback addresses have no restriction of this
+    /// kind: clients on the same machine can use them.
     public var restriction: AddressRestriction? {
         switch self {
         case .v4(let bits):
@@ -40,8 +40,8 @@ extension IPAddress {
                 return Self.isUsable(UInt32(truncatingIfNeeded: low)) ? nil : .translated
             }
             if high >> 16 == 0x0064_FF9B_0001 {
-                // With a prefix of 96 bits the IPv4 address is at the end. Shorter ones (RFC 6052 §2.2) end in zeros;
-                // only their network knows where the IPv4 address is in them, so they may hide any.
+                // With a 96-bit prefix the IPv4 address is at the end. Shorter prefixes (RFC 6052 §2.2) end in zeros;
+                // only the network itself knows where its IPv4 address is, so they may hide any.
                 let embedded = UInt32(truncatingIfNeeded: low)
                 return embedded & 0x00FF_FFFF != 0 && Self.isUsable(embedded) ? nil : .translated
             }
