@@ -1,9 +1,9 @@
 import CEvent
 
-/// Buffers for some datagrams that are sent, or received, with one system call. Everything is allocated once.
+/// Buffers for datagrams that are sent or received with one system call. Everything is allocated once.
 @safe
 final class DatagramBuffers {
-    /// How many datagrams there are buffers for.
+    /// The number of datagrams that have buffers.
     let capacity: Int
 
     private let octets: Int
@@ -16,17 +16,17 @@ final class DatagramBuffers {
 
     /// - Parameters:
     ///   - capacity: 1 or more.
-    ///   - octets: of the longest datagram.
-    ///   - hasAddresses: whether each is sent to an address of its own; else the socket is connected.
+    ///   - octets: the length of the longest datagram.
+    ///   - hasAddresses: whether each is sent to an address of its own; otherwise the socket is connected.
     init(capacity: Int, octets: Int, hasAddresses: Bool = false) {
         self.capacity = capacity
         self.octets = octets
         self.hasAddresses = hasAddresses
-        // Distances as in UDPBatch.
+        // An odd number of cache lines, for the reason given in UDPBatch.
         stride = (octets + 127) / 64 * 64 | 64
         let tail = hasAddresses ? DatagramOrigin.addressBytes + DatagramOrigin.controlBytes : 0
-        // Unsafe: one block, divided into parts of `capacity` elements each, and two of headers; freed in deinit. Only
-        // what was written to the block is read, so that the system gives no more memory than datagrams are long.
+        // Unsafe: one block, divided into parts of `capacity` elements each, and two blocks of headers; freed in
+        // deinit. Only octets that were written are read, so the system provides only as much memory as datagrams need.
         unsafe block = .allocate(byteCount: capacity * (stride + tail), alignment: 64)
         unsafe vectors = .allocate(capacity: capacity)
         unsafe headers = .allocate(capacity: capacity)
@@ -51,15 +51,15 @@ final class DatagramBuffers {
 
     // MARK: Sending
 
-    /// Writes the datagram of a place.
+    /// Writes the datagram at a place.
     ///
     /// - Parameters:
-    ///   - origin: where it is sent to, for those with addresses.
-    ///   - body: gets an empty span with room for the longest.
+    ///   - origin: the destination, for buffers with addresses.
+    ///   - body: gets an empty span with room for the longest datagram.
     @inline(__always)
     func write(_ index: Int, to origin: DatagramOrigin? = nil, _ body: (inout OutputRawSpan) -> Void) {
         guard index >= 0, index < capacity else { return }
-        // Unsafe: the buffer of each place has `octets`, and is written through this one span.
+        // Unsafe: the buffer of each place has `octets`, and is written only through this span.
         let buffer = unsafe UnsafeMutableRawBufferPointer(start: block + index &* stride, count: octets)
         var datagram = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
         body(&datagram)
@@ -69,11 +69,11 @@ final class DatagramBuffers {
 
     /// Sends datagrams that were written.
     ///
-    /// - Parameter failed: gets the places of those that the system did not take: for a full buffer, or since nobody
-    ///   can be reached there.
+    /// - Parameter failed: gets the places of those that the system did not accept: its buffer is full, or nobody can
+    ///   be reached there.
     @inline(__always)
     func send(_ places: Range<Int>, by socket: Int32, failed: (Int) -> Void) {
-        // Unsafe: the headers describe buffers of ours.
+        // Unsafe: the headers describe our own buffers.
         unsafe sender.send(headers, places.clamped(to: 0..<capacity), by: socket, failed: failed)
     }
 
@@ -81,13 +81,13 @@ final class DatagramBuffers {
 
     /// Receives what has arrived at a connected socket.
     ///
-    /// - Returns: how many datagrams; negative: none, for ``last_error()``.
+    /// - Returns: the number of datagrams; negative: none, because of ``last_error()``.
     func receive(from socket: Int32) -> Int {
-        // Unsafe: every header describes a buffer of ours.
+        // Unsafe: every header describes one of our own buffers.
         unsafe Int(recvmmsg(socket, headers, UInt32(capacity), Int32(MSG_DONTWAIT), nil))
     }
 
-    /// A datagram of those received last.
+    /// A datagram of the last batch received.
     @_lifetime(borrow self)
     func message(_ index: Int) -> RawSpan {
         guard index >= 0, index < capacity else { return RawSpan() }
@@ -97,7 +97,7 @@ final class DatagramBuffers {
         return unsafe _overrideLifetime(span, borrowing: self)
     }
 
-    /// Whether a datagram of those received last was longer than its buffer.
+    /// Whether a datagram of the last batch was longer than its buffer.
     func isCut(_ index: Int) -> Bool {
         guard index >= 0, index < capacity else { return false }
         return unsafe headers[index].msg_hdr.msg_flags & Int32(MSG_TRUNC) != 0

@@ -1,11 +1,11 @@
 import CEvent
 
-/// Where a datagram came from, and the address that it was sent to: what a reply that is sent later needs.
+/// Where a datagram came from, and the address that it was sent to: a later reply needs both.
 @safe
 struct DatagramOrigin {
-    /// As large as an IPv6 address in the socket API's form, or larger.
+    /// At least the size of an IPv6 address in the socket API's form.
     static let addressBytes = 32
-    /// As large as a control message with an IPv6 address, or larger.
+    /// At least the size of a control message with an IPv6 address.
     static let controlBytes = 64
 
     private var address = InlineArray<32, UInt8>(repeating: 0)
@@ -13,12 +13,12 @@ struct DatagramOrigin {
     private var control = InlineArray<64, UInt8>(repeating: 0)
     private var controlByteCount: Int
 
-    /// Copies what a received message's header shows. Its address and control message have been received, the latter
+    /// Copies what a received message's header points at: its address, and its control message, which must have been
     /// prepared by `answer_from_asked_address`.
     init(_ header: msghdr) {
         addressByteCount = unsafe min(Int(header.msg_namelen), Self.addressBytes)
         controlByteCount = unsafe header.msg_control == nil ? 0 : min(header.msg_controllen, Self.controlBytes)
-        // Unsafe: both are within what the header shows, and within the arrays, by the lines above.
+        // Unsafe: the lines above keep both within what the header points at, and within the arrays.
         unsafe withUnsafeMutableBytes(of: &address) { target in
             if let source = unsafe header.msg_name {
                 unsafe target.copyMemory(from: UnsafeRawBufferPointer(start: source, count: addressByteCount))
@@ -31,9 +31,9 @@ struct DatagramOrigin {
         }
     }
 
-    /// Copies both to where `header` leads: there is room for ``addressBytes`` and ``controlBytes``.
+    /// Copies both to where `header` points; there must be room for ``addressBytes`` and ``controlBytes``.
     func write(to header: inout msghdr) {
-        // Unsafe: as many octets as the arrays have, to where there is room for them.
+        // Unsafe: copies as many octets as the arrays have, to where there is room for them.
         unsafe withUnsafeBytes(of: address) { source in
             if let source = source.baseAddress {
                 unsafe header.msg_name?.copyMemory(from: source, byteCount: Self.addressBytes)

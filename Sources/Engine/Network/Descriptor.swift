@@ -13,7 +13,7 @@ struct Descriptor: ~Copyable {
         _ = close(number)
     }
 
-    /// Gives the descriptor away, open.
+    /// Gives up the descriptor without closing it.
     consuming func release() -> Int32 {
         let number = number
         discard self
@@ -21,14 +21,14 @@ struct Descriptor: ~Copyable {
     }
 }
 
-/// Whether octets have come in by a socket that nobody has read.
+/// Whether a socket has received octets that nobody has read.
 func hasUnreadOctets(_ socket: Int32) -> Bool {
     var octet: UInt8 = 0
-    // Unsafe: one octet is written.
+    // Unsafe: writes one octet.
     return unsafe recv(socket, &octet, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
 }
 
-/// A counter in the kernel that wakes whoever waits for it (eventfd(2)).
+/// A counter in the kernel that wakes the thread waiting for it (eventfd(2)).
 final class WakeSignal: Sendable {
     private let descriptor: Descriptor
 
@@ -40,7 +40,7 @@ final class WakeSignal: Sendable {
         descriptor = Descriptor(owning: number)
     }
 
-    /// For an event loop to watch.
+    /// A descriptor for an event loop to watch.
     var descriptorNumber: Int32 { descriptor.number }
 
     /// Wakes the other side.
@@ -48,10 +48,10 @@ final class WakeSignal: Sendable {
         _ = eventfd_write(descriptor.number, 1)
     }
 
-    /// Takes what was signalled; waits for it if this blocks.
+    /// Consumes what was signalled; waits for it if this blocks.
     func consume() {
         var value: eventfd_t = 0
-        // Unsafe: eight octets are written to `value`.
+        // Unsafe: writes eight octets to `value`.
         while unsafe eventfd_read(descriptor.number, &value) != 0, last_error() == EINTR {}
     }
 }

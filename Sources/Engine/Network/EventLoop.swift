@@ -1,18 +1,18 @@
 import CEvent
 
-/// A libevent loop: one for each worker, used by its thread alone.
+/// A libevent loop: each worker has one, and only its thread uses it.
 @safe
 final class EventLoop {
-    /// Unsafe to touch from another thread: the base is made without locks.
+    /// Must not be touched on another thread: it is made without locks.
     let base: OpaquePointer
-    /// Who has a turn.
+    /// Decides whose turn it is.
     var pace = WorkPace()
 
-    /// - Throws: ``EngineError/resourceExhausted(_:)`` when the system gives no epoll descriptor.
+    /// - Throws: ``EngineError/resourceExhausted(_:)`` if the system has no epoll descriptor.
     init() throws(EngineError) {
         guard let configuration = unsafe event_config_new() else { throw .resourceExhausted("memory") }
         defer { unsafe event_config_free(configuration) }
-        // Workers share nothing, so that no event of theirs needs a lock.
+        // Workers share nothing, so their events need no locks.
         unsafe event_config_set_flag(configuration, Int32(EVENT_BASE_FLAG_NOLOCK.rawValue))
         guard let base = unsafe event_base_new_with_config(configuration) else {
             throw .resourceExhausted("file descriptors")
@@ -34,20 +34,20 @@ final class EventLoop {
         unsafe event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
     }
 
-    /// A piece of other work than UDP queries begins. After some of it the loop looks for events again, so that queries
-    /// have their turn.
+    /// Notes that a piece of work other than UDP queries begins. After some of it the loop looks for events again, so
+    /// that queries get their turn.
     func noteWork(now: MonotonicTime = .now) {
         pace.noteOtherTurn()
         pace.noteBegin(now)
         if pace.isLookDue(now) { unsafe event_base_loopcontinue(base) }
     }
 
-    /// Ends ``run()`` after the event that is being handled.
+    /// Ends ``run()`` after the event under way.
     func stop() {
         unsafe event_base_loopbreak(base)
     }
 
-    /// Handles what is due, without waiting: libevent closes a connection that was freed only in its loop.
+    /// Handles what is due without waiting: libevent closes a freed connection only in its loop.
     func runPending() {
         while unsafe event_base_get_num_events(base, UInt32(EVENT_BASE_COUNT_ACTIVE)) > 0 {
             unsafe event_base_loop(base, EVLOOP_NONBLOCK)
@@ -58,21 +58,21 @@ final class EventLoop {
     var now: ContinuousClock.Instant { ContinuousClock.now }
 }
 
-/// Something that is told about events of one descriptor or of a timer. The event lives as long as the object.
+/// An object that handles the events of one descriptor or timer. The event lives as long as the object.
 @safe
 class EventTarget {
-    /// Whose turn it is when several have something to do.
+    /// The order of events that are due together.
     enum Priority: Int32 {
         /// Before all others.
         case first
-        /// In the order in which it came.
+        /// In the order of arrival.
         case other
 
         fileprivate static let count: Int32 = 2
     }
 
     private var event: OpaquePointer?
-    /// Held, for an event must go before its loop does.
+    /// Keeps the loop alive, because an event must be freed before its loop.
     private var loop: EventLoop?
 
     init() {}
@@ -81,48 +81,48 @@ class EventTarget {
         cancel()
     }
 
-    /// What is to be done; on the loop's thread.
+    /// Handles the event, on the loop's thread.
     func fire() {}
 
     /// Whether it exists until its loop has ended, whatever ``fire()`` does: then no reference is counted for an event.
     var outlivesLoop: Bool { false }
 
-    /// From now on; not while it is to fire already.
+    /// Sets the priority from now on; must not be called while the event is pending.
     final func set(_ priority: Priority) {
-        // Unsafe: the event is this object's.
+        // Unsafe: the event belongs to this object.
         if let event = unsafe event { unsafe event_priority_set(event, priority.rawValue) }
     }
 
-    /// Fires whenever `descriptor` can be read.
+    /// Fires whenever `descriptor` is readable.
     final func watch(_ descriptor: Int32, on loop: EventLoop) throws(EngineError) {
         self.loop = loop
         try unsafe register(
             event_new(loop.base, descriptor, Int16(EV_READ | EV_PERSIST), callback, context), after: nil)
     }
 
-    /// Fires once after `delay`; called again, it replaces the delay.
+    /// Fires once after `delay`; another call replaces the delay.
     final func schedule(after delay: Duration, on loop: EventLoop) throws(EngineError) {
         self.loop = loop
         if unsafe event == nil { unsafe event = event_new(loop.base, -1, 0, callback, context) }
         try unsafe register(event, after: delay)
     }
 
-    /// Fires once in this round of the loop, behind what is to be done already.
+    /// Fires once in this round of the loop, after what is due already.
     final func activate(on loop: EventLoop) {
         self.loop = loop
         if unsafe event == nil { unsafe event = event_new(loop.base, -1, 0, callback, context) }
-        // Unsafe: the event is this object's.
+        // Unsafe: the event belongs to this object.
         if let event = unsafe event { unsafe event_active(event, Int32(EV_TIMEOUT), 1) }
     }
 
-    /// Fires no more.
+    /// Stops firing.
     final func cancel() {
         // Unsafe: event_free removes the event first, and nothing uses it afterwards.
         if let event = unsafe event { unsafe event_free(event) }
         unsafe event = nil
     }
 
-    /// Unretained: the event goes before the object does.
+    /// Unretained: the object frees its event before it goes.
     private var context: UnsafeMutableRawPointer { unsafe Unmanaged.passUnretained(self).toOpaque() }
 
     private var callback: event_callback_fn { unsafe outlivesLoop ? onEventOfLasting : onEvent }
@@ -142,15 +142,15 @@ class EventTarget {
 
 @c private func onEvent(_ descriptor: Int32, _ what: Int16, _ context: UnsafeMutableRawPointer?) {
     guard let context = unsafe context else { return }
-    // Unsafe: the object frees its event before it goes, so it is there. It is held until it has fired, for that may
-    // let go of it.
+    // Unsafe: the object frees its event before it goes, so it exists. It is retained during the call, which may
+    // release it.
     let target = unsafe Unmanaged<EventTarget>.fromOpaque(context).takeUnretainedValue()
     withExtendedLifetime(target) { target.fire() }
 }
 
 @c private func onEventOfLasting(_ descriptor: Int32, _ what: Int16, _ context: UnsafeMutableRawPointer?) {
     guard let context = unsafe context else { return }
-    // Unsafe: the object is there until the loop has ended. No reference is counted: this runs for every batch of
+    // Unsafe: the object exists until the loop has ended. No reference is counted, since this runs for every batch of
     // queries.
     unsafe Unmanaged<EventTarget>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.fire() }
 }

@@ -1,6 +1,6 @@
 import CEvent
 
-/// What a socket carries.
+/// The transport of a socket.
 public enum SocketTransport: String, Sendable {
     /// Datagrams.
     case udp = "UDP"
@@ -8,21 +8,21 @@ public enum SocketTransport: String, Sendable {
     case tcp = "TCP"
 }
 
-/// A socket that was open before this process began: whoever started it has opened it, or has kept it from the process
-/// before. What has queued in it meanwhile is answered.
+/// A socket that was open before this process began: the parent process has opened it, or kept it from the previous
+/// process. What has queued in it in the meantime is answered.
 ///
-/// It stays open as long as this object lives, whatever is done with ``number``'s duplicates: it is not this process
-/// that decides when its port is closed.
+/// It stays open as long as this object lives, whatever happens to the duplicates of ``number``: this process does not
+/// decide when its port is closed.
 public final class InheritedSocket: Sendable {
     /// The address that it is bound to.
     public let address: SocketAddress
-    /// What it carries.
+    /// Its transport.
     public let transport: SocketTransport
     private let descriptor: Descriptor
 
-    /// Takes over a descriptor, and closes it in the end. Programs that this process may start don't get it.
+    /// Takes over a descriptor, and closes it in the end. Programs that this process starts do not inherit it.
     ///
-    /// - Returns: `nil`, and closes the descriptor, when it is neither a UDP socket nor a listening TCP socket.
+    /// - Returns: `nil`, and closes the descriptor, if it is neither a UDP socket nor a listening TCP socket.
     public init?(descriptor number: Int32) {
         let descriptor = Descriptor(owning: number)
         guard let address = ListeningSocket.address(of: number),
@@ -40,16 +40,16 @@ public final class InheritedSocket: Sendable {
         self.transport = transport
     }
 
-    /// Opens sockets that a later process shall inherit: all on one address, each with a share of what comes in.
+    /// Opens sockets for a later process to inherit: all on one address, each with a share of the traffic.
     ///
     /// - Parameters:
-    ///   - address: with a port.
-    ///   - isForBoth: whether `[::]` takes IPv4 too.
+    ///   - address: an address with a port.
+    ///   - isForBoth: whether `[::]` accepts IPv4 too.
     /// - Throws: ``EngineError/cannotListen(_:transport:reason:)``.
     public static func open(
         _ address: SocketAddress, _ transport: SocketTransport, count: Int, isForBoth: Bool = false
     ) throws(EngineError) -> [InheritedSocket] {
-        // Others, too, could have a share.
+        // Otherwise another process could share the address without being noticed.
         try ListeningSocket.probe(address, transport, isForBoth: isForBoth)
         var sockets: [InheritedSocket] = []
         for _ in 0..<count {
@@ -59,18 +59,18 @@ public final class InheritedSocket: Sendable {
         return sockets
     }
 
-    /// The descriptor. It belongs to this object.
+    /// The descriptor, which belongs to this object.
     public var number: Int32 { descriptor.number }
 
-    /// Another descriptor of the same socket, which is the caller's to close.
+    /// Makes another descriptor of the same socket; the caller must close it.
     ///
     /// - Throws: ``EngineError/resourceExhausted(_:)``.
     public func duplicateNumber() throws(EngineError) -> Int32 { try duplicate().release() }
 
-    /// Whether sockets that are opened on the same address get a share of what comes in.
+    /// Whether other sockets opened on the same address get a share of the traffic.
     var isShared: Bool { ListeningSocket.isShared(number) }
 
-    /// A descriptor of the same socket, for a worker.
+    /// Makes another descriptor of the same socket, for a worker.
     func duplicate() throws(EngineError) -> Descriptor {
         let copy = dup(number)
         guard copy >= 0 else { throw .resourceExhausted("file descriptors") }
@@ -81,15 +81,15 @@ public final class InheritedSocket: Sendable {
 }
 
 extension [InheritedSocket] {
-    /// Those of an address that carry the same.
+    /// Those with this address and transport.
     func matching(_ address: SocketAddress, _ transport: SocketTransport) -> [InheritedSocket] {
         filter { $0.address == address && $0.transport == transport }
     }
 
-    /// The sockets of one worker, if all of these are of one address. Each has one worker at least; where there are
-    /// fewer than workers, and no others can be opened beside them, several workers have the same.
+    /// The sockets for one worker, given that all of these have the same address. Each socket gets at least one worker.
+    /// If there are fewer sockets than workers, and no others can share the address, several workers use the same one.
     ///
-    /// - Returns: `[nil]`: the worker opens one of its own.
+    /// - Returns: `[nil]` if the worker must open one itself.
     func share(ofWorker worker: Int, of count: Int) -> [InheritedSocket?] {
         let own = indices.filter { $0 % count == worker }.map { self[$0] }
         if !own.isEmpty { return own }

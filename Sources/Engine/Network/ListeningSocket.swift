@@ -1,18 +1,18 @@
 import CEvent
 
-/// Opens the sockets that queries come in by.
+/// Opens the sockets that receive queries.
 enum ListeningSocket {
-    /// Octets of queries that may wait in the kernel while a worker is busy: some 20 ms of its work.
+    /// How many octets of queries may wait in the kernel while a worker is busy: some 20 ms of its work.
     static let receiveBufferBytes: Int32 = 4 << 20
-    /// Connections that may wait to be accepted.
+    /// How many connections may wait to be accepted.
     static let backlog: Int32 = 1024
-    /// How often another port is tried when the system's choice for UDP is taken for TCP.
+    /// How often another port is tried if the one that the system chose for UDP is in use for TCP.
     static let portAttempts = 16
 
-    /// An address that nobody else can have, and that nobody is answered at: its ports are closed until the workers'
-    /// sockets are opened, for which this must go.
+    /// Keeps an address from others while nobody answers there. Its ports appear closed until the workers' sockets are
+    /// opened; release it before that.
     final class Reservation: Sendable {
-        /// With a port, where 0 was asked for.
+        /// The address, with the chosen port where 0 was requested.
         let address: SocketAddress
         private let udp: Descriptor
         private let tcp: Descriptor
@@ -24,10 +24,10 @@ enum ListeningSocket {
         }
     }
 
-    /// Makes sure that nobody has the address, and finds a port for it where 0 was asked for.
+    /// Makes sure that nobody else has the address, and finds a port for it where 0 was requested.
     ///
-    /// Workers' sockets share their port (SO_REUSEPORT), and so would those of a second server of the same user: half
-    /// of the queries would go to each. So the address is bound once without sharing.
+    /// Workers' sockets share their port (SO_REUSEPORT). A second server of the same user could share it too, and half
+    /// of the queries would go to each. So the address is first bound without sharing.
     static func reserve(_ address: SocketAddress) throws(EngineError) -> Reservation {
         var lastFailure = EngineError.resourceExhausted("ports")
         for _ in 0..<portAttempts {
@@ -37,7 +37,7 @@ enum ListeningSocket {
             bound.port = port
             do throws(EngineError) {
                 _ = try open(bound, SOCK_STREAM, shared: false)
-                // Sockets that listen and receive would have clients wait for nothing.
+                // If these sockets received queries or accepted connections, clients would wait in vain.
                 refuse(udp.number, bound)
                 return Reservation(
                     bound, udp: udp, tcp: try open(bound, SOCK_STREAM, shared: false, listens: false))
@@ -49,41 +49,42 @@ enum ListeningSocket {
         throw lastFailure
     }
 
-    /// Has a UDP socket receive nothing from now on: the kernel refuses what is sent to its port (ICMP, port
-    /// unreachable), unless another socket has that. What has come in before can still be received, and replies sent.
+    /// Stops a UDP socket from receiving: from now on the kernel refuses what is sent to its port (ICMP, port
+    /// unreachable), unless another socket has the port. What has arrived before can still be received, and replies can
+    /// be sent.
     ///
-    /// It is connected to itself: from there alone anything could come.
+    /// The socket is connected to itself, so it would receive only its own datagrams.
     ///
-    /// - Parameter address: the one that it is bound to.
+    /// - Parameter address: the address that it is bound to.
     static func refuse(_ socket: Int32, _ address: SocketAddress) {
         var own = address
         if own.address.isUnspecified { own.address = own.address.isIPv4 ? .v4(0x7F00_0001) : .v6(0, 1) }
-        // Without a way to itself it goes on receiving, which is no worse than before.
+        // If there is no route to itself it continues to receive, which is no worse than before.
         _ = unsafe attach(socket, own, CEvent.connect)
     }
 
-    /// One worker's socket on an address, all of which share their port.
+    /// Opens one worker's socket on an address; all workers' sockets share the port.
     ///
-    /// - Parameter isForBoth: whether one of IPv6 takes IPv4 too, where it is bound to all addresses.
+    /// - Parameter isForBoth: whether an IPv6 socket bound to all addresses accepts IPv4 too.
     static func open(
         _ address: SocketAddress, _ transport: SocketTransport, isForBoth: Bool = false
     ) throws(EngineError) -> Descriptor {
         try open(address, transport == .udp ? SOCK_DGRAM : SOCK_STREAM, shared: true, isForBoth: isForBoth)
     }
 
-    /// Makes sure that nobody has the address, as ``reserve(_:)`` does.
+    /// Makes sure that nobody else has the address, as ``reserve(_:)`` does.
     static func probe(_ address: SocketAddress, _ transport: SocketTransport, isForBoth: Bool) throws(EngineError) {
         _ = try open(address, transport == .udp ? SOCK_DGRAM : SOCK_STREAM, shared: false, isForBoth: isForBoth)
     }
 
-    /// Makes a socket that somebody else has opened like one of ours.
+    /// Configures a socket that another process has opened like one of our own.
     static func takeOver(_ socket: Int32, _ address: SocketAddress, _ transport: SocketTransport) throws(EngineError) {
         guard evutil_make_socket_nonblocking(socket) == 0, evutil_make_socket_closeonexec(socket) == 0 else {
             throw failure(address, transport.rawValue)
         }
         switch transport {
         case .udp:
-            // A server that has refused queries to it, as it ended, had connected it: see refuse(_:_:).
+            // A server that refused queries when it ended has connected the socket: see refuse(_:_:).
             disconnect(socket)
             configureUDP(socket, address.address)
         case .tcp:
@@ -103,7 +104,7 @@ enum ListeningSocket {
         if family == AF_INET6 { set(number, Int32(IPPROTO_IPV6), IPV6_V6ONLY, isForBoth ? 0 : 1) }
         if shared { set(number, SOL_SOCKET, SO_REUSEPORT, 1) }
         if type == SOCK_STREAM {
-            // Only lets connections of an earlier run that linger in TIME_WAIT be; a listener still conflicts.
+            // This only tolerates an earlier server's connections in TIME_WAIT; another listener still conflicts.
             set(number, SOL_SOCKET, SO_REUSEADDR, 1)
         } else {
             configureUDP(number, address.address)
@@ -116,19 +117,18 @@ enum ListeningSocket {
             return unsafe bind(number, start.assumingMemoryBound(to: sockaddr.self), length)
         }
         guard bound == 0 else { throw failure(address, transport) }
-        // Also when only tested: a TCP address conflicts with another listener no later than here.
+        // Also for a mere test: only here does a TCP address always conflict with another listener.
         if type == SOCK_STREAM, listens, listen(number, backlog) != 0 { throw failure(address, transport) }
         return socket
     }
 
-    /// How often another port is drawn when somebody has the first.
+    /// How often another port is drawn if the first is in use.
     private static let sourcePortAttempts = 4
 
     /// A UDP socket with a port of the caller's choice, connected to a server.
     ///
-    /// - Parameter port: called for another port as long as somebody has the one before, a few times; then the system
-    ///   chooses.
-    /// - Returns: `nil` when the system gives no socket, or has no way to the server.
+    /// - Parameter port: draws a port; called again a few times if the port is in use, then the system chooses.
+    /// - Returns: `nil` if the system has no socket left, or no route to the server.
     static func openConnected(_ server: SocketAddress, port: () -> UInt16) -> Descriptor? {
         let family = server.address.isIPv4 ? AF_INET : AF_INET6
         let number = socket(
@@ -163,10 +163,10 @@ enum ListeningSocket {
         _ = unsafe connect(number, &nobody, socklen_t(MemoryLayout<sockaddr>.size))
     }
 
-    /// Whether others may be bound to a socket's address and port, and have a share of what comes in.
+    /// Whether other sockets may be bound to a socket's address and port, and get a share of the traffic.
     static func isShared(_ number: Int32) -> Bool { option(number, SO_REUSEPORT) == 1 }
 
-    /// What kind of socket it is; `nil`: none that queries could come in by.
+    /// The transport of a socket; `nil` if it can't receive queries.
     static func transport(of number: Int32) -> SocketTransport? {
         switch option(number, SO_TYPE) {
         case Int32(SOCK_DGRAM.rawValue): .udp
@@ -183,12 +183,12 @@ enum ListeningSocket {
     }
 
     private static func configureUDP(_ number: Int32, _ address: IPAddress) {
-        // As root beyond net.core.rmem_max, else up to it.
+        // Root may exceed net.core.rmem_max; others get as much as it allows.
         if !set(number, SOL_SOCKET, SO_RCVBUFFORCE, receiveBufferBytes) {
             set(number, SOL_SOCKET, SO_RCVBUF, receiveBufferBytes)
         }
         let isIPv4 = address.isIPv4
-        // Forged "fragmentation needed" messages must not shrink what the kernel sends in one piece.
+        // Forged "fragmentation needed" messages must not reduce the size that the kernel sends in one piece.
         set(
             number, Int32(isIPv4 ? IPPROTO_IP : IPPROTO_IPV6),
             isIPv4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER,
@@ -208,7 +208,7 @@ enum ListeningSocket {
             == 0
     }
 
-    /// The address that a socket is bound to; `nil` when it is no socket, or of neither IPv4 nor IPv6.
+    /// The address that a socket is bound to; `nil` if it is no socket, or neither IPv4 nor IPv6.
     static func address(of number: Int32) -> SocketAddress? {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -221,7 +221,7 @@ enum ListeningSocket {
     }
 
     private static func failure(_ address: SocketAddress, _ transport: String) -> EngineError {
-        // Unsafe: strerror's text is copied at once; the message table of the C locale is constant.
+        // Unsafe: strerror's text is copied at once; the messages of the C locale are constant.
         let reason =
             unsafe strerror(last_error()).map { unsafe String(cString: $0) } ?? "error \(last_error())"
         return .cannotListen(address, transport: transport, reason: reason)

@@ -1,7 +1,7 @@
-/// Replies of one UDP socket that clients had to wait for. They are sent together, with one system call, once the loop
-/// has handled everything that has come in: for upstreams answer many queries at a time.
+/// The replies of one UDP socket that clients had to wait for. They are sent together, with one system call, once the
+/// loop has handled everything that has arrived, because upstreams answer many queries at a time.
 final class ReplyQueue: EventTarget {
-    /// Replies sent at once: more save little, and keep the loop from what comes in.
+    /// How many replies are sent at once: more would save little, and delay the handling of what arrives.
     static let capacity = 64
 
     private let socket: Int32
@@ -11,8 +11,8 @@ final class ReplyQueue: EventTarget {
     private var count = 0
 
     /// - Parameters:
-    ///   - replyBytes: the longest reply.
-    ///   - socket: stays open for as long as this object is used.
+    ///   - replyBytes: the length of the longest reply.
+    ///   - socket: must stay open as long as this object is used.
     init(replyBytes: Int, socket: Int32, loop: EventLoop, counters: WorkerCounters) {
         self.socket = socket
         self.loop = loop
@@ -20,7 +20,7 @@ final class ReplyQueue: EventTarget {
         buffers = DatagramBuffers(capacity: Self.capacity, octets: replyBytes, hasAddresses: true)
     }
 
-    /// Has a reply sent.
+    /// Queues a reply.
     ///
     /// - Parameter write: writes it; the span has room for the longest reply.
     @inline(__always)
@@ -31,7 +31,7 @@ final class ReplyQueue: EventTarget {
         count &+= 1
     }
 
-    /// Sends what there is.
+    /// Sends the queued replies.
     func send() {
         buffers.send(0..<count, by: socket) { _ in counters.count(.sendErrors) }
         count = 0

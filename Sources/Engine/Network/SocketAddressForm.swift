@@ -1,11 +1,11 @@
 import CEvent
 
 extension SocketAddress {
-    /// Writes the socket API's form.
+    /// Writes the address in the socket API's form.
     ///
     /// - Returns: its length in octets.
     func write(to storage: inout sockaddr_storage) -> socklen_t {
-        // Unsafe: sockaddr_storage has room for, and the alignment of, both forms.
+        // Unsafe: sockaddr_storage has the size and alignment for both forms.
         unsafe withUnsafeMutableBytes(of: &storage) { bytes in
             switch address {
             case .v4(let value):
@@ -29,9 +29,9 @@ extension SocketAddress {
         }
     }
 
-    /// Reads the socket API's form; `nil` when it is neither IPv4 nor IPv6.
+    /// Reads the socket API's form; `nil` if it is neither IPv4 nor IPv6.
     init?(_ storage: sockaddr_storage) {
-        // Unsafe: sockaddr_storage has room for, and the alignment of, both forms.
+        // Unsafe: sockaddr_storage has the size and alignment for both forms.
         let read: SocketAddress? = unsafe withUnsafeBytes(of: storage) { bytes in
             switch Int32(storage.ss_family) {
             case AF_INET:

@@ -1,26 +1,27 @@
 import CEvent
 
-/// One TCP client: a libevent bufferevent, from which whole messages are taken and to which replies are written.
+/// The connection of one TCP client: a libevent bufferevent, from which complete messages are taken and to which
+/// replies are written.
 @safe
 final class TCPConnection {
-    /// What other workers know of it.
+    /// The part that other workers may read.
     let activity: TCPActivity
-    /// When its last complete query came, or when it connected: a client that only trickles octets is idle.
+    /// When its last complete query came, or when it connected. A client that only trickles octets counts as idle.
     private(set) var activeSince: ContinuousClock.Instant
     private let stream: OpaquePointer
     private unowned let service: TCPService
-    /// Held, for the stream must go before its loop does.
+    /// Keeps the loop alive, because the stream must be freed before it.
     private let loop: EventLoop
     private var session: TCPSession
-    /// Clients whose replies had no room: they are answered again once there is.
+    /// Clients whose replies had no room; they are answered again once there is.
     private var postponed: [WaitingClient] = []
     private var state = TCPActivity.State.new
     private var isClosed = false
 
-    /// - Parameter socket: a connected, non-blocking socket; closed with this connection.
-    /// - Returns: `nil` without memory.
+    /// - Parameter socket: a connected, non-blocking socket, which is closed with this connection.
+    /// - Returns: `nil` if memory is short.
     init?(socket: Int32, activity: TCPActivity, service: TCPService, maximumQueries: Int, loop: EventLoop) {
-        // Replies are written whole; waiting for more to send would only delay them.
+        // Replies are written completely; waiting for more data would only delay them.
         var noDelay: Int32 = 1
         // Unsafe: the kernel reads four octets.
         unsafe setsockopt(
@@ -35,23 +36,23 @@ final class TCPConnection {
         self.loop = loop
         activeSince = loop.now
         session = TCPSession(maximumQueries: maximumQueries)
-        // Unsafe: the callbacks get this object unretained; the service holds it until close(), which frees the stream
+        // Unsafe: the callbacks get this object unretained. The service keeps it until close(), which frees the stream
         // and so ends the callbacks.
         unsafe bufferevent_setcb(
             stream, onReady, onReady, onEnd, Unmanaged.passUnretained(self).toOpaque())
-        // One message of any length, and not much more.
+        // Buffer one message of any length, and not much more.
         unsafe bufferevent_setwatermark(
             stream, Int16(EV_READ), 0, TCPFraming.prefixBytes + MessageSize.maximum + 4096)
         unsafe bufferevent_enable(stream, Int16(EV_READ | EV_WRITE))
     }
 
-    /// The client.
+    /// The client's address.
     var client: IPAddress { activity.client }
 
-    /// Octets of replies that have not been sent.
+    /// The octets of replies that have not been sent.
     private var pendingBytes: Int { unsafe evbuffer_get_length(bufferevent_get_output(stream)) }
 
-    /// Whether it has all it asked for, as far as anybody can tell.
+    /// Whether the client has all its replies, as far as can be known.
     var isFinished: Bool {
         guard pendingBytes == 0, !hasMessage, session.outstanding == 0 else { return false }
         return unsafe !hasUnreadOctets(bufferevent_getfd(stream))
@@ -60,7 +61,7 @@ final class TCPConnection {
     private var nextStep: TCPFraming.Step {
         let input = unsafe bufferevent_get_input(stream)
         var prefix: UInt16 = 0
-        // Unsafe: at most two octets are copied into `prefix`.
+        // Unsafe: copies at most two octets to `prefix`.
         unsafe evbuffer_copyout(input, &prefix, TCPFraming.prefixBytes)
         return TCPFraming.next(
             available: unsafe evbuffer_get_length(input), prefix: UInt16(bigEndian: prefix))
@@ -70,7 +71,7 @@ final class TCPConnection {
         if case .message = nextStep { true } else { false }
     }
 
-    /// Answers what has arrived, as far as earlier replies leave room.
+    /// Answers the queries that have arrived, as far as unsent replies leave room.
     fileprivate func proceed() {
         let before = session.queries
         session.beginTurn()
@@ -78,9 +79,9 @@ final class TCPConnection {
         if !isClosed { noteActivity(isUsed: session.queries != before) }
     }
 
-    /// Does one step.
+    /// Takes one step.
     ///
-    /// - Returns: whether there is another one to do at once.
+    /// - Returns: whether there is another one to take at once.
     private func advance() -> Bool {
         let step = nextStep
         if step == .invalid { return end() }
@@ -108,14 +109,14 @@ final class TCPConnection {
         return false
     }
 
-    /// Has ``proceed()`` called once others have had their turn.
+    /// Calls ``proceed()`` after others have had their turn.
     private func proceedLater() {
         unsafe bufferevent_trigger(
             stream, Int16(EV_READ),
             Int32(BEV_TRIG_DEFER_CALLBACKS.rawValue | BEV_TRIG_IGNORE_WATERMARKS.rawValue))
     }
 
-    /// Tells others what is going on.
+    /// Publishes the connection's state for other workers.
     private func noteActivity(isUsed: Bool) {
         let isStalled = !session.hasRoom(pendingBytes: pendingBytes) || !postponed.isEmpty
         let now: TCPActivity.State =
@@ -135,12 +136,12 @@ final class TCPConnection {
 
     /// Answers the first message.
     ///
-    /// - Returns: `false` without memory.
+    /// - Returns: `false` if memory is short.
     private func answer(_ byteCount: Int) -> Bool {
         let input = unsafe bufferevent_get_input(stream)
         let frame = TCPFraming.prefixBytes + byteCount
-        // Unsafe: evbuffer_pullup makes the first `frame` octets, which are there, lie in a row; they stay until they
-        // are drained, after the reply is written.
+        // Unsafe: evbuffer_pullup makes the first `frame` octets, which exist, contiguous. They stay until they are
+        // drained, after the reply is written.
         guard let start = unsafe evbuffer_pullup(input, frame) else { return false }
         let query = unsafe RawSpan(_unsafeStart: start + TCPFraming.prefixBytes, byteCount: byteCount)
         let written = service.respond(to: query, from: self) { write($0) }
@@ -157,18 +158,19 @@ final class TCPConnection {
 
     // MARK: Replies that an upstream is waited for
 
-    /// Whether an upstream is waited for.
+    /// Whether a reply is still to come from an upstream.
     var isExpectingReply: Bool { session.outstanding > session.postponed }
 
-    /// One more is to come.
+    /// Notes that the reply to a query will come later.
     func expectReply() {
         session.deferReply()
     }
 
-    /// Whether there is room for another reply: any, however long.
+    /// Whether there is room for another reply of any length.
     var hasRoom: Bool { session.hasRoom(pendingBytes: pendingBytes) }
 
-    /// It has come. Nothing else is answered within this call, for the caller has something in hand.
+    /// Sends such a reply. No other query is answered within this call, because the caller is in the middle of
+    /// something.
     func deliver(_ reply: RawSpan) {
         guard !isClosed else { return }
         session.delivered()
@@ -177,7 +179,7 @@ final class TCPConnection {
         proceedLater()
     }
 
-    /// It has come, and there was no room for it.
+    /// Notes that there was no room for such a reply.
     func postpone(_ client: WaitingClient) {
         guard !isClosed else { return }
         session.postpone()
@@ -185,12 +187,12 @@ final class TCPConnection {
         proceedLater()
     }
 
-    /// Counts as used now.
+    /// Marks the connection as used now.
     func touch() {
         activeSince = service.touch(self)
     }
 
-    /// The client has closed its side, or the connection broke.
+    /// Handles that the client has closed its side, or that the connection broke.
     fileprivate func ended(_ what: Int16) {
         guard Int32(what) & BEV_EVENT_EOF != 0, Int32(what) & BEV_EVENT_READING != 0 else {
             return _ = end()
@@ -199,13 +201,13 @@ final class TCPConnection {
         proceed()
     }
 
-    /// - Returns: `false`: there is nothing more to do.
+    /// - Returns: `false`: there is no further step.
     private func end() -> Bool {
         service.close(self)
         return false
     }
 
-    /// Closes the socket. Called by the service alone, once.
+    /// Closes the socket. Only the service calls it, and only once.
     func close() {
         guard !isClosed else { return }
         isClosed = true
@@ -214,9 +216,9 @@ final class TCPConnection {
     }
 }
 
-// Unsafe in the callbacks: the object is there, see init; it is retained, for handling may end it.
+// Unsafe in the callbacks: the object exists, see init; it is retained, because handling may release it.
 
-/// Octets have come, or all replies have been sent: either way there may be a query to take.
+/// Octets have arrived, or all replies have been sent: in both cases there may be a query to take.
 @c private func onReady(_ stream: OpaquePointer?, _ context: UnsafeMutableRawPointer?) {
     guard let context = unsafe context else { return }
     unsafe Unmanaged<TCPConnection>.fromOpaque(context).takeUnretainedValue().proceed()

@@ -1,23 +1,23 @@
 import CEvent
 import Synchronization
 
-/// What all workers may know of one TCP connection. Its own worker alone writes it, and only after a turn.
+/// The part of a TCP connection's state that all workers may read. Only its own worker writes it, after each turn.
 final class TCPActivity: Sendable {
-    /// What is going on.
+    /// The state of a connection.
     enum State: UInt8 {
-        /// It has just been opened: its first query is on its way.
+        /// It has just been opened: its first query should be on its way.
         case new
         /// A query waits to be read or answered.
         case busy
         /// Replies wait for the client to read them.
         case sending
-        /// Nothing: it may be closed without anybody losing an answer.
+        /// Nothing is going on: closing it loses no answer.
         case idle
     }
 
-    /// How long a connection is left its first query.
+    /// How long a new connection may take to send its first query before it can be closed for others.
     static let firstQueryTime = Nanoseconds.milliseconds(250)
-    /// How long a client may take to read a reply before it has to give way to others.
+    /// How long a client may take to read a reply before it can be closed for others.
     static let readingTime = Nanoseconds.seconds(2)
 
     let client: IPAddress
@@ -31,16 +31,16 @@ final class TCPActivity: Sendable {
         nanoseconds = Atomic(now.nanoseconds)
     }
 
-    /// Notes what is going on from `now` on.
+    /// Notes the state from `now` on.
     func note(_ state: State, now: MonotonicTime) {
         self.state.store(state.rawValue, ordering: .relaxed)
         nanoseconds.store(now.nanoseconds, ordering: .relaxed)
     }
 
-    /// Since when that is going on.
+    /// The time since when the state applies.
     fileprivate var since: MonotonicTime { MonotonicTime(nanoseconds: nanoseconds.load(ordering: .relaxed)) }
 
-    /// Whether it may be closed in favour of another: never one that has an unread or unanswered query.
+    /// Whether it may be closed in favour of another one; never if it has an unread or unanswered query.
     fileprivate func mayGiveWay(now: MonotonicTime) -> Bool {
         switch State(rawValue: state.load(ordering: .relaxed)) {
         case .busy, nil: false
@@ -50,27 +50,27 @@ final class TCPActivity: Sendable {
         }
     }
 
-    /// Ends the connection: its worker finds it at its end, and closes it.
+    /// Shuts the connection down: its worker sees its end, and closes it.
     fileprivate func giveWay() {
         _ = shutdown(socket, Int32(SHUT_RDWR))
     }
 }
 
-/// The TCP connections of all workers: who may open another one, and which gives way for it. Touched when one opens or
-/// closes, never for a query.
+/// The TCP connections of all workers: decides who may open another one, and which one gives way for it. It is used
+/// when a connection opens or closes, never for a query.
 final class TCPConnectionTable: Sendable {
-    /// Whether one more may be opened.
+    /// The decision about a new connection.
     enum Admission {
         case admitted(TCPActivity)
-        /// All that its client may have are busy: it is counted, and waits unread until one of them is not.
+        /// All connections that its client may have are busy: it is counted, and waits unread until one of them is not.
         case waits
-        /// All that there may be are busy: it is not counted.
+        /// All connections that there may be are busy: it is not counted.
         case allAreBusy
-        /// As many of its client wait as may.
+        /// Too many connections of its client are waiting.
         case refused
     }
 
-    /// Connections of a client at most that wait, over all workers.
+    /// How many connections of one client may wait, over all workers.
     static let maximumWaiting = 256
 
     private let clients: Mutex<Clients>
@@ -79,37 +79,37 @@ final class TCPConnectionTable: Sendable {
         clients = Mutex(Clients(limits: limits))
     }
 
-    /// Counts one more connection of `client`, if it may be. At a limit the connection idle longest gives way, one of
-    /// the client's own if it is the client's limit.
+    /// Counts one more connection of `client`, if limits allow. At a limit the one idle longest gives way; at the
+    /// client's own limit it is one of the client's.
     func admit(_ client: IPAddress, socket: Int32, now: MonotonicTime) -> Admission {
         clients.withLock { $0.admit(client, socket, now: now) }
     }
 
-    /// Counts one more, whatever the limits say: for those that have come in when the server stops.
+    /// Counts one more regardless of limits, for connections that arrive while the server stops.
     func admitAnyway(_ client: IPAddress, socket: Int32, now: MonotonicTime) -> TCPActivity {
         clients.withLock { $0.add(client, socket, now: now) }
     }
 
-    /// Tries again for one that waits.
+    /// Tries again to admit a waiting connection.
     ///
-    /// - Returns: `nil`: it goes on waiting.
+    /// - Returns: `nil` if it must wait longer.
     func admitWaiting(_ client: IPAddress, socket: Int32, now: MonotonicTime) -> TCPActivity? {
         clients.withLock { $0.admitWaiting(client, socket, now: now) }
     }
 
-    /// One that waited is closed.
+    /// Notes that a waiting connection is closed.
     func removeWaiting(_ client: IPAddress) {
         clients.withLock { $0.removeWaiting(client) }
     }
 
-    /// Has the connection idle longest of all give way, if there is one.
+    /// Makes the connection idle longest give way, if there is one.
     func evictIdle(now: MonotonicTime) {
         clients.withLock { _ = $0.evictIdle(now: now) }
     }
 
-    /// Counts one less. To be called before its socket is closed: until then others may end it.
+    /// Counts one connection less. Call it before the socket is closed: until then others may shut it down.
     ///
-    /// - Returns: `false` when it has given way to another.
+    /// - Returns: `false` if it has given way to another one.
     func remove(_ activity: TCPActivity) -> Bool {
         clients.withLock { $0.remove(activity) }
     }
@@ -121,21 +121,21 @@ final class TCPConnectionTable: Sendable {
             var waitingCount = 0
         }
 
-        /// How many are looked for at a time to give way: looking means going through all.
+        /// How many candidates to give way are found at a time, because finding them goes through all connections.
         private static let idleCount = 64
 
         private let limits: TCPLimits
         private var clients: [IPAddress: Connections] = [:]
-        /// All, those that wait included.
+        /// The number of connections, including those that wait.
         private(set) var count = 0
-        /// Who gives way next, the one idle longest last.
+        /// The next candidates to give way; the one idle longest is the last.
         private var idle: [(activity: TCPActivity, since: MonotonicTime)] = []
 
         init(limits: TCPLimits) {
             self.limits = limits
         }
 
-        /// How many clients there are.
+        /// The number of clients.
         var clientCount: Int { clients.count }
 
         mutating func admit(_ client: IPAddress, _ socket: Int32, now: MonotonicTime) -> Admission {
@@ -144,7 +144,7 @@ final class TCPConnectionTable: Sendable {
                 guard makeRoom(now: now) else { return .allAreBusy }
                 return .admitted(add(client, socket, now: now))
             }
-            // Who waits already goes first.
+            // Connections that wait already go first.
             if own.waitingCount == 0, evictIdle(of: own, now: now) { return .admitted(add(client, socket, now: now)) }
             guard own.waitingCount < TCPConnectionTable.maximumWaiting else { return .refused }
             guard makeRoom(now: now) else { return .allAreBusy }
@@ -207,7 +207,7 @@ final class TCPConnectionTable: Sendable {
             for isSecond in [false, true] {
                 if isSecond { findIdle(now: now) }
                 while let (activity, since) = idle.popLast() {
-                    // Not if it has been used, or closed, since it was found.
+                    // Skip it if it has been used or closed since it was found.
                     guard activity.since == since, activity.mayGiveWay(now: now),
                         clients[activity.client]?.open.contains(where: { $0 === activity }) == true
                     else { continue }
@@ -218,7 +218,8 @@ final class TCPConnectionTable: Sendable {
             return false
         }
 
-        /// Finds those idle longest: all others have been idle for less time, and will still be when these are gone.
+        /// Finds the connections idle longest. All others have been idle for less time, and still will be when these
+        /// are gone.
         private mutating func findIdle(now: MonotonicTime) {
             idle = []
             for own in clients.values {

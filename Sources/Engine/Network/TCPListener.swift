@@ -3,8 +3,8 @@ import CEvent
 /// A listening socket of a ``TCPService``.
 @safe
 final class TCPListener: EventTarget {
-    /// Connections accepted at a stretch: those before have their queries read and answered meanwhile, so that a rush
-    /// of clients that ask one thing each does not add up.
+    /// How many connections are accepted in a row. Then the queries of earlier ones are read and answered, so that a
+    /// rush of clients with one query each does not add up to a delay.
     private static let acceptsAtOnce = 16
 
     private let socket: Descriptor
@@ -13,7 +13,7 @@ final class TCPListener: EventTarget {
     private let isKept: Bool
     private var isListening = false
 
-    /// - Parameter isKept: whether somebody else goes on with the socket.
+    /// - Parameter isKept: whether another process continues to use the socket.
     init(socket: consuming Descriptor, service: TCPService, loop: EventLoop, isKept: Bool) throws(EngineError) {
         self.socket = socket
         self.service = service
@@ -28,7 +28,7 @@ final class TCPListener: EventTarget {
         cancel()
     }
 
-    /// Goes on accepting.
+    /// Resumes accepting.
     func resume() throws(EngineError) {
         guard !isListening else { return }
         try watch(socket.number, on: loop)
@@ -47,13 +47,13 @@ final class TCPListener: EventTarget {
         }
     }
 
-    /// Accepts everybody who is there, at the end, unless somebody else goes on with the socket.
+    /// Accepts all waiting clients, at the end, unless another process continues to use the socket.
     func acceptAll() {
         if isKept { return }
         for _ in 0...ListeningSocket.backlog { guard acceptOne() else { return } }
     }
 
-    /// - Returns: whether there may be another client.
+    /// - Returns: whether another client may be waiting.
     private func acceptOne() -> Bool {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -66,11 +66,11 @@ final class TCPListener: EventTarget {
         guard accepted >= 0 else {
             switch last_error() {
             case EAGAIN: return false
-            // accept(2): no memory, no descriptor. The listener would tell that there is somebody again and again.
+            // accept(2): out of memory or descriptors. Otherwise the listener would fire again and again.
             case EMFILE, ENFILE, ENOBUFS, ENOMEM:
                 service.acceptFailed()
                 return false
-            // The client has gone, or its network.
+            // The client, or its network, has gone.
             default: return true
             }
         }

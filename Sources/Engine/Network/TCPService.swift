@@ -1,13 +1,13 @@
 import CEvent
 
-/// Answers the queries that come over TCP.
+/// Answers queries over TCP.
 protocol TCPQueryHandler: AnyObject {
     /// Answers a query.
     ///
     /// - Parameters:
     ///   - buffer: room for the reply, until this returns.
     ///   - send: writes the reply.
-    /// - Returns: whether the reply was written; `nil`: there is none, or it comes later.
+    /// - Returns: whether the reply was written; `nil` if there is none, or it comes later.
     func respond(
         to query: RawSpan, from connection: TCPConnection, in buffer: UnsafeMutableRawBufferPointer,
         _ send: (RawSpan) -> Bool
@@ -17,19 +17,19 @@ protocol TCPQueryHandler: AnyObject {
     func respondAgain(to client: WaitingClient)
 }
 
-/// A worker's TCP side: accepts clients, keeps the limits, closes who is idle.
+/// A worker's TCP side: accepts clients, enforces the limits, closes idle connections.
 @safe
 final class TCPService {
-    /// A client that has connected while as many connections as there may be were busy. Nothing is read from it.
+    /// A connection that was accepted while all allowed ones were busy. Nothing is read from it.
     private struct WaitingSocket {
         var socket: Int32
         var client: IPAddress
         var since: MonotonicTime
     }
 
-    /// How long nothing is accepted after the system had no descriptor left.
+    /// How long nothing is accepted after the system was out of descriptors.
     private static let acceptPause = Duration.milliseconds(100)
-    /// How often those who wait are looked after. What they wait for may happen on another worker.
+    /// How often waiting connections are checked: what they wait for may happen on another worker.
     private static let waitingInterval = Duration.milliseconds(2)
 
     private let loop: EventLoop
@@ -40,9 +40,9 @@ final class TCPService {
     private var listeners: [TCPListener] = []
     /// Open connections, the one idle longest first.
     private var connections = RecencyList<TCPConnection>()
-    /// Those whose clients have as many as they may, in the order in which they came.
+    /// Connections of clients that have all they may have, in the order of arrival.
     private var waiting: [WaitingSocket] = []
-    /// The one for which there was no room among all; no others are accepted meanwhile.
+    /// A connection for which there was no room among all; no others are accepted meanwhile.
     private var lastAccepted: WaitingSocket?
     private let idleTimer = TimerTarget()
     private let acceptTimer = TimerTarget()
@@ -76,7 +76,8 @@ final class TCPService {
 
     /// Accepts clients from a listening socket, which is closed with this service.
     ///
-    /// - Parameter isKept: whether somebody else goes on with the socket: who waits there at the end is left to him.
+    /// - Parameter isKept: whether another process continues to use the socket, which then serves the clients that are
+    ///   waiting there at the end.
     func listen(on socket: consuming Descriptor, isKept: Bool = false) throws(EngineError) {
         listeners.append(try TCPListener(socket: socket, service: self, loop: loop, isKept: isKept))
     }
@@ -121,7 +122,7 @@ final class TCPService {
         counters.count(.connectionsOpen)
     }
 
-    /// Opens the connections for which there is room now.
+    /// Opens the waiting connections for which there is room now.
     private func admitWaiting() {
         let now = MonotonicTime.now
         if let accepted = lastAccepted.take() { admit(accepted, now: now) }
@@ -134,7 +135,7 @@ final class TCPService {
                 }
                 busy.append(accepted.client)
             }
-            // As one that is open and asks nothing: for its client asks something else all the time.
+            // Close it like an open connection without queries: its client is busy with its other ones.
             guard now - accepted.since >= Nanoseconds(limits.idleTimeout) else { return false }
             closeWaiting(accepted)
             return true
@@ -164,7 +165,7 @@ final class TCPService {
         }
     }
 
-    /// The system has no descriptor, or no memory: lets go of one client, and waits.
+    /// The system is out of descriptors or memory: makes one client give way, and pauses.
     func acceptFailed() {
         isOutOfDescriptors = true
         table.evictIdle(now: .now)
@@ -174,7 +175,7 @@ final class TCPService {
 
     // MARK: Connections
 
-    /// Notes that a complete query has come.
+    /// Notes that a complete query has arrived.
     ///
     /// - Returns: the time.
     func touch(_ connection: TCPConnection) -> ContinuousClock.Instant {
@@ -182,7 +183,7 @@ final class TCPService {
         return loop.now
     }
 
-    /// Closes a connection and forgets it.
+    /// Closes a connection and removes it.
     func close(_ connection: TCPConnection) {
         guard connections.remove(connection) else { return }
         if !table.remove(connection.activity) { counters.count(.connectionsEvicted) }
@@ -195,13 +196,13 @@ final class TCPService {
         while let oldest = connections.first(where: { _ in true }) {
             let left = limits.idleTimeout - oldest.activeSince.duration(to: now)
             guard left <= .zero else { return scheduleIdleTimer(after: left) }
-            // One that waits for its answer is not idle; that has an end of its own.
+            // A connection that waits for its answer is not idle; the wait has a limit of its own.
             if oldest.isExpectingReply { oldest.touch() } else { close(oldest) }
         }
     }
 
     private func scheduleIdleTimer(after delay: Duration) {
-        // At least a millisecond: the loop's clock and ours may differ by less.
+        // At least a millisecond, because the loop's clock and ours may differ by less.
         try? idleTimer.schedule(after: max(delay, .milliseconds(1)), on: loop)
     }
 
@@ -212,14 +213,14 @@ final class TCPService {
         unsafe handler.respond(to: query, from: connection, in: replyBuffer, send)
     }
 
-    /// Answers a query whose reply had no room when it came.
+    /// Answers a query again whose reply had no room.
     func respondAgain(to client: WaitingClient) {
         handler.respondAgain(to: client)
     }
 
     // MARK: The end
 
-    /// Takes in everybody who has connected, and nobody any longer.
+    /// Accepts everybody who has connected so far, and nobody afterwards.
     func stopAccepting() {
         isStopping = true
         acceptTimer.cancel()
@@ -237,12 +238,12 @@ final class TCPService {
         }
     }
 
-    /// Closes every client that has all it asked for.
+    /// Closes every connection whose client has all its answers.
     func closeFinished() {
         for connection in connections.all where connection.isFinished { close(connection) }
     }
 
-    /// Closes every client, those that wait to be read too.
+    /// Closes every connection, including those that wait.
     func closeAll() {
         for connection in connections.all { close(connection) }
         for accepted in waiting { closeWaiting(accepted) }

@@ -1,17 +1,18 @@
 import CEvent
 
-/// Buffers for a batch of datagrams: received with one system call, answered in place, sent with one system call. Knows
-/// nothing of DNS.
+/// Buffers for a batch of datagrams: received with one system call, answered in place, sent with one system call. It
+/// knows nothing of DNS.
 ///
-/// Everything is allocated once. What the kernel leaves as it is, is set once.
+/// Everything is allocated once. Fields that the kernel does not change are set once.
 @safe
 final class UDPBatch {
-    /// Datagrams of a batch.
+    /// How many datagrams a batch has.
     static let capacity = 64
-    /// The longest query over UDP; a longer one arrives cut off, and is malformed then.
+    /// The longest query over UDP. A longer one is cut off by the kernel, and then malformed.
     static let queryBytes = 2048
 
-    /// Distances of the buffers: no power of two, or all would fall into the same few sets of the processor's cache.
+    /// The distances of the buffers. A power of two would put all of them into the same few sets of the processor's
+    /// cache.
     private static let queryStride = queryBytes + 64
     private static let addressStride = 32
     private static let controlStride = 64
@@ -29,19 +30,20 @@ final class UDPBatch {
     private let hasControls: Bool
     private let isIPv4: Bool
     private var outgoingCount = 0
-    /// Where the next reply begins. They lie one behind the other: most are short, and few lines of the processor's
-    /// cache are touched then, however long one may be.
+    /// Where the next reply begins. Replies follow each other directly: most are short, so only a few lines of the
+    /// processor's cache are touched, however long a reply may be.
     private var nextOffset = 0
 
     /// - Parameters:
-    ///   - replyBytes: the longest reply.
+    ///   - replyBytes: the length of the longest reply.
     ///   - isIPv4: the family of the socket's addresses.
-    ///   - hasControls: whether each datagram tells the address it was sent to, and is to be answered from it.
+    ///   - hasControls: whether each datagram has a control message with the address that it was sent to, from which it
+    ///     is to be answered.
     init(replyBytes: Int, isIPv4: Bool, hasControls: Bool) {
         self.replyBytes = replyBytes
         self.hasControls = hasControls
         self.isIPv4 = isIPv4
-        // Each begins with a line of the processor's cache, so that none shares one with the next.
+        // Each begins at a line of the processor's cache, so that no two share one.
         let replyRoom = (replyBytes + 63) / 64 * 64
         let count = Self.capacity
         let bufferBytes = Self.queryStride + replyRoom + Self.addressStride + Self.controlStride
@@ -81,25 +83,25 @@ final class UDPBatch {
         unsafe block.deallocate()
     }
 
-    /// Receives what has arrived, and forgets the batch before.
+    /// Receives what has arrived, in place of the previous batch.
     ///
-    /// - Returns: how many datagrams.
+    /// - Returns: the number of datagrams.
     @inline(__always)
     func receive(from socket: Int32) -> Int {
         if hasControls {
-            // The kernel has written how much it used.
+            // The kernel has overwritten the room with the length used.
             for index in 0..<Self.capacity {
                 unsafe received[index].msg_hdr.msg_controllen = Self.controlStride
             }
         }
         outgoingCount = 0
         nextOffset = 0
-        // Unsafe: every header describes buffers of ours.
+        // Unsafe: every header describes our own buffers.
         return max(
             0, Int(unsafe recvmmsg(socket, received, UInt32(Self.capacity), Int32(MSG_DONTWAIT), nil)))
     }
 
-    /// What has arrived at that place.
+    /// The datagram at a place.
     @inline(__always)
     @_lifetime(borrow self)
     func message(_ index: Int) -> RawSpan {
@@ -111,37 +113,37 @@ final class UDPBatch {
         return unsafe _overrideLifetime(span, borrowing: self)
     }
 
-    /// Room for the next reply, which is sent if ``keep(_:to:)`` is told of it.
+    /// Room for the next reply, which is sent only after ``keep(_:to:)``.
     @inline(__always)
     @_lifetime(borrow self)
     func nextReply() -> OutputRawSpan {
-        // Unsafe: behind each of `capacity` replies there is room for another one, which is written through the newest
-        // of these spans alone.
+        // Unsafe: there is room for another reply behind each of `capacity` replies, and only the newest of these spans
+        // is written.
         let buffer = unsafe UnsafeMutableRawBufferPointer(start: replies + nextOffset, count: replyBytes)
         let reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
         return unsafe _overrideLifetime(reply, borrowing: self)
     }
 
-    /// Has the reply sent that was written last.
+    /// Queues the reply that was written last.
     ///
     /// - Parameters:
-    ///   - byteCount: octets of it.
+    ///   - byteCount: its length in octets.
     ///   - index: the place of the datagram that it answers.
     @inline(__always)
     func keep(_ byteCount: Int, to index: Int) {
         let slot = outgoingCount
         guard slot < Self.capacity, index >= 0, index < Self.capacity else { return }
-        // Unsafe: within bounds by the line above.
+        // Unsafe: the line above keeps it within bounds.
         let byteCount = min(byteCount, replyBytes)
         unsafe vectors[Self.capacity &+ slot] = iovec(iov_base: replies + nextOffset, iov_len: byteCount)
-        // The last reply has its place too, though there is room for none behind it.
+        // Behind the last reply there is no room for another one.
         if slot &+ 1 < Self.capacity { nextOffset &+= (byteCount &+ 63) & ~63 }
         unsafe outgoing[slot].msg_hdr.msg_name = received[index].msg_hdr.msg_name
         if hasControls { prepareControl(of: slot, from: index) }
         outgoingCount = slot &+ 1
     }
 
-    /// Who has sent the datagram at that place.
+    /// The sender of the datagram at a place.
     @inline(__always)
     func client(_ index: Int) -> IPAddress? {
         guard index >= 0, index < Self.capacity else { return nil }
@@ -153,26 +155,26 @@ final class UDPBatch {
             UInt64(bigEndian: unsafe address.load(fromByteOffset: 16, as: UInt64.self)))
     }
 
-    /// Where the datagram at that place came from, for a reply after this batch; `nil` when there is no such place.
+    /// The origin of the datagram at a place, for a later reply; `nil` if there is no such place.
     func origin(_ index: Int) -> DatagramOrigin? {
         guard index >= 0, index < Self.capacity else { return nil }
-        // Unsafe: within bounds by the line above; the kernel has written the address and the control message.
+        // Unsafe: the line above keeps it within bounds; the kernel has written the address and the control message.
         if hasControls { unsafe answer_from_asked_address(&received[index].msg_hdr) }
         return unsafe DatagramOrigin(received[index].msg_hdr)
     }
 
-    /// Sends the replies.
+    /// Sends the queued replies.
     ///
-    /// - Returns: how many the system did not take: a full buffer, or a client that can't be reached.
+    /// - Returns: how many the system did not accept: its buffer is full, or the client can't be reached.
     @inline(__always)
     func send(to socket: Int32) -> Int {
         var failures = 0
-        // Unsafe: the headers describe buffers of ours.
+        // Unsafe: the headers describe our own buffers.
         unsafe sender.send(outgoing, 0..<outgoingCount, by: socket) { _ in failures &+= 1 }
         return failures
     }
 
-    /// The reply leaves from the address that was asked.
+    /// Makes the reply leave from the address that was asked.
     private func prepareControl(of slot: Int, from index: Int) {
         unsafe answer_from_asked_address(&received[index].msg_hdr)
         unsafe outgoing[slot].msg_hdr.msg_control = received[index].msg_hdr.msg_control

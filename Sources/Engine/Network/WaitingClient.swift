@@ -1,4 +1,4 @@
-/// A client that waits for an upstream.
+/// A client that waits for an upstream's answer.
 struct WaitingClient {
     /// The way back to it.
     enum Route {
@@ -7,12 +7,12 @@ struct WaitingClient {
     }
 
     var frame: ReplyFrame
-    /// Header and question as they came.
+    /// The header and question as they arrived.
     var query: [UInt8]
     var route: Route
 }
 
-/// A TCP client that may be gone when its answer comes.
+/// A TCP connection that may be closed by the time its answer comes.
 struct WeakConnection {
     weak var connection: TCPConnection?
 }
