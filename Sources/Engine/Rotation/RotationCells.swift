@@ -1,15 +1,15 @@
 import CEvent
 
-/// A worker's own rotation state: 64-bit cells, in which a ``RotationStrategy`` notes what comes next.
+/// A worker's own rotation state: 64-bit cells in which a ``RotationStrategy`` records what comes next.
 ///
-/// The cells lie in chunks, so that growing copies nothing: a zone of a million names grows without a pause.
+/// The cells lie in chunks, so that growing copies nothing: even a zone of a million names grows without a pause.
 @safe
 struct RotationCells: ~Copyable {
-    /// Cells of a chunk.
+    /// The number of cells in a chunk.
     static let chunkSize = 1 << 14
-    /// Chunks at most.
+    /// The most chunks there can be.
     static let maximumChunkCount = 1 << 14
-    /// Cells at most: 268 million, 2 GiB of memory.
+    /// The most cells there can be: 268 million, 2 GiB of memory.
     static let maximumCount = chunkSize * maximumChunkCount
 
     private let chunks: UnsafeMutablePointer<UnsafeMutablePointer<Int64>>
@@ -38,12 +38,12 @@ struct RotationCells: ~Copyable {
         }
     }
 
-    /// The cell of that number; 0 beyond those usable.
+    /// The cell with that number; 0 beyond those that are usable.
     subscript(index: Int) -> Int64 {
         @inline(__always)
         get {
             guard index >= 0, index / Self.chunkSize < chunkCount else { return 0 }
-            // Unsafe: the chunk is there by the line above, and has chunkSize cells.
+            // Unsafe: the chunk exists because of the check above, and has chunkSize cells.
             return unsafe chunks[index / Self.chunkSize][index % Self.chunkSize]
         }
         @inline(__always)

@@ -1,34 +1,35 @@
-/// What a ``RotationStrategy`` has to know of an RRset.
+/// What a ``RotationStrategy`` knows about an RRset.
 struct RotatedRRset: BitwiseCopyable {
-    /// How many records it has; 1 or more.
+    /// The number of its records; 1 or more.
     var count: UInt32
     /// The first of its cells in each worker's ``RotationCells``.
     var firstCell: UInt32
-    /// Tells it from one that had the same cells before.
+    /// Tells it from an earlier RRset with the same cells.
     var stamp: UInt32
 }
 
-/// Chooses the record that comes first in an answer; the others follow in their order, the last followed by the first.
+/// Chooses the record that comes first in an answer; the others follow in their order, wrapping from the last to the
+/// first.
 ///
 /// A new strategy is a type that conforms, and its case in ``RotationStrategyName``.
 protocol RotationStrategy {
-    /// Whether it reads the records' weights; only then a shard holds them.
+    /// Whether it reads the records' weights; shards hold them only then.
     static var usesWeights: Bool { get }
 
     /// How many cells an RRset of `count` records needs.
     static func cellCount(records count: Int) -> Int
 
-    /// The first record of the next answer. An answer that does not count is not asked for.
+    /// Chooses the first record of the next answer. It is called only for answers that count.
     ///
     /// - Parameters:
-    ///   - rrset: the RRset that is answered; it has two records or more.
-    ///   - weights: its records' weights where ``usesWeights``, else empty.
+    ///   - rrset: the RRset in the answer; it has two records or more.
+    ///   - weights: its records' weights with ``usesWeights``, otherwise empty.
     ///   - cells: the worker's cells; the RRset's own begin at `rrset.firstCell`.
     /// - Returns: 0..<`rrset.count`.
     mutating func first(of rrset: RotatedRRset, weights: Span<UInt32>, cells: inout RotationCells) -> Int
 
-    /// The first record of an answer that has no room for all: where the one before it ended, so that some answers
-    /// have all records.
+    /// Chooses the first record of an answer that has no room for all: it continues where the previous one ended, so
+    /// that several answers together have all records.
     ///
     /// - Parameters:
     ///   - rrset: as in ``first(of:weights:cells:)``.
@@ -36,7 +37,7 @@ protocol RotationStrategy {
     /// - Returns: 0..<`rrset.count`.
     mutating func firstOfSome(of rrset: RotatedRRset, cells: inout RotationCells) -> Int
 
-    /// Notes that an answer had no room for all records.
+    /// Notes that an answer did not have room for all records.
     ///
     /// - Parameters:
     ///   - first: its first record, from ``firstOfSome(of:cells:)``.
@@ -45,22 +46,22 @@ protocol RotationStrategy {
 }
 
 extension RotationStrategy {
-    /// A number of a record that a cell holds. The cell may be another RRset's of old, or this one's when it had more
-    /// records: any start is a fair one.
+    /// The position of a record that a cell holds. The value may come from another RRset, or from this one when it had
+    /// more records: any start is a fair one.
     @inline(__always)
     static func position(_ cell: Int64, of rrset: RotatedRRset) -> Int {
         let position = Int(truncatingIfNeeded: cell)
         return position >= 0 && position < Int(rrset.count) ? position : 0
     }
 
-    /// What a cell holds when `sent` records were answered, beginning with `first`.
+    /// The value for a cell after an answer with `sent` records that began with `first`.
     static func position(behind sent: Int, from first: Int, of rrset: RotatedRRset) -> Int64 {
         let next = first &+ sent
         return Int64(next < Int(rrset.count) ? next : next &- Int(rrset.count))
     }
 }
 
-/// Each record in turn.
+/// Takes each record in turn.
 struct RoundRobin: RotationStrategy {
     static let usesWeights = false
 
@@ -82,7 +83,7 @@ struct RoundRobin: RotationStrategy {
     }
 }
 
-/// Any record, uniformly: xorshift64*, seeded from the system.
+/// Takes any record, uniformly: xorshift64*, seeded from the system.
 struct RandomRotation: RotationStrategy {
     static let usesWeights = false
 
@@ -96,7 +97,7 @@ struct RandomRotation: RotationStrategy {
         state ^= state << 25
         state ^= state >> 27
         let random = (state &* 0x2545_F491_4F6C_DD1D) >> 32
-        // The upper half of a 64-bit product maps 32 random bits to 0..<count without a bias worth naming.
+        // The upper half of a 64-bit product maps 32 random bits to 0..<count with negligible bias.
         return Int((random &* UInt64(rrset.count)) >> 32)
     }
 
@@ -107,12 +108,12 @@ struct RandomRotation: RotationStrategy {
     func note(sent: Int, from first: Int, of rrset: RotatedRRset, cells: inout RotationCells) {}
 }
 
-/// Each record as often as its weight says, spread out (smooth weighted round robin, as in nginx): every record gains
-/// its weight, the one with most comes first and loses the sum of all.
+/// Takes each record as often as its weight says, spread out (smooth weighted round robin, as in nginx): every record
+/// gains its weight, and the one with the most comes first and loses the sum of all weights.
 struct WeightedRotation: RotationStrategy {
     static let usesWeights = true
 
-    /// The stamp, then where an answer ended that had no room for all records, then what each record has gained.
+    /// The stamp, then where the last answer without room for all records ended, then what each record has gained.
     static func cellCount(records count: Int) -> Int { 2 + count }
 
     func first(of rrset: RotatedRRset, weights: Span<UInt32>, cells: inout RotationCells) -> Int {
@@ -124,7 +125,7 @@ struct WeightedRotation: RotationStrategy {
         }
         var sum: Int64 = 0
         for index in weights.indices { sum &+= Int64(weights[index]) }
-        // Weight 0 never comes first, unless all are 0: then each counts as 1.
+        // A record of weight 0 never comes first, unless all are 0: then each counts as 1.
         let allZero = sum == 0
         if allZero { sum = Int64(weights.count) }
         var best = -1
@@ -144,7 +145,7 @@ struct WeightedRotation: RotationStrategy {
         return best
     }
 
-    /// In turn: an order by weights would have those with the highest in most answers, and others in none for long.
+    /// In turn: by weight, those with the highest would be in most answers, and others in none for a long time.
     func firstOfSome(of rrset: RotatedRRset, cells: inout RotationCells) -> Int {
         Self.position(cells[Int(rrset.firstCell) &+ 1], of: rrset)
     }

@@ -9,7 +9,7 @@ public enum RotationStrategyName: String, CaseIterable, Sendable {
 }
 
 extension RotationStrategyName {
-    /// The type of that name.
+    /// The type of the strategy with that name.
     var type: any RotationStrategy.Type {
         switch self {
         case .roundRobin: RoundRobin.self
@@ -18,7 +18,7 @@ extension RotationStrategyName {
         }
     }
 
-    /// A new one for a worker.
+    /// A new strategy for a worker.
     func makeStrategy() -> any RotationStrategy {
         switch self {
         case .roundRobin: RoundRobin()
