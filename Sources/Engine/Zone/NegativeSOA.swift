@@ -1,23 +1,23 @@
-/// The SOA record of negative answers, packed, with places for compression pointers that depend on the question.
+/// The packed SOA record of negative answers, with places for compression pointers that depend on the question.
 struct NegativeSOA: Sendable {
     let octets: PackedOctets
-    /// Octets of what stands behind `ns` in MNAME: a pointer, or a zone's name.
+    /// The octets of what stands behind `ns` in MNAME: a pointer, or a zone's name.
     let serverByteCount: Int
-    /// Whether MNAME and RNAME are in the zone itself: both then point to its name within the question.
+    /// Whether MNAME and RNAME are in the zone itself: then both point to its name within the question.
     let isServedHere: Bool
 
-    /// What a worker reads of it.
+    /// A view for the workers.
     var view: View {
         View(
             octets: octets.view, isServedHere: isServedHere,
             mailbox: PackedRecord.data + 3 + serverByteCount + 11)
     }
 
-    /// What is read of it for a query.
+    /// What a worker reads of it for a query.
     struct View {
         fileprivate let octets: OctetsView
         fileprivate let isServedHere: Bool
-        /// Where RNAME refers to a zone's name.
+        /// The offset of RNAME's pointer to a zone's name.
         fileprivate let mailbox: Int
     }
 }

@@ -2,7 +2,7 @@
 struct NameEntry {
     /// What a name answers, apart from its RRsets.
     enum Kind: UInt8 {
-        /// It has RRsets, or none and every type is NODATA.
+        /// It has RRsets; a type without one is NODATA.
         case records
         /// It is an empty non-terminal: only names below it have records.
         case emptyNonTerminal
@@ -12,13 +12,13 @@ struct NameEntry {
 
     /// The ``NameHash`` of the labels above the origin.
     var hash: UInt64
-    /// Where these labels are in the shard's octets.
+    /// The offset of these labels in the shard's octets.
     var nameOffset: UInt32
-    /// Its first RRset.
+    /// The index of its first RRset.
     var firstRRset: UInt32
-    /// How many octets the labels have.
+    /// The octets of the labels.
     var nameByteCount: UInt8
-    /// How many RRsets it has.
+    /// The number of its RRsets.
     var rrsetCount: UInt8
     /// What it answers.
     var kind: Kind
@@ -28,28 +28,28 @@ struct NameEntry {
 struct PackedRRset {
     /// The type of its records.
     var type: RecordType
-    /// Octets of each record; 0 when they differ, and the shard's services tell where each is.
+    /// The octets of each record; 0 if they differ: then the shard's services tell where each record is.
     var stride: UInt16
-    /// How many records it has; 1 or more.
+    /// The number of its records; 1 or more.
     var count: UInt32
-    /// Where the records for the ANSWER section are in the shard's octets.
+    /// The offset of the records for the ANSWER section in the shard's octets.
     var answerOffset: UInt32
-    /// How many octets they have.
+    /// The octets of these records.
     var answerByteCount: UInt32
-    /// Where the records for the ADDITIONAL section are in the shard's octets.
+    /// The offset of the records for the ADDITIONAL section in the shard's octets.
     var additionalOffset: UInt32
-    /// How many octets they have; 0 when there are none.
+    /// The octets of these records; 0 if there are none.
     var additionalByteCount: UInt32
-    /// An SRV RRset's first entry in the shard's services.
+    /// The index of an SRV RRset's first entry in the shard's services.
     var firstService: UInt32
-    /// Its first entry in the shard's weights, where answers are weighted.
+    /// The index of its first entry in the shard's weights, if answers are weighted.
     var firstWeight: UInt32
     /// The first of its cells in each worker's ``RotationCells``.
     var firstCell: UInt32
-    /// Tells this RRset from one that had the same cells before.
+    /// Tells this RRset from an earlier one with the same cells.
     var stamp: UInt32
-    /// Where its records are when they are many: one more than the number of its ``RecordList`` in the shard, and all
-    /// offsets are without meaning. 0: they are in the shard itself.
+    /// For an RRset of many records, one more than the index of its ``RecordList`` in the shard; all offsets are
+    /// meaningless then. 0: its records are in the shard itself.
     var list: UInt32
 
     /// Its place in the workers' rotation.
@@ -57,13 +57,13 @@ struct PackedRRset {
     var rotated: RotatedRRset { RotatedRRset(count: count, firstCell: firstCell, stamp: stamp) }
 }
 
-/// Where one SRV record and its target's address record are, relative to their RRset's offsets.
+/// The places of one SRV record and of its target's address record, relative to their RRset's offsets.
 struct ServiceSlot {
     /// The SRV record.
     var answer: UInt32
-    /// The address record of its target; not there when `additionalByteCount` is 0, as for a target that an
-    /// earlier record has too.
+    /// The address record of its target. It is missing if `additionalByteCount` is 0, as for a target that an earlier
+    /// record has too.
     var additional: UInt32
-    /// Octets of the address record.
+    /// The octets of the address record.
     var additionalByteCount: UInt32
 }

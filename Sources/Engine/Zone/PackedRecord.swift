@@ -1,4 +1,4 @@
-/// Where the parts of a packed record are, whose owner is a compression pointer (RFC 1035 §3.2.1, §4.1.4).
+/// The offsets of the parts of a packed record whose owner is a compression pointer (RFC 1035 §3.2.1, §4.1.4).
 enum PackedRecord {
     /// The TTL: behind owner, type and class.
     static let ttl = 6
@@ -14,7 +14,7 @@ enum PackedRecord {
     static let target = data + 6
 }
 
-/// Packed records that all others are copied from, with what differs filled in. ldns packs these.
+/// Packed records, made by ldns. All others of their kind are copies with the differing fields filled in.
 struct RecordTemplates {
     private let address4: [UInt8]
     private let address6: [UInt8]
@@ -23,7 +23,7 @@ struct RecordTemplates {
     private let targets: ServiceTargets
 
     /// - Parameters:
-    ///   - origin: the zone's, in wire form.
+    ///   - origin: the zone's origin in wire form.
     ///   - targets: how SRV records name their targets.
     init(origin: [UInt8], targets: ServiceTargets) throws(EngineError) {
         self.targets = targets
@@ -60,7 +60,7 @@ struct RecordTemplates {
     ///
     /// - Parameters:
     ///   - ttl: in seconds.
-    ///   - target: whose name is the record's target.
+    ///   - target: the address whose name is the record's target.
     func append(
         priority: UInt16, weight: UInt16, port: UInt16, target: IPAddress, ttl: UInt32, to output: inout [UInt8]
     ) {

@@ -1,23 +1,23 @@
-/// Packs RRsets: their records with ldns, and where each of them is.
+/// Packs RRsets: makes their records with ldns, and notes the place of each.
 struct RRsetPacker {
-    /// Records of one RRset at most: far more than a message holds, but indices and offsets stay small.
+    /// The most records of one RRset: far more than a message holds, yet indices and offsets stay small.
     static let maximumRecords = 1 << 20
 
     private let origin: [UInt8]
-    /// The zone whose `ns` and `hostmaster` are named.
+    /// The zone whose `ns` and `hostmaster` SOA and NS name.
     private let server: [UInt8]
     private let usesWeights: Bool
-    /// Of synthesized addresses, in seconds.
+    /// The TTL of synthesized addresses, in seconds.
     private let addressTTL: UInt32
     private let targets: ServiceTargets
     private let templates: RecordTemplates
-    /// The RRsets of each type packed last: a service's names mostly have the same ones.
+    /// The last packed RRset of each type: the names of a service usually have the same ones.
     private var last: [RecordType: (rrset: RRset, packed: PackingRRset)] = [:]
 
     /// - Parameters:
     ///   - origin: the zone's name in wire form.
-    ///   - server: that of the zone whose `ns` and `hostmaster` are named.
-    ///   - addressTTL: of synthesized addresses, in seconds.
+    ///   - server: the name of the zone whose `ns` and `hostmaster` SOA and NS name, in wire form.
+    ///   - addressTTL: the TTL of synthesized addresses, in seconds.
     ///   - targets: how SRV records name their targets.
     init(
         origin: [UInt8], server: [UInt8], usesWeights: Bool, addressTTL: UInt32, targets: ServiceTargets
@@ -30,9 +30,9 @@ struct RRsetPacker {
         templates = try RecordTemplates(origin: origin, targets: targets)
     }
 
-    /// Packs `rrset`, which belongs to `name` (for the error alone).
+    /// Packs `rrset`, which belongs to `name` (used only for the error).
     ///
-    /// - Throws: ``EngineError/invalidRecords(name:)`` when it is empty, too long, or holds a record of another type.
+    /// - Throws: ``EngineError/invalidRecords(name:)`` if it is empty, too long, or has a record of another type.
     mutating func pack(_ rrset: RRset, name: String) throws(EngineError) -> PackingRRset {
         if let last = last[rrset.type], last.rrset == rrset { return last.packed }
         guard !rrset.records.isEmpty, rrset.records.count <= Self.maximumRecords, rrset.ttl >= 1 else {
@@ -42,7 +42,7 @@ struct RRsetPacker {
         packed.reserveCapacity(rrset.records.count, service: PackedRecord.target + 38 + origin.count)
         var targets: Set<IPAddress> = []
         for record in rrset.records {
-            // A target that two records share has one RRset in ADDITIONAL.
+            // A target that several records share has only one RRset in ADDITIONAL.
             var isFirst = true
             if case .service(_, _, _, let target) = record.data { isFirst = targets.insert(target).inserted }
             guard append(record, ttl: rrset.ttl, weightDivisor: 1, hasAdditional: isFirst, to: &packed) else {
@@ -53,13 +53,13 @@ struct RRsetPacker {
         return packed
     }
 
-    /// Packs one record more.
+    /// Packs one more record.
     ///
     /// - Parameters:
     ///   - ttl: in seconds.
-    ///   - weightDivisor: what an SRV record's weight is divided by.
-    ///   - hasAdditional: whether an SRV record's target has its address in ADDITIONAL because of it.
-    /// - Returns: `false` when the record does not fit the type.
+    ///   - weightDivisor: the divisor of an SRV record's weight.
+    ///   - hasAdditional: whether an SRV record puts its target's address into ADDITIONAL.
+    /// - Returns: `false` if the record does not fit the type.
     func append(
         _ record: Record, ttl: UInt32, weightDivisor: UInt16, hasAdditional: Bool, to packed: inout PackingRRset
     ) -> Bool {
@@ -95,7 +95,7 @@ struct RRsetPacker {
         return true
     }
 
-    /// What the answers for names are made of that are in no snapshot.
+    /// The packed parts of answers for names that are in no snapshot.
     func packConstants() -> ZoneConstants {
         var address4: [UInt8] = []
         var address6: [UInt8] = []
@@ -113,7 +113,7 @@ struct RRsetPacker {
 
     /// The zone's SOA record (RFC 1035 §3.3.13).
     ///
-    /// Nobody transfers this zone, so that refresh, retry and expire are customary values without an effect.
+    /// Nobody transfers this zone, so refresh, retry and expire have customary values without effect.
     func packStartOfAuthority(ttl: UInt32, serial: UInt32, minimum: UInt32) throws(EngineError) -> [UInt8] {
         try RecordPacker(
             .soa, ttl: ttl,
@@ -124,7 +124,7 @@ struct RRsetPacker {
         ).packed()
     }
 
-    /// The same record for the AUTHORITY section of negative answers (RFC 2308 §3), with its names compressed (RFC 1035
+    /// The same record for the AUTHORITY section of negative answers (RFC 2308 §3). Its names are compressed (RFC 1035
     /// §4.1.4), so that it fits behind any question.
     ///
     /// - Parameter ttl: in seconds.
@@ -132,10 +132,10 @@ struct RRsetPacker {
         let whole = try packStartOfAuthority(ttl: ttl, serial: serial, minimum: minimum)
         let pointer: [UInt8] = [0, 0]
         let isServedHere = server == origin
-        // Of a server in another zone RNAME points to MNAME behind its `ns`.
+        // If the server is in another zone, RNAME points into MNAME, behind its `ns`.
         let rdata =
             Self.label("ns") + (isServedHere ? pointer : server) + Self.label("hostmaster") + pointer + whole.suffix(20)
-        // Owner, type, class and TTL are as they were.
+        // Owner, type, class and TTL stay the same.
         let octets = whole.prefix(10) + [0, UInt8(rdata.count)] + rdata
         return NegativeSOA(
             octets: PackedOctets([UInt8](octets)), serverByteCount: isServedHere ? pointer.count : server.count,
@@ -146,7 +146,7 @@ struct RRsetPacker {
 }
 
 extension IPAddress {
-    /// The type of a record that holds this address.
+    /// The type of a record with this address.
     var recordType: RecordType { isIPv4 ? .a : .aaaa }
 
     /// The wire form of `<hex>.addr.<origin>`, the name that is synthesized for this address.
@@ -156,9 +156,9 @@ extension IPAddress {
         return name + SynthesizedAddress.label + origin
     }
 
-    /// The wire form of the address as a name: four labels, or one for IPv6.
+    /// The address itself as a name in wire form: four labels, or one for IPv6.
     var literalWireName: [UInt8] {
-        // A label has room for the longest text of an IPv6 address, 39 octets.
+        // One label has room for the longest text of an IPv6 address, 39 octets.
         let labels = isIPv4 ? description.split(separator: ".") : [description[...]]
         return labels.flatMap { [UInt8(truncatingIfNeeded: $0.utf8.count)] + $0.utf8 } + [0]
     }

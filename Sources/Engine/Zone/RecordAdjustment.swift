@@ -1,20 +1,20 @@
-/// What has to change in packed records when their RRset has another TTL or weight divisor by now than they were packed
-/// with.
+/// The changes that packed records need if the TTL or the weight divisor of their RRset has changed since they were
+/// packed.
 ///
-/// Each of many thousand records contains both, and a single record that comes or goes may change both. So blocks stay
-/// as they are, and what is copied out of them is adjusted.
+/// Each of many thousand records contains both, and adding or removing a single record may change both. So blocks stay
+/// as they are, and records are adjusted when they are copied to a reply.
 struct RecordAdjustment {
     private let ttl: UInt32
     private let oldDivisor: UInt16
     private let newDivisor: UInt16
     private let isService: Bool
-    /// Whether there is anything to do.
+    /// Whether there is anything to change.
     let isNeeded: Bool
 
     /// - Parameters:
-    ///   - parts: those of the block that the records are in.
-    ///   - ttl: the one to have, in seconds.
-    ///   - weightDivisor: the one to have.
+    ///   - parts: those of the records' block.
+    ///   - ttl: the present TTL, in seconds.
+    ///   - weightDivisor: the present divisor.
     @inline(__always)
     init(of parts: RecordBlockParts, ttl: UInt32, weightDivisor: UInt16) {
         self.ttl = ttl
@@ -24,7 +24,7 @@ struct RecordAdjustment {
         isNeeded = parts.ttl != ttl || isService && oldDivisor != newDivisor
     }
 
-    /// The weight to have instead of `weight`.
+    /// The weight that replaces `weight`.
     @inline(__always)
     private func adjusted(_ weight: UInt16) -> UInt16 {
         UInt16(truncatingIfNeeded: UInt32(weight) &* UInt32(oldDivisor) / UInt32(newDivisor))
@@ -41,9 +41,9 @@ struct RecordAdjustment {
     /// Adjusts a record that was copied to a reply.
     ///
     /// - Parameters:
-    ///   - start: where it is in the reply.
+    ///   - start: its offset in the reply.
     ///   - source: the octets that it was copied from.
-    ///   - offset: where it is there.
+    ///   - offset: its offset there.
     @inline(__always)
     func adjust(_ reply: inout OutputRawSpan, at start: Int, copiedFrom source: RawSpan, at offset: Int) {
         reply.replace(at: start &+ PackedRecord.ttl, bigEndian32: ttl)

@@ -1,10 +1,10 @@
-/// Makes the next list of an RRset's records from the one before and from what changes: only blocks that change are
-/// made anew.
+/// Makes an RRset's next list of records from the previous one and a change; only the blocks that change are made
+/// again.
 struct RecordListBuilder {
-    /// Records of a block at most: some kilobytes to copy for a change, and some hundred references for a list of a
+    /// The most records of a block: some kilobytes to copy for a change, and some hundred references for a list of a
     /// hundred thousand records.
     static let blockLimit = 256
-    /// Neighbours that have as few records together become one block.
+    /// Neighbouring blocks that together have at most this many records are merged.
     private static let mergeLimit = 128
 
     private let packer: RRsetPacker
@@ -12,10 +12,10 @@ struct RecordListBuilder {
     private let old: RecordList?
     private var parts: [RecordListPart] = []
 
-    /// The list after `change`; `nil` when no record is left.
+    /// The list after `change`, or `nil` if no record is left.
     ///
-    /// - Parameter old: the list before; `nil`: there is none that can be changed.
-    /// - Throws: ``EngineError/invalidRecords(name:)`` for `name` when the change does not fit what is there.
+    /// - Parameter old: the previous list; `nil`: there is none that can be changed.
+    /// - Throws: ``EngineError/invalidRecords(name:)`` for `name` if the change does not fit the previous list.
     static func list(
         after change: RRsetChange, of old: RecordList?, packer: RRsetPacker, name: String
     ) throws(EngineError) -> RecordList? {
@@ -41,7 +41,7 @@ struct RecordListBuilder {
 
     /// Adds blocks of new records.
     ///
-    /// - Returns: `false` when a record is missing, or does not fit the type.
+    /// - Returns: `false` if a record is missing or does not fit the type.
     private mutating func pack(_ records: ArraySlice<RecordChange>) -> Bool {
         var rest = records
         while !rest.isEmpty {
@@ -55,9 +55,9 @@ struct RecordListBuilder {
         return true
     }
 
-    /// Adds the blocks that were there, changed.
+    /// Adds the previous blocks with the changes applied.
     ///
-    /// - Returns: `false` when a record that goes is not there, or one that comes does not fit the type.
+    /// - Returns: `false` if a record to remove does not exist, or a new one does not fit the type.
     private mutating func changeBlocks() -> Bool {
         guard let old else { return false }
         let view = old.view
@@ -79,7 +79,7 @@ struct RecordListBuilder {
     }
 
     private mutating func change(_ old: RecordBlockView, _ changes: ArraySlice<RecordChange>, isLast: Bool) -> Bool {
-        // How many records there will be: as many more as come to new places.
+        // Count the resulting records.
         var count = old.count
         var position = 0
         for each in changes {
@@ -89,7 +89,7 @@ struct RecordListBuilder {
             count += isThere ? (each.record == nil ? -1 : 0) : 1
         }
         var size = Self.blockLimit
-        // In equal parts, unless all are new last ones: full blocks stay full then.
+        // Divide them evenly, unless all changes append records: then full blocks stay full.
         let isAppending = isLast && (changes.first?.sequence ?? 0) > old.sequences[old.count - 1]
         if count > size, !isAppending {
             let parts = (count + size - 1) / size
@@ -135,8 +135,8 @@ struct RecordListBuilder {
         parts.append(.made(block.build()))
     }
 
-    /// Joins blocks that were made anew and have become small with a small neighbour, so that a list has no more blocks
-    /// than its records call for.
+    /// Merges new blocks that have become small with small neighbours, so that a list has no more blocks than its
+    /// records need.
     private mutating func mergeSmallBlocks() {
         var index = 0
         while index < parts.count {
@@ -151,7 +151,7 @@ struct RecordListBuilder {
         }
     }
 
-    /// Joins a block with the end of another part that is next to it, if both are small.
+    /// Merges a block with the adjoining block of the neighbouring part, if both are small.
     ///
     /// - Returns: whether they were.
     private mutating func merge(_ block: RecordBlock, at index: Int, with neighbour: Int, isAfter: Bool) -> Bool {
@@ -174,16 +174,16 @@ struct RecordListBuilder {
     }
 }
 
-/// A part of a list that is being made.
+/// A part of a list under construction.
 enum RecordListPart {
-    /// Blocks of the list before, by their numbers.
+    /// Blocks of the previous list, by index.
     case kept(Range<Int>)
     /// A new block.
     case made(RecordBlock)
 }
 
-/// Makes lists within one update. What changes in the same way becomes the same list: names of a service often have the
-/// same records, and went on from the same list before.
+/// Makes lists within one update. The same change to the same list gives a shared result, because names of a service
+/// often have the same records.
 struct RecordListCache {
     private var last: [RecordType: (change: RRsetChange, old: RecordList?, list: RecordList?)] = [:]
 
@@ -199,14 +199,14 @@ struct RecordListCache {
     }
 }
 
-/// A block of records, growing.
+/// A block of records under construction.
 struct RecordBlockBuilder {
     private var packed: PackingRRset
     private var sequences: [UInt64] = []
     private let ttl: UInt32
     private let weightDivisor: UInt16
 
-    /// Nothing yet.
+    /// An empty block.
     init(type: RecordType, ttl: UInt32, weightDivisor: UInt16) {
         packed = PackingRRset(type: type)
         self.ttl = ttl
@@ -215,12 +215,12 @@ struct RecordBlockBuilder {
         sequences.reserveCapacity(RecordListBuilder.blockLimit)
     }
 
-    /// How many records it has.
+    /// The number of its records.
     var count: Int { packed.count }
 
     /// Adds a new record.
     ///
-    /// - Returns: `false` when there is none, or it does not fit the type.
+    /// - Returns: `false` if there is none, or it does not fit the type.
     mutating func append(_ change: RecordChange, _ packer: RRsetPacker) -> Bool {
         guard let record = change.record,
             packer.append(
@@ -230,7 +230,7 @@ struct RecordBlockBuilder {
         return true
     }
 
-    /// Adds records of a block as they are, but for the TTL and the divisor of their weights.
+    /// Adds records of a block unchanged, except for the TTL and the divisor of their weights.
     mutating func append(_ range: Range<Int>, of old: RecordBlockView) {
         guard !range.isEmpty else { return }
         let parts = old.parts

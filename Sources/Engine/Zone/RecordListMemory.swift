@@ -1,15 +1,15 @@
-// The memory of RRsets of many records: blocks of some hundred records, and lists of blocks. A change makes the blocks
-// anew that it touches, and a list that refers to them and to all others. As in ZoneMemory.swift, owners are classes,
-// and what a worker reads are views.
+// The memory of RRsets with many records: blocks of some hundred records, and lists of blocks. A change makes new
+// blocks only where it applies, and a list that refers to these and to all others. As in ZoneMemory.swift, owners are
+// classes, and workers read views.
 
-/// Records that follow each other in a large RRset, packed. Immutable.
+/// Packed records that follow each other in a large RRset. Immutable.
 @safe
 final class RecordBlock: ManagedBuffer<RecordBlockParts, UInt64> {
     /// Copies the parts into a new block.
     static func make(_ parts: RecordBlockParts, sequences: [UInt64], packed: PackingRRset) -> RecordBlock {
         let buffer = create(minimumCapacity: (parts.byteCount + 7) / 8) { _ in parts }
-        // Unsafe: the elements have room for all parts, one behind the other. All parts are trivial types, so that
-        // nothing needs to be destroyed.
+        // Unsafe: the elements have room for all parts in sequence. All parts are trivial types, so nothing needs to be
+        // destroyed.
         unsafe buffer.withUnsafeMutablePointerToElements { elements in
             var next = UnsafeMutableRawPointer(elements)
             unsafe next.place(sequences)
@@ -21,7 +21,7 @@ final class RecordBlock: ManagedBuffer<RecordBlockParts, UInt64> {
         return unsafe unsafeDowncast(buffer, to: RecordBlock.self)
     }
 
-    /// What it holds.
+    /// A view of its contents.
     var view: RecordBlockView {
         @inline(__always)
         get {
@@ -32,23 +32,23 @@ final class RecordBlock: ManagedBuffer<RecordBlockParts, UInt64> {
     }
 }
 
-/// How many of each part a block has; the parts follow each other in this order.
+/// The sizes of a block's parts; the parts follow each other in this order.
 struct RecordBlockParts {
-    /// How many records.
+    /// The number of records.
     var count: UInt32
-    /// Of SRV records: as many; else 0.
+    /// The same number for SRV records; otherwise 0.
     var serviceCount: UInt32
-    /// Where answers are weighted: as many; else 0.
+    /// The same number if answers are weighted; otherwise 0.
     var weightCount: UInt32
-    /// Octets of the records for the ANSWER section.
+    /// The octets of the records for the ANSWER section.
     var answerByteCount: UInt32
-    /// Octets of the records for the ADDITIONAL section.
+    /// The octets of the records for the ADDITIONAL section.
     var additionalByteCount: UInt32
-    /// The TTL that they are packed with: the RRset's may be another by now.
+    /// The TTL in the packed records; that of the RRset may have changed since.
     var ttl: UInt32
-    /// Octets of each record; 0 when they differ, and the services tell where each is.
+    /// The octets of each record; 0 if they differ: then the services tell where each record is.
     var stride: UInt16
-    /// What SRV records' weights were divided by: the RRset may want another divisor by now.
+    /// The divisor of SRV records' weights; that of the RRset may have changed since.
     var weightDivisor: UInt16
 
     // Every part's stride is a multiple of the alignment of the part behind it.
@@ -59,7 +59,7 @@ struct RecordBlockParts {
     var byteCount: Int { additionalOffset &+ Int(additionalByteCount) }
 }
 
-/// What a block holds.
+/// A view of a block's contents.
 @safe
 struct RecordBlockView: @unchecked Sendable {
     // Sendable: the memory is never written while a view of it exists.
@@ -72,7 +72,7 @@ struct RecordBlockView: @unchecked Sendable {
     }
 
     var parts: RecordBlockParts { unsafe counts.pointee }
-    /// How many records.
+    /// The number of records.
     var count: Int { unsafe Int(counts.pointee.count) }
 
     // Unsafe in all of these: the memory was filled with as many values of that type, and lives longer than the view.
@@ -86,7 +86,7 @@ struct RecordBlockView: @unchecked Sendable {
         }
     }
 
-    /// Where SRV records are.
+    /// The places of SRV records.
     var services: Span<ServiceSlot> {
         @_lifetime(borrow self)
         get {
@@ -125,35 +125,35 @@ struct RecordBlockView: @unchecked Sendable {
         }
     }
 
-    /// Whether all records and their rotation weights are those of `other`.
+    /// Whether all records and their rotation weights equal those of `other`.
     func hasSameRecords(as other: RecordBlockView) -> Bool {
         guard answer.hasSameOctets(as: other.answer), weights.count == other.weights.count else { return false }
         return weights.indices.allSatisfy { weights[$0] == other.weights[$0] }
     }
 
-    /// Where a record begins in ``answer``; for the one behind the last: where that ends.
+    /// The offset of a record in ``answer``; for the index behind the last one, the end.
     func offset(ofRecord index: Int) -> Int {
         if index >= count { return Int(parts.answerByteCount) }
         return parts.stride > 0 ? index &* Int(parts.stride) : Int(services[index].answer)
     }
 }
 
-/// All records of a large RRset. Immutable: a change makes another one, that shares the blocks that stay.
+/// All records of a large RRset. Immutable: a change makes another list, which shares the blocks that stay.
 @safe
 final class RecordList: ManagedBuffer<RecordListParts, UInt64> {
-    /// A list of these parts, in ascending order of their records.
+    /// Makes a list of parts, in ascending order of their records.
     ///
     /// - Parameters:
-    ///   - old: the list that blocks are taken over from.
-    ///   - ttl: the RRset's in seconds.
-    ///   - weightDivisor: what SRV records' weights are divided by.
+    ///   - old: the list from which kept blocks are taken.
+    ///   - ttl: the RRset's TTL in seconds.
+    ///   - weightDivisor: the divisor of SRV records' weights.
     static func make(
         _ parts: [RecordListPart], of old: RecordList?, ttl: UInt32, weightDivisor: UInt16
     ) -> RecordList {
         var counts = RecordListParts(
             blockCount: 0, count: 0, weightCount: 0, answerByteCount: 0, additionalByteCount: 0,
             ttl: ttl, weightDivisor: weightDivisor)
-        // Where each part's entries begin.
+        // The counts before each part.
         var starts: [RecordListParts] = []
         for part in parts {
             starts.append(counts)
@@ -166,8 +166,8 @@ final class RecordList: ManagedBuffer<RecordListParts, UInt64> {
             }
         }
         let buffer = create(minimumCapacity: (counts.byteCount + 7) / 8) { _ in counts }
-        // Unsafe: the elements have room for an entry for each block and all weights behind them. Each entry owns a
-        // reference, given back in deinit.
+        // Unsafe: the elements have room for one entry per block and all weights behind them. Each entry owns a
+        // reference, which deinit releases.
         unsafe buffer.withUnsafeMutablePointerToElements { elements in
             let base = UnsafeMutableRawPointer(elements)
             for (part, start) in zip(parts, starts) {
@@ -204,7 +204,7 @@ final class RecordList: ManagedBuffer<RecordListParts, UInt64> {
         }
     }
 
-    /// What it holds.
+    /// A view of its contents.
     var view: RecordListView {
         @inline(__always)
         get {
@@ -214,7 +214,7 @@ final class RecordList: ManagedBuffer<RecordListParts, UInt64> {
         }
     }
 
-    /// Whether all records and their rotation weights are those of `other`. Blocks that both have are not looked into.
+    /// Whether all records and their rotation weights equal those of `other`. Shared blocks are not compared.
     func hasSameRecords(as other: RecordList) -> Bool {
         let (mine, theirs) = (blocks, other.blocks)
         return mine.count == theirs.count
@@ -227,26 +227,26 @@ final class RecordList: ManagedBuffer<RecordListParts, UInt64> {
     }
 }
 
-/// What a list's memory holds: an entry for each block, then all weights.
+/// The sizes in a list's memory: one entry per block, then all weights.
 struct RecordListParts {
     var blockCount: UInt32
-    /// How many records; 1 or more.
+    /// The number of records; 1 or more.
     var count: UInt32
-    /// Where answers are weighted: as many; else 0.
+    /// The same number if answers are weighted; otherwise 0.
     var weightCount: UInt32
-    /// Octets of the records for the ANSWER section.
+    /// The octets of the records for the ANSWER section.
     var answerByteCount: UInt32
-    /// Octets of the records for the ADDITIONAL section.
+    /// The octets of the records for the ADDITIONAL section.
     var additionalByteCount: UInt32
     /// The TTL of all records.
     var ttl: UInt32
-    /// What SRV records' weights are divided by.
+    /// The divisor of SRV records' weights.
     var weightDivisor: UInt16
 
     var weightOffset: Int { Int(blockCount) &* MemoryLayout<RecordListEntry>.stride }
     var byteCount: Int { weightOffset &+ Int(weightCount) &* MemoryLayout<UInt32>.stride }
 
-    /// Counts a block.
+    /// Adds a block's counts.
     mutating func add(_ block: RecordBlockParts) {
         blockCount += 1
         count += block.count
@@ -255,7 +255,7 @@ struct RecordListParts {
         additionalByteCount += block.additionalByteCount
     }
 
-    /// Counts the blocks between two places of another list.
+    /// Adds the counts of the blocks between two places of another list.
     mutating func add(from start: RecordListParts, to end: RecordListParts) {
         blockCount += end.blockCount - start.blockCount
         count += end.count - start.count
@@ -268,13 +268,13 @@ struct RecordListParts {
 /// One block of a list.
 @safe
 struct RecordListEntry {
-    // Unmanaged, but owned by the list. Reading a class reference for a query would count it twice.
+    // Unmanaged, but owned by the list. Reading a class reference for a query would change its count twice.
     fileprivate let block: Unmanaged<RecordBlock>
-    /// How many records are in the blocks before it.
+    /// The number of records in the blocks before it.
     let firstRecord: UInt32
-    /// How many octets these have.
+    /// The octets of these records.
     let answerOffset: UInt32
-    /// How many octets their records in ADDITIONAL have.
+    /// The octets of these blocks' records in ADDITIONAL.
     let additionalOffset: UInt32
 
     /// Takes over a reference.
@@ -285,7 +285,7 @@ struct RecordListEntry {
         additionalOffset = before.additionalByteCount
     }
 
-    /// The entry of another list in its new place, with a reference of its own.
+    /// The entry of another list at its new place, with a reference of its own.
     fileprivate init(_ other: RecordListEntry, movedFrom old: RecordListParts, to new: RecordListParts) {
         unsafe block = other.block.retain()
         firstRecord = other.firstRecord - old.count + new.count
@@ -293,14 +293,14 @@ struct RecordListEntry {
         additionalOffset = other.additionalOffset - old.additionalByteCount + new.additionalByteCount
     }
 
-    /// What its block holds.
+    /// A view of its block.
     var view: RecordBlockView {
         @inline(__always)
         get { unsafe block._withUnsafeGuaranteedRef { $0.view } }
     }
 }
 
-/// What a list holds.
+/// A view of a list's contents.
 @safe
 struct RecordListView: @unchecked Sendable {
     // Sendable: the memory is never written while a view of it exists.
@@ -314,14 +314,14 @@ struct RecordListView: @unchecked Sendable {
 
     var parts: RecordListParts { unsafe counts.pointee }
 
-    /// One block, 0..<`parts.blockCount`.
+    /// The entry of one block, 0..<`parts.blockCount`.
     func entry(_ index: Int) -> RecordListEntry {
         precondition(index >= 0 && index < Int(parts.blockCount))
         // Unsafe: there are as many entries.
         return unsafe elements.assumingMemoryBound(to: RecordListEntry.self)[index]
     }
 
-    /// What the blocks before one have; for the one behind the last: what all have.
+    /// The sums of the blocks before one; for the index behind the last, those of all.
     func counts(before number: Int) -> RecordListParts {
         var counts = parts
         guard number < Int(counts.blockCount) else { return counts }
@@ -349,12 +349,12 @@ struct RecordListView: @unchecked Sendable {
         lastBlock { $0.view.sequences[0] <= sequence }
     }
 
-    /// The block that has the record of that number.
+    /// The block that has the record with that index.
     func block(ofRecord index: Int) -> Int {
         lastBlock { Int($0.firstRecord) <= index }
     }
 
-    /// The last block that is such, or the first one; those that are come before all others.
+    /// The last block for which `isSuch` holds, or the first one. Blocks for which it holds come before all others.
     @inline(__always)
     private func lastBlock(where isSuch: (RecordListEntry) -> Bool) -> Int {
         var low = 0
@@ -368,7 +368,7 @@ struct RecordListView: @unchecked Sendable {
 }
 
 extension UnsafeMutableRawPointer {
-    /// Copies weights here. Unsafe: there must be room for them.
+    /// Copies weights to this memory. Unsafe: there must be room for them.
     fileprivate func copy(_ weights: Span<UInt32>) {
         unsafe weights.withUnsafeBytes { bytes in
             if let source = bytes.baseAddress { unsafe copyMemory(from: source, byteCount: bytes.count) }

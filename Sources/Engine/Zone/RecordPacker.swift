@@ -1,9 +1,9 @@
 import CLdns
 
-/// Packs a record to wire form with ldns. Cold: runs when the zone changes, never for a query.
+/// Packs a record to wire form with ldns. This runs only when the zone changes, never for a query.
 ///
 /// A packed record's owner is the compression pointer to the question (`C0 0C`, RFC 1035 §4.1.4): every record of an
-/// answer belongs to the name that was asked, and that stands behind the header.
+/// answer belongs to the name that was asked, which is behind the header.
 @safe
 final class RecordPacker {
     /// The compression pointer to the question's name.
@@ -22,7 +22,7 @@ final class RecordPacker {
         case name([UInt8])
     }
 
-    /// - Throws: ``EngineError/resourceExhausted(_:)`` without memory.
+    /// - Throws: ``EngineError/resourceExhausted(_:)`` if memory is short.
     init(
         _ type: RecordType, recordClass: UInt16 = RecordClass.internet, ttl: UInt32 = 0, _ fields: [Field]
     ) throws(EngineError) {
@@ -46,14 +46,14 @@ final class RecordPacker {
     }
 
     deinit {
-        // Unsafe: this object is the one owner of both.
+        // Unsafe: this object is the only owner of both.
         unsafe ldns_rr_free(record)
         unsafe ldns_buffer_free(buffer)
     }
 
     /// The packed record.
     ///
-    /// - Throws: ``EngineError/resourceExhausted(_:)`` when ldns has no memory.
+    /// - Throws: ``EngineError/resourceExhausted(_:)`` if ldns has no memory.
     func packed() throws(EngineError) -> [UInt8] {
         unsafe ldns_buffer_clear(buffer)
         guard
@@ -68,7 +68,7 @@ final class RecordPacker {
         return output
     }
 
-    /// A new ldns field; `nil` without memory. Unsafe: the caller must free it or give it to a record.
+    /// A new ldns field; `nil` if memory is short. Unsafe: the caller must free it or give it to a record.
     private static func rdf(of field: Field) -> UnsafeMutablePointer<ldns_rdf>? {
         switch field {
         case .address(let octets):
@@ -89,9 +89,9 @@ final class RecordPacker {
 
     /// The wire form, in lower case, of a name in presentation form; ldns parses it.
     ///
-    /// - Returns: `nil` when it is not a domain name.
+    /// - Returns: `nil` if it is not a domain name.
     static func wireName(_ text: String) -> [UInt8]? {
-        // A NUL would end the C string early; a backslash would let an escape smuggle in a dot or an upper-case letter.
+        // A NUL would end the C string early; a backslash could begin an escape for a dot or an upper-case letter.
         guard !text.isEmpty, !text.utf8.contains(where: { $0 == 0 || $0 == UInt8(ascii: "\\") }) else {
             return nil
         }

@@ -1,4 +1,4 @@
-/// Builds one shard: takes over what stays from the shard before, and adds what is new.
+/// Builds one shard: keeps what stays from the previous shard, and adds what is new.
 struct ShardBuilder {
     private var names: [NameEntry] = []
     private var rrsets: [PackedRRset] = []
@@ -7,10 +7,10 @@ struct ShardBuilder {
     private var weights: [UInt32] = []
     private var octets: [UInt8] = []
 
-    /// Starts with nothing.
+    /// Starts empty.
     init() {}
 
-    /// Starts from what `shard` holds, without the names in `left`.
+    /// Starts with the contents of `shard`, without the names in `left`.
     init(_ shard: ShardView, without left: [[UInt8]]) {
         octets.reserveCapacity(shard.octets.byteCount + 1024)
         names.reserveCapacity(shard.names.count + 4)
@@ -110,30 +110,30 @@ struct PackingRRset {
     var additional: [UInt8] = []
     var services: [ServiceSlot] = []
     var weights: [UInt32] = []
-    /// Where its records are when they are many; then all of the above but type and count is empty.
+    /// The list of its records if they are many; then all fields above except type and count are empty.
     var list: RecordList?
     var cells = CellAllocator.Cells(first: 0, stamp: 0)
 
-    /// Nothing yet.
+    /// An RRset without records.
     init(type: RecordType) {
         self.type = type
     }
 
-    /// One record, packed already.
+    /// An RRset of one packed record.
     init(type: RecordType, record: [UInt8]) {
         self.type = type
         count = 1
         answer = record
     }
 
-    /// All records of a list.
+    /// An RRset of all records of a list.
     init(type: RecordType, list: RecordList) {
         self.type = type
         count = Int(list.view.parts.count)
         self.list = list
     }
 
-    /// One that is in a shard.
+    /// An RRset that is in a shard.
     init(_ rrset: PackedRRset, in shard: ShardView) {
         self.init(type: rrset.type)
         count = Int(rrset.count)
@@ -150,15 +150,15 @@ struct PackingRRset {
         if !shard.weights.isEmpty { weights = (0..<count).map { shard.weights[Int(rrset.firstWeight) + $0] } }
     }
 
-    /// Octets of each record; 0 when they may differ.
+    /// The octets of each record; 0 if they may differ.
     var stride: UInt16 {
         if let list { return list.view.entry(0).view.parts.stride }
         return !services.isEmpty || count == 0 ? 0 : UInt16(answer.count / count)
     }
 
-    /// Makes room for `count` records.
+    /// Reserves memory for `count` records.
     ///
-    /// - Parameter service: octets of an SRV record.
+    /// - Parameter service: the octets of an SRV record.
     mutating func reserveCapacity(_ count: Int, service: Int) {
         guard type == .srv else { return answer.reserveCapacity(count * 28) }
         answer.reserveCapacity(count * service)

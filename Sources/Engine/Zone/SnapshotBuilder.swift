@@ -1,16 +1,16 @@
 /// Turns updates into snapshots of all zones. Used by one thread at a time, never by a worker.
 struct SnapshotBuilder {
-    /// Zones at most.
+    /// The most zones there can be.
     static let maximumZones = 512
 
-    /// The snapshot that was built last.
+    /// The last snapshot built.
     private(set) var snapshot: ZoneSnapshot
     private var zones: [ZoneBuilder] = []
     private var cells = CellAllocator()
 
-    /// Zones with their own records only.
+    /// Zones with only their own records.
     ///
-    /// - Throws: ``EngineError/invalidConfiguration(_:)`` when a zone is not valid, there is none, or two have the same
+    /// - Throws: ``EngineError/invalidConfiguration(_:)`` if a zone is invalid, there is none, or two have the same
     ///   name.
     init(_ configurations: [ZoneConfiguration], strategy: RotationStrategyName) throws(EngineError) {
         guard (1...Self.maximumZones).contains(configurations.count) else {
@@ -25,7 +25,7 @@ struct SnapshotBuilder {
         snapshot = ZoneSnapshot(generation: 1, zones: zones.map(\.zone), cellCount: cells.count)
     }
 
-    /// Builds the next snapshot. When this throws, nothing has changed.
+    /// Builds the next snapshot. If this throws, nothing has changed.
     mutating func apply(_ update: ZoneUpdate) throws(EngineError) {
         var changes: [Int: [NameChange]] = [0: []]
         for change in update.changes {
@@ -34,7 +34,7 @@ struct SnapshotBuilder {
             }
             changes[change.zone, default: []].append(change)
         }
-        // First all that can fail, then all that changes.
+        // Do first everything that can fail, then everything that changes state.
         var prepared: [(zone: Int, changes: ZoneBuilder.Prepared)] = []
         for (zone, changes) in changes {
             prepared.append((zone, try zones[zone].prepare(changes, serial: update.serial)))

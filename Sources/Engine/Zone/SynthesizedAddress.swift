@@ -1,4 +1,4 @@
-/// The names `<hex>.addr.<origin>`: their address is in their name, so that they answer without any state.
+/// Names of the form `<hex>.addr.<origin>`: they contain their address, so they are answered without any state.
 enum SynthesizedAddress {
     /// The label above the origin, in wire form.
     static let label: [UInt8] = [4] + "addr".utf8

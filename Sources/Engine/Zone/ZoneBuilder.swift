@@ -1,18 +1,18 @@
 /// Builds one zone, change by change. Used by one thread at a time, never by a worker.
 struct ZoneBuilder {
-    /// The zone as it was built last.
+    /// The last zone built.
     private(set) var zone: Zone
     private let configuration: ZoneConfiguration
     private let strategy: any RotationStrategy.Type
     private var packer: RRsetPacker
     private let nameServer: [UInt8]
     private var serial: UInt32 = 0
-    /// How many names exist right below a name; the apex is not counted for.
+    /// How many names exist directly below a name; not counted for the apex.
     private var childCounts: [[UInt8]: Int] = [:]
 
-    /// A zone with its own records only: the apex and `ns`.
+    /// A zone with only its own records: the apex and `ns`.
     ///
-    /// - Throws: ``EngineError/invalidConfiguration(_:)`` when the origin is not a name or longer than 127 octets.
+    /// - Throws: ``EngineError/invalidConfiguration(_:)`` if the origin is not a name or longer than 127 octets.
     init(
         _ configuration: ZoneConfiguration, strategy: RotationStrategyName, cells: inout CellAllocator
     ) throws(EngineError) {
@@ -54,26 +54,26 @@ struct ZoneBuilder {
         }
     }
 
-    /// Changes that can be made: nothing can go wrong any more.
+    /// Changes that are ready: nothing can fail any more.
     struct Prepared {
         fileprivate var entries: [(name: [UInt8], entry: Edit.Entry?)]
         fileprivate var authority: Authority?
-        /// Cells of rotation that the new records take.
+        /// The number of rotation cells that the new records take.
         var cellCount: Int
     }
 
-    /// Whether the zone itself has a name, which nobody else may change.
+    /// Whether a name belongs to the zone itself, so that nobody else may change it.
     func isReserved(_ name: String) -> Bool {
         configuration.server == nil && (name == "ns" || name == "addr" || name.hasSuffix(".addr"))
     }
 
-    /// Packs changes. When this throws, nothing has changed.
+    /// Packs changes. If this throws, nothing has changed.
     ///
-    /// - Parameter serial: the zone's from now on.
+    /// - Parameter serial: the zone's serial from now on.
     mutating func prepare(_ changes: [NameChange], serial: UInt32) throws(EngineError) -> Prepared {
         var packed: [(name: [UInt8], entry: Edit.Entry?)] = []
         packed.reserveCapacity(changes.count)
-        // What names have by now, for those that are changed in part.
+        // The present content of names that are changed in part.
         var current: [[UInt8]: Edit.Entry?] = [:]
         var lists = RecordListCache()
         let hasPartialChanges = changes.contains { $0.content.isPartial }
@@ -90,7 +90,7 @@ struct ZoneBuilder {
         return Prepared(entries: packed, authority: try authority(serial: serial), cellCount: cellCount)
     }
 
-    /// Makes changes that were prepared last.
+    /// Applies the changes that were prepared last.
     mutating func commit(_ prepared: Prepared, _ cells: inout CellAllocator) {
         var edit = Edit()
         for (name, entry) in prepared.entries { change(name, to: entry, in: &edit) }
@@ -101,14 +101,14 @@ struct ZoneBuilder {
             negativeSOA: prepared.authority?.negativeSOA ?? zone.negativeSOA, root: root)
     }
 
-    /// What changes with the serial alone.
+    /// The parts that change with every serial.
     fileprivate struct Authority {
         var serial: UInt32
         var apex: ZoneShard
         var negativeSOA: NegativeSOA
     }
 
-    /// - Returns: `nil` when it is there already.
+    /// - Returns: `nil` if the serial is unchanged.
     private func authority(serial: UInt32) throws(EngineError) -> Authority? {
         if serial == self.serial, !zone.apex.view.names.isEmpty { return nil }
         let soa = try packer.packStartOfAuthority(
@@ -127,7 +127,7 @@ struct ZoneBuilder {
 
     /// A name's labels above the origin, in wire form.
     private func wireName(_ text: String) throws(EngineError) -> [UInt8] {
-        // One spelling for each name: "NS" or "ns." would get past the check for the zone's own names.
+        // Each name has one spelling: "NS" or "ns." would escape the check for the zone's own names.
         let isCanonical = text.last != "." && !text.utf8.contains { $0 &- UInt8(ascii: "A") < 26 }
         guard isCanonical, let absolute = RecordPacker.wireName(text), absolute.count > 1,
             absolute.count - 1 + zone.fixed.origin.view.byteCount <= DomainName.maximumByteCount
@@ -135,9 +135,9 @@ struct ZoneBuilder {
         return [UInt8](absolute.dropLast())
     }
 
-    /// What a change makes of its name; `nil`: nothing of its own.
+    /// The entry that a change gives its name; `nil`: none.
     ///
-    /// - Parameter before: what the name has had, where it is changed in part.
+    /// - Parameter before: the name's previous entry, if only a part of it changes.
     private mutating func pack(_ change: NameChange, before: Edit.Entry?, _ lists: inout RecordListCache)
         throws(EngineError) -> Edit.Entry?
     {
@@ -171,7 +171,7 @@ struct ZoneBuilder {
         }
     }
 
-    /// What a name of the snapshot has; `nil`: nothing of its own.
+    /// The entry of a name in the present zone; `nil`: none.
     private func entry(of name: [UInt8]) -> Edit.Entry? {
         let hash = NameHash.hash(name.rawSpan)
         let shard = zone.root.shard(for: hash).view
@@ -181,7 +181,7 @@ struct ZoneBuilder {
         return Edit.Entry(kind: entry.kind, rrsets: shard.rrsets(of: entry).map { PackingRRset($0, in: shard) })
     }
 
-    /// The cells that an RRset takes.
+    /// The number of cells that an RRset takes.
     private func cellCount(records count: Int) -> Int {
         CellAllocator.roundedSize(strategy.cellCount(records: count))
     }
@@ -190,13 +190,13 @@ struct ZoneBuilder {
 
     /// The names that an update changes, until their shards are built.
     fileprivate struct Edit {
-        /// What becomes of a name.
+        /// The new content of a name.
         struct Entry {
             var kind: NameEntry.Kind
             var rrsets: [PackingRRset]
         }
 
-        /// By relative wire name; `nil`: the name goes.
+        /// By relative wire name; `nil`: the name is removed.
         var entries: [[UInt8]: Entry?] = [:]
     }
 
@@ -219,7 +219,7 @@ struct ZoneBuilder {
         return shard.index(of: name.rawSpan, hash: hash).map { shard.names[$0] }
     }
 
-    /// A name exists also while there are names below it (RFC 8020 §2): it appears and goes with them.
+    /// A name also exists while there are names below it (RFC 8020 §2): it appears and disappears with them.
     private mutating func countChild(of name: [UInt8], by difference: Int, in edit: inout Edit) {
         let parent = [UInt8](name.dropFirst(1 + Int(name[0])))
         guard !parent.isEmpty else { return }
@@ -251,7 +251,7 @@ struct ZoneBuilder {
         return shards.sorted { $0.slot < $1.slot }
     }
 
-    /// A shard with `names` as `edit` wants them, and all else as it was.
+    /// A shard in which `names` are as in `edit`, and everything else is unchanged.
     private func rebuild(_ names: [[UInt8]], of edit: Edit, _ cells: inout CellAllocator) -> ZoneShard {
         let first = names[0]
         let old = zone.root.shard(for: NameHash.hash(first.rawSpan)).view
@@ -280,10 +280,10 @@ struct ZoneBuilder {
         return builder.build()
     }
 
-    /// Whether an RRset goes on with the rotation of the one before it.
+    /// Whether an RRset continues the rotation of the previous one.
     ///
-    /// Its position among the records can always go on; what each record has gained by its weight only if the
-    /// records and their weights are the same.
+    /// Its position among the records can always continue. What each record has gained by its weight can continue only
+    /// if the records and their weights are the same.
     private func keepsCells(_ old: PackedRRset, _ new: PackingRRset, in shard: ShardView) -> Bool {
         guard old.type == new.type else { return false }
         guard strategy.usesWeights else { return true }
@@ -300,7 +300,7 @@ struct ZoneBuilder {
 }
 
 extension NameContent {
-    /// Whether it says what changes, not what there is.
+    /// Whether it gives only changes rather than the whole content.
     fileprivate var isPartial: Bool {
         if case .changed = self { true } else { false }
     }

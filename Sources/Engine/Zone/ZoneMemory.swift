@@ -1,10 +1,10 @@
 import CEvent
 
-// The memory of snapshots. Owners are classes; what a worker reads for a query are views: plain pointers, copied
-// without touching a reference count. A view is good as long as its owner, and a worker holds the snapshot that owns
-// all that it reads.
+// The memory of snapshots. Owners are classes; workers read views for queries: plain pointers, copied without touching
+// a reference count. A view is valid as long as its owner, and a worker holds the snapshot that owns everything it
+// reads.
 
-/// Octets that never change, with their owner.
+/// Octets that never change, and their owner.
 @safe
 final class PackedOctets: Sendable {
     let view: OctetsView
@@ -22,7 +22,7 @@ final class PackedOctets: Sendable {
     }
 }
 
-/// Octets that somebody else owns.
+/// A view of octets that another object owns.
 @safe
 struct OctetsView: @unchecked Sendable {
     // Sendable: the memory is never written while a view of it exists.
@@ -43,10 +43,10 @@ struct OctetsView: @unchecked Sendable {
     }
 }
 
-/// A few dozen names of the zone, packed. Immutable: a change makes a new one.
+/// A few dozen names of the zone, packed. Immutable: a change makes a new shard.
 ///
-/// One piece of memory: the object's head, the counts, then the parts. Looking up a name in a small zone touches few
-/// cache lines for it, and they lie together.
+/// It is one piece of memory: the object's head, the counts, then the parts. Finding a name in a small zone touches few
+/// cache lines, which are next to each other.
 @safe
 final class ZoneShard: ManagedBuffer<ShardParts, UInt64> {
     /// Copies the parts into a new shard.
@@ -61,12 +61,12 @@ final class ZoneShard: ManagedBuffer<ShardParts, UInt64> {
             weightCount: UInt32(weights.count), octetCount: UInt32(octets.count))
         let words = (parts.byteCount + 7) / 8
         let buffer = create(minimumCapacity: words) { _ in parts }
-        // Unsafe: the elements have room for all parts, one behind the other. All but the lists are trivial types, so
-        // that nothing else needs to be destroyed.
+        // Unsafe: the elements have room for all parts in sequence. All but the lists are trivial types, so nothing
+        // else needs to be destroyed.
         unsafe buffer.withUnsafeMutablePointerToElements { elements in
             var next = UnsafeMutableRawPointer(elements)
             unsafe next.place(names)
-            // Each of these owns a reference, given back in deinit.
+            // Each of these owns a reference, which deinit releases.
             for list in lists {
                 unsafe next.initializeMemory(as: Unmanaged<RecordList>.self, to: Unmanaged.passRetained(list))
                 unsafe next += MemoryLayout<UInt>.stride
@@ -88,7 +88,7 @@ final class ZoneShard: ManagedBuffer<ShardParts, UInt64> {
         }
     }
 
-    /// What it holds.
+    /// A view of its contents.
     var view: ShardView {
         @inline(__always)
         get {
@@ -103,7 +103,7 @@ final class ZoneShard: ManagedBuffer<ShardParts, UInt64> {
 }
 
 extension UnsafeMutableRawPointer {
-    /// Copies `part` here and moves behind it. Unsafe: there must be room for it.
+    /// Copies `part` to this place and moves behind it. Unsafe: there must be room for it.
     mutating func place<Part: BitwiseCopyable>(_ part: [Part]) {
         unsafe part.withUnsafeBytes { bytes in
             if let source = bytes.baseAddress { unsafe copyMemory(from: source, byteCount: bytes.count) }
@@ -112,7 +112,7 @@ extension UnsafeMutableRawPointer {
     }
 }
 
-/// How many of each part a shard has; the parts follow each other in this order.
+/// The sizes of a shard's parts; the parts follow each other in this order.
 struct ShardParts {
     var nameCount: UInt32
     var listCount: UInt32
@@ -130,7 +130,8 @@ struct ShardParts {
     var byteCount: Int { octetOffset &+ Int(octetCount) }
 }
 
-/// What a shard holds. Everything refers by index or offset into the flat parts, so that a shard is copied as octets.
+/// A view of a shard's contents. All references are indices or offsets into the flat parts, so a shard can be copied as
+/// octets.
 @safe
 struct ShardView: @unchecked Sendable {
     // Sendable: the memory is never written while a view of it exists.
@@ -142,13 +143,13 @@ struct ShardView: @unchecked Sendable {
         unsafe self.elements = elements
     }
 
-    /// Cache lines of 64 octets that a lookup in a shard of one name touches.
+    /// The number of cache lines, of 64 octets, that a lookup touches in a shard of one name.
     private static var prefetchedLines: Int { 6 }
 
-    /// Asks for the memory, without waiting for it.
+    /// Prefetches the memory without waiting for it.
     @inline(__always)
     func prefetch() {
-        // Unsafe: prefetching reads nothing, so that it may go beyond the end.
+        // Unsafe: prefetching reads nothing, so it may go beyond the end.
         for line in 0..<Self.prefetchedLines { unsafe prefetch_line(UnsafeRawPointer(parts) + 64 &* line) }
     }
 
@@ -177,7 +178,7 @@ struct ShardView: @unchecked Sendable {
         }
     }
 
-    /// Where the records of the SRV RRsets are.
+    /// The places of the records of SRV RRsets.
     var services: Span<ServiceSlot> {
         @inline(__always)
         @_lifetime(borrow self)
@@ -189,7 +190,7 @@ struct ShardView: @unchecked Sendable {
         }
     }
 
-    /// The rotation weights of all records, in step with `PackedRRset.firstWeight`; empty unless answers are weighted.
+    /// The rotation weights of all records, indexed from `PackedRRset.firstWeight`; empty unless answers are weighted.
     var weights: Span<UInt32> {
         @inline(__always)
         @_lifetime(borrow self)
@@ -201,13 +202,13 @@ struct ShardView: @unchecked Sendable {
         }
     }
 
-    /// The records of an RRset that has many; `nil` when they are in the shard itself.
+    /// The list of an RRset with many records; `nil` if they are in the shard itself.
     @inline(__always)
     func list(of rrset: PackedRRset) -> RecordListView? {
         unsafe owner(of: rrset)?._withUnsafeGuaranteedRef { $0.view }
     }
 
-    /// The same as an owner. Counts a reference.
+    /// The same list as an owner. This counts a reference.
     func ownedList(of rrset: PackedRRset) -> RecordList? {
         unsafe owner(of: rrset)?.takeUnretainedValue()
     }
@@ -233,7 +234,7 @@ struct ShardView: @unchecked Sendable {
         }
     }
 
-    /// The index of `name`'s entry; `nil` when it is not here.
+    /// The index of `name`'s entry, or `nil` if it is not here.
     ///
     /// - Parameters:
     ///   - name: the labels above the zone's origin, in any case.
@@ -253,19 +254,19 @@ struct ShardView: @unchecked Sendable {
     }
 }
 
-/// A node of the tree of shards: owns 32 objects of the level below.
+/// A node in the tree of shards: it owns 32 objects of the level below.
 @safe
 final class ZoneNode<Child: AnyObject>: @unchecked Sendable {
-    // Sendable: neither it nor any shard below it is ever written once it is made.
+    // Sendable: neither this node nor any shard below it is written after it has been made.
 
-    /// Children of a node.
+    /// The number of children of a node.
     static var fanOut: Int { 32 }
 
-    // Unmanaged, but owned: one reference each, taken in init and given back in deinit. Reading a class reference for a
-    // query would count it twice.
+    // Unmanaged, but owned: one reference each, taken in init and released in deinit. Reading a class reference for a
+    // query would change its count twice.
     private let children: [32 of Unmanaged<Child>]
 
-    /// A node with `child` in all its places.
+    /// A node with `child` at all its places.
     init(repeating child: Child) {
         unsafe children = unsafe InlineArray { _ in unsafe Unmanaged.passRetained(child) }
     }
@@ -286,7 +287,7 @@ final class ZoneNode<Child: AnyObject>: @unchecked Sendable {
         for place in 0..<Self.fanOut { unsafe children[place].release() }
     }
 
-    /// One child, for as long as `body` runs.
+    /// Passes one child to `body`, which must not keep it.
     @inline(__always)
     func withChild<Result>(_ place: Int, _ body: (Child) -> Result) -> Result {
         unsafe children[place & 31]._withUnsafeGuaranteedRef(body)
@@ -298,11 +299,11 @@ final class ZoneNode<Child: AnyObject>: @unchecked Sendable {
     }
 }
 
-/// The bottom of the tree of shards.
+/// The lowest level of the tree of shards.
 typealias ZoneTwig = ZoneNode<ZoneShard>
-/// The middle of the tree of shards.
+/// The middle level of the tree of shards.
 typealias ZoneBranch = ZoneNode<ZoneTwig>
-/// The top of the tree of shards.
+/// The top level of the tree of shards.
 typealias ZoneRoot = ZoneNode<ZoneBranch>
 
 extension ZoneRoot {
@@ -310,7 +311,7 @@ extension ZoneRoot {
     static let empty = ZoneRoot(
         repeating: ZoneBranch(repeating: ZoneTwig(repeating: ZoneShard.empty)))
 
-    /// What the shard holds that has names of this hash.
+    /// A view of the shard for names with this hash.
     @inline(__always)
     func view(for hash: UInt64) -> ShardView {
         let slot = ShardSlot(hash)
@@ -319,7 +320,7 @@ extension ZoneRoot {
         }
     }
 
-    /// The shard that has names of this hash.
+    /// The shard for names with this hash.
     func shard(for hash: UInt64) -> ZoneShard {
         let slot = ShardSlot(hash)
         return child(slot.branch).child(slot.twig).child(slot.shard)
@@ -357,10 +358,10 @@ extension Array {
     }
 }
 
-/// A tree of shards that somebody else owns: reading it counts no reference.
+/// A view of a tree of shards that another object owns: reading it counts no reference.
 @safe
 struct ZoneRootView: @unchecked Sendable {
-    // Sendable: neither the tree nor any shard in it is ever written once it is made.
+    // Sendable: neither the tree nor any shard in it is written after it has been made.
     private let root: Unmanaged<ZoneRoot>
 
     init(_ root: ZoneRoot) {
@@ -368,20 +369,20 @@ struct ZoneRootView: @unchecked Sendable {
         unsafe self.root = unsafe Unmanaged.passUnretained(root)
     }
 
-    /// What the shard holds that has names of this hash.
+    /// A view of the shard for names with this hash.
     @inline(__always)
     func view(for hash: UInt64) -> ShardView {
         unsafe root._withUnsafeGuaranteedRef { $0.view(for: hash) }
     }
 
-    /// Fetches the beginning of that shard: where its names and the first records are.
+    /// Prefetches the beginning of that shard, with its names and first records.
     @inline(__always)
     func prefetch(_ hash: UInt64) {
         view(for: hash).prefetch()
     }
 }
 
-/// Where a hash's shard is in the tree.
+/// The place of a hash's shard in the tree.
 struct ShardSlot {
     var branch: Int
     var twig: Int

@@ -1,15 +1,15 @@
-/// All zones at one generation, frozen: what the workers answer from.
+/// All zones at one generation, frozen. Workers answer from it.
 final class ZoneSnapshot: @unchecked Sendable {
-    // Sendable: nothing in it is ever written once it is made.
+    // Sendable: nothing in it is written after it has been made.
 
     /// Counts publications.
     let generation: UInt64
     /// In the configured order.
     let zones: [Zone]
-    /// What the workers read: zones below others come before them, so that the first that has a name is the one with
-    /// the longest matching origin. Made by the publisher: each worker takes it over as it is.
+    /// Views for the workers. Zones below others come first, so that the first zone that contains a name is the one
+    /// with the longest matching origin. The publisher makes them, and each worker uses them as they are.
     let views: [ZoneView]
-    /// Cells that a worker's ``RotationCells`` must have.
+    /// The number of cells that a worker's ``RotationCells`` must have.
     let cellCount: Int
 
     init(generation: UInt64, zones: [Zone], cellCount: Int) {
@@ -23,11 +23,11 @@ final class ZoneSnapshot: @unchecked Sendable {
 /// One zone, frozen.
 ///
 /// Names are spread by their hash over 32 × 32 × 32 shards, a tree of three levels. A change rebuilds the shards that
-/// it touches and the branches above them, at most 96 references each, however many names there are.
+/// it touches and the nodes above them, at most 96 references for each, however many names there are.
 final class Zone: @unchecked Sendable {
-    // Sendable: nothing in it is ever written once it is made.
+    // Sendable: nothing in it is written after it has been made.
 
-    /// What never changes.
+    /// The parts that never change.
     let fixed: ZoneConstants
     /// The apex: SOA and NS.
     let apex: ZoneShard
@@ -43,7 +43,7 @@ final class Zone: @unchecked Sendable {
         self.root = root
     }
 
-    /// What is read of it for a query; good as long as the zone is there.
+    /// A view for queries, valid as long as the zone exists.
     var view: ZoneView {
         ZoneView(
             origin: fixed.origin.view, apex: apex.view, negativeSOA: negativeSOA.view, root: ZoneRootView(root),
@@ -51,7 +51,7 @@ final class Zone: @unchecked Sendable {
     }
 }
 
-/// What is read of a zone for a query.
+/// A view of a zone for queries.
 struct ZoneView {
     /// The origin in wire form, in lower case.
     let origin: OctetsView
@@ -61,7 +61,7 @@ struct ZoneView {
     /// `nil`: the zone has no names for addresses.
     let synthesis: Synthesis?
 
-    /// What the answers for synthesized names are made of.
+    /// The parts of answers for synthesized names.
     struct Synthesis {
         /// An A record, without its four octets.
         let address4: OctetsView
@@ -70,7 +70,7 @@ struct ZoneView {
     }
 }
 
-/// What is packed once for a zone and never changes.
+/// The parts of a zone that are packed once and never change.
 final class ZoneConstants: Sendable {
     /// The origin in wire form, in lower case.
     let origin: PackedOctets
