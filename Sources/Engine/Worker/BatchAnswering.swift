@@ -1,11 +1,11 @@
-/// Answers batches of queries: reads some, then answers them, so that the zone's memory is there by then.
+/// Answers batches of queries: reads several before answering them, so that the zones' memory has been fetched by then.
 @safe
 struct BatchAnswering: ~Copyable {
-    /// Queries that are read before the first of them is answered.
+    /// How many queries are read before the first of them is answered.
     private static let readAhead = 16
 
     private let parsed: UnsafeMutablePointer<Query>
-    /// Queries of the last batch that are not done with their reply, if they have one.
+    /// Queries of the last batch that need more than a reply, or have none yet.
     private(set) var deferred: [DeferredQuery] = []
 
     init() {
@@ -27,7 +27,7 @@ struct BatchAnswering: ~Copyable {
         var start = 0
         while start < count {
             let end = min(start &+ Self.readAhead, count)
-            // Unsafe: `parsed` has readAhead places; each is filled here, and emptied below.
+            // Unsafe: `parsed` has readAhead places; each is initialized here, and deinitialized below.
             for index in start..<end {
                 unsafe (parsed + (index &- start)).initialize(to: responder.read(batch.message(index), cache))
             }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How a worker is handed snapshots, and told to stop: the one place where another thread reaches it.
+/// Passes snapshots and settings to a worker, and tells it to stop: the only place where other threads reach it.
 final class SnapshotMailbox: Sendable {
     private let newest = Mutex<ZoneSnapshot?>(nil)
     private let generation = Atomic<UInt64>(0)
@@ -11,7 +11,7 @@ final class SnapshotMailbox: Sendable {
     private let wake: WakeSignal
     private let acknowledgements: WakeSignal
 
-    /// - Parameter acknowledgements: signalled by the worker for every snapshot that it has adopted.
+    /// - Parameter acknowledgements: the worker signals it for every snapshot that it has adopted.
     init(acknowledgements: WakeSignal) throws(EngineError) {
         wake = try WakeSignal(blocking: false)
         self.acknowledgements = acknowledgements
@@ -19,61 +19,61 @@ final class SnapshotMailbox: Sendable {
 
     // MARK: The publisher's side
 
-    /// Hands over a snapshot; the one before must have been adopted.
+    /// Posts a snapshot; the worker must have adopted the one before.
     func post(_ snapshot: ZoneSnapshot) {
         newest.withLock { $0 = snapshot }
         generation.store(snapshot.generation, ordering: .releasing)
         wake.signal()
     }
 
-    /// Hands over settings; nobody waits until they are in use.
+    /// Posts settings; nobody waits until they are in use.
     func post(_ settings: ForwardingSettings) {
         self.settings.withLock { $0 = settings }
         wake.signal()
     }
 
-    /// Hands over who gets large answers over UDP; nobody waits until it is in use.
+    /// Posts which clients get large answers over UDP; nobody waits until that is in use.
     func post(_ largeUDP: LargeUDP) {
         self.largeUDP.withLock { $0 = largeUDP }
         wake.signal()
     }
 
-    /// Tells the worker to finish.
+    /// Tells the worker to stop.
     func requestStop() {
         stopping.store(true, ordering: .releasing)
         wake.signal()
     }
 
-    /// Has the worker look here, as often as it is called or less.
+    /// Makes the worker look here; several calls may lead to one look.
     func requestLook() { wake.signal() }
 
-    /// How often the worker has looked here: does it still?
+    /// How often the worker has looked here, which shows whether it is alive.
     var lookCount: UInt64 { looks.load(ordering: .relaxed) }
 
     // MARK: The worker's side
 
-    /// For the worker's loop to watch.
+    /// A descriptor for the worker's loop to watch.
     var wakeDescriptor: Int32 { wake.descriptorNumber }
 
-    /// To be called when the loop was woken.
+    /// Must be called when the loop was woken.
     func consumeWake() {
         wake.consume()
         looks.add(1, ordering: .relaxed)
     }
 
-    /// The posted snapshot, if it is newer than the one in use: one load when it is not.
+    /// The posted snapshot if it is newer than the one in use; costs one load if not.
     @inline(__always)
     func take(newerThan current: UInt64) -> ZoneSnapshot? {
         guard generation.load(ordering: .acquiring) > current else { return nil }
         return newest.withLock { $0.take() }
     }
 
-    /// The posted settings, if there are new ones. Asked when woken alone.
+    /// The posted settings if there are new ones. Only called after a wake-up.
     func takeSettings() -> ForwardingSettings? {
         settings.withLock { $0.take() }
     }
 
-    /// Who gets large answers over UDP, if that was posted. Asked when woken alone.
+    /// The clients that get large answers over UDP, if that was posted. Only called after a wake-up.
     func takeLargeUDP() -> LargeUDP? {
         largeUDP.withLock { $0.take() }
     }
@@ -83,6 +83,6 @@ final class SnapshotMailbox: Sendable {
         acknowledgements.signal()
     }
 
-    /// Whether the worker has been told to finish.
+    /// Whether the worker has been told to stop.
     var isStopping: Bool { stopping.load(ordering: .acquiring) }
 }

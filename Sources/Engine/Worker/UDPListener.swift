@@ -1,18 +1,19 @@
 /// A UDP socket of a worker.
 final class UDPListener: EventTarget {
     let batch: UDPBatch
-    /// For those that had to wait.
+    /// Sends the replies that clients had to wait for.
     let replies: ReplyQueue
     private let socket: Descriptor
     private let address: SocketAddress
     private let isKept: Bool
     private var priority = EventTarget.Priority.other
-    // Unsafe: the worker owns its listeners and outlives them; no reference is counted, for this runs for every batch.
+    // Unsafe: the worker owns its listeners and outlives them. No reference is counted, since this runs for every
+    // batch.
     private unowned(unsafe) let worker: Worker
 
     /// - Parameters:
-    ///   - address: the one that the socket is bound to.
-    ///   - isKept: whether somebody else goes on with the socket.
+    ///   - address: the address that the socket is bound to.
+    ///   - isKept: whether another process continues to use the socket.
     init(
         socket: consuming Descriptor, address: SocketAddress, batch: UDPBatch, replies: ReplyQueue, worker: Worker,
         isKept: Bool
@@ -27,13 +28,13 @@ final class UDPListener: EventTarget {
 
     var socketNumber: Int32 { socket.number }
 
-    /// Receives nothing any longer but what has come already, unless somebody else goes on with the socket.
+    /// Receives only what has come already, unless another process continues to use the socket.
     func refuse() {
         if isKept { return }
         ListeningSocket.refuse(socket.number, address)
     }
 
-    /// The worker lets go of it once its loop has ended.
+    /// The worker drops it only after its loop has ended.
     override var outlivesLoop: Bool { true }
 
     override func fire() {

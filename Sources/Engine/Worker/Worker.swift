@@ -1,10 +1,10 @@
 import CEvent
 
-/// One thread that answers: its own loop, sockets, counters and rotation. Shares nothing that it writes.
+/// One thread that answers, with its own loop, sockets, counters and rotation state. It shares nothing that it writes.
 @safe
 final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
-    // Sendable: made by one thread, then run by another, and from then on only its mailbox and its counters, which are
-    // Sendable themselves, are touched from outside.
+    // Sendable: one thread makes it and another one runs it. From then on, others touch only its mailbox and its
+    // counters, which are Sendable.
 
     let counters: WorkerCounters
     let mailbox: SnapshotMailbox
@@ -20,22 +20,22 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     private var drainEnd: ContinuousClock.Instant?
     private var hasLooked = false
     private let grace: Duration
-    /// For replies over TCP that were waited for.
+    /// For replies over TCP that clients had to wait for.
     private let replyBuffer: UnsafeMutableRawBufferPointer
 
-    /// How often a worker that drains looks whether its clients have what they asked for.
+    /// How often a stopping worker checks whether its clients have all their answers.
     private static let drainInterval = Duration.milliseconds(20)
-    /// Batches answered on one socket before others have their turn.
+    /// How many batches of one socket are answered before others get their turn.
     static let batchesAtOnce = 8
-    /// Datagrams of a batch from which on more are expected to wait.
+    /// If a batch has at least this many datagrams, more are expected to be waiting.
     private static let busyBatch = UDPBatch.capacity / 4
-    /// Batches that a worker still answers after it was told to stop: more than a socket's buffer holds.
+    /// How many batches are still answered after the stop: more than a socket's buffer holds.
     private static let batchesAtStop = 1024
 
     /// - Parameters:
-    ///   - responder: answers, and counts.
-    ///   - tcp: limits of the connections, of all workers together.
-    ///   - connections: of all workers.
+    ///   - responder: makes the answers, and counts.
+    ///   - tcp: limits of the connections, for all workers together.
+    ///   - connections: the connections of all workers.
     ///   - reader: the worker's number.
     ///   - grace: how long TCP clients may take at the end.
     init(
@@ -58,7 +58,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         mailboxTarget.worker = self
         drainTimer.action = { [unowned self] in continueDraining() }
         try mailboxTarget.watch(mailbox.wakeDescriptor, on: loop)
-        // What was published, or configured, before a query was sent holds for it.
+        // A query sees everything that was published or configured before it was sent.
         mailboxTarget.set(.first)
     }
 
@@ -69,9 +69,9 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     /// Whether queries can reach it.
     var isListening: Bool { !udp.isEmpty }
 
-    /// Answers what comes in by a UDP socket, from the moment the loop runs.
+    /// Answers what arrives at a UDP socket, as soon as the loop runs.
     ///
-    /// - Parameter isKept: whether it stays open when this ends, for another server to go on with it.
+    /// - Parameter isKept: whether the socket stays open when the worker ends, for another server to use.
     func receive(
         from socket: consuming Descriptor, address: SocketAddress, replyBytes: Int, isKept: Bool
     ) throws(EngineError) {
@@ -84,25 +84,25 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         try listener.watch(listener.socketNumber, on: loop)
     }
 
-    /// Accepts connections from a TCP socket, from the moment the loop runs.
+    /// Accepts connections from a TCP socket, as soon as the loop runs.
     ///
-    /// - Parameter isKept: as above.
+    /// - Parameter isKept: as for ``receive(from:address:replyBytes:isKept:)``.
     func accept(from socket: consuming Descriptor, isKept: Bool) throws(EngineError) {
         try tcp?.listen(on: socket, isKept: isKept)
     }
 
-    /// Takes over what was published before the worker's thread runs. Nobody waits for that.
+    /// Adopts what was published before the worker's thread runs; nobody waits for that.
     func prepare() {
         mailbox.consumeWake()
         if let snapshot = mailbox.take(newerThan: responder.generation) { responder.adopt(snapshot) }
         adoptSettings()
     }
 
-    /// Runs the loop until the worker is told to stop and has finished.
+    /// Runs the loop until the worker was told to stop and has finished.
     func run() {
         forwarder?.begin()
         loop.run()
-        // If there was no time left for it before. What comes later to a socket that is kept is the next server's.
+        // In case there was no time for it before. What reaches a kept socket later is for the next server.
         for listener in udp {
             answer(listener.batch, by: listener, on: listener.socketNumber, batches: Self.batchesAtStop)
         }
@@ -116,10 +116,10 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
 
     // MARK: Queries
 
-    /// Answers what has arrived on a UDP socket, a few batches at most.
+    /// Answers what has arrived at a UDP socket, a few batches at most.
     ///
-    /// - Returns: whether it may go before others the next time: not when more is expected to wait, so that a flood of
-    ///   queries leaves others their turn.
+    /// - Returns: whether its queries may go first the next time. Not if more are expected to be waiting, so that a
+    ///   flood of queries leaves others their turn.
     @inline(__always)
     @discardableResult
     fileprivate func answer(_ batch: UDPBatch, by listener: UDPListener, on socket: Int32, batches: Int) -> Bool {
@@ -131,17 +131,17 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
             if failures > 0 { counters.count(.sendErrors, UInt64(failures)) }
             if !answering.deferred.isEmpty { forward(batch, by: listener) }
             adoptIfNewer()
-            // While this batch was answered the next came in; after a short one, most likely, nothing did, and asking
-            // the socket once more would be a system call for nothing.
+            // The next queries came in while this batch was answered. After a short batch there are probably none, and
+            // asking the socket once more would waste a system call.
             guard count >= Self.busyBatch else { return true }
         }
         return false
     }
 
-    /// Answers what has arrived on a UDP socket.
+    /// Answers what has arrived at a UDP socket.
     ///
-    /// - Returns: how urgent the next query there is. One that finds few others goes before all upstreams' answers and
-    ///   time-outs, which take longer each and come by the thousand when somebody asks for random names.
+    /// - Returns: the priority of its next query. Queries that arrive in small numbers go before all upstreams' answers
+    ///   and time-outs: those take longer each, and come by the thousand if somebody asks for random names.
     @inline(__always)
     func turn(of listener: UDPListener, on socket: Int32) -> EventTarget.Priority {
         loop.pace.noteTurn()
@@ -164,14 +164,14 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         _ send: (RawSpan) -> Bool
     ) -> Bool? {
         let (disposition, byteCount) = cache.read { cache in
-            // Unsafe: the buffer is the TCP service's, used for one reply at a time.
+            // Unsafe: the buffer belongs to the TCP service, and is used for one reply at a time.
             var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
             let parsed = responder.read(query, cache)
             let disposition = responder.respond(
                 to: query, parsed, over: .tcp, from: { connection.client }, &cache, into: &reply)
             return (disposition, reply.byteCount)
         }
-        // Unsafe: so many octets were written, and none are until the reply is sent.
+        // Unsafe: this many octets were written, and nothing writes before the reply is sent.
         let reply = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<byteCount]))
         let deferred = responder.deferred
         switch disposition {
@@ -192,13 +192,13 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
 
     // MARK: Replies that were waited for
 
-    /// Sends an upstream's answer, and puts it into the cache first, so that who has it and asks another worker finds
-    /// it.
+    /// Puts an upstream's answer into the cache, and then sends it. In this order, a client that has it and asks
+    /// another worker finds it there.
     ///
     /// - Parameters:
-    ///   - isKept: whether it may be in the cache.
-    ///   - ttl: of the replies, in seconds.
-    /// - Returns: `false` when it is too long to be a message; nothing is sent then.
+    ///   - isKept: whether the cache may keep it.
+    ///   - ttl: the TTL in the replies, in seconds.
+    /// - Returns: `false` if it is too long for a message; nothing is sent then.
     func reply(
         _ content: AnswerContent, _ key: CacheKey, _ times: AnswerTimes, isKept: Bool, ttl: UInt32,
         to clients: [WaitingClient]
@@ -216,9 +216,9 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         }
     }
 
-    /// Sends what the cache has, if it has an answer that may be used.
+    /// Sends the cached answer, if there is one that may be used.
     ///
-    /// - Parameter stale: whether one that has expired may be (RFC 8767).
+    /// - Parameter mayBeStale: whether an expired one may be used (RFC 8767).
     /// - Returns: whether there was one.
     func replyFromCache(_ key: CacheKey, to client: WaitingClient, now: MonotonicTime, mayBeStale: Bool) -> Bool {
         cache.read { cache in
@@ -235,7 +235,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         }
     }
 
-    /// Answers a query from an upstream's answer that had no room when it came.
+    /// Answers a query whose reply had no room when the upstream's answer came.
     func respondAgain(to client: WaitingClient) {
         forwarder?.askAgain(for: client)
     }
@@ -246,9 +246,9 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         }
     }
 
-    /// Has a reply sent. Nothing that could come of it happens within this call: what is in hand stays what it is.
+    /// Sends a reply. Nothing else happens within this call, so the caller's state stays valid.
     ///
-    /// - Parameter isShort: whether it is so short that it has room in any case.
+    /// - Parameter isShort: whether the reply is so short that there is always room for it.
     @inline(__always)
     private func deliver(
         to client: WaitingClient, isShort: Bool = false, _ write: (inout Responder, inout OutputRawSpan) -> Void
@@ -259,7 +259,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         case .tcp(let target):
             guard let connection = target.connection else { return }
             guard isShort || connection.hasRoom else { return connection.postpone(client) }
-            // Unsafe: the span is the only one on the buffer, and ends with this call.
+            // Unsafe: this is the only span on the buffer, and it ends with this call.
             var reply = unsafe OutputRawSpan(buffer: replyBuffer, initializedCount: 0)
             write(&responder, &reply)
             connection.deliver(reply.bytes)
@@ -293,17 +293,17 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
 
     // MARK: The end
 
-    /// Has the kernel refuse what comes from now on, and answers what has come. Sockets that are kept are answered from
-    /// to the end, and nobody is accepted from them any more.
+    /// Makes the kernel refuse further queries, and answers what has arrived. Kept sockets are answered until the end,
+    /// but no more connections are accepted from them.
     private func beginDraining() {
         drainEnd = loop.now + grace
         for listener in udp {
             listener.refuse()
-            // What the kernel was about to put there is found by the loop.
+            // What the kernel is still putting there is found by the loop.
             answer(listener.batch, by: listener, on: listener.socketNumber, batches: Self.batchesAtStop)
         }
         tcp?.stopAccepting()
-        // Queries of TCP clients that are in the kernel's buffers are read in the next rounds of the loop.
+        // The next rounds of the loop read TCP clients' queries that are in the kernel's buffers.
         guard (try? drainTimer.schedule(after: Self.drainInterval, on: loop)) != nil else {
             return loop.stop()
         }
@@ -315,7 +315,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
             tcp?.closeFinished()
             isFinished = (tcp?.isEmpty ?? true) && (forwarder?.isIdle ?? true)
         }
-        // Who had connected before the stop is read until the next look.
+        // The first look closes nobody: clients that connected before the stop are read until the next one.
         hasLooked = true
         if isFinished || loop.now >= (drainEnd ?? loop.now) { return loop.stop() }
         guard (try? drainTimer.schedule(after: Self.drainInterval, on: loop)) != nil else {

@@ -6,10 +6,10 @@ struct WorkerThread: Sendable {
 
     /// Starts the thread, named `dns-<index>`.
     ///
-    /// - Throws: ``EngineError/resourceExhausted(_:)`` when the system has no thread left.
+    /// - Throws: ``EngineError/resourceExhausted(_:)`` if the system is out of threads.
     init(_ worker: Worker, index: Int) throws(EngineError) {
         let start = Start(worker: worker, name: "dns-\(index)")
-        // Unsafe: the thread takes over the reference; when there is none, it is taken back here.
+        // Unsafe: the thread takes over the reference; if it can't be started, the reference is released here.
         let context = unsafe Unmanaged.passRetained(start).toOpaque()
         var thread = pthread_t()
         guard unsafe pthread_create(&thread, nil, runWorker, context) == 0 else {
@@ -19,7 +19,7 @@ struct WorkerThread: Sendable {
         self.thread = thread
     }
 
-    /// Waits until the worker has finished. Once.
+    /// Waits until the worker has finished. Call it only once.
     func join() {
         // Unsafe: the thread exists until it is joined.
         _ = pthread_join(thread, nil)
@@ -40,7 +40,7 @@ struct WorkerThread: Sendable {
     guard let context = unsafe context else { return nil }
     let start = unsafe Unmanaged<WorkerThread.Start>.fromOpaque(context).takeRetainedValue()
     _ = unsafe pthread_setname_np(pthread_self(), start.name)
-    // libevent writes to connections that clients may have closed: an error, not the end of the process.
+    // libevent may write to connections that clients have closed: that must be an error, not the end of the process.
     var signals = sigset_t()
     unsafe sigemptyset(&signals)
     unsafe sigaddset(&signals, SIGPIPE)
