@@ -1,49 +1,49 @@
 extension Resolution {
-    /// One query to one upstream, as far as it decides about what comes next.
+    /// One query to one upstream, as far as it matters for the next decision.
     struct Attempt: Equatable {
-        /// What it is sent over.
+        /// The transport of the query.
         enum Transport {
             case datagram
             case connection
         }
 
         enum State {
-            /// Its answer has not come.
+            /// Its answer has not arrived.
             case waiting
-            /// What has come has the name's letters in another case. The upstream is asked in another way; the right
-            /// answer may come yet.
+            /// An answer has arrived with the name's letters in another case. The upstream is asked again in another
+            /// way; the right answer may still arrive.
             case doubted
-            /// It is said that nobody is there, which anybody may have sent: the answer may come yet.
+            /// A message says that nobody is there, which anybody may have sent: the answer may still arrive.
             case refused
-            /// Its answer has come, is long, and will be read in its turn.
+            /// Its answer has arrived; it is long, and will be read in its turn.
             case postponed
-            /// Answered, or not waited for any longer, or another attempt stands in for it.
+            /// It was answered, is not waited for any longer, or was replaced by another attempt.
             case done
             /// No answer comes, or the upstream can't answer.
             case failed
         }
 
-        /// What its answer shows of its upstream, besides what was asked.
+        /// What its answer reveals about its upstream, besides the content.
         enum Lesson {
-            /// That it answers without EDNS what it had refused with it.
+            /// The upstream answers without EDNS what it had refused with EDNS.
             case worksWithoutEDNS
-            /// That it answers in small letters what it had repeated in another case.
+            /// The upstream answers a name in lower case that it had repeated in another case.
             case worksInSmallLetters
-            /// Whether it repeats the letters' case where nobody can forge it, over TCP.
+            /// Whether the upstream preserves the letters' case over TCP, where nobody can forge answers.
             case preservesCase
         }
 
         let upstream: Int
         /// How long its upstream usually takes.
         private let patience: Nanoseconds
-        /// When it takes longer than it should; `nil`: it was said that it does.
+        /// When it takes longer than it should; `nil`: that was reported already.
         private var lateAt: MonotonicTime?
         private(set) var form: UpstreamQuery.Form
         private(set) var transport = Transport.datagram
         private(set) var lesson: Lesson?
         var state = State.waiting
 
-        /// One over UDP.
+        /// An attempt over UDP.
         init(upstream: Int, _ form: UpstreamQuery.Form, patience: Nanoseconds, at now: MonotonicTime) {
             self.upstream = upstream
             self.form = form
@@ -51,14 +51,14 @@ extension Resolution {
             lateAt = now + patience
         }
 
-        /// Says that it takes longer than it should, once.
+        /// Reports, once, that it takes longer than it should.
         mutating func becomesLate(at now: MonotonicTime) -> Bool {
             guard isWaiting, state != .postponed, let lateAt, lateAt <= now else { return false }
             self.lateAt = nil
             return true
         }
 
-        /// Whether something may still come of it.
+        /// Whether anything may still come of it.
         var isWaiting: Bool {
             switch state {
             case .waiting, .doubted, .refused, .postponed: true
@@ -66,10 +66,10 @@ extension Resolution {
             }
         }
 
-        /// Whether its own answer is to be expected.
+        /// Whether its own answer is still expected.
         var isHopeful: Bool { state == .waiting || state == .postponed }
 
-        /// Whether it waits for the answer of this upstream over TCP.
+        /// Whether it waits for this upstream's answer over TCP.
         func isAskingOverTCP(_ upstream: Int) -> Bool {
             self.upstream == upstream && transport == .connection && isWaiting
         }
@@ -100,7 +100,7 @@ extension Resolution {
 
         private func again(at now: MonotonicTime, over transport: Transport) -> Attempt {
             var attempt = self
-            // A connection takes a round trip more.
+            // A connection takes one more round trip.
             attempt.lateAt = now + (transport == .datagram ? patience : UpstreamHealth.maximumPatience)
             attempt.transport = transport
             attempt.state = .waiting
@@ -109,11 +109,11 @@ extension Resolution {
 
         // MARK: What it shows
 
-        /// What its answer shows.
+        /// What its answer reveals.
         ///
         /// - Parameters:
-        ///   - isTypical: whether the upstream answers other questions too as it has answered this one.
-        ///   - letters: of the answer.
+        ///   - isTypical: whether the upstream would answer other questions in the same way.
+        ///   - letters: how the answer's letters compare with the query's.
         func finding(_ isTypical: Bool, _ letters: Answer.Letters) -> UpstreamFinding? {
             switch (lesson, letters) {
             case (.worksWithoutEDNS, _): isTypical ? .answersWithoutEDNS : nil

@@ -1,11 +1,11 @@
-/// What comes back from upstreams, told to the questions' resolutions, and what is to be done then.
+/// Reports what comes back from upstreams to the questions' resolutions, and carries out what they decide.
 extension Forwarder {
-    /// Tells a question's resolution what has happened, and does what is to be done.
+    /// Reports an event to a question's resolution, and carries out its actions.
     ///
-    /// Actions are carried out one after the other, and what comes of one is told at once. Nothing else is told
-    /// meanwhile, see ``ExchangeOwner``.
+    /// Actions are carried out one after the other, and their results are reported at once. Nothing else is reported in
+    /// between, see ``ExchangeOwner``.
     ///
-    /// - Parameter content: what to reply, if that is to be done.
+    /// - Parameter content: the answer for ``Resolution/Action/reply`` and ``Resolution/Action/follow``.
     func handle(
         _ event: Resolution.Event, of query: PendingQuery, _ content: AnswerContent? = nil, now: MonotonicTime
     ) {
@@ -64,14 +64,14 @@ extension Forwarder {
         _ actions: inout [Resolution.Action]
     ) {
         let upstreams = query.upstreams
-        // Another server's question whether we lead back to it must go the way that all go.
+        // Another server's check whether we lead back to it must be forwarded like any other question.
         let mayLeadBack = LoopName.number(of: query.key.name) != nil
         let choice: UpstreamSet.Choice?
         if purpose == .first {
             choice = upstreams.choose(
                 asked: [], excluded: [], mayLeadBack: mayLeadBack, now: now, random: random.next())
         } else {
-            // Of two attempts that could not be sent, the first may have had the question fail.
+            // If two attempts could not be sent, the first may have made the question fail.
             guard query.resolution.phase == .asking else { return }
             choice = upstreams.choose(
                 asked: query.resolution.asked, excluded: query.resolution.excluded, mayLeadBack: mayLeadBack, now: now,
@@ -102,9 +102,9 @@ extension Forwarder {
 
     // MARK: What comes back
 
-    /// A message has come for a question.
+    /// Handles a message that has arrived for a question.
     ///
-    /// - Parameter arrival: when it has come, if that was earlier.
+    /// - Parameter arrival: when it arrived, if that was earlier.
     func received(
         _ message: RawSpan, _ exchange: UpstreamExchange, _ form: UpstreamResponse.Form, for query: PendingQuery,
         arrival: MonotonicTime? = nil
@@ -112,7 +112,7 @@ extension Forwarder {
         let now = MonotonicTime.now
         loop.noteWork(now: now)
         var response = UpstreamResponse.read(message, exchange.expectation, form, own: forwarding.own)
-        // One that lingers has no aliases any more: another query for the same question may have others by now.
+        // A lingering question has no aliases any more; those under its key may belong to another query.
         if query.resolution.hopCount > 0, query.resolution.phase == .asking { response = joined(response, for: query) }
         let use: UpstreamHealth.Use
         switch response {
@@ -124,7 +124,7 @@ extension Forwarder {
         case .failure: use = .useless
         case .answer: use = .useful
         }
-        // Noted first: what is decided now, and who is chosen next, goes by it.
+        // Note it first: decisions made now, and the choice of the next upstream, depend on it.
         let features = exchange.upstream.answered(sentAt: exchange.sentAt, now: arrival ?? now, use)
         if form == .stream, features.failedConnections > 0 { exchange.upstream.learn { $0.connectionAnswered() } }
         exchange.stop(now: now)
@@ -136,7 +136,8 @@ extension Forwarder {
         case .withoutEDNS: handle(.answered(number, .withoutEDNS, features), of: query, now: now)
         case .failure: handle(.answered(number, .failure, features), of: query, now: now)
         case .answer(let content):
-            // Over UDP they are as they were sent, or it would not be the answer; most often that is known.
+            // Over UDP the letters are those of the query, or it would not count as the answer. Mostly they tell
+            // nothing new.
             let isKnown = form != .stream && !(exchange.expectation.checksCase && features.wantsCaseSeen(at: now))
             let letters = isKnown ? .small : exchange.expectation.letters(in: message)
             let answer = Resolution.Answer.content(
@@ -145,21 +146,21 @@ extension Forwarder {
         }
     }
 
-    /// A long answer has come whose turn to be read is later.
+    /// Handles a long answer that will be read later.
     func postponed(_ message: [UInt8], _ exchange: UpstreamExchange, by delay: Nanoseconds, for query: PendingQuery) {
         let now = MonotonicTime.now
         call(.longAnswer(query, exchange, message, arrival: now), at: now + delay)
         handle(.postponed(Int(exchange.number)), of: query, now: now)
     }
 
-    /// It is said that nobody is there.
+    /// Handles a message that says that nobody is there.
     func refused(_ exchange: UpstreamExchange, for query: PendingQuery) {
         let now = MonotonicTime.now
         probeIfNeeded(exchange.upstream, now: now)
         handle(.refused(Int(exchange.number)), of: query, now: now)
     }
 
-    /// No answer comes.
+    /// Handles the end of an exchange without an answer.
     func ended(_ exchange: UpstreamExchange, _ end: ExchangeEnd, for query: PendingQuery) {
         query.remove(exchange)
         handle(.ended(Int(exchange.number), end), of: query, now: .now)
@@ -167,7 +168,7 @@ extension Forwarder {
 
     // MARK: Probes
 
-    /// Probes an upstream from now on, if it is suspect, or leads back, or that is not known, and nobody does.
+    /// Begins to probe an upstream if it is suspect, leads back here, or may do so, and is not being probed yet.
     func probeIfNeeded(_ upstream: Upstream, now: MonotonicTime) {
         if let schedule = upstream.beginProbing() { call(.probe(upstream, schedule), at: now) }
     }
@@ -192,7 +193,7 @@ extension UpstreamResponse.Expectation {
 }
 
 extension UpstreamSet {
-    /// What a resolution has to know of an upstream that was chosen.
+    /// The part of a chosen upstream's state that a resolution needs.
     fileprivate func details(of index: Int) -> Resolution.Choice {
         Resolution.Choice(upstream: index, features: features(of: index), patience: self[index].health.patience)
     }

@@ -1,26 +1,26 @@
-/// A worker's side of asking upstreams: which questions are under way, who waits for them, and when.
+/// A worker's side of querying upstreams: the questions under way, the clients that wait for them, and the deadlines.
 ///
-/// One question is asked once, whoever waits for it. The first upstream has as long as it usually takes, then another
-/// one is asked too, and so on; whose answer comes first is taken. At the deadline clients get an answer that has
-/// expired, if there is one, or SERVFAIL.
+/// A question is asked only once, however many clients wait for it. The first upstream gets as long as it usually
+/// takes, then another one is asked too, and so on; the first answer counts. At the deadline clients get an expired
+/// answer, if there is one, or SERVFAIL.
 final class Forwarder {
-    /// Clients at most that wait for the same question; more are answered SERVFAIL.
+    /// How many clients may wait for the same question; more are answered SERVFAIL.
     static let maximumClients = 4096
 
-    /// What is due is done in stretches of so many, so that nobody else has to wait for all of it.
+    /// How many due calls are made in a row, so that nothing else has to wait for all of them.
     private static let callsAtOnce = 4
 
-    /// Requests that wait at most; more are answered SERVFAIL.
+    /// How many requests may wait; more are answered SERVFAIL.
     private static let maximumRequests = 4096
     private static let requestsAtOnce = 8
-    /// Without time to spare: upstreams too do better when queries come in bursts.
+    /// For a worker without time to spare: upstreams also do better when queries come in bursts.
     private static let requestsAtOnceSaturated = 32
 
     enum Call {
         case query(PendingQuery)
         case probe(Upstream, ProbeSchedule)
         case loopProbe(LoopProbe)
-        /// An answer's turn to be read.
+        /// A long answer whose turn to be read comes.
         case longAnswer(PendingQuery, UpstreamExchange, [UInt8], arrival: MonotonicTime)
     }
 
@@ -30,9 +30,9 @@ final class Forwarder {
     let counters: WorkerCounters
     private(set) var settings: ForwardingSettings
     private var pending: [CacheKey: PendingQuery] = [:]
-    /// Aliases that upstreams have left open, by the questions that are under way, see ``follow(_:for:now:)``.
+    /// Aliases that upstreams have left open, by the key of the question under way; see ``follow(_:for:now:)``.
     var aliases: [CacheKey: OpenAliases] = [:]
-    /// What is to be asked, from ``nextRequest`` on; without a client to renew an answer.
+    /// Questions to be asked, from ``nextRequest`` on; those without a client refresh an answer.
     private var requests: [(key: CacheKey, client: WaitingClient?)] = []
     private var nextRequest = 0
     private let requestTarget = TimerTarget()
@@ -43,7 +43,7 @@ final class Forwarder {
     lazy var transport = UpstreamTransport(
         loop: loop, counters: counters, maximumSockets: forwarding.maximumSocketsPerWorker,
         queuedCount: { [unowned self] in requestCount })
-    /// Empty: kept for its memory, for what is to be done for a question.
+    /// An empty array, kept for its memory: it receives the actions for a question.
     var spareActions: [Resolution.Action] = []
 
     init(
@@ -59,27 +59,27 @@ final class Forwarder {
         requestTarget.action = { [unowned self] in takeRequests() }
     }
 
-    /// How many requests wait to be looked at.
+    /// How many requests are waiting.
     var requestCount: Int { requests.count - nextRequest }
 
-    /// Looks at the upstreams for the first time, on the loop's thread.
+    /// Begins to probe the upstreams, on the loop's thread.
     func begin() {
         let now = MonotonicTime.now
         for upstream in settings.upstreams.upstreams { probeIfNeeded(upstream, now: now) }
     }
 
-    /// Goes by other settings for new questions; those under way go on as they began, and what has come in before is
-    /// asked as it was meant.
+    /// Applies other settings to new questions. Questions under way continue as they began, and requests that arrived
+    /// before are asked with the old settings.
     func adopt(_ settings: ForwardingSettings) {
         while requestCount > 0 { takeRequests() }
         self.settings = settings
         begin()
     }
 
-    /// Whether no client waits.
+    /// Whether no client is waiting.
     var isIdle: Bool { requests.isEmpty && pending.allSatisfy { $0.value.clients.isEmpty } }
 
-    /// Closes everything, at the end. Who still waits gets SERVFAIL.
+    /// Closes everything at the end. Clients that still wait get SERVFAIL.
     func closeAll() {
         timer.cancel()
         requestTarget.cancel()
@@ -107,8 +107,8 @@ final class Forwarder {
 
     // MARK: Questions
 
-    /// Has a question asked for a client, or without one, once the loop has handled what came in before: to answer what
-    /// is known takes a tenth of the time.
+    /// Requests a question, for a client or as a refresh. It is asked once the loop has handled what has arrived
+    /// before: answering what is known takes a tenth of the time.
     ///
     /// - Parameters:
     ///   - message: the query.
@@ -128,7 +128,7 @@ final class Forwarder {
         request(key, client)
     }
 
-    /// The same for a client whose answer had no room when it came. By now the cache may have it no longer.
+    /// Requests the question of a client whose answer had no room; the cache may not have the answer any more.
     func askAgain(for client: WaitingClient) {
         let query = client.query.rawSpan
         guard let question = Question(query) else { return }
@@ -161,7 +161,7 @@ final class Forwarder {
             nextRequest = 0
             return
         }
-        // Moved once for as many as may wait.
+        // Move the rest only once for as many requests as may wait.
         if nextRequest >= Self.maximumRequests {
             requests.removeFirst(nextRequest)
             nextRequest = 0
@@ -171,7 +171,7 @@ final class Forwarder {
 
     private func ask(_ key: CacheKey, for client: consuming WaitingClient, now: MonotonicTime) {
         if hasReturned(key, now: now) { return sink.replyFailure(.other, to: client) }
-        // It may have come since the client was told to wait.
+        // The answer may have arrived since the client was told to wait.
         if sink.replyFromCache(key, to: client, now: now, mayBeStale: false) { return }
         switch forwarding.failures.recency(of: key, now: now) {
         case .none: break
@@ -180,7 +180,7 @@ final class Forwarder {
             counters.count(.cachedFailures)
             return sink.replyFailure(.cachedError, to: client)
         case .remembered:
-            // RFC 8767 §5: not every query has to wait for an upstream that was away a moment ago.
+            // RFC 8767 §5: not every query has to wait for an upstream that failed a moment ago.
             if sink.replyFromCache(key, to: client, now: now, mayBeStale: true) { return refresh(key, now: now) }
         }
         if let query = pending[key] {
@@ -212,13 +212,13 @@ final class Forwarder {
 
     // MARK: Time
 
-    /// Looks after a query at `time`, and no longer at the time that was set before.
+    /// Calls for a query at `time`, instead of any time that was set before.
     func wait(for query: PendingQuery, until time: MonotonicTime) {
         stopWaiting(for: query)
         query.ticket = call(.query(query), at: time)
     }
 
-    /// Looks after it at no set time.
+    /// Removes the time that was set for a query.
     func stopWaiting(for query: PendingQuery) {
         if let ticket = query.ticket.take() { calls.remove(ticket) }
     }
@@ -236,7 +236,7 @@ final class Forwarder {
             return
         }
         timerTime = earliest
-        // At least a millisecond: the loop's clock and ours may differ by less.
+        // At least a millisecond, because the loop's clock and ours may differ by less.
         let delay = max(earliest - .now, .milliseconds(1))
         try? timer.schedule(after: delay.duration, on: loop)
     }
@@ -258,7 +258,7 @@ final class Forwarder {
                 }
                 guard upstream.isProbed(by: schedule) else {
                     upstream.endProbing(schedule)
-                    // There may be another reason to.
+                    // There may be another reason to probe it.
                     probeIfNeeded(upstream, now: now)
                     break
                 }
@@ -276,7 +276,7 @@ final class Forwarder {
 
     // MARK: Results
 
-    /// Passes an answer on to all who wait.
+    /// Sends an answer to all clients that wait.
     func reply(to query: PendingQuery, _ content: AnswerContent, now: MonotonicTime) {
         let lifetime = forwarding.ttlPolicy.lifetime(of: content.ttl, isNegative: content.isNegative)
         let times = forwarding.ttlPolicy.times(lifetime: lifetime, now: now)
@@ -287,7 +287,7 @@ final class Forwarder {
         forwarding.failures.remove(query.key)
     }
 
-    /// Tells all who wait that there is no answer, or gives them one that has expired.
+    /// Sends all clients that wait an expired answer, or SERVFAIL.
     func fail(_ query: PendingQuery, _ reason: ExtendedError, now: MonotonicTime) {
         counters.count(.failures)
         let clients = end(query)
@@ -301,8 +301,9 @@ final class Forwarder {
         if !replyWithWhatIsKnown(key, to: client, now: now) { sink.replyFailure(.other, to: client) }
     }
 
-    /// Gives a client whose question can't be answered now what the cache has, expired or not: if not in its variant,
-    /// in one that asks for less. That promises nothing: a client that validates sees that signatures are missing.
+    /// Sends a client whose question can't be answered now what the cache has, expired or not; if there is nothing in
+    /// its variant, then in one that asks for less. That promises nothing wrong: a client that validates sees that
+    /// signatures are missing.
     ///
     /// - Returns: whether there was anything.
     private func replyWithWhatIsKnown(_ key: CacheKey, to client: WaitingClient, now: MonotonicTime) -> Bool {
@@ -313,9 +314,9 @@ final class Forwarder {
         }
     }
 
-    /// It is under way no longer.
+    /// Ends a question.
     ///
-    /// - Returns: who waits for it.
+    /// - Returns: the clients that wait for it.
     private func end(_ query: PendingQuery) -> [WaitingClient] {
         pending[query.key] = nil
         if query.resolution.hopCount > 0 { aliases[query.key] = nil }

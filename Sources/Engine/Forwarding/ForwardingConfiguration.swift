@@ -1,15 +1,15 @@
-/// What the data plane needs to know to answer names outside its zone.
+/// What the engine needs to know to answer names outside its zones.
 public struct ForwardingConfiguration: Sendable {
-    /// Who is asked, and who may have it done.
+    /// The upstreams, and the clients that may use them.
     public var upstreams: UpstreamConfiguration
-    /// Queries under way at once over all workers; above, new ones are answered SERVFAIL. 1 or more.
+    /// How many queries may be under way over all workers; further ones are answered SERVFAIL. 1 or more.
     public var maximumInFlight: Int
-    /// Sockets to upstreams that each worker has open at once for queries over UDP; 1 or more.
+    /// How many sockets each worker may have open to upstreams for queries over UDP; 1 or more.
     public var maximumSocketsPerWorker: Int
-    /// What is kept of the answers.
+    /// How answers are cached.
     public var cache: CacheConfiguration
 
-    /// Joins the parts.
+    /// Takes a value for each property.
     public init(
         upstreams: UpstreamConfiguration = UpstreamConfiguration(), maximumInFlight: Int = 4096,
         maximumSocketsPerWorker: Int = 512, cache: CacheConfiguration = CacheConfiguration()

@@ -1,17 +1,17 @@
-/// Asks an upstream whether it leads back to this server, see ``LoopCheck``.
+/// Checks whether an upstream leads back to this server, see ``LoopCheck``.
 final class LoopProbe: ExchangeOwner {
-    /// How long an answer is waited for.
+    /// How long to wait for an answer.
     static let patience = Nanoseconds.seconds(1)
 
     private let upstream: Upstream
     private var exchange: UpstreamExchange?
 
-    /// - Parameter upstream: one that is not being asked.
+    /// - Parameter upstream: one that is not being checked.
     init(_ upstream: Upstream) {
         self.upstream = upstream
     }
 
-    /// Sends the query for a number's name: as plain as can be, for any server to understand.
+    /// Sends the query for a number's name, in the plainest form, which any server understands.
     func send(_ number: UInt64, by transport: UpstreamTransport, now: MonotonicTime, _ random: inout SystemRandom) {
         let name = CacheKey(name: LoopName.make(number).rawSpan, type: .txt, variant: [])
         let request = UpstreamTransport.Request(
@@ -21,7 +21,7 @@ final class LoopProbe: ExchangeOwner {
         if exchange == nil { upstream.endLoopCheck(isAnswered: false) }
     }
 
-    /// Waits no longer.
+    /// Stops waiting.
     func end(isAnswered: Bool = false) {
         guard let exchange = exchange.take() else { return }
         exchange.stop(now: .now)
@@ -29,7 +29,7 @@ final class LoopProbe: ExchangeOwner {
     }
 
     func received(_ message: RawSpan, _ exchange: UpstreamExchange, _ form: UpstreamResponse.Form) {
-        // Whatever it says.
+        // Any answer will do.
         if case .unrelated = UpstreamResponse.read(message, exchange.expectation, form) { return }
         end(isAnswered: true)
     }
@@ -43,9 +43,9 @@ final class LoopProbe: ExchangeOwner {
     }
 }
 
-/// Upstreams that lead back here.
+/// Checks for upstreams that lead back here.
 extension Forwarder {
-    /// Looks whether an upstream leads back, unless that is being done.
+    /// Checks whether an upstream leads back, unless that is being done.
     func checkForLoop(_ upstream: Upstream, now: MonotonicTime) {
         let number = random.next()
         guard upstream.beginLoopCheck(number) else { return }
@@ -54,12 +54,12 @@ extension Forwarder {
         call(.loopProbe(probe), at: now + LoopProbe.patience)
     }
 
-    /// Whether a question is one of our own, which an upstream was asked to see whether it leads back: it does.
+    /// Whether a question is one of our own loop checks, which shows that an upstream leads back.
     func hasReturned(_ key: CacheKey, now: MonotonicTime) -> Bool {
         guard let number = LoopName.number(of: key.name),
             let upstream = settings.upstreams.upstreams.first(where: { $0.noteReturned(number) })
         else { return false }
-        // Until it does so no longer.
+        // From now on until it no longer does.
         probeIfNeeded(upstream, now: now)
         return true
     }

@@ -1,16 +1,16 @@
-/// One question that upstreams are asked, for all clients of a worker that wait for its answer.
+/// One question to upstreams, for all clients of a worker that wait for its answer.
 ///
-/// There is one for each miss: with 120 octets or less malloc has memory for it at hand. So has it for an exchange.
+/// There is one for each miss. Up to 120 octets malloc has memory ready; that holds for an exchange too.
 final class PendingQuery {
     let key: CacheKey
     let upstreams: UpstreamSet
     var clients: [WaitingClient] = []
     private unowned let forwarder: Forwarder
-    /// The first of the exchanges that are under way: a list, which is seldom longer than one.
+    /// The first of the exchanges under way: a list, which seldom has more than one element.
     private var exchanges: UpstreamExchange?
-    /// What becomes of it.
+    /// Decides how it continues.
     var resolution: Resolution
-    /// For the time when something is to be done if nothing has come; `nil`: nothing is.
+    /// For the time at which to act if nothing has arrived; `nil`: none is set.
     var ticket: DeadlineWheel<Forwarder.Call>.Ticket?
 
     init(key: CacheKey, upstreams: UpstreamSet, deadline: MonotonicTime, forwarder: Forwarder) {
@@ -34,7 +34,7 @@ final class PendingQuery {
         exchanges = exchange
     }
 
-    /// Lets go of an exchange, which has ended.
+    /// Removes an exchange that has ended.
     func remove(_ exchange: UpstreamExchange) {
         if exchanges === exchange {
             exchanges = exchange.next
@@ -46,7 +46,7 @@ final class PendingQuery {
         exchange.next = nil
     }
 
-    /// No client needs the answers that are still to come.
+    /// Notes that no client needs the remaining answers.
     func noteUnwanted() {
         var exchange = exchanges
         while let some = exchange {
@@ -55,7 +55,7 @@ final class PendingQuery {
         }
     }
 
-    /// Waits for nothing any longer.
+    /// Stops waiting for anything.
     func stopAll(now: MonotonicTime) {
         while let exchange = exchanges {
             exchange.stop(now: now)

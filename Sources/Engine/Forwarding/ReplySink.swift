@@ -1,12 +1,12 @@
-/// Where the replies of clients go that had to wait.
+/// Sends the replies of clients that had to wait.
 protocol ReplySink: AnyObject {
-    /// Sends an upstream's answer, and puts it into the cache first, so that who has it and asks another worker finds
-    /// it.
+    /// Puts an upstream's answer into the cache, and then sends it. In this order, a client that has it and asks
+    /// another worker finds it there.
     ///
     /// - Parameters:
-    ///   - isKept: whether it may be in the cache.
-    ///   - ttl: of the replies, in seconds.
-    /// - Returns: `false` when it is too long to be a message; nothing is sent then.
+    ///   - isKept: whether the cache may keep it.
+    ///   - ttl: the TTL in the replies, in seconds.
+    /// - Returns: `false` if it is too long for a message; nothing is sent then.
     func reply(
         _ content: AnswerContent, _ key: CacheKey, _ times: AnswerTimes, isKept: Bool, ttl: UInt32,
         to clients: [WaitingClient]
@@ -15,9 +15,9 @@ protocol ReplySink: AnyObject {
     /// Sends SERVFAIL.
     func replyFailure(_ reason: ExtendedError, to client: WaitingClient)
 
-    /// Sends what the cache has, if it has an answer that may be used.
+    /// Sends the cached answer, if there is one that may be used.
     ///
-    /// - Parameter mayBeStale: whether one that has expired may be (RFC 8767).
+    /// - Parameter mayBeStale: whether an expired one may be used (RFC 8767).
     /// - Returns: whether there was one.
     func replyFromCache(_ key: CacheKey, to client: WaitingClient, now: MonotonicTime, mayBeStale: Bool) -> Bool
 }

@@ -1,56 +1,56 @@
-/// One forwarded question's life, from the first query to an upstream until nothing is waited for any longer: whom to
-/// ask and in which way, how long to wait, what is learned, and when it ends.
+/// The life of one forwarded question, from the first query to an upstream until nothing is waited for any longer:
+/// which upstreams to ask and how, how long to wait, what is learned, and when it ends.
 ///
-/// Pure, like ``TCPSession``: told what has happened and when, it says what to do. It has no clock, no sockets and no
-/// random numbers, and never sees a message.
+/// Pure, like ``TCPSession``: it is told what has happened and when, and says what to do. It has no clock, no sockets
+/// and no random numbers, and never sees a message.
 ///
-/// The first upstream has as long as it usually takes; then another one is asked too, and so on. The first answer is
-/// the clients'. Others are waited for a little longer, to know how their upstreams do.
+/// The first upstream gets as long as it usually takes; then another one is asked too, and so on. Clients get the first
+/// answer. Further answers are waited for a little longer, to learn how their upstreams are doing.
 struct Resolution {
-    /// Attempts after which no further upstream is asked.
+    /// After this many attempts no further upstream is asked.
     static let maximumAttempts = 8
-    /// Attempts at most, with those that ask again in another way because of what an upstream has answered.
+    /// The most attempts, including those that repeat a query in another way because of an upstream's answer.
     static let maximumQueries = 24
-    /// How often aliases that an upstream leaves open are followed.
+    /// How many times open aliases are followed.
     static let maximumHops = 8
     /// The time between attempts doubles, up to this.
     static let longestPatience = Nanoseconds.milliseconds(400)
-    /// How long an answer that no client needs any longer is waited for, to know how its upstream does.
+    /// How long to wait for an answer that no client needs any longer, to learn how its upstream is doing.
     static let lingering = Nanoseconds.seconds(1)
 
-    /// How far it is.
+    /// The stage that the question has reached.
     enum Phase {
         /// Clients wait for an answer.
         case asking
-        /// They have got one, or there are none; upstreams are still waited for.
+        /// Clients have got an answer, or there are none; upstreams are still waited for.
         case lingering
         /// Nothing is waited for.
         case over
     }
 
     private(set) var attempts: [Attempt] = []
-    /// When clients get something else.
+    /// When clients get an expired answer or SERVFAIL instead.
     let deadline: MonotonicTime
-    /// How long until another attempt.
+    /// How long to wait before another attempt.
     private var patience = Nanoseconds.zero
     private(set) var phase = Phase.asking
-    /// How often aliases were followed: all attempts are for the name that they lead to.
+    /// How many times aliases were followed: all attempts are for the name that they lead to.
     private(set) var hopCount: UInt8 = 0
-    /// Whether DNSSEC records are wanted, which come with EDNS alone.
+    /// Whether DNSSEC records are wanted, which require EDNS.
     private let wantsDNSSEC: Bool
-    /// Whether upstreams may refuse the question for what it is: many do so with ANY (RFC 8482).
+    /// Whether upstreams may refuse the question because of its type: many do so for ANY (RFC 8482).
     private let isOftenRefused: Bool
 
-    /// - Parameter deadline: when clients get something else, if there is no answer by then.
+    /// - Parameter deadline: when clients get an expired answer or SERVFAIL, if there is no answer by then.
     init(type: RecordType, variant: AnswerVariant, deadline: MonotonicTime) {
         self.deadline = deadline
         wantsDNSSEC = variant.contains(.dnssecOK)
         isOftenRefused = type == .any
     }
 
-    /// Something has happened.
+    /// Handles an event.
     ///
-    /// - Parameter actions: gets what is to be done, in this order.
+    /// - Parameter actions: gets the actions to carry out, in this order.
     mutating func handle(_ event: Event, now: MonotonicTime, _ actions: inout [Action]) {
         switch event {
         case .begun: actions.append(.choose(.first))
@@ -84,8 +84,8 @@ struct Resolution {
     /// The upstreams that were asked.
     var asked: [Int] { attempts.map(\.upstream) }
 
-    /// Those that are not to be asked again: they said that they can't answer, or are being asked over TCP, and would
-    /// only say once more that the answer is too long.
+    /// Upstreams that must not be asked again: they have failed, or are being asked over TCP, and would only repeat
+    /// that the answer is too long.
     var excluded: [Int] {
         attempts.filter { $0.state == .failed || $0.isAskingOverTCP($0.upstream) }.map(\.upstream)
     }
@@ -109,8 +109,8 @@ struct Resolution {
         if let choice { ask(choice, now: now, &actions) }
     }
 
-    /// Whether an upstream may be asked, other than by somebody who has waited for an answer in vain: once, and once
-    /// more if it was said that nobody is there.
+    /// Whether an upstream may be asked for a reason other than a hedge: once, and a second time if a message said that
+    /// nobody is there.
     private func mayBeAsked(_ upstream: Int) -> Bool {
         var count = 0
         for attempt in attempts where attempt.upstream == upstream {
@@ -120,7 +120,7 @@ struct Resolution {
         return true
     }
 
-    /// An attempt has failed: asks the next upstream; when all have failed, so has the question.
+    /// Asks the next upstream after a failed attempt; if all have failed, so has the question.
     private mutating func askNext(_ reason: ExtendedError, now: MonotonicTime, _ actions: inout [Action]) {
         guard phase == .asking else { return }
         if attempts.count < Self.maximumAttempts {
@@ -130,8 +130,8 @@ struct Resolution {
         }
     }
 
-    /// Fails if no answer is to be expected: not from an attempt in whose place the upstream was asked in another way.
-    /// One where nobody is said to be has until the next look.
+    /// Fails if no answer is expected any more. A doubted attempt does not count, since another one replaces it; a
+    /// refused one counts until the next time that is set.
     private mutating func failIfHopeless(_ reason: ExtendedError, now: MonotonicTime, _ actions: inout [Action]) {
         guard !attempts.contains(where: { $0.isHopeful || $0.state == .refused }) else { return }
         fail(reason, now: now, &actions)
@@ -170,9 +170,9 @@ struct Resolution {
         return true
     }
 
-    /// An answer has come with letters in another case than the query's: the upstream does not preserve it, or somebody
-    /// has forged the answer. One that is known to preserve it is asked over TCP, where nobody can forge, and where it
-    /// shows whether it still does; another one in small letters.
+    /// Handles an answer whose letters have another case than the query's: the upstream does not preserve case, or
+    /// somebody has forged the answer. An upstream that is known to preserve case is asked over TCP, where nobody can
+    /// forge answers and where it shows whether it still does. Any other one is asked in lower case.
     private mutating func otherCase(
         _ number: Int, _ features: UpstreamFeatures, now: MonotonicTime, _ actions: inout [Action]
     ) {
@@ -184,8 +184,8 @@ struct Resolution {
         add(attempts[number].overTCP(at: now, showing: .preservesCase), now: now, &actions)
     }
 
-    /// It is said that an attempt's upstream is not there. It may be a lie, and this answer the only one: others are
-    /// asked, or the same one once more, from another port.
+    /// Handles a message that nobody is at an attempt's upstream. It may be forged, and the upstream the only one that
+    /// answers: others are asked, or the same one again from another port.
     private mutating func refused(_ number: Int, now: MonotonicTime, _ actions: inout [Action]) {
         guard phase == .asking, attempts.indices.contains(number), attempts[number].state == .waiting else { return }
         attempts[number].state = .refused
@@ -200,7 +200,7 @@ struct Resolution {
         case .truncated: askOverTCP(instead: attempt, now: now, &actions)
         case .withoutEDNS:
             guard phase == .asking else { return }
-            // Another one may have the DNSSEC records that are wanted.
+            // Another upstream may have the DNSSEC records that are wanted.
             guard wantsDNSSEC, attempts.count < Self.maximumAttempts else {
                 return add(attempts[number].withoutEDNS(at: now), now: now, &actions)
             }
@@ -219,7 +219,7 @@ struct Resolution {
         }
     }
 
-    /// Asks for the name that an answer's aliases lead to, as if it were asked for only now, in the time that is left.
+    /// Asks for the name that an answer's aliases lead to, like a new question but within the time that is left.
     private mutating func follow(now: MonotonicTime, _ actions: inout [Action]) {
         guard hopCount < Self.maximumHops else { return fail(.other, now: now, &actions) }
         hopCount += 1
@@ -228,9 +228,9 @@ struct Resolution {
     }
 
     private mutating func askOverTCP(instead attempt: Attempt, now: MonotonicTime, _ actions: inout [Action]) {
-        // Once, whatever is asked over UDP besides.
+        // Only one query over TCP, whatever else is asked over UDP.
         guard phase == .asking, !attempts.contains(where: { $0.isAskingOverTCP(attempt.upstream) }) else { return }
-        // Nobody can forge what comes on a connection: the letters may stay small.
+        // Nobody can forge answers on a connection, so the letters may stay in lower case.
         add(attempt.overTCP(at: now, mixesCase: false, showing: attempt.lesson), now: now, &actions)
     }
 
@@ -239,8 +239,9 @@ struct Resolution {
     ) {
         guard isWaiting(number) else { return }
         let attempt = attempts[number]
-        // It may have been closed for being idle just when it was used, and some upstreams close each after an answer:
-        // such queries are sent again (RFC 7766 §6.2.4), as often as that happens, for each time somebody was answered.
+        // The connection may have been closed for being idle just when it was used, and some upstreams close it after
+        // each answer. Such queries are sent again (RFC 7766 §6.2.4), as often as that happens, since each time
+        // somebody was answered.
         if reason == .connectionEnded(hasAnswered: true), phase == .asking, now < deadline {
             return actions.append(.reconnect(number))
         }
@@ -255,16 +256,16 @@ struct Resolution {
         case .connectionEnded(let hasAnswered):
             if !hasAnswered { actions.append(.learn(attempt.upstream, .failed)) }
             unanswered(number, now: now, &actions)
-        // Others would answer the same.
+        // Other upstreams would send the same answer.
         case .tooLong: if phase == .asking { fail(.other, now: now, &actions) }
         case .unwanted: attempts[number].state = .done
         }
     }
 
-    /// An attempt has failed, which need not be the upstream's fault.
+    /// Continues after an attempt that has failed, which need not be the upstream's fault.
     private mutating func unanswered(_ number: Int, now: MonotonicTime, _ actions: inout [Action]) {
         guard phase == .asking else { return }
-        // It was asked over TCP only because of the letters: there is another way.
+        // It was asked over TCP only because of the letters' case, for which there is another way.
         if attempts[number].lesson == .preservesCase {
             add(attempts[number].inSmallLetters(at: now), now: now, &actions)
         } else {
@@ -274,7 +275,7 @@ struct Resolution {
 
     // MARK: Time
 
-    /// What was waited for has not come.
+    /// Handles that the time set has come.
     private mutating func due(now: MonotonicTime, _ actions: inout [Action]) {
         guard phase != .over else { return }
         let isInTime = phase == .asking && now < deadline
@@ -291,12 +292,12 @@ struct Resolution {
         if attempts.count < Self.maximumAttempts { actions.append(.choose(.hedge)) }
     }
 
-    /// Whether it was said more than once that nobody is there, and nothing else is waited for.
+    /// Whether more than one message said that nobody is there, and nothing else is waited for.
     private var isRefusedByAll: Bool {
         attempts.count { $0.state == .refused } > 1 && !attempts.contains(where: \.isHopeful)
     }
 
-    /// Nobody has answered for as long as it usually takes. What is said is believed then.
+    /// Fails after refusals. Nobody has answered for as long as it usually takes, so the messages are believed.
     private mutating func failRefused(now: MonotonicTime, _ actions: inout [Action]) {
         for number in attempts.indices where attempts[number].state == .refused { attempts[number].state = .failed }
         fail(.networkError, now: now, &actions)
@@ -309,7 +310,7 @@ struct Resolution {
         linger(now: now, &actions)
     }
 
-    /// Clients have got what they get.
+    /// Waits a little longer, now that clients have their reply.
     private mutating func linger(now: MonotonicTime, _ actions: inout [Action]) {
         phase = .lingering
         guard attempts.contains(where: \.isWaiting) else { return }

@@ -1,65 +1,65 @@
-/// What happens in a question's life, and what is to be done. Attempts are named by their number.
+/// The events in a question's life, and the actions that follow. Attempts are identified by their number.
 extension Resolution {
     enum Event {
         /// Clients have asked.
         case begun
-        /// No client has asked: it is to be seen whether this upstream answers.
+        /// No client has asked: this upstream is to be tested.
         case probing(Int, UpstreamFeatures)
-        /// What ``Action/choose(_:)`` has found; `nil`: there is no upstream left.
+        /// The result of ``Action/choose(_:)``; `nil`: there is no upstream left.
         case chosen(Choice?, Purpose)
-        /// This upstream is to be asked besides, to learn how it does.
+        /// This upstream is to be asked in addition, to learn how it is doing.
         case exploring(Choice)
-        /// No socket or connection was to be had for this attempt.
+        /// No socket or connection was available for this attempt.
         case unsent(Int)
-        /// An answer has come with the name's letters in another case, which anybody may have sent.
+        /// An answer has arrived with the name's letters in another case, which anybody may have sent.
         case otherCase(Int, UpstreamFeatures)
-        /// An answer has come that is long, and will be read in its turn.
+        /// A long answer has arrived, and will be read in its turn.
         case postponed(Int)
-        /// An answer has come. What is known of the upstream is as it was before.
+        /// An answer has arrived. The features are those known before it.
         case answered(Int, Answer, UpstreamFeatures)
-        /// It is said that nobody is there, which anybody may have sent.
+        /// A message says that nobody is there, which anybody may have sent.
         case refused(Int)
         /// No answer will come.
         case ended(Int, ExchangeEnd)
-        /// The time that was waited for has come.
+        /// The time set by ``Action/wait(until:)`` has come.
         case due
     }
 
     enum Action: Equatable {
-        /// Choose an upstream that was not asked yet, if there is one, and tell.
+        /// Choose an upstream that was not asked yet, if there is one, and report it.
         case choose(Purpose)
-        /// Send this attempt's query over UDP, or tell that it was not to be sent.
+        /// Send this attempt's query over UDP, or report that it could not be sent.
         case send(Int)
-        /// The same over TCP. If it is sent, wait until that time.
+        /// The same over TCP. If it is sent, wait until this time.
         case connect(Int, waitingUntil: MonotonicTime)
-        /// Send this attempt's query over TCP once more, on another connection, without waiting any longer for it.
+        /// Send this attempt's query over TCP again, on another connection, without waiting any longer.
         case reconnect(Int)
-        /// Tell when that time has come, in place of any before.
+        /// Report when this time has come; it replaces any time set before.
         case wait(until: MonotonicTime)
         /// Note that this attempt takes longer than it should.
         case overdue(Int)
-        /// Remember this of an upstream.
+        /// Remember this about an upstream.
         case learn(Int, UpstreamFinding)
         case count(Counter)
-        /// Give the clients the answer that has come.
+        /// Send the clients the answer that has arrived.
         case reply
-        /// Keep the answer that has come for its aliases, and wait for nothing else: from now on attempts ask for the
-        /// name that they lead to.
+        /// Keep the answer that has arrived for its aliases, and stop waiting for others: from now on attempts ask for
+        /// the name that the aliases lead to.
         case follow
-        /// Give the clients an answer that has expired, or SERVFAIL.
+        /// Send the clients an expired answer, or SERVFAIL.
         case fail(ExtendedError)
-        /// Nothing is waited for any longer.
+        /// Stop: nothing is waited for any longer.
         case close
     }
 
-    /// What an upstream is chosen for.
+    /// The reason for choosing an upstream.
     enum Purpose: Equatable {
         case first
-        /// Another one has failed, for this reason.
+        /// Another upstream has failed, for this reason.
         case retry(after: ExtendedError)
-        /// This attempt's upstream does not know EDNS, and so has no DNSSEC records, which are wanted.
+        /// This attempt's upstream does not support EDNS, so it has no DNSSEC records, which are wanted.
         case retryWithEDNS(Int)
-        /// Others take long. When all were asked, one may be asked again.
+        /// The others take long. If all were asked, one may be asked again.
         case hedge
     }
 
@@ -67,17 +67,17 @@ extension Resolution {
     struct Choice {
         var upstream: Int
         var features: UpstreamFeatures
-        /// How long it usually takes, and to wait before another attempt.
+        /// How long it usually takes, and how long to wait before another attempt.
         var patience: Nanoseconds
     }
 
-    /// What an upstream has answered, see ``UpstreamResponse``.
+    /// The kind of an upstream's answer, see ``UpstreamResponse``.
     enum Answer: Equatable {
-        /// The letters of the name in it.
+        /// How the letters of the name in it compare with the query's.
         enum Letters {
-            /// The query had no capitals: it shows nothing.
+            /// The query had no capitals, so nothing can be learned.
             case small
-            /// As in the query.
+            /// They are the same as in the query.
             case repeated
             /// Some have another case than in the query.
             case changed
@@ -86,7 +86,7 @@ extension Resolution {
         case truncated
         case withoutEDNS
         case failure
-        /// Something to pass on, or aliases that lead to a name which has to be asked for.
+        /// An answer to pass on, or aliases that lead to a name which has to be asked for.
         case content(isCacheable: Bool, Letters, leadsOn: Bool = false)
     }
 }

@@ -1,15 +1,15 @@
 import Synchronization
 
-/// What the workers share to answer names outside the zone.
+/// What the workers share for answering names outside the zones.
 final class SharedForwarding: Sendable {
     let cache: AnswerCache
     let failures = FailureCache()
     let ttlPolicy: TTLPolicy
-    /// The names that upstreams have no say in.
+    /// The names that upstreams must not answer for.
     let own: OwnNames
     let maximumInFlight: Int
     let maximumSocketsPerWorker: Int
-    /// Queries under way over all workers.
+    /// The number of queries under way over all workers.
     let inFlight = Atomic<Int>(0)
 
     init(_ configuration: ForwardingConfiguration, own: OwnNames, readerCount: Int) throws(EngineError) {
@@ -23,27 +23,27 @@ final class SharedForwarding: Sendable {
         maximumSocketsPerWorker = configuration.maximumSocketsPerWorker
     }
 
-    /// Counts one more query under way, if there may be one.
+    /// Counts one more query under way, if the limit allows.
     func admit() -> Bool {
         if inFlight.wrappingAdd(1, ordering: .relaxed).newValue <= maximumInFlight { return true }
         release()
         return false
     }
 
-    /// Counts one less.
+    /// Counts one query less.
     func release() {
         inFlight.wrappingSubtract(1, ordering: .relaxed)
     }
 }
 
-/// The part that can change while the workers run; itself it never does.
+/// The settings that can be replaced while the workers run. The object itself never changes.
 final class ForwardingSettings: Sendable {
     let configuration: UpstreamConfiguration
     let upstreams: UpstreamSet
     let access: AccessList
     let timeout: Nanoseconds
 
-    /// - Parameter previous: what was in force until now.
+    /// - Parameter previous: the settings in force until now.
     init(_ configuration: UpstreamConfiguration, previous: ForwardingSettings? = nil) {
         self.configuration = configuration
         upstreams = UpstreamSet(configuration, previous: previous?.upstreams)
@@ -51,6 +51,6 @@ final class ForwardingSettings: Sendable {
         timeout = Nanoseconds(configuration.timeout)
     }
 
-    /// Whether there is anybody to ask.
+    /// Whether there are any upstreams.
     var isOn: Bool { !configuration.servers.isEmpty }
 }
