@@ -1,13 +1,13 @@
 import Synchronization
 
-/// The data plane: answers DNS queries from the zone that was published last.
+/// Answers DNS queries from the zones that were published last.
 ///
-/// ``publish(_:)``, ``start()`` and ``stop()`` may come from any thread; they wait for each other.
+/// ``publish(_:)``, ``start()`` and ``stop()`` may be called on any thread; they wait for each other.
 public final class Engine: Sendable {
-    /// Workers at most.
+    /// The most workers there can be.
     public static let maximumWorkers = 256
 
-    /// The addresses that are listened on, with the ports that the system chose where 0 was asked for.
+    /// The addresses listened on, with the ports that the system chose where 0 was requested.
     public let localAddresses: [SocketAddress]
 
     private let workers: [Worker]
@@ -23,23 +23,23 @@ public final class Engine: Sendable {
     private struct State {
         var builder: SnapshotBuilder
         var threads: [WorkerThread] = []
-        /// The addresses, as long as they are not listened on.
+        /// Hold the addresses until the workers listen on them.
         var reservations: [ListeningSocket.Reservation] = []
         var inherited: [InheritedSocket]
         var isStopped = false
     }
 
-    /// Takes all addresses and prepares the workers; answers nothing yet.
+    /// Reserves all addresses and prepares the workers; answers nothing yet.
     ///
     /// - Parameters:
-    ///   - configuration: what to serve, where.
-    ///   - inherited: sockets that are used for their addresses instead of opening those. They are not closed when this
-    ///     ends: what comes in then waits in them for the next server.
-    ///   - grace: how long ``stop()`` lets TCP clients receive what they asked for.
+    ///   - configuration: what to serve, and where.
+    ///   - inherited: sockets to use for their addresses instead of opening new ones. They stay open when the engine
+    ///     ends: queries that arrive then wait in them for the next server.
+    ///   - grace: how long ``stop()`` gives TCP clients to receive their answers.
     ///   - refusesUntilStart: whether queries are refused until ``start()``, as at a closed port, so that clients turn
-    ///     to another server at once; else they wait in the sockets, and are answered then, as they do in those that
-    ///     are inherited.
-    /// - Throws: ``EngineError`` when a value is out of range or a socket can't be bound; nothing stays open then.
+    ///     to another server at once. Otherwise they wait in the sockets and are answered after the start, as always in
+    ///     inherited sockets.
+    /// - Throws: ``EngineError`` if a value is out of range or a socket can't be bound; nothing stays open then.
     public init(
         _ configuration: EngineConfiguration, inherited: [InheritedSocket] = [], grace: Duration = .seconds(2),
         refusesUntilStart: Bool = false
@@ -134,9 +134,9 @@ public final class Engine: Sendable {
         else { throw .invalidConfiguration("limits of forwarding must be 1 or more, those of the cache 0 or more") }
     }
 
-    /// Lets the workers answer. Publish the whole registry first: nothing must be answered before it is known.
+    /// Makes the workers answer. Publish the whole registry first: nothing may be answered before everything is known.
     ///
-    /// - Throws: ``EngineError/resourceExhausted(_:)`` when the system gives no more threads, or sockets.
+    /// - Throws: ``EngineError/resourceExhausted(_:)`` if the system is out of threads or sockets.
     public func start() throws(EngineError) {
         try state.withLock { state throws(EngineError) in
             guard state.threads.isEmpty, !state.isStopped else { return }
@@ -152,31 +152,32 @@ public final class Engine: Sendable {
         }
     }
 
-    /// Puts changes into the zone.
+    /// Publishes changes of the zones.
     ///
-    /// Blocks, usually some 50 µs, until every worker answers from the changed zone: when it returns, no answer
-    /// comes from the old one. Costs what changes, not what exists: with ``NameContent/changed(_:)`` the records
-    /// that do, with ``NameContent/records(_:)`` all of a name.
+    /// Blocks, usually for some 50 µs, until every worker answers from the changed zones: after it returns, no answer
+    /// comes from the old ones. It costs what changes, not what exists: with ``NameContent/changed(_:)`` only the
+    /// changed records, with ``NameContent/records(_:)`` all records of a name.
     ///
-    /// - Returns: the zone's generation, one higher with each call.
+    /// - Returns: the generation of the zones, one higher with each call.
     /// - Throws: ``EngineError/invalidName(_:)`` or ``EngineError/invalidRecords(name:)``; nothing has changed then.
     @discardableResult
     public func publish(_ update: ZoneUpdate) throws(EngineError) -> UInt64 {
         try state.withLock { state throws(EngineError) in
-            // The workers drop their references to this one; the last goes here, so that it is not freed by a worker.
+            // Keep the old snapshot until the workers have dropped it: the last reference goes here, so no worker frees
+            // it.
             let previous = state.builder.snapshot
             try state.builder.apply(update)
             let snapshot = state.builder.snapshot
             guard !state.isStopped else { return snapshot.generation }
             for worker in workers { worker.mailbox.post(snapshot) }
-            // Workers that don't run yet begin with what is in their mailbox, see Worker.prepare().
+            // Workers that don't run yet start with what is in their mailbox, see Worker.prepare().
             for _ in state.threads { acknowledgements.consume() }
             return withExtendedLifetime(previous) { snapshot.generation }
         }
     }
 
-    /// Asks other upstreams, or lets other clients have names outside the zone, from the next query on. Queries under
-    /// way go on as they began; upstreams that stay keep what is known of them.
+    /// Changes the upstreams, or the clients that may query names outside the zones, from the next query on. Queries
+    /// under way continue as they began; what is known about upstreams that stay is kept.
     public func reconfigure(_ upstreams: UpstreamConfiguration) {
         settings.withLock { settings in
             guard upstreams != settings.configuration else { return }
@@ -185,7 +186,7 @@ public final class Engine: Sendable {
         }
     }
 
-    /// Has clients in these networks, and no others, get long UDP answers without EDNS, from the next query on.
+    /// Sets the networks whose clients get long UDP answers without EDNS, from the next query on.
     public func reconfigure(largeUDPNetworks networks: [IPNetwork]) {
         largeUDPNetworks.withLock { current in
             guard networks != current else { return }
@@ -198,9 +199,9 @@ public final class Engine: Sendable {
     /// Removes upstreams' answers, and failures, from the cache.
     ///
     /// - Parameters:
-    ///   - name: in presentation form, with or without a trailing dot; `nil`: all.
-    ///   - subtree: whether names below it go too.
-    /// - Returns: how many.
+    ///   - name: in presentation form, with or without a trailing dot; `nil`: all names.
+    ///   - subtree: whether to remove names below it too.
+    /// - Returns: how many were removed.
     /// - Throws: ``EngineError/invalidName(_:)``.
     public func removeFromCache(_ name: String?, subtree: Bool) throws(EngineError) -> Int {
         var wire: [UInt8]?
@@ -211,7 +212,7 @@ public final class Engine: Sendable {
         return forwarding.cache.remove(wire, subtree: subtree) + forwarding.failures.remove(wire, subtree: subtree)
     }
 
-    /// What the workers have counted since they started.
+    /// The sums of what the workers have counted since they started.
     public func statistics() -> EngineStatistics {
         var statistics = EngineStatistics()
         for worker in workers { statistics.add(worker.counters) }
@@ -224,26 +225,26 @@ public final class Engine: Sendable {
         return statistics
     }
 
-    /// Whether queries are answered. Waits for nobody.
+    /// Whether queries are answered. Never waits.
     public var isRunning: Bool { running.load(ordering: .relaxed) }
 
     /// Asks every worker for a sign of life.
     ///
-    /// - Returns: how many signs each has given so far; a worker that works gives one within milliseconds.
+    /// - Returns: how many signs each has given so far; a healthy worker gives one within milliseconds.
     public func requestSignsOfLife() -> [UInt64] {
         for worker in workers { worker.mailbox.requestLook() }
         return workers.map(\.mailbox.lookCount)
     }
 
-    /// How the upstreams do, in the configured order.
+    /// The state of the upstreams, in the configured order.
     public func upstreamStatistics() -> [UpstreamStatistics] {
         settings.withLock { $0.upstreams.statistics(now: .now) }
     }
 
-    /// Answers what was received, closes every socket and ends the workers' threads. From the call on the kernel
-    /// refuses other queries, as at a closed port.
+    /// Answers what has been received, closes every socket and ends the workers' threads. From this call on, the kernel
+    /// refuses further queries, as at a closed port.
     ///
-    /// Takes no longer than the grace given to ``init(_:grace:)``, and no time when no client is connected.
+    /// Takes at most the grace time given to ``init(_:grace:)``, and no time if no client is connected.
     public func stop() {
         state.withLock { state in
             state.isStopped = true
@@ -258,7 +259,7 @@ public final class Engine: Sendable {
 }
 
 extension Responder {
-    /// A worker's, as it is configured.
+    /// A worker for this configuration.
     init(
         _ configuration: EngineConfiguration, _ snapshot: ZoneSnapshot, _ fixed: FixedAnswers,
         _ special: SpecialNames, _ settings: ForwardingSettings

@@ -1,4 +1,4 @@
-/// What the data plane needs to know before it starts. Values are checked by ``Engine/init(_:)``.
+/// What the engine needs to know before it starts. ``Engine/init(_:)`` checks the values.
 public struct EngineConfiguration: Sendable {
     /// Addresses to answer on, each over UDP and TCP.
     public var listen: [SocketAddress]
@@ -8,25 +8,24 @@ public struct EngineConfiguration: Sendable {
     public var udpPayload: Int
     /// Networks whose clients get long UDP answers without EDNS.
     public var largeUDPNetworks: [IPNetwork]
-    /// The largest UDP answer in octets for these, or what they offer with EDNS; 512–4096.
+    /// The largest UDP answer in octets for these clients, or less if they offer less with EDNS; 512–4096.
     public var largeUDPPayload: Int
     /// Which record of an RRset comes first.
     public var strategy: RotationStrategyName
     /// Limits of the TCP service.
     public var tcp: TCPLimits
-    /// The zone this server is authoritative for.
+    /// The zone of the services.
     public var zone: ZoneConfiguration
-    /// Other zones that are answered, such as those of reverse names.
+    /// Other zones that this server is authoritative for, such as reverse zones.
     public var otherZones: [ZoneConfiguration]
     /// The text of `version.bind` and `version.server` (class CH); empty: REFUSED. At most 255 octets.
     public var version: String
-    /// Networks whose addresses have names below `addr.<origin>`; empty: all, but for those that have an
-    /// ``AddressRestriction``.
+    /// Networks whose addresses have names below `addr.<origin>`; empty: all but those with an ``AddressRestriction``.
     public var registrableNetworks: [IPNetwork]
-    /// Names outside the zone.
+    /// How names outside the zones are forwarded.
     public var forwarding: ForwardingConfiguration
 
-    /// Joins the parts.
+    /// Takes a value for each property.
     public init(
         listen: [SocketAddress],
         workers: Int,
@@ -55,10 +54,10 @@ public struct EngineConfiguration: Sendable {
         self.forwarding = forwarding
     }
 
-    /// All zones: the one of the services, then the others. Their places are those that ``NameChange/zone`` means.
+    /// All zones: that of the services first, then the others. ``NameChange/zone`` is an index into them.
     public var zones: [ZoneConfiguration] { [zone] + otherZones }
 
-    /// Octets of the longest answer over UDP.
+    /// The length in octets of the longest answer over UDP.
     var longestDatagram: Int { max(udpPayload, largeUDPPayload) }
 
     /// The names that are answered here, whatever upstreams say.

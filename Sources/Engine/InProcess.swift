@@ -1,6 +1,6 @@
-/// The packet → answer function without sockets: for fuzzing and for measuring what an answer costs.
+/// The function from packet to answer without sockets, for fuzzing and for measuring what an answer costs.
 ///
-/// It is the very function that the workers call, with a zone and a rotation state of its own.
+/// It is the very function that the workers call, with zones and a rotation state of its own.
 @safe
 public struct InProcessResponder: ~Copyable {
     private var builder: SnapshotBuilder
@@ -9,9 +9,9 @@ public struct InProcessResponder: ~Copyable {
     private var cache: CacheReader
     private let buffer: UnsafeMutableRawBufferPointer
 
-    /// A responder for the configured zone. Listens on nothing.
+    /// A responder for the configured zones. It listens on nothing.
     ///
-    /// - Throws: ``EngineError`` when the zone or the version text is not valid.
+    /// - Throws: ``EngineError`` if a zone or the version text is invalid.
     public init(_ configuration: EngineConfiguration) throws(EngineError) {
         let builder = try SnapshotBuilder(configuration.zones, strategy: configuration.strategy)
         let fixed = try FixedAnswers(version: configuration.version, ttl: configuration.zone.ttl)
@@ -31,20 +31,20 @@ public struct InProcessResponder: ~Copyable {
         unsafe buffer.deallocate()
     }
 
-    /// Changes the zone.
+    /// Changes the zones.
     ///
-    /// - Throws: ``EngineError`` as ``Engine/publish(_:)`` does.
+    /// - Throws: ``EngineError``, as ``Engine/publish(_:)`` does.
     public mutating func publish(_ update: ZoneUpdate) throws(EngineError) {
         try builder.apply(update)
         responder.adopt(builder.snapshot)
     }
 
-    /// Reads what an upstream would have answered, and keeps it as the workers would.
+    /// Reads an upstream's response, and caches it as the workers would.
     ///
     /// - Parameters:
     ///   - answer: a response with its question.
     ///   - query: the query that it answers, with the same name and type.
-    /// - Returns: whether it was an answer to pass on.
+    /// - Returns: whether it was an answer that may be passed on.
     public func accept(upstream answer: RawSpan, to query: RawSpan) -> Bool {
         guard let header = MessageHeader(query), let question = Question(query) else { return false }
         let key = CacheKey(
@@ -53,7 +53,7 @@ public struct InProcessResponder: ~Copyable {
             id: header.id, query: query.array, key: key, checksCase: true, usesEDNS: false)
         guard case .answer(let content) = UpstreamResponse.read(answer, expected, own: forwarding.own)
         else { return false }
-        // The workers would ask for more.
+        // The workers would query upstreams for more.
         if content.leadsOutside { return false }
         let lifetime = forwarding.ttlPolicy.lifetime(of: content.ttl, isNegative: content.isNegative)
         let times = forwarding.ttlPolicy.times(lifetime: max(lifetime, 1), now: .now)
@@ -62,28 +62,28 @@ public struct InProcessResponder: ~Copyable {
         return true
     }
 
-    /// What the cache holds.
+    /// What is in the cache.
     public var cacheStatistics: CacheStatistics { forwarding.cache.statistics }
 
     /// Answers one message.
     ///
     /// - Parameter overTCP: whether the reply may have 65,535 octets.
-    /// - Returns: what `body` makes of the reply; `nil` when there is none.
+    /// - Returns: the result of `body` for the reply, or `nil` if there is none.
     @inline(__always)
     public mutating func respond<Result>(
         to query: RawSpan, overTCP: Bool, _ body: (RawSpan) -> Result
     ) -> Result? {
-        // Unsafe: see there.
+        // Unsafe: see answer(_:overTCP:with:_:in:).
         let (disposition, byteCount) = unsafe Self.answer(
             query, overTCP: overTCP, with: &responder, &cache, in: buffer)
         switch disposition {
         case .reply, .replyAndRefresh:
-            // Unsafe: so many octets of the buffer were written, and nobody writes any while `body` runs.
+            // Unsafe: this many octets of the buffer were written, and nobody writes any while `body` runs.
             return unsafe body(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<byteCount])))
         case .silence, .forward: return nil
         }
     }
-    /// - Parameter buffer: has room for the longest message.
+    /// - Parameter buffer: must have room for the longest message.
     @inline(__always)
     private static func answer(
         _ query: RawSpan, overTCP: Bool, with responder: inout Responder, _ cache: inout CacheReader,

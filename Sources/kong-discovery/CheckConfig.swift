@@ -1,7 +1,7 @@
 import ArgumentParser
 import ControlPlane
 
-/// `kong-discovery check-config`: shows the effective configuration, or all that is wrong with it.
+/// `kong-discovery check-config`: shows the effective configuration, or everything that is wrong with it.
 struct CheckConfig: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check the configuration and show the effective one.",

@@ -2,7 +2,7 @@ import ArgumentParser
 import ControlPlane
 import Foundation
 
-/// Where the configuration comes from; the same for every command that needs it.
+/// Options that say where the configuration comes from, for every command that needs it.
 struct ConfigurationOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("The configuration file (YAML). Without it the built-in defaults apply.", valueName: "file"),
@@ -10,7 +10,7 @@ struct ConfigurationOptions: ParsableArguments {
     )
     var config: String?
 
-    /// What the environment alone says of the log, for as long as nothing else is known.
+    /// The log settings in the environment, for use until the whole configuration is known.
     var logInEnvironment: Configuration.Log {
         LoadedConfiguration.log(environment: Self.environment)
     }

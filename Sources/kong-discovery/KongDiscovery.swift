@@ -33,8 +33,8 @@ struct KongDiscovery: AsyncParsableCommand {
     )
 
     static func main() async {
-        // Without even a name the arguments are lost, not absent: some loaders and wrappers do that. What was asked for
-        // may have been anything but to serve.
+        // If even the program's name is missing, the arguments were lost: some loaders and wrappers do that. Don't
+        // serve then, since something else may have been requested.
         guard CommandLine.arguments.first?.isEmpty == false else {
             LogOutput.standardError.printFailure("the program was started without its list of arguments")
             LogOutput.standardError.flush()

@@ -18,20 +18,21 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         ProcessSecrecy.begin()
-        // A client or a log reader that went away is an error of one write, not the end of the server.
+        // Writing to a client or log reader that has gone away must be an error of that write, not the end of the
+        // server.
         signal(SIGPIPE, SIG_IGN)
-        // So is a file that may not grow any more.
+        // The same holds for a file that may not grow any more.
         signal(SIGXFSZ, SIG_IGN)
-        // Until the server takes these signals over there is nothing to finish and nothing to reload.
+        // Until the server handles these signals there is nothing to finish and nothing to reload.
         signal(SIGHUP, SIG_IGN)
         signal(SIGUSR1, SIG_IGN)
-        // Means nothing here, and must not end the server.
+        // Has no meaning here, and must not end the server.
         signal(SIGUSR2, SIG_IGN)
         signal(SIGTERM) { _ in _exit(0) }
         signal(SIGINT) { _ in _exit(0) }
-        // Whatever ends it, what was logged is written first, unless nobody reads it.
+        // Write all log lines before the end, unless nobody reads them.
         defer { LogOutput.standardError.flush() }
-        // What is wrong with the configuration is told in the form that the environment asks for.
+        // Problems of the configuration are reported in the form that the environment asks for.
         LogOutput.standardError.apply(options.logInEnvironment)
         do {
             let loaded = try options.load()
