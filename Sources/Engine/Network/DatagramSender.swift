@@ -1,26 +1,26 @@
 import CEvent
 
-/// Sends many datagrams with one system call, and has the kernel send those to one address as one where their lengths
-/// allow: it routes and filters them together, and takes them apart behind that (UDP_SEGMENT, udp(7)). Most of what a
-/// datagram costs is the kernel's, so this is worth more than all else that a server could save; it helps where several
-/// replies of a batch go to one client's port, as to a resolver or a proxy, or several queries to one upstream.
+/// Sends many datagrams with one system call. Where lengths allow, the kernel sends those to one address as one: it
+/// routes and filters them together, and splits them afterwards (UDP_SEGMENT, udp(7)). Most of a datagram's cost is in
+/// the kernel, so this saves more than anything else could. It helps if several replies of a batch go to one client's
+/// port, as with a resolver or a proxy, or several queries to one upstream.
 @safe
 final class DatagramSender {
     private static let isKnownToKernel = knows_segments() != 0
 
     private static let controlBytes = 96
-    /// Whether any are put together; a copy, for reading a static each time asks whether it was made.
+    /// Whether datagrams are sent as one. A copy, because each access to a static checks that it is initialized.
     private let isOn = isKnownToKernel
     private var plan = SegmentPlan()
     private let messages: UnsafeMutablePointer<mmsghdr>
-    /// For those that have to be sent by themselves.
+    /// For datagrams that have to be sent separately.
     private let singles: UnsafeMutablePointer<mmsghdr>
     private let vectors: UnsafeMutablePointer<iovec>
     private let controls: UnsafeMutableRawPointer
 
     init() {
         let count = SegmentPlan.maximumCount
-        // Unsafe in all that follows: each has as many elements as its index can count; freed in deinit.
+        // Unsafe in all that follows: each has as many elements as its index can have values; freed in deinit.
         unsafe messages = .allocate(capacity: count)
         unsafe messages.initialize(repeating: mmsghdr(), count: count)
         unsafe singles = .allocate(capacity: count)
@@ -38,13 +38,13 @@ final class DatagramSender {
         unsafe controls.deallocate()
     }
 
-    /// Sends datagrams, not always in their order.
+    /// Sends datagrams, not necessarily in their order.
     ///
     /// - Parameters:
-    ///   - datagrams: each has one vector, an address or none (a connected socket), and a control message of
-    ///     ``DatagramOrigin/controlBytes`` at most or none. They stay as they are.
-    ///   - places: of those that are sent.
-    ///   - failed: gets the places of those that the system did not take: for a full buffer, or since nobody can be
+    ///   - datagrams: each has one vector, an address or none (a connected socket), and a control message of at most
+    ///     ``DatagramOrigin/controlBytes`` or none. They are not changed.
+    ///   - places: those to send.
+    ///   - failed: gets the places of those that the system did not accept: its buffer is full, or nobody can be
     ///     reached there.
     @inline(__always)
     func send(
@@ -69,12 +69,12 @@ final class DatagramSender {
     ) {
         var next = 0
         while next < count {
-            // Unsafe: the headers from `next` on are the caller's, or ours.
+            // Unsafe: the headers from `next` on are the caller's or our own.
             let taken = unsafe sendmmsg(socket, datagrams + next, UInt32(count &- next), Int32(MSG_DONTWAIT))
             if taken > 0 {
                 next &+= Int(taken)
             } else {
-                // The first one failed: go on behind it.
+                // The first one failed: continue behind it.
                 failed(next)
                 next &+= 1
             }
@@ -88,7 +88,7 @@ final class DatagramSender {
     /// - Returns: whether any are.
     @inline(__always)
     private func makePlan(_ datagrams: UnsafeMutablePointer<mmsghdr>, _ count: Int) -> Bool {
-        // Unsafe: the plan asks for datagrams below `count` only.
+        // Unsafe: the plan only asks for datagrams below `count`.
         plan.make(
             count, hash: { unsafe Self.hash(datagrams[$0].msg_hdr) },
             isSame: { unsafe Self.haveSameDestination(datagrams[$0].msg_hdr, datagrams[$1].msg_hdr) },
@@ -99,8 +99,8 @@ final class DatagramSender {
     @inline(__always)
     private static func hash(_ header: msghdr) -> UInt64 {
         guard let name = unsafe header.msg_name else { return 0 }
-        // Unsafe: an IPv4 address in the socket API's form has 16 octets, the first 8 of which tell all; one for IPv6
-        // has 28.
+        // Unsafe: an IPv4 address in the socket API's form has 16 octets, of which the first 8 are enough; an IPv6
+        // address has 28.
         var bits = unsafe name.loadUnaligned(as: UInt64.self)
         if unsafe header.msg_namelen >= UInt32(MemoryLayout<sockaddr_in6>.size) {
             unsafe bits ^= name.loadUnaligned(fromByteOffset: 16, as: UInt64.self) &* 0xff51_afd7_ed55_8ccd
@@ -114,7 +114,7 @@ final class DatagramSender {
         guard unsafe one.msg_namelen == other.msg_namelen && one.msg_controllen == other.msg_controllen else {
             return false
         }
-        // Unsafe: as many octets are compared as both headers show.
+        // Unsafe: compares as many octets as both headers point at.
         if let name = unsafe one.msg_name, let otherName = unsafe other.msg_name, unsafe name != otherName,
             unsafe memcmp(name, otherName, Int(one.msg_namelen)) != 0
         {
@@ -140,8 +140,8 @@ final class DatagramSender {
         unsafe sendEach(messages, messageCount, by: socket) { number in
             let first = unsafe messages[number].msg_hdr.msg_iov - vectors
             let end = unsafe first &+ messages[number].msg_hdr.msg_iovlen
-            // A way without segments (EIO for IPsec or a device without checksums, EINVAL for a small MTU): each by
-            // itself. An error that waited at a connected socket is told of its first datagram alone.
+            // Some paths take no segments (EIO for IPsec or a device without checksums, EINVAL for a small MTU): send
+            // each separately. A pending error of a connected socket concerns only its first datagram.
             var next = first
             if end &- first == 1 || last_error() == ECONNREFUSED {
                 failed(plan[first])
@@ -160,7 +160,8 @@ final class DatagramSender {
     private func fill(
         _ number: Int, from datagrams: UnsafeMutablePointer<mmsghdr>, _ start: Int, _ count: Int
     ) -> Int {
-        // Unsafe: positions are below `count`, so that the plan and `vectors` have them; there are no more messages.
+        // Unsafe: positions are below `count`, the size of the plan and of `vectors`; there are no more messages than
+        // that.
         let end = plan.end(ofMessageAt: start, count) { unsafe datagrams[$0].msg_hdr.msg_iov[0].iov_len }
         for position in start..<end { unsafe vectors[position] = datagrams[plan[position]].msg_hdr.msg_iov[0] }
         let header = unsafe datagrams[plan[start]].msg_hdr

@@ -1,30 +1,30 @@
-/// Which datagrams of a batch the kernel can send as one (UDP_SEGMENT, udp(7)): pure.
+/// Decides which datagrams of a batch the kernel can send as one (UDP_SEGMENT, udp(7)). Pure.
 ///
 /// One message holds datagrams to one destination, all of one length but the last, which may be shorter. The plan knows
 /// only lengths, and whether two destinations are the same.
 struct SegmentPlan {
-    /// Datagrams of a batch.
+    /// The most datagrams of a batch.
     static let maximumCount = 64
-    /// Datagrams of a message: somewhat fewer than UDP_MAX_SEGMENTS (64), for Linux before 5.17 counts headers in.
+    /// The most datagrams in a message: fewer than UDP_MAX_SEGMENTS (64), because Linux before 5.17 counts headers too.
     static let maximumSegments = 60
-    /// Octets of a datagram that may be sent with others: what every path carries in one piece, so that the kernel does
-    /// not refuse it (RFC 8200 §5, less the headers of IPv6 and UDP).
+    /// The most octets of a datagram that is sent with others: every path carries that size in one piece, so the kernel
+    /// does not refuse it (RFC 8200 §5, less the headers of IPv6 and UDP).
     static let longestDatagram = 1232
-    /// Octets of a message: those of an IP packet, less headers.
+    /// The most octets of a message: those of an IP packet, less headers.
     static let longestMessage = 65_000
 
-    /// Places of the hash table: twice as many as there can be destinations.
+    /// The size of the hash table: twice the most destinations that there can be.
     private static let tableCount = 128
 
     /// The datagrams in the order in which they are sent: by destination, the longest first.
     private var order = InlineArray<64, Place>(repeating: Place(0, destination: 0, length: 0))
-    /// Of each destination, a datagram that goes there.
+    /// For each destination, the index of a datagram to it.
     private var destinations = InlineArray<64, UInt8>(repeating: 0)
     /// Numbers of destinations, from 1 on.
     private var table = InlineArray<128, UInt8>(repeating: 0)
     private var search = SegmentSearch()
 
-    /// A datagram, in a number that sorts as ``order`` does.
+    /// A datagram as a number that sorts as in ``order``.
     private struct Place {
         private let bits: UInt32
 
@@ -38,18 +38,18 @@ struct SegmentPlan {
         @inline(__always) static func < (one: Place, other: Place) -> Bool { one.bits < other.bits }
     }
 
-    /// The datagram that is sent at that position, by its index in the batch.
+    /// The datagram to send at that position, by its index in the batch.
     @inline(__always)
     subscript(position: Int) -> Int { order[position].index }
 
-    /// Plans a batch, unless recent batches say that looking is not worth it.
+    /// Plans a batch, unless recent batches suggest that searching is not worth it.
     ///
     /// - Parameters:
-    ///   - count: datagrams of the batch; at most ``maximumCount``.
-    ///   - hash: of a datagram's destination; equal destinations have equal hashes.
+    ///   - count: the number of datagrams; at most ``maximumCount``.
+    ///   - hash: the hash of a datagram's destination; equal destinations have equal hashes.
     ///   - isSame: whether two datagrams have the same destination.
-    ///   - length: octets of a datagram.
-    /// - Returns: whether any two have the same destination. If not, there is no plan, and each is sent by itself.
+    ///   - length: the octets of a datagram.
+    /// - Returns: whether any two have the same destination. If not, there is no plan, and each is sent separately.
     @inline(__always)
     mutating func make(
         _ count: Int, hash: (Int) -> UInt64, isSame: (Int, Int) -> Bool, length: (Int) -> Int
@@ -62,9 +62,9 @@ struct SegmentPlan {
         return isFound
     }
 
-    /// Numbers the destinations, and puts the datagrams into ``order`` as they are in the batch.
+    /// Numbers the destinations, and puts the datagrams into ``order`` in the order of the batch.
     ///
-    /// - Returns: how many destinations there are.
+    /// - Returns: the number of destinations.
     @inline(__always)
     private mutating func assign(
         _ count: Int, _ hash: (Int) -> UInt64, _ isSame: (Int, Int) -> Bool, _ length: (Int) -> Int
@@ -89,7 +89,7 @@ struct SegmentPlan {
         return destinationCount
     }
 
-    /// Sorts by insertion: there are few, and most of them are in order.
+    /// Sorts by insertion: there are few datagrams, and most are in order already.
     private mutating func sort(_ count: Int) {
         for index in 1..<count {
             let place = order[index]
@@ -102,12 +102,12 @@ struct SegmentPlan {
         }
     }
 
-    /// Where the message ends that begins at a position of the plan.
+    /// The end of the message that begins at a position of the plan.
     ///
     /// - Parameters:
     ///   - count: as it was planned.
-    ///   - length: octets of a datagram.
-    /// - Returns: the position behind its last datagram, which is where the next message begins.
+    ///   - length: the octets of a datagram.
+    /// - Returns: the position behind its last datagram, where the next message begins.
     @inline(__always)
     func end(ofMessageAt start: Int, _ count: Int, length: (Int) -> Int) -> Int {
         let first = order[start]
@@ -118,10 +118,10 @@ struct SegmentPlan {
         while end < min(count, start &+ Self.maximumSegments), order[end].goesWith(first) {
             let next = length(order[end].index)
             left &-= next
-            // A datagram without octets can't be told from the end of the one before.
+            // A datagram without octets could not be told from the end of the one before.
             guard left >= 0, next > 0 else { break }
             end &+= 1
-            // A shorter one is the last.
+            // A shorter datagram must be the last one.
             guard next == segmentLength else { break }
         }
         return end
