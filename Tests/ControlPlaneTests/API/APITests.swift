@@ -196,7 +196,7 @@ import Testing
                 let page = try await api.send(.get, path)
                 names += try #require(page["names"]).elements.compactMap { $0.value(at: ["name"])?.text }
                 guard let cursor = page["next_cursor"]?.text else { break }
-                // The one that the cursor is made of.
+                // The name that the cursor is made of.
                 _ = try await api.send(.delete, "/api/v1/services/i\(names.last?.dropFirst() ?? "")")
                 path = "/api/v1/names?limit=10&cursor=\(cursor)"
             }
@@ -317,7 +317,7 @@ import Testing
     }
 
     @Test func `a page ends at 1 MiB, and all pages together have everything once`() async throws {
-        // Six octets in JSON for each.
+        // Each takes six octets in JSON.
         let value = String(repeating: "\\u0001", count: 16 * 1024 - 1)
         try await running {
             for number in 0..<30 {
@@ -360,7 +360,7 @@ import Testing
             #expect(try await api.send(.delete, "/api/v1/cache?subtree=true").badFields == ["name"])
             #expect(try await api.send(.delete, "/api/v1/cache").status == 200)
             #expect(try await api.send(.delete, "/api/v1/cache?subtree=false").status == 200)
-            // Nothing between two signs is nothing.
+            // An empty text between two signs is no parameter.
             #expect(try await api.send(.get, "/healthz?&").status == 200)
         }
     }
@@ -379,7 +379,7 @@ import Testing
             let batch = try await api.send(.post, "/api/v1/services/batch", #"{"register":null,"deregister":null}"#)
             #expect(batch.status == 200 && batch["results"]?.elements == [])
 
-            // What must be there is missing, and what is unknown stays so.
+            // Required fields are reported as missing, unknown ones as unknown.
             let nothing = #"{"name":null,"ip":null,"port":null,"x":null}"#
             let missing = try await api.send(.post, "/api/v1/services", nothing)
             #expect(missing.status == 422 && Set(missing.badFields) == ["name", "ip", "port", "x"])
@@ -434,7 +434,7 @@ import Testing
     }
 }
 
-/// A store that lets a commit wait.
+/// A store whose commits wait.
 private final class StuckStore: Store {
     private let memory = MemoryStore()
     private let (stuck, isStuck) = AsyncStream.makeStream(of: Void.self)

@@ -5,7 +5,7 @@ import NIOHTTP1
 
 @testable import ControlPlane
 
-/// The API over a registry of its own, without sockets.
+/// The API on a registry of its own, without sockets.
 struct TestAPI {
     let test: TestRegistry
     let state: ServerState
@@ -39,7 +39,7 @@ struct TestAPI {
         /// A value inside the body, by names and indexes.
         subscript(_ path: String...) -> JSONValue? { json.value(at: path) }
 
-        /// The names of the fields that are said to be bad.
+        /// The names of the fields that are reported.
         var badFields: [String] {
             guard case .array(let errors) = self["errors"] else { return [] }
             return errors.compactMap { error in
@@ -78,7 +78,7 @@ struct TestAPI {
 }
 
 extension JSONValue {
-    /// A value inside, by names and indexes.
+    /// A value inside the object, by names and indexes.
     func value(at path: [String]) -> JSONValue? {
         var value = self
         for step in path {
@@ -104,7 +104,7 @@ extension JSONValue {
     }
 }
 
-/// A cache that is empty.
+/// An empty cache.
 private struct NoCache: AnswerCacheControl {
     func removeFromCache(_ name: String?, subtree: Bool) throws(EngineError) -> Int {
         if name == ".." { throw .invalidName("..") }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// What the system says of files, in its own words.
+/// The system's own words about files.
 @Suite struct FileReasonTests {
     private struct Odd: Error, CustomStringConvertible { var description: String { "odd" } }
 

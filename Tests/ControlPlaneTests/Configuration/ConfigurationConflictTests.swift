@@ -3,7 +3,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// Values that are right one by one, and wrong together.
+/// Values that are valid one by one, but wrong together.
 @Suite struct ConfigurationConflictTests {
     @Test(arguments: [
         (

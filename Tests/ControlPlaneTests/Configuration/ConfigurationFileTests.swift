@@ -133,7 +133,7 @@ import Testing
         #expect(loaded.configuration.dns.recursionAllow.map(\.description) == ["::1/128"])
         #expect(loaded.configuration.server.hosts == ["a.example"])
         #expect(loaded.origins["dns.listen"] == .file("test.yaml", line: 2, column: 11))
-        // Nothing is no list, and neither is a text with commas.
+        // An empty value is no list, and neither is a text with commas.
         let address = "an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080"
         #expect(
             problems(in: "dns:\n  listen:\n") == [
@@ -216,7 +216,7 @@ import Testing
     }
 
     @Test func `anchors are refused before aliases are expanded`() {
-        // Ten lines that would stand for ten billion values, as keys that a parser compares.
+        // Ten lines that would expand to ten billion values, used as keys, which a parser compares.
         var yaml = "a0: &a0 [x]\n"
         for level in 1...10 {
             let aliases = Array(repeating: "*a\(level - 1)", count: 10).joined(separator: ", ")

@@ -4,7 +4,7 @@ import Testing
 
 /// Each key of the schema, from the file and from the environment.
 @Suite struct ConfigurationKeyTests {
-    /// For each key a value other than its default, as it stands in the environment.
+    /// For each key a value other than its default, as written in the environment.
     static let samples: [String: String] = [
         "server.listen": "[::1]:9090",
         "server.tls.certificate": "/etc/certificate.pem",
@@ -74,20 +74,20 @@ import Testing
         "log.format": "json",
     ]
 
-    /// Keys that mean nothing without another one.
+    /// Keys that require another key.
     static let companions = [
         "storage.etcd.password": "storage.etcd.username", "storage.etcd.certificate": "storage.etcd.key",
         "storage.etcd.key": "storage.etcd.certificate",
     ]
 
-    /// What sets the companion of a key.
+    /// Settings for the companion of a key.
     private static func companion(of path: String) throws -> (path: String?, environment: [String: String]) {
         guard let other = companions[path] else { return (nil, [:]) }
         let key = try #require(ConfigurationSchema.keysByPath[other])
         return (other, [key.environmentName: try #require(samples[other])])
     }
 
-    /// The keys whose sample can be used in this version.
+    /// The keys whose sample value can be used in this version.
     static let available = ConfigurationSchema.keys.filter { key in
         key.usableValues == nil || key.path == "dns.on_empty"
     }
@@ -95,7 +95,7 @@ import Testing
     /// The other keys.
     static let unavailable = ConfigurationSchema.keys.filter { key in !available.contains { $0.path == key.path } }
 
-    /// The sample as a document of YAML.
+    /// The sample as a YAML document.
     static func yaml(_ path: String, _ value: String) -> String {
         let parts = path.split(separator: ".")
         let lines = parts.enumerated().map { depth, part in
@@ -172,7 +172,7 @@ import Testing
 
     @Test func `last_known is not yet available`() {
         #expect(problems(in: "dns: {on_empty: last_known}").first?.contains("not yet available") == true)
-        // Nor offered.
+        // Nor is it offered.
         let offered = "test.yaml:1:17: dns.on_empty: 'x' is unknown: nxdomain, nodata or servfail"
         #expect(problems(in: "dns: {on_empty: x}") == [offered])
     }
@@ -184,7 +184,7 @@ import Testing
     }
 }
 
-/// What is wrong with a text, one line each; empty: nothing.
+/// The problems of a text, one line each; empty: none.
 func problems(in yaml: String, environment: [String: String] = [:]) -> [String] {
     do throws(ConfigurationError) {
         _ = try LoadedConfiguration(yaml: yaml, file: "test.yaml", environment: environment)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// What is in force: where it came from, how it is shown, how it is read again.
+/// The configuration in force: the origin of values, how it is shown, how it is read again.
 @Suite struct LoadedConfigurationTests {
     @Test func `what check-config prints reads as the same configuration`() throws {
         let environment = Dictionary(
@@ -167,7 +167,7 @@ import Testing
         #expect(configuration.ownUpstreams { own }.map(\.index) == [1])
         configuration.dns.listen = [SocketAddress(.v6(0, 0), port: 53)]
         #expect(configuration.ownUpstreams { own }.map(\.index) == [2, 3])
-        // Docker's, in a container.
+        // Docker's DNS server in a container.
         configuration.dns.listen = [SocketAddress(.v4(0), port: 53)]
         configuration.dns.upstream.servers = [SocketAddress(.v4(0x7F00_000B), port: 53)]
         #expect(configuration.ownUpstreams { [.v4(0x7F00_0001)] + own }.isEmpty)

@@ -6,7 +6,7 @@ import Testing
     private static let begin = "writes it -->\n"
     private static let end = "<!-- end of the configuration table -->"
 
-    /// With `UPDATE_README` set in the environment it writes the table first.
+    /// If `UPDATE_README` is set in the environment, it writes the table first.
     @Test func `the README has the table of keys that the schema makes`() throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../..")
         let file = root.appending(path: "README.md").standardizedFileURL

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// Who gives way when there are too many connections.
+/// Which connection gives way when there are too many.
 @Suite struct ConnectionTableTests {
     private let client = IPAddress.v4(0x0A00_0001)
     private let other = IPAddress.v4(0x0A00_0002)
@@ -17,7 +17,7 @@ import Testing
 
     private struct Refused: Error {}
 
-    /// What changes the table is not to be inside of a macro.
+    /// A call that changes the table must not be inside a macro.
     private func expect<Value: Equatable>(
         _ value: Value, _ expected: Value, at location: SourceLocation = #_sourceLocation
     ) {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// The API over real sockets: what only HTTP itself shows.
+/// The API over real sockets: behaviour that only HTTP itself shows.
 @Suite struct HTTPTests {
     private let api = TestAPI()
 
@@ -24,7 +24,7 @@ import Testing
         let http = try HTTPService(
             address: .v4(0x7F00_0001),
             port: 0,
-            // Nothing ends because it is idle.
+            // Nothing is closed for being idle.
             idleTimeout: .seconds(3600),
             responder: responder,
             logger: logger
@@ -190,7 +190,7 @@ import Testing
                         try await client.send(text)
                         #expect(try await client.receive()?.status == 200)
                         signal.finish()
-                        // The server closes the connection, without an answer to what is not a whole request.
+                        // The server closes the connection without answering an incomplete request.
                         return try await client.receive() == nil
                     }
                 }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// Memory that clients make the server hold, and threads for what takes long.
+/// The memory that clients make the server hold, and the threads for long work.
 @Suite struct OctetBudgetTests {
     private let client = IPAddress.v4(0x0A00_0001)
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// NIO's decoder stops behind some requests; ours goes on, and knows which.
+/// NIO's decoder stops behind some requests; ours continues, and knows which ones these are.
 @Suite struct RequestDecoderTests {
     private static let options = [
         "upgrade", "Upgrade", "UPGRADE ", " upgrade", "\tupgrade", "upgrade\t", "upgrade,", ",upgrade",
@@ -46,7 +46,7 @@ import Testing
 
     private static let next = "GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
-    /// The heads that come out, and what went wrong.
+    /// The heads that come out, and the error.
     private func decode(
         _ text: String, pieces: Int? = nil, _ handler: any ChannelHandler, _ follower: (any ChannelHandler)? = nil
     ) throws -> (heads: [HTTPRequestHead], error: (any Error)?) {
@@ -67,7 +67,7 @@ import Testing
         return (heads, failure)
     }
 
-    /// Tells the decoder what ``ConnectionHandler`` would.
+    /// Makes the same calls to the decoder as ``ConnectionHandler``.
     private final class Follower: ChannelInboundHandler {
         typealias InboundIn = HTTPServerRequestPart
         typealias InboundOut = HTTPServerRequestPart
@@ -129,7 +129,7 @@ import Testing
             return try decode(text, pieces: pieces, handler, Follower(decoder)).error
         }
         let few = try error(20)
-        // NIO takes some of it nowhere.
+        // NIO accepts some of it nowhere.
         if let few { #expect(few is HTTPParserError) }
         let found = try error(150_000 / around.unit.utf8.count)
         #expect(found.map { RequestDecoder.isRefusal($0) } == true)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// Which pages a browser may send requests of.
+/// The pages whose requests a browser may send.
 @Suite struct RequestOriginTests {
     private func status(
         _ fields: [(String, String)], _ method: HTTPRequest.Method = .get, _ target: String = "/healthz",
@@ -93,7 +93,7 @@ import Testing
         for method in [HTTPRequest.Method.get, .head] {
             #expect(status([("Host", "localhost"), ("Origin", "http://evil.example")], method, "/") == nil)
         }
-        // Behind a proxy that ends TLS, on its usual port, which it may name.
+        // Behind a proxy that ends TLS on its default port, which it may name.
         for host in ["registry.example", "registry.example:443"] {
             #expect(
                 status(

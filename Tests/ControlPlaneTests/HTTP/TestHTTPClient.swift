@@ -47,7 +47,7 @@ struct TestHTTPClient {
         try await outbound.write(bytes)
     }
 
-    /// Reads one response, by its Content-Length; `nil` when the server has closed the connection before.
+    /// Reads one response by its Content-Length; `nil` if the server closes the connection first.
     mutating func receive(hasBody: Bool = true) async throws -> Response? {
         let end = "\r\n\r\n"
         while true {

@@ -3,8 +3,8 @@ import Testing
 
 @testable import ControlPlane
 
-/// Cancelling, finishing and shutting down at once: each request ends once, and nothing stays behind. That a request
-/// ends twice would trap.
+/// Cancelling, finishing and shutting down at the same time: each request ends once, and nothing is left over. A
+/// request that ended twice would trap.
 @Suite(.timeLimit(.minutes(1))) struct HTTPClientEndTests {
     /// Answers at once.
     private func echo() throws -> ScriptedServer {
@@ -100,7 +100,7 @@ import Testing
             let holder = Note<HTTPClient?>(try HTTPClient())
             let task = Task { [client = holder.value] in
                 try await client?.stream(request) { _ in
-                    // The task holds it too, until the stream has ended.
+                    // The task keeps it too, until the stream has ended.
                     if isShutDown { holder.value?.shutdown() }
                     holder.change { $0 = nil }
                     return isShutDown
@@ -151,7 +151,7 @@ import Testing
             connection.waitForEnd()
             ended.send()
         }
-        // Drops it when the transfer is let go of.
+        // Drops the client when the transfer is released.
         final class Dropper: Sendable {
             let holder: Note<HTTPClient?>
             init(_ holder: Note<HTTPClient?>) { self.holder = holder }

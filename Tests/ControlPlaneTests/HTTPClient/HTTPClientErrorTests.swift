@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    /// The error when a server answers a request with some text and closes.
+    /// The error when a server answers a request with this text and closes.
     private func error(answer: String, maximumBodyOctets: Int = 1000) async throws -> HTTPClientError? {
         let server = try ScriptedServer { connection in
             if connection.readRequest() != nil { connection.write(answer) }
@@ -53,7 +53,7 @@ import Testing
     @Test func `a connection that is not accepted times out unsent`() async throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         let port = try ScriptedServer.listen(listener, backlog: 0)
-        // With the queue full the kernel drops what comes.
+        // If the queue is full, the kernel drops new connections.
         let fillers = (0..<4).map { _ in connectWithoutWaiting(to: port) }
         defer { for descriptor in fillers + [listener] { close(descriptor) } }
         let request = HTTPClientRequest(url: "http://127.0.0.1:\(port)", connectTimeout: .milliseconds(200))
@@ -65,11 +65,11 @@ import Testing
     private func connectWithoutWaiting(to port: Int) -> Int32 {
         let flags = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
         let descriptor = socket(AF_INET, Int32(flags), 0)
-        // A sockaddr_in (ip(7)) in octets: several modules have that type, and which one is seen differs from build to
-        // build.
+        // A sockaddr_in (ip(7)) as octets: several modules have that type, and which of them is visible differs between
+        // builds.
         let (high, low) = (UInt8(port >> 8), UInt8(port & 255))
         let address: [UInt8] = [UInt8(AF_INET), 0, high, low, 127, 0, 0, 1] + [UInt8](repeating: 0, count: 8)
-        // Unsafe: the address is as long as told.
+        // Unsafe: the address has the given length.
         unsafe address.withUnsafeBytes { octets in
             let pointer = unsafe octets.baseAddress?.assumingMemoryBound(to: sockaddr.self)
             _ = unsafe connect(descriptor, pointer, socklen_t(octets.count))
@@ -124,7 +124,7 @@ import Testing
     @Test func `a POST is not repeated when a kept connection is lost`() async throws {
         let requests = Note(0)
         let server = try ScriptedServer { connection in
-            // Each connection answers once, and closes when the next request has come.
+            // Each connection answers once, and closes when the next request arrives.
             while connection.readRequest() != nil {
                 requests.change { $0 += 1 }
                 if requests.value.isMultiple(of: 2) { return }
@@ -173,7 +173,7 @@ import Testing
         let server = try ScriptedServer { connection in
             if connection.readRequest() != nil { connection.write(octets) }
         }
-        // It may be a response by chance.
+        // By chance it may be a valid response.
         let response = try? await client.send(HTTPClientRequest(url: server.url(), maximumBodyOctets: 1000))
         #expect(response?.body.count ?? 0 <= 1000)
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// Responses that come over a long time.
+/// Responses that take a long time.
 @Suite(.timeLimit(.minutes(1))) struct HTTPClientStreamTests {
     private let client: HTTPClient
 
@@ -17,7 +17,7 @@ import Testing
             guard let request = connection.readRequest() else { return }
             connection.beginChunks()
             next.wait()
-            // Each only when the client has got the one before.
+            // Send each only when the client has got the previous one.
             for number in 0..<5 {
                 connection.writeChunk("\(String(decoding: request.body, as: UTF8.self)) \(number)")
                 next.wait()

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// Who is trusted over https.
+/// Which servers are trusted over https.
 @Suite(.timeLimit(.minutes(1))) struct HTTPClientTLSTests {
     private let authority: TestAuthority
 
@@ -74,7 +74,7 @@ import Testing
         let server = try TLSServer(
             "server", of: authority, version, "-Verify", "1", "-CAfile", "authority.pem", "-verify_return_error")
         let error = await error(server.url(), trusting)
-        // With TLS 1.3 the client has sent its request when the server refuses it.
+        // With TLS 1.3 the client has already sent its request when the server refuses it.
         #expect(error?.kind == (version == "-tls1_2" ? .tls : .connectionLost))
     }
 

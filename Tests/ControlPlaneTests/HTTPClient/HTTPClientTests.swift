@@ -3,7 +3,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// Requests and responses that go well.
+/// Requests and responses that succeed.
 @Suite(.timeLimit(.minutes(1))) struct HTTPClientTests {
     private let client: HTTPClient
 
@@ -69,7 +69,7 @@ import Testing
             let length = status == 204 ? "" : "Content-Length: 2\r\n"
             connection.write("HTTP/1.1 \(status) Text\r\n\(length)Location: /elsewhere\r\n\r\n")
             if status != 204 { connection.write("no") }
-            // A redirect that is followed would be answered.
+            // If the client followed the redirect, it would get an answer.
             if connection.readRequest() != nil { connection.respond(299) }
         }
         let response = try await client.send(HTTPClientRequest(url: server.url()))
@@ -182,7 +182,8 @@ import Testing
             guard connection.readRequest() != nil else { return }
             if connection.number <= 3 {
                 connections.change { $0 += 1 }
-                // All three at once, so that three are kept; and then nothing that comes is answered.
+                // All three requests are under way at once, so that three connections are kept. Later ones get no
+                // answer.
                 while connections.value < 3 { usleep(1000) }
                 connection.respond()
                 connection.waitForEnd()
@@ -200,7 +201,7 @@ import Testing
         var hasty = request
         hasty.timeout = .milliseconds(300)
         await #expect(throws: HTTPClientError.self) { try await client.send(hasty) }
-        // At once, and when ages are counted in seconds.
+        // Both at once, and after ages are counted in seconds.
         for _ in 0..<40 {
             #expect(try await client.send(request).status == 200)
             usleep(100_000)

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A server on 127.0.0.1 that does with each connection what a script says, on a thread of its own.
+/// A server on 127.0.0.1 that runs a script for each connection, on a thread of its own.
 final class ScriptedServer: Sendable {
     struct Failure: Error {
         var action: String
@@ -18,7 +18,7 @@ final class ScriptedServer: Sendable {
         var isStopped = false
     }
 
-    /// Starts; `script` gets each connection, which is closed when it returns.
+    /// Starts the server; `script` gets each connection, which is closed when it returns.
     init(_ script: @escaping @Sendable (ServerConnection) -> Void) throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         port = try Self.listen(listener, backlog: 256)
@@ -44,7 +44,7 @@ final class ScriptedServer: Sendable {
         close(listener)
     }
 
-    /// One that begins an answer in chunks, sends the first, and tells when its client has gone.
+    /// A server that begins a chunked answer, sends the first chunk, and signals when its client has gone.
     static func sendingFirstChunk(then ended: Signal) throws -> ScriptedServer {
         try ScriptedServer { connection in
             guard connection.readRequest() != nil else { return }
@@ -55,10 +55,10 @@ final class ScriptedServer: Sendable {
         }
     }
 
-    /// Where a request goes.
+    /// The URL of a request.
     func url(_ path: String = "/") -> String { "http://127.0.0.1:\(port)\(path)" }
 
-    /// Connections so far.
+    /// The number of connections so far.
     var connectionCount: Int { state.withLock { $0.connections.count } }
 
     private func add(_ descriptor: Int32) -> ServerConnection {
@@ -75,7 +75,7 @@ final class ScriptedServer: Sendable {
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        // Unsafe: the address is as long as told.
+        // Unsafe: the address has the given length.
         let code = unsafe withUnsafeMutablePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
                 unsafe bind(descriptor, generic, length) == 0 && Glibc.listen(descriptor, backlog) == 0
@@ -90,12 +90,12 @@ final class ScriptedServer: Sendable {
 /// The server's end of a connection.
 final class ServerConnection: Sendable {
     struct Request {
-        /// The request line and header fields, lowercased but for the line.
+        /// The request line and header fields; all but the line are in lower case.
         var head: String
         var body: [UInt8]
     }
 
-    /// 1 for the server's first.
+    /// 1 for the server's first connection.
     let number: Int
     private let descriptor: Mutex<Int32>
     private let received = Mutex<[UInt8]>([])
@@ -108,7 +108,7 @@ final class ServerConnection: Sendable {
         unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &isOn, 4)
     }
 
-    /// Reads a request, by its Content-Length; `nil` when the client has closed.
+    /// Reads a request by its Content-Length; `nil` if the client has closed.
     func readRequest() -> Request? {
         received.withLock { received in
             var octets = received
@@ -132,7 +132,7 @@ final class ServerConnection: Sendable {
         }
     }
 
-    /// Sends; `false` when the client has closed.
+    /// Sends octets; `false` if the client has closed.
     @discardableResult
     func write(_ octets: [UInt8]) -> Bool {
         var sent = 0
@@ -185,7 +185,7 @@ final class ServerConnection: Sendable {
     private func read() -> [UInt8] {
         let descriptor = descriptor.withLock { $0 }
         var buffer = [UInt8](repeating: 0, count: 65_536)
-        // Unsafe: writes at most as many octets as told.
+        // Unsafe: writes at most as many octets as given.
         let count = unsafe Glibc.read(descriptor, &buffer, buffer.count)
         return Array(buffer.prefix(max(0, count)))
     }

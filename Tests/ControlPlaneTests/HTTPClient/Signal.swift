@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Something that happens; waited for by tasks.
+/// An event that tasks wait for.
 final class Signal: Sendable {
     private let stream: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
@@ -9,12 +9,12 @@ final class Signal: Sendable {
         (stream, continuation) = AsyncStream.makeStream()
     }
 
-    /// It happened.
+    /// Signals that it has happened.
     func send() {
         continuation.yield()
     }
 
-    /// Waits until it has happened, as many times.
+    /// Waits until it has happened this many times.
     func wait(times: Int = 1) async {
         var left = times
         if left == 0 { return }

@@ -12,7 +12,7 @@ private func openssl(_ words: String..., in folder: URL) throws -> Process {
     return process
 }
 
-/// A certificate authority in a temporary folder, and what it has signed.
+/// A certificate authority in a temporary folder, with the certificates that it has signed.
 final class TestAuthority: Sendable {
     struct Failure: Error {
         var command: String
@@ -58,7 +58,7 @@ final class TLSServer {
     private let process: Process
     let port: Int
 
-    /// Starts with a certificate of an authority's, and waits until it listens.
+    /// Starts with a certificate signed by an authority, and waits until it listens.
     init(_ certificate: String, of authority: TestAuthority, _ more: String...) throws {
         process = try openssl(in: authority.folder)
         process.arguments =
@@ -86,12 +86,12 @@ final class TLSServer {
         Self.stop(process)
     }
 
-    /// Gentler signals are blocked in what Foundation starts, as they are in the thread that starts it.
+    /// Gentler signals are blocked in processes that Foundation starts, as they are in the thread that starts them.
     private static func stop(_ process: Process) {
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
 
-    /// Where a request goes.
+    /// The URL of a request.
     func url(_ host: String = "127.0.0.1") -> String { "https://\(host):\(port)/" }
 }

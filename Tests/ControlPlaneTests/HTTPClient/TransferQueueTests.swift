@@ -2,7 +2,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// Who waits for a connection, and who is next.
+/// Which transfers wait for a connection, and which one is next.
 @Suite struct TransferQueueTests {
     private func transfer(_ host: String, timeout: Duration? = nil) -> Transfer {
         Transfer(HTTPClientRequest(url: "http://\(host)/path", timeout: timeout))
@@ -102,7 +102,7 @@ import Testing
                 }
                 let counts = Dictionary(grouping: running, by: \.origin).mapValues(\.count)
                 #expect(running.count <= 5 && counts.values.allSatisfy { $0 <= 2 })
-                // Who waits, waits for a reason.
+                // Transfers wait only for a reason.
                 #expect(running.count == 5 || waiting.allSatisfy { counts[$0.origin] == 2 })
             }
         }

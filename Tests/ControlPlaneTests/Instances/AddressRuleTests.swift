@@ -3,7 +3,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// Which addresses may be registered, and by whom.
+/// Which addresses may be registered, and by which clients.
 @Suite struct AddressRuleTests {
     private func errors(
         _ ip: String, from client: IPAddress? = .v4(0x0A00_0009), within networks: [IPNetwork] = []

@@ -146,7 +146,7 @@ import Testing
             found += page.instances.map(\.instance.id)
             after = page.lastSequence
             if page.isLast { break }
-            // Odd ones leave before and behind the walk, new ones come, even ones change.
+            // Odd ones leave before and behind the walk, new ones arrive, even ones change.
             table.remove(id: "i\(next % 2 == 1 ? next - 100 : next - 99)")
             table.remove(id: "i\(201 - next)")
             if next < 120 { table.put(.test(next), lease: lease(.test(next))) }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// How file descriptors are shared out.
+/// How file descriptors are divided.
 @Suite struct DescriptorBudgetTests {
     private func make(
         _ limit: Int, cores: Int = 2, _ change: (inout Configuration) -> Void = { _ in }
@@ -48,7 +48,7 @@ import Testing
             let shares = budget.restConnections + budget.tcpConnections + workers * budget.upstreamSocketsPerWorker
             return limit - shares
         }
-        // Where all that is configured just fits, it is what is left.
+        // At the lowest limit without shortages, it is what is left.
         let whole = try #require(try (8192...20_000).first { try make($0, cores: workers).shortages.isEmpty })
         let needed = try own(whole)
         #expect(try (600..<whole).first { try own($0) < needed } == nil)

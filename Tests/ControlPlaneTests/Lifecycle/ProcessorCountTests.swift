@@ -2,7 +2,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// How many processors a process may use, by what the kernel says of it.
+/// How many processors a process may use, according to the kernel.
 @Suite struct ProcessorCountTests {
     private static let version2 = "31 23 0:28 / /sys/fs/cgroup rw,relatime - cgroup2 cgroup2 rw,nsdelegate\n"
     private static let version1 = """
@@ -36,7 +36,7 @@ import Testing
         }
         #expect(quota(cgroups, Self.version1, files(folder + "/docker/abc", "200000")) == 2)
         #expect(quota(cgroups, Self.version1, files(folder + "/docker/abc", "-1")) == nil)
-        // In the container its own folder is the mount.
+        // Inside the container, its own folder is the mount.
         let inside = Self.version1.replacing("0:29 / ", with: "0:29 /docker/abc ")
         #expect(quota(cgroups, inside, files(folder, "25000")) == 0.25)
         #expect(quota(cgroups, "", files(folder, "25000")) == nil)

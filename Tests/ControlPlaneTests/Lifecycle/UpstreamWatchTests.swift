@@ -3,12 +3,12 @@ import Testing
 
 @testable import ControlPlane
 
-/// What is said of upstreams, by looks once a second.
+/// What is reported about upstreams, with one look a second.
 @Suite struct UpstreamWatchTests {
     private let address = SocketAddress(.v4(0x0909_0909), port: 53)
     private let start = ContinuousClock.now
 
-    /// How the upstream does at a look, and what is said then.
+    /// The upstream's state at a look, and what is reported then.
     private typealias Look = (
         isAnswering: Bool, answers: UInt64, guesses: UInt64, leadsBack: Bool, news: [UpstreamWatch.News]
     )
@@ -31,7 +31,7 @@ import Testing
             (false, 5, 0, false, [.stoppedAnswering]), (false, 5, 0, false, []), (true, 6, 0, false, []),
             (true, 7, 0, false, []), (true, 7, 0, false, [.answersAgain]), (true, 8, 0, false, []),
         ])
-        // Also one that never was there.
+        // This includes one that never answered.
         play([(false, 0, 0, false, []), (false, 0, 0, false, []), (false, 0, 0, false, [.stoppedAnswering])])
     }
 
@@ -74,7 +74,7 @@ import Testing
             watch.look(at: upstreams, now: start + .seconds(second)).map(\.news)
         }
         let loop = UpstreamStatistics(address: address, leadsBack: true)
-        // Named twice it is one.
+        // An upstream that is listed twice counts once.
         #expect(look(0, [loop, loop]) == [.leadsBack])
         #expect(look(1, []) == [])
         #expect(look(2, [loop]) == [.leadsBack])

@@ -4,9 +4,9 @@ import Testing
 
 @testable import ControlPlane
 
-/// A log reader that stalls stops nothing.
+/// A log reader that stalls holds up nothing.
 @Suite struct LogWriterTests {
-    /// A reader that stops reading, and reads on.
+    /// A reader that stops reading, and continues later.
     final class Reader: Sendable {
         let text = Mutex("")
         private let gate = DispatchSemaphore(value: 0)
@@ -46,7 +46,7 @@ import Testing
         reader.stall()
         let line = String(repeating: "x", count: 1023) + "\n"
         writer.append("first\n")
-        // More than may wait, be the first line written alone or not.
+        // More than may wait, whether the first line is written alone or not.
         for _ in 0..<3 * LogWriter.maximumOctets / line.utf8.count { writer.append(line) }
         #expect(!writer.flush(within: .milliseconds(1)))
         reader.goOn()

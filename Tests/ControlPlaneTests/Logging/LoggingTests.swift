@@ -7,7 +7,7 @@ import Testing
 
 /// Log lines: their form, what they escape, and how the level changes.
 @Suite struct LoggingTests {
-    /// Keeps what is written.
+    /// Collects what is written.
     final class Lines: Sendable {
         private let lines = Mutex<[String]>([])
         private let outputs = Mutex<[LogOutput]>([])
@@ -17,10 +17,10 @@ import Testing
             return lines.withLock { $0 }
         }
 
-        /// An output that writes here, at one second and a half after 2026-01-31T23:59:58Z.
+        /// An output that writes here. Its time is one and a half seconds after 2026-01-31T23:59:58Z.
         func output(level: Logger.Level = .info, format: LogFormat = .text) -> LogOutput {
             let output = LogOutput { text in
-                // Several lines may come at once.
+                // Several lines may come in one call.
                 let lines = text.split(separator: "\n").map { "\($0)\n" }
                 self.lines.withLock { $0 += lines }
                 return true

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// Which names are in grace when, and that they are forgotten.
+/// Which names are in their grace time, and that they leave it.
 @Suite struct EmptyGraceTests {
     private let start = ContinuousClock.now
 

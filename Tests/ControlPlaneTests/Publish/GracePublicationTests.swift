@@ -9,7 +9,7 @@ import Testing
         PublishingNode(RecordPolicy(onEmpty: onEmpty, emptyGrace: .seconds(30)))
     }
 
-    /// How many instances a service has: few, or so many that its records are kept.
+    /// The number of a service's instances: few, or so many that its records are kept.
     private static let sizes = [1, 3, 40]
     private static let names = ["orders", "_orders._tcp", "blue.orders"]
     private static let contents: [NameContent] = [.absent, .records([]), .failure]
@@ -36,7 +36,7 @@ import Testing
         node.clock.advance(by: .milliseconds(1))
         #expect(node.publisher.nextGraceEnd(now: node.clock.now) == node.clock.now.monotonic)
         try node.endGraces()
-        // Nobody is registered under it any longer: that is no empty service, whatever is configured.
+        // Without any registered instance it is no empty service, whatever is configured.
         #expect(node.zone.names.isEmpty)
         #expect(node.publisher.nextGraceEnd(now: node.clock.now) == nil)
     }
@@ -51,7 +51,7 @@ import Testing
         }
         try node.publish()
         for name in Self.names { #expect(content(node, name) == .failure) }
-        // Another one comes that drains: nothing is healthy still, and no new time begins.
+        // A draining instance arrives: still none is healthy, and no new grace time begins.
         node.clock.advance(by: .seconds(10))
         node.put(.test(500, ip: "10.0.1.1", tags: ["blue"], draining: true))
         try node.publish()
@@ -59,7 +59,7 @@ import Testing
         node.clock.advance(by: .seconds(20))
         try node.endGraces()
         for name in Self.names { #expect(content(node, name) == onEmpty) }
-        // And it stays so when the last of them goes.
+        // It stays so when the last of them goes.
         for number in 1...UInt64(size) { node.table.remove(id: "i\(number)") }
         node.table.remove(id: "i500")
         try node.publish()
@@ -73,7 +73,7 @@ import Testing
             for number in 1...UInt64(size) { node.put(.test(number, ip: "10.0.0.\(number)", tags: ["blue"])) }
             try node.publish()
             for name in Self.names { #expect(isAnswered(node, name)) }
-            // The time of before is not over within the next one's.
+            // The end of the previous grace time does not end the next one.
             node.clock.advance(by: .seconds(20))
             try node.endGraces()
             for name in Self.names { #expect(isAnswered(node, name)) }
@@ -111,7 +111,7 @@ import Testing
         node.put(.test(1, tags: ["blue"], draining: true))
         try node.publish()
         for name in Self.names { #expect(content(node, name) == .records([])) }
-        // As after a start: who left before is not known.
+        // As after a start: it is unknown which instances left before.
         try node.publish(services: ["orders"])
         for name in Self.names { #expect(content(node, name) == .records([])) }
         #expect(node.publisher.nextGraceEnd(now: node.clock.now) == nil)
@@ -166,11 +166,11 @@ import Testing
     func `any sequence of changes: a failure for whom it is short, else as without`(seed: UInt64) throws {
         var random = Numbers(seed)
         var node = Self.node(onEmpty: .records([]))
-        /// When each name was answered last.
+        /// The last time each name was answered.
         var lastAnswered: [String: ContinuousClock.Instant] = [:]
         var known: Set<String> = []
         for step in 0..<400 {
-            // Grows beyond what is kept, and shrinks to nothing.
+            // Grows beyond the limit from which records are kept, and shrinks to nothing.
             let goal = [60, 0, 5, 45, 2, 0][step / 20 % 6]
             for _ in 0..<(1 + random.next(12)) {
                 let number = UInt64(1 + random.next(60))
@@ -202,7 +202,7 @@ import Testing
                     lastAnswered[name] = now
                     #expect(content == plain, "\(name) at step \(step)")
                 } else if content != plain {
-                    // It was answered at the look before, and left right after that.
+                    // It was answered at the previous look, and its instances left right after that.
                     let last = try #require(lastAnswered[name], "\(name) at step \(step)")
                     #expect(content == .failure && now - last < .seconds(30), "\(name) at step \(step)")
                 } else {
@@ -214,7 +214,7 @@ import Testing
 }
 
 extension PublishingNode {
-    /// Does what has become due by now.
+    /// Does what is due by now.
     fileprivate mutating func endGraces() throws {
         while try publisher.endGraces(now: clock.now, limit: 3) > 0 {}
     }

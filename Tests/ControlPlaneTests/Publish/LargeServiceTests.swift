@@ -3,11 +3,11 @@ import Testing
 
 @testable import ControlPlane
 
-/// What is kept of services with many instances gives the same answers as records made anew from all instances.
+/// The kept state of services with many instances gives the same answers as records made from all instances.
 @Suite struct LargeServiceTests {
     private static let services = ["orders", "users"]
 
-    /// An instance with anything that makes a difference; many have an address, or an address and a port, in common.
+    /// An instance with random values for everything that matters; many share an address, or an address and a port.
     private static func randomInstance(_ number: UInt64, using random: inout Numbers) -> ServiceInstance {
         var instance = ServiceInstance.test(number, name: random.pick(services.dropLast(random.next(4) == 0 ? 0 : 1)))
         let host = random.next(random.next(3) == 0 ? 4 : 200)
@@ -37,7 +37,7 @@ import Testing
             for _ in 0...random.next(8) {
                 switch random.next(4) {
                 case 0 where !ids.isEmpty:
-                    // The same instance with other values, or at another service.
+                    // The same instance with other values, or in another service.
                     registry.put(Self.randomInstance(random.pick(ids), using: &random))
                 case 1 where !ids.isEmpty:
                     let id = random.pick(ids)
@@ -60,7 +60,7 @@ import Testing
                     }
                 }
             }
-            // Now and then all leave their priority group, or come back.
+            // Now and then all instances leave their priority group or come back.
             if random.next(10) == 0 {
                 let priority = UInt16(random.next(3))
                 for id in ids.dropFirst(random.next(3)) {
@@ -69,7 +69,7 @@ import Testing
                     registry.put(known)
                 }
             }
-            // Now and then the zone takes nothing: what it has been given since comes with the next change.
+            // Now and then the zone refuses an update: the next change must bring what was missed.
             if random.next(20) == 0 {
                 registry.zone.reject("orders")
                 try? registry.publish()
@@ -97,7 +97,7 @@ import Testing
             try registry.publish()
             for update in registry.zone.updates[published...] { try zone.publish(update) }
             published = registry.zone.updates.count
-            // Made anew from all instances, by what keeps nothing.
+            // Made from all instances, by code that keeps nothing.
             let whole = Self.services.flatMap { service in
                 ServiceRecords.changes(
                     service: service,
@@ -111,7 +111,7 @@ import Testing
                     for isTCP in [true, false] {
                         let query = Self.query("\(name).service.kong", type)
                         let answer = Self.answer(&zone, query, isTCP)
-                        // Both go round, and have begun at different places.
+                        // Both rotate, and began at different places.
                         var isSame = false
                         for _ in 0..<300 where !isSame { isSame = Self.answer(&anew, query, isTCP) == answer }
                         #expect(isSame, "\(name) \(type) at step \(step)")
@@ -207,7 +207,7 @@ import Testing
 
     // MARK: Work in proportion to the change
 
-    /// Records in the updates since `start`.
+    /// The number of records in the updates since `start`.
     private func recordCount(_ zone: TestZone, from start: Int) -> Int {
         zone.updates[start...].flatMap(\.changes).reduce(0) { sum, change in
             switch change.content {
@@ -234,7 +234,7 @@ import Testing
             registry.expectZone(["orders"], "after a change")
             return recordCount(registry.zone, from: start)
         }
-        // A and SRV of 65 names, SRV of one.
+        // A and SRV for 65 names, SRV for one.
         #expect(try records { $0.weight = 50 } == 131)
         #expect(try records { $0.isDraining = true } == 131)
         #expect(try records { $0.isDraining = false } == 131)
@@ -249,7 +249,7 @@ import Testing
         let start = registry.zone.updates.count
         registry.table.remove(id: "i500")
         try registry.publish()
-        // Of the tag that nobody else has there is no name any longer.
+        // The name of the tag that only this instance had is gone.
         #expect(recordCount(registry.zone, from: start) == 129)
         registry.expectZone(["orders"], "after the end")
     }

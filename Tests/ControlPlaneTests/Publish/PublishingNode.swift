@@ -47,7 +47,7 @@ struct PublishingNode {
         return contents
     }
 
-    /// Whether the zone is what it should be.
+    /// Checks that the zone is what it should be.
     func expectZone(_ services: [String], _ comment: Comment) {
         let expected = expected(services)
         #expect(zone.names == Set(expected.keys), comment)

@@ -42,7 +42,7 @@ import Testing
         #expect(try name("::1") == nil)
     }
 
-    /// All that was published for addresses, by zone and name.
+    /// Everything that was published for addresses, by zone and name.
     private final class Told {
         var names: [String: [String]] = [:]
 
@@ -73,7 +73,7 @@ import Testing
         names.change(4, to: .test(4, name: "far", ip: "192.0.2.1"))
         tell()
         #expect(told.names == ["1 1.0.0": ["orders.service.kong", "web.service.kong"]])
-        // What was told is not told again, and the same again is no change.
+        // Published changes are not published again, and an equal value is no change.
         names.change(1, to: .test(1, name: "web", ip: "10.0.0.1", weight: 7))
         #expect(names.changes.isEmpty)
         names.change(2, to: nil)

@@ -10,7 +10,7 @@ import Testing
         for step in 0..<30_000 {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             let number = state >> 33 % 4000
-            // Grows at first, shrinks at last.
+            // Grows at first, shrinks later.
             if model.contains(number) || Int(state >> 20 % 30_000) < step - 15_000 {
                 set.remove(number)
                 model.remove(number)

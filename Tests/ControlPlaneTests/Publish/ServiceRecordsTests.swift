@@ -89,9 +89,9 @@ import Testing
             let found = content(both, policy)
             #expect(set(.a, found)?.records == [try address("10.0.0.2", 1)])
             #expect(set(.srv, found)?.records == [try service(0, 1, 80, "10.0.0.2")])
-            // What is not answered has no say in the TTL.
+            // Instances that are not answered do not affect the TTL.
             #expect(set(.a, found)?.ttl == 5)
-            // Of each name by itself.
+            // For each name separately.
             let old = content(both, policy, name: "old.orders")
             #expect(set(.srv, old)?.records == [try service(0, 0, 80, "10.0.0.1")] && set(.a, old)?.ttl == 2)
             #expect(set(.srv, content(both, policy, name: "_orders._udp"))?.records.count == 1)
@@ -113,7 +113,7 @@ import Testing
             .test(3, ip: "10.0.0.3", weight: 0, priority: 2),
         ]
         #expect(set(.srv, content(instances))?.records == [try service(1, 0, 80, "10.0.0.1")])
-        // Where all groups are answered, each has its own.
+        // If all groups are answered, each has its own.
         let all = content(instances, RecordPolicy(isLowestPriorityOnly: false))
         #expect(set(.srv, all)?.records == [try service(1, 0, 80, "10.0.0.1"), try service(2, 1, 80, "10.0.0.2")])
     }
@@ -135,7 +135,7 @@ import Testing
         let found = content(instances)
         #expect(set(.a, found)?.records == [try address("10.0.0.2", 1)])
         #expect(set(.srv, found)?.records == [try service(5, 1, 80, "10.0.0.2")])
-        // Of each name its own best.
+        // Each name has its own best group.
         #expect(set(.a, content(instances, name: "v1.orders"))?.records == [try address("10.0.0.3", 1)])
         let all = content(instances, RecordPolicy(isLowestPriorityOnly: false))
         #expect(set(.srv, all)?.records.count == 2)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// Names that have become empty are failures for a while, and then not, though nothing else happens.
+/// Names that have become empty are failures for a while, and then no longer, even if nothing else happens.
 @Suite struct EmptyGraceRegistryTests {
     private let timers = TestTimers()
 
@@ -11,7 +11,7 @@ import Testing
         TestRegistry(policy: RecordPolicy(onEmpty: .records([]), emptyGrace: .seconds(30)), timers: timers)
     }
 
-    /// Returns when all that was to be done before is done.
+    /// Returns when everything requested before is done.
     private func settle(_ test: TestRegistry) async throws { _ = try await test.registry.deregister(id: "nobody") }
 
     @Test func `the time ends by itself`() async throws {

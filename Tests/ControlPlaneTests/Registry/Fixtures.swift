@@ -4,7 +4,7 @@ import Synchronization
 
 @testable import ControlPlane
 
-/// A clock that stands still until it is told to go on.
+/// A clock that stands still until it is advanced.
 final class TestClock: Sendable {
     private let moment = Mutex(
         Moment(monotonic: .now, wall: WallTime(millisecondsSince1970: 1_800_000_000_000))
@@ -19,7 +19,7 @@ final class TestClock: Sendable {
     }
 }
 
-/// Timers that ring when they are told to.
+/// Timers that fire when they are told to.
 final class TestTimers: Timers {
     private let waiting = Mutex<[(delay: Duration, action: @Sendable () -> Void)]>([])
 
@@ -31,10 +31,10 @@ final class TestTimers: Timers {
         waiting.withLock { $0.append((delay, action)) }
     }
 
-    /// What is waited for.
+    /// The delays of the waiting timers.
     var delays: [Duration] { waiting.withLock { $0.map(\.delay) } }
 
-    /// Lets all that wait ring.
+    /// Fires all waiting timers.
     func ring() {
         let actions = waiting.withLock { waiting in
             defer { waiting = [] }
@@ -44,7 +44,7 @@ final class TestTimers: Timers {
     }
 }
 
-/// A zone as the data plane would have it after all publications.
+/// A zone as the engine would have it after all publications.
 final class TestZone: ZoneSink {
     private struct State {
         var names: [String: ZoneName] = [:]
@@ -87,10 +87,10 @@ final class TestZone: ZoneSink {
     }
 }
 
-/// What a name has after all changes.
+/// The content of a name after all changes.
 private struct ZoneName {
     private var whole = NameContent.absent
-    /// RRsets that are changed record by record.
+    /// RRsets that change record by record.
     private var lists: [RecordType: RRsetChange] = [:]
 
     mutating func apply(_ content: NameContent) {
@@ -114,7 +114,7 @@ private struct ZoneName {
         lists[change.type] = records.isEmpty ? nil : list
     }
 
-    /// All that it has, as if it had been given whole.
+    /// The whole content, as if it had been given at once.
     var content: NameContent {
         guard case .records(let sets) = whole else { return whole }
         return .records((sets + lists.values.map(\.rrset)).sorted { $0.type.rawValue < $1.type.rawValue })
@@ -122,7 +122,7 @@ private struct ZoneName {
 }
 
 extension RRsetChange {
-    /// Its records with weights in their lowest terms.
+    /// The records with weights in lowest terms.
     fileprivate var rrset: RRset {
         let records = records.compactMap(\.record)
         let divisor = UInt32(ServiceRecords.greatestCommonDivisor(records.map { Int($0.weight) }))
@@ -175,7 +175,7 @@ extension ServiceInstance {
 }
 
 extension RegisteredInstance {
-    /// A permanent instance for tests, all well.
+    /// A permanent, healthy instance for tests.
     init(_ instance: ServiceInstance) {
         self.init(instance: instance, lease: Lease(ttlSeconds: 0, now: TestClock().now))
     }
@@ -187,7 +187,7 @@ extension RegisteredInstance {
 }
 
 extension PublishedInstance {
-    /// Of an instance that is well.
+    /// Made from a healthy instance.
     init(_ instance: ServiceInstance) { self.init(RegisteredInstance(instance)) }
 }
 
@@ -247,7 +247,7 @@ struct TestRegistry {
             store: store,
             publisher: ZonePublisher(sink: zone, policy: policy),
             limits: limits,
-            // Searches that nobody asks for would come between: none within a test's life.
+            // No search takes place on its own within the life of a test.
             cleanupInterval: .seconds(3600),
             time: clock.source,
             timers: timers,
@@ -270,7 +270,7 @@ struct TestRegistry {
         await running
     }
 
-    /// Looks for expired instances, and returns when that is done: changes that come later are made later.
+    /// Starts a search for expired instances, and returns when it is done: changes are made in order.
     func sweep() async throws {
         registry.sweep()
         _ = try await registry.deregister(id: "nobody")

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// A process that was paused has not heard its clients' heartbeats: it expires nobody for that.
+/// A process that was paused has not heard its clients' heartbeats, so no instance expires because of the pause.
 @Suite struct PauseTests {
     private let clock = TestClock()
 
@@ -72,7 +72,7 @@ import Testing
             clock.advance(by: .seconds(1))
             _ = view.removeExpired(Sweep(now: clock.now, pause: .seconds(1)), limit: 10)
         }
-        // One whole ttl, then 10 seconds in which there was no pause: after 12.5 rounds of 5 seconds at most.
+        // One whole ttl, then 10 seconds without a pause: after 12.5 rounds of 5 seconds at most.
         #expect(view.withTable { $0.instance(id: "i1") } == nil)
         #expect(view.withTable { $0.instance(id: "i2") } != nil)
     }

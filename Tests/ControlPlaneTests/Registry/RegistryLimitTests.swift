@@ -16,7 +16,7 @@ import Testing
         return limits
     }
 
-    /// What a group of commands is answered.
+    /// The outcomes of a group of commands.
     private func outcomes(
         _ commands: [RegistryCommand], _ limits: Configuration.RegistryLimits, known: [ServiceInstance] = []
     ) -> [String] {

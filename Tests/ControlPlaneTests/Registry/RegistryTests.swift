@@ -104,7 +104,7 @@ import Testing
         while registry.queue.commandCount < 1101 { await Task.yield() }
         let one = Task { try await registry.register(.test("one", name: "one")) }
         while registry.queue.commandCount < 1102 { await Task.yield() }
-        // The registry is stopped at once: what it took it finishes.
+        // The registry is stopped at once, but finishes what it has accepted.
         try await test.running {}
         guard case .registered(_, isNew: true) = try await one.value else {
             Issue.record("not registered")
@@ -120,7 +120,7 @@ import Testing
         }
         #expect(outcomes.last == .deregistered)
         #expect(registry.summary().counts.total == 1100)
-        // The empty zone, and 72,600 names of the batch in parts of at most 32,768 and one instance's.
+        // The empty zone, and the batch's 72,600 names in parts of at most 32,768 and one instance's.
         let updates = test.zone.updates.map { Set($0.changes.map(\.name)) }
         #expect(updates.count == 4)
         #expect(updates.allSatisfy { $0.count <= RegistryCommitter.namesAtOnce + 66 })
@@ -133,7 +133,7 @@ import Testing
             _ = try await test.registry.submit((0..<10_000).map { .register(.test("i\($0)", ttl: 10)) })
             test.clock.advance(by: .seconds(10))
             try await test.sweep()
-            // Others get their turn between the parts of it.
+            // Other requests get their turn between its parts.
             for _ in 0..<5 { _ = try await test.registry.deregister(id: "nobody") }
             #expect(test.registry.summary().counts.total == 0)
         }
@@ -149,7 +149,7 @@ import Testing
         await #expect(throws: RegistryError.overloaded) { try await registry.deregister(id: "one") }
         try await test.running {
             for request in waiting { #expect(try await request.value.count == 4096) }
-            // One request alone may be larger than all that may wait.
+            // A single request may be larger than everything that may wait.
             let large = try await registry.submit(unknown + [RegistryCommand](repeating: unknown[0], count: 62_000))
             #expect(large.count == 66_096)
         }
@@ -196,9 +196,9 @@ import Testing
                 .register(.test("i7", ip: "10.0.0.9")),
             ])
             #expect(contended.conflictCount == 1)
-            // Unknown at the first attempt, and so for good.
+            // It was unknown at the first attempt, which is final.
             #expect(outcomes[0] == .unknownInstance)
-            // Gone, whoever was faster.
+            // It is gone, whichever node was faster.
             #expect(outcomes[1] == .deregistered)
             #expect(outcomes[2] == .unknownInstance)
             guard case .registered(let registered, isNew: false) = outcomes[3] else {
@@ -222,7 +222,7 @@ import Testing
     }
 }
 
-/// A store that keeps nothing.
+/// A store that keeps no changes.
 private struct FailingStore: Store {
     let view = InstanceView()
     var type: String { "failing" }
@@ -241,7 +241,7 @@ private struct FailingStore: Store {
     }
 }
 
-/// A store in which others are faster: it keeps a change at the second attempt, after what they have done.
+/// A store in which other nodes are faster: it keeps a change at the second attempt, after theirs.
 private final class ContendedStore: Store {
     private let memory = MemoryStore()
     private let others: Mutex<[StoreChange]>

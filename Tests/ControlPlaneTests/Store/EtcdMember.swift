@@ -3,14 +3,14 @@ import Synchronization
 
 @testable import ControlPlane
 
-/// A real etcd of one member, with data of its own, for the time of a test.
+/// A real etcd with one member and data of its own, for the duration of a test.
 final class EtcdMember: Sendable {
-    /// Where it answers.
+    /// The URL at which it answers.
     let endpoint: String
     private let process: Process
     private let folder: URL
 
-    /// Starts it; its clients wait until it answers.
+    /// Starts it; clients have to wait until it answers.
     init() throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "kong-discovery-etcd-\(UUID())")
         endpoint = "http://127.0.0.1:\(try Self.freePort())"
@@ -27,8 +27,8 @@ final class EtcdMember: Sendable {
         try Self.start(process)
     }
 
-    /// Starts it on a thread that never ends, for it ends with that thread (PR_SET_PDEATHSIG, prctl(2)): so that it is
-    /// not left behind when the tests die.
+    /// Starts it on a thread that never ends, because etcd ends with that thread (PR_SET_PDEATHSIG, prctl(2)): so it is
+    /// not left behind if the tests die.
     private static func start(_ process: Process) throws {
         let result = Mutex<Result<Void, any Error>?>(nil)
         let isStarted = DispatchSemaphore(value: 0)
@@ -43,13 +43,13 @@ final class EtcdMember: Sendable {
     }
 
     deinit {
-        // SIGTERM may be blocked in a child of a test.
+        // SIGTERM may be blocked in a child process of a test.
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
         try? FileManager.default.removeItem(at: folder)
     }
 
-    /// A port that nobody listens on at the moment.
+    /// A port that is free at the moment.
     private static func freePort() throws -> Int {
         let socket = try ServerSocket()
         return socket.port
@@ -67,7 +67,7 @@ final class EtcdMember: Sendable {
             address.sin_family = sa_family_t(AF_INET)
             address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
             var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            // Unsafe: an IPv4 address as the socket API's general form, of the length told.
+            // Unsafe: an IPv4 address as the socket API's general form, with the given length.
             let result = unsafe withUnsafeMutablePointer(to: &address) { pointer in
                 unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { general in
                     unsafe bind(descriptor, general, length) == 0 && getsockname(descriptor, general, &length) == 0

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// Whatever numbers are stored: nothing traps, what is taken can be listed, and what is registered later is kept.
+/// Whatever numbers are stored, nothing traps, what is accepted can be listed, and later registrations are kept.
 @Suite struct ExtremeNumbersTests {
     static let extremes: [Int] = [
         .min, .min + 1, -253_402_300_800_000, -1, 0, 1, 65_535, 65_536, 86_400, 86_401, Int(Int32.max),
@@ -12,7 +12,7 @@ import Testing
         1 << 62, 3 << 61 - 1, 3 << 61, .max - 1, .max,
     ]
 
-    /// What the columns may have; a number that can't be a place in the order gets another.
+    /// The values that columns may have. A number that can't be a sequence number is replaced by another one.
     private static let valid: [String: ClosedRange<Int>] = [
         "port": 1...65_535, "weight": 0...65_535, "priority": 0...65_535, "ttl": 0...Int(Int32.max),
         "dns_ttl": 1...86_400, "draining": 0...1, "registered_at_milliseconds": 0...253_402_300_799_999,
@@ -20,7 +20,7 @@ import Testing
 
     private let clock = TestClock()
 
-    /// All that is done with an instance that was read, and with its neighbours.
+    /// Does everything that is done with an instance that was read, and with its neighbours.
     private func use(_ table: inout InstanceTable) throws {
         let page = table.page(after: nil, limit: 1000, scanLimit: 1000, filter: InstanceFilter())
         #expect(page.instances.count == table.count)
@@ -35,7 +35,7 @@ import Testing
         _ = table.removeExpired(at: clock.now.monotonic, limit: 100)
     }
 
-    /// Registers some after what is there, and reads all again.
+    /// Registers some after those that are there, and reads all again.
     private func surviveRestart(_ table: InstanceTable, comment: Comment) throws {
         var table = table
         var plan = CommitPlan(nextSequence: table.nextSequence)
@@ -149,7 +149,7 @@ import Testing
             try Int64.fetchAll($0, sql: "SELECT sequence FROM instance ORDER BY sequence")
         }
         #expect(keys == [2, 3])
-        // And it can leave for good.
+        // It can also leave for good.
         _ = await store.keeps([.deregister(id: "i1"), .deregister(id: "i2")], clock.source)
         await store.close()
         #expect(try await queue.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM instance") } == 0)
@@ -164,7 +164,7 @@ import Testing
         let columns = InstanceRow.selection.split(separator: " FROM")[0].dropFirst(7).split(separator: ", ")
         #expect(columns.count == 15)
         try await queue.write { database in
-            // As a damaged page would have it, whatever the definition says.
+            // As in a damaged page, whatever the table's definition says.
             let list = columns.joined(separator: ", ")
             try database.execute(sql: "CREATE TABLE loose AS SELECT \(list) FROM instance")
             try database.execute(sql: "DROP TABLE instance; ALTER TABLE loose RENAME TO instance")

@@ -6,7 +6,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// What is SQLite's alone.
+/// What only the SQLite store does.
 @Suite struct SQLiteStoreTests {
     private let clock = TestClock()
 
@@ -114,7 +114,7 @@ import Testing
             }
             #expect(locks.count == 1)
             try FileManager.default.removeItem(atPath: path)
-            // The file is gone, and with it what the lock was worth.
+            // The file is gone, so the lock on it has no effect any more.
             let next = try FileLock(path: path)
             #expect(throws: StoreUnavailable.self) { try FileLock(path: path) }
             next.release()

@@ -3,7 +3,7 @@ import Logging
 
 @testable import ControlPlane
 
-/// The stores that the suite is run over.
+/// The stores over which the suite runs.
 enum StoreKind: CaseIterable, Sendable {
     case memory
     case sqlite
@@ -12,11 +12,11 @@ enum StoreKind: CaseIterable, Sendable {
     /// Whether it outlives a process.
     var isDurable: Bool { self != .memory }
 
-    /// Whether this process decides who has expired, and not a lease elsewhere.
+    /// Whether this process decides which instances expire, rather than leases elsewhere.
     var expiresByItself: Bool { self != .etcd }
 }
 
-/// A place where a store keeps instances, which is gone with this value.
+/// A place for a store's instances, which is removed with this value.
 final class StoreFixture: Sendable {
     private let kind: StoreKind
     private let folder: URL
@@ -33,7 +33,7 @@ final class StoreFixture: Sendable {
         try? FileManager.default.removeItem(at: folder)
     }
 
-    /// The file of SQLite.
+    /// The file of the SQLite store.
     var databasePath: String { folder.appending(path: "instances.db").path }
 
     /// The store as after a start of the server: with what was kept there before, loaded.
@@ -49,8 +49,8 @@ final class StoreFixture: Sendable {
         return store
     }
 
-    /// A child that another test is about to start has all descriptors of this process, locks with them, until it
-    /// becomes its program.
+    /// Tries several times: a child process that another test starts has all descriptors of this process, including
+    /// locks, until it runs its program.
     private func openSQLite(_ logger: Logger) throws -> SQLiteStore {
         for _ in 0..<1000 {
             do throws(StoreUnavailable) {
@@ -71,7 +71,7 @@ final class StoreFixture: Sendable {
 }
 
 extension Store {
-    /// Commits changes, and returns what they have left of those that are kept.
+    /// Commits changes, and returns the instances of those that are kept.
     func keeps(_ changes: [StoreChange], _ time: TimeSource) async -> [RegisteredInstance?] {
         await commit(changes, time: time).compactMap { result in
             if case .kept(let instance) = result { .some(instance) } else { nil }
@@ -79,7 +79,7 @@ extension Store {
     }
 }
 
-/// A file with a text, which is gone with this value.
+/// A file with a text, which is removed with this value.
 final class TemporaryFile: Sendable {
     let path: String
 

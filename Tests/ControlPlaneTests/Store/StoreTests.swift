@@ -2,7 +2,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// What every store does, each test run over all of them.
+/// What every store does; each test runs over all of them.
 @Suite struct StoreTests {
     private let clock = TestClock()
 
@@ -42,7 +42,7 @@ import Testing
         let view = InstanceView()
         let results = view.apply([.update(.test(1, weight: 7))], now: clock.now)
         #expect(results.first??.instance == .test(1, weight: 7))
-        // Here nobody has heard of it.
+        // No heartbeat has arrived here.
         #expect(results.first??.lease.deadline == nil)
         let found = view.withTable { $0.instances(ofService: "orders", after: nil, limit: 9) }
         #expect(found.map(\.instance.weight) == [7])
@@ -58,7 +58,7 @@ import Testing
         #expect(results.map { $0?.instance.id } == ["i1", "i2", "i2", nil])
         #expect(store.allInstances().isEmpty)
         if !kind.isDurable { return }
-        // What has left is not there after a restart either, also if it came with the group that it left with.
+        // An instance that has left is not there after a restart either, even if the same group registered it.
         await store.close()
         #expect(try await fixture.open(clock.source).allInstances().isEmpty)
     }
@@ -145,7 +145,7 @@ import Testing
         #expect(all.last?.lease.expiresAt == nil)
         clock.advance(by: .seconds(9))
         #expect(try await store.removeExpired(Sweep(now: clock.now), limit: 100).instances.isEmpty)
-        // A place in the order is never given twice while the first who had it may be listed.
+        // A sequence number is never given twice while the first instance that had it may be listed.
         #expect(store.nextSequence(now: clock.now) > 4)
         await store.close()
     }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// What is made of the answers in which etcd, its gateway, or what is before them, say that they can't.
+/// How answers are read in which etcd, its gateway, or a proxy in front of them reports an error.
 @Suite struct EtcdErrorTests {
     private static func error(_ body: String, _ status: Int = 400) -> EtcdError {
         EtcdError(body: Array(body.utf8), status: status)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// When instances without a lease stay: the time is passed in.
+/// When instances without a lease stay. Time is passed in.
 @Suite struct EtcdHealthTests {
     private let start = ContinuousClock.now
 
@@ -25,7 +25,7 @@ import Testing
     @Test func `an outage and some time after it hold`() {
         var health = EtcdHealth()
         _ = answer(&health, start)
-        // Told once.
+        // It is reported once.
         let isTold = [health.failed("away"), health.failed("still away")]
         #expect(isTold == [true, false])
         #expect(health.isHolding(now: start + .seconds(60)))
@@ -54,7 +54,7 @@ import Testing
     @Test func `what is known is as old as the answer whose revision it has reached`() {
         var health = EtcdHealth()
         _ = answer(&health, start)
-        // Asked again and again: what others have changed does not come.
+        // Etcd answers all the time, but the changes of others do not arrive.
         for seconds in 1...9 {
             health.etcd(isAt: 7 + Int64(seconds), askedAt: start + .seconds(seconds))
             _ = health.succeeded(now: start + .seconds(seconds))
@@ -64,7 +64,7 @@ import Testing
         #expect(health.complaint(now: start + .seconds(4)) == nil)
         #expect(health.lagSeconds(now: start + .seconds(9)) == 9)
         #expect(health.complaint(now: start + .seconds(9))?.contains("9 s") == true)
-        // A part of it is not enough for more than that part.
+        // Knowing a part is not enough for more than that part.
         health.adopted(upTo: 8)
         #expect(health.lagSeconds(now: start + .seconds(9)) == 8)
         health.etcd(isAt: 16, askedAt: start + .seconds(9))

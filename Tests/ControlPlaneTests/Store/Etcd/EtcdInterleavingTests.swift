@@ -2,11 +2,11 @@ import Testing
 
 @testable import ControlPlane
 
-/// Nodes whose own results, findings and events of the watch come in any order that is possible.
+/// Nodes whose own results, findings and watch events arrive in any possible order.
 ///
 /// Each seed is a history: nodes register, move, change, deregister and restore instances in a model of etcd, leases
-/// end, nonsense is written, data is lost, and the nodes hear of it early or late, twice, or by reading everything
-/// anew. What their replicas say is held against the model.
+/// end, malformed values are written, data is lost, and the nodes learn of it early or late, twice, or by reading
+/// everything anew. The states of their replicas are compared with the model.
 @Suite struct EtcdInterleavingTests {
     @Test(arguments: 0..<20)
     func `whatever the order of news, nodes end with what etcd has and never go back`(part: UInt64) {
@@ -21,36 +21,37 @@ import Testing
 
 /// Nodes and their etcd, stepped by a seed.
 private struct InterleavedCluster {
-    /// A write on its way: planned, then done by etcd, then known here.
+    /// A write on its way: planned, then carried out by etcd, then known here.
     private struct Flight {
         var writes: [EtcdWrite]
         var history: Int
-        /// Up to where the node had seen everything when it restores something; `nil`: it does not.
+        /// The revision up to which the node had seen everything when it restored something; `nil`: it does not
+        /// restore.
         var restoresAt: Int64?
-        /// `nil`: etcd has not got it yet.
+        /// `nil`: it has not reached etcd yet.
         var result: (revision: Int64, isKept: Bool)?
     }
 
     private struct Node {
         var replica = EtcdReplica()
         var view: [String: ServiceInstance] = [:]
-        /// Up to where the watch has told.
+        /// The revision up to which the watch has reported.
         var watched: Int64 = 1
         /// The history of etcd that it knows.
         var epoch = 0
         var commit: Flight?
         var restoration: Flight?
         var findings: [EtcdInbox.Item] = []
-        /// What was told last, to be told again.
+        /// The last piece of news, to be delivered again.
         var lastItem: EtcdInbox.Item?
-        /// All that was read, not taken in yet.
+        /// The complete state that was read and not taken in yet.
         var everything: EtcdInbox.Item?
-        /// Whose heartbeats come here.
+        /// The instances whose heartbeats arrive here.
         var alive: Set<String> = []
-        /// The first revision of what was shown last of each id, and the last deletion that was told of each key.
+        /// The first revision of the last state shown of each id, and the last deletion reported of each key.
         var shown: [String: Int64] = [:]
         var deleted: [InstanceKey: Int64] = [:]
-        /// What was taken in last, for a report.
+        /// What was last taken in, for error messages.
         var last = ""
     }
 
@@ -63,11 +64,11 @@ private struct InterleavedCluster {
     private var epoch = 0
     private var nodes: [Node]
     private let keys = EtcdKeyspace(prefix: "/x")
-    /// Each instance that was ever written, by the number that is its value, and at which revisions.
+    /// Every instance that was ever written, by the number that is its value, with its revisions.
     private var instances: [ServiceInstance] = []
     private var revisions: [[Int64]] = []
-    /// Ids that were registered under two names at once, or of which a node has missed what happened: what is shown of
-    /// them may be older than what was shown before.
+    /// Ids that were registered under two names at once, or of which a node has missed events: what is shown of them
+    /// may be older than what was shown before.
     private var contested: Set<String> = []
     private let now = ContinuousClock.now
 
@@ -180,13 +181,13 @@ private struct InterleavedCluster {
         nodes[number][keyPath: path] = flight
     }
 
-    /// A registration of an id that its node knows nothing of, though there is something under another name: the later
-    /// of the two counts, and if that one leaves the other may be seen again until it is swept. Or an orphan that is
-    /// written again when it has come back and gone once more, while that was under way.
+    /// Handles a registration of an id that its node knows nothing about, while it exists under another name: the later
+    /// of the two counts, and if that one leaves, the other may be seen again until it is swept. Also handles an orphan
+    /// that is written again after it has come back and gone once more in the meantime.
     private mutating func noteContest(_ flight: Flight) {
         if let seen = flight.restoresAt {
             let events = etcd.events(after: seen).flatMap { $0 }
-            // Never when somebody has deregistered or moved something: then it must not be kept.
+            // Never if somebody has deregistered or moved something: then it must not be kept.
             if !events.contains(where: { $0.key == keys.deregistered }) {
                 contested.formUnion(events.compactMap { keys.instance($0.key)?.id })
             }
@@ -199,7 +200,7 @@ private struct InterleavedCluster {
         }
     }
 
-    /// The node gets to know what became of its write.
+    /// The node learns the result of its write.
     private mutating func learn(_ number: Int) {
         if Bool.random(using: &random) { learn(number, \.commit) } else { learn(number, \.restoration) }
     }
@@ -244,7 +245,7 @@ private struct InterleavedCluster {
 
     // MARK: What nodes hear
 
-    /// The next messages of the watch.
+    /// Delivers the next messages of the watch.
     private mutating func hear(_ number: Int) {
         let node = nodes[number]
         guard node.epoch == epoch, node.everything == nil, node.watched < etcd.revision else { return }
@@ -300,7 +301,8 @@ private struct InterleavedCluster {
         nodes[number].everything = nil
         nodes[number].lastItem = nil
         take(number, item)
-        // What came of it meanwhile nobody can tell; who is alive may be written again as it was known to be here.
+        // Nobody knows what became of them meanwhile; those that are alive may be written again as they were known
+        // here.
         contested.formUnion(nodes[number].replica.orphans.keys)
     }
 
@@ -311,7 +313,7 @@ private struct InterleavedCluster {
             asOf: numbers.dropFirst().first)
     }
 
-    /// The number of an instance, and as of when it was written again, if it was.
+    /// The number of an instance, and the revision as of which it was written again, if it was.
     private func numbers(_ value: EtcdModel.Value) -> [Int64] {
         String(decoding: value.value, as: UTF8.self).split(separator: " ").compactMap { Int64($0) }
     }
@@ -339,7 +341,7 @@ private struct InterleavedCluster {
         }
     }
 
-    /// A node never goes back to what it knew to be over.
+    /// Checks that a node never returns to an outdated state.
     private mutating func check(_ number: Int) {
         let node = nodes[number]
         for (id, instance) in node.view {
@@ -374,7 +376,7 @@ private struct InterleavedCluster {
 
     // MARK: The end
 
-    /// Lets everything arrive, and holds the nodes against etcd.
+    /// Delivers everything, and compares the nodes with etcd.
     private mutating func finish() {
         for _ in 0..<12 {
             for number in nodes.indices {

@@ -1,6 +1,6 @@
 @testable import ControlPlane
 
-/// What etcd does with keys, as its documentation says: a map, a revision for each change, and a log of them.
+/// What etcd does with keys according to its documentation: a map, a revision for each change, and a log of changes.
 struct EtcdModel {
     struct Value: Equatable {
         var value: [UInt8]
@@ -16,12 +16,12 @@ struct EtcdModel {
 
     private(set) var revision: Int64 = 1
     private(set) var keys: [String: Value] = [:]
-    /// What has happened at each revision from 2 on.
+    /// The events at each revision from 2 on.
     private(set) var log: [[Event]] = []
 
-    /// Does a transaction.
+    /// Carries out a transaction.
     ///
-    /// - Returns: whether its conditions held, and the values that its failure asks for.
+    /// - Returns: whether its conditions held, and the values that it reads if it fails.
     mutating func commit(_ transaction: EtcdTransaction) -> (hasSucceeded: Bool, found: [Value?]) {
         let holds = transaction.conditions.allSatisfy { condition in
             let revision = keys[condition.key]?.revision ?? 0
@@ -51,12 +51,12 @@ struct EtcdModel {
         _ = commit(EtcdTransaction(success: [.put(key: key, value: value, lease: lease)]))
     }
 
-    /// Takes keys away at once, as when their lease ends.
+    /// Deletes keys at once, as when their lease ends.
     mutating func delete(_ unwanted: some Sequence<String>) {
         record(unwanted.filter { keys.removeValue(forKey: $0) != nil }.map { Event(key: $0, value: nil) })
     }
 
-    /// The events of the revisions after one.
+    /// The events of the revisions after the given one.
     func events(after revision: Int64) -> ArraySlice<[Event]> {
         log[Int(max(0, min(revision - 1, Int64(log.count))))...]
     }

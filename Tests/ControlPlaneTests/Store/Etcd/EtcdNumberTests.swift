@@ -2,7 +2,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// Numbers at their extremes in everything that etcd sends: refused in words or passed over, and never a trap.
+/// Numbers at their extremes in everything that etcd sends: they are refused with a message or ignored, and never trap.
 @Suite struct EtcdNumberTests {
     private static let extremes = [
         "-9223372036854775808", "9223372036854775807", "9223372036854775808", "18446744073709551616", "-1", "0", "1.5",

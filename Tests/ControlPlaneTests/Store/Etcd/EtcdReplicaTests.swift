@@ -2,7 +2,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// What a node makes of what etcd tells it, in every order in which that may come.
+/// What a node concludes from etcd's news, in every order in which it may arrive.
 @Suite struct EtcdReplicaTests {
     private let orders = InstanceKey(name: "orders", id: "i1")
     private let users = InstanceKey(name: "users", id: "i1")
@@ -24,7 +24,8 @@ import Testing
 
     @Test func `what this node has written is held against what others have done since`() {
         var replica = EtcdReplica()
-        // The watch was faster: with the same, which is to get its lease here, then with what came after.
+        // The watch was faster: first with the same write, whose lease must be taken over here, then with what came
+        // after.
         _ = replica.adopt(.changes([put(orders, 5)], revision: 5))
         #expect(replica.settle(own(.test(1)), at: 5) == .put(.test(1)))
         let drained = ServiceInstance.test(1, draining: true)
@@ -44,11 +45,11 @@ import Testing
         var replica = EtcdReplica()
         _ = replica.adopt(.changes([put(orders, 5)], revision: 5))
         _ = replica.adopt(.everything([], revision: 9, isWiped: false))
-        // As when its lease had ended: who sends heartbeats would keep it.
+        // As if its lease had ended: heartbeats would keep it.
         #expect(replica.orphans.keys.sorted() == ["i1"])
         #expect(replica.settle(own(nil, known: entry(5)), at: 8) == .remove(id: "i1"))
         #expect(replica.orphans.isEmpty)
-        // A write of before is not there any more either.
+        // An earlier write does not bring it back either.
         #expect(replica.settle(own(.test(1)), at: 7) == nil)
     }
 
@@ -88,7 +89,7 @@ import Testing
             _ = replica.adopt(.changes([.delete(key, revision: 3, isDeliberate: false)], revision: 3))
             #expect(replica.decidableOrphans.count == 1)
             replica.leave("i1", lease: 7)
-            // Its lease is being given back: nobody must find now that it has none.
+            // Its lease is being given back, so nobody must check for it now.
             #expect(replica.decidableOrphans.isEmpty && replica.orphans.count == 1)
             if isOvertaken { _ = replica.adopt(.changes([.put(key, instance, revision: 4, lease: 8)], revision: 4)) }
             #expect(replica.takeLeaving() == (isOvertaken ? [] : [.remove(id: "i1")]))
@@ -167,7 +168,7 @@ import Testing
         replica.beginDeparture(of: ["i1"])
         #expect(replica.departure(of: "i1") == entry(0, lease: 0))
         replica.endDeparture()
-        // Another's departure is another.
+        // Deregistering another instance replaces the earlier one.
         replica.beginDeparture(of: ["i2"])
         #expect(replica.departure(of: "i1") == nil && replica.departure(of: "i2") == nil)
     }
@@ -184,7 +185,7 @@ import Testing
         #expect(known() == [entry(5)])
     }
 
-    /// What was in the inbox before is dropped then.
+    /// The earlier content of the inbox is dropped then.
     @Test func `who leaves does so though everything is read anew before`() {
         var replica = EtcdReplica()
         _ = replica.adopt(.changes([put(orders, 5), .delete(orders, revision: 6, isDeliberate: false)], revision: 6))
@@ -213,7 +214,7 @@ import Testing
         #expect(replica.tell(put(orders, 7)) == nil)
         #expect(replica.tell(put(orders, 8)) == .put(.test(1)))
         #expect(replica.settle(own(nil, known: entry(8)), at: 9) == .remove(id: "i1"))
-        // Neither when the watch has come there, and what was found before comes late.
+        // Nor when the watch has got there, and an earlier finding comes late.
         #expect(replica.adopt(.changes([], revision: 9)) == [])
         #expect(replica.tell(put(orders, 8)) == nil)
         #expect(replica.tell(put(orders, 9)) == nil)
@@ -223,7 +224,7 @@ import Testing
     @Test func `what this node has written does not come back when it has deleted it since`() {
         var replica = EtcdReplica()
         _ = replica.adopt(.changes([put(orders, 5), .delete(orders, revision: 6, isDeliberate: false)], revision: 6))
-        // The orphan is written again; before that is told, it is found, and deregistered.
+        // The orphan is written again; before that is reported, it is found and deregistered.
         let restored = EtcdKeptWrite(write: own(.test(1), known: entry(0, lease: 0, latest: 6)), revision: 7)
         #expect(replica.adopt(.findings([put(orders, 7)], history: 0)) == [.put(.test(1))])
         #expect(replica.settle(own(nil, known: entry(7)), at: 8) == .remove(id: "i1"))
@@ -249,7 +250,7 @@ import Testing
     @Test func `an instance that moved to another service leaves no key behind`() {
         var replica = EtcdReplica()
         _ = replica.tell(put(orders, 5))
-        // In one transaction, the deletion after the writing or before.
+        // Both are in one transaction, with the deletion after or before the write.
         #expect(replica.tell(put(users, 6)) == .put(.test(1, name: "users")))
         #expect(replica.strays == [orders: 5])
         #expect(replica.tell(.delete(orders, revision: 6, isDeliberate: true)) == nil)
@@ -267,7 +268,7 @@ import Testing
         _ = replica.tell(put(orders, 5))
         #expect(replica.tell(.put(orders, nil, revision: 6, lease: 0)) == nil)
         #expect(replica.orphans.keys.sorted() == ["i1"])
-        // What is written again must replace the nonsense, not something newer.
+        // The restored value must replace the malformed one, but not a newer one.
         #expect(replica.entry(id: "i1") == entry(6, lease: 0, latest: 5))
     }
 
@@ -305,9 +306,9 @@ import Testing
         }
         #expect(missing(10, deregisteredAt: 10).decidableOrphans.keys.sorted() == ["i2"])
         #expect(missing(10, deregisteredAt: 11).entry(id: "i2") == nil)
-        // A file of before does not say as of when it is.
+        // A file of an earlier version does not say which revision it has.
         #expect(missing(0, deregisteredAt: 11).decidableOrphans.keys.sorted() == ["i2"])
-        // Who was lost with everything else is restored, whatever is read once more.
+        // Instances lost with everything else are restored, even if everything is read once more.
         var wiped = EtcdReplica()
         wiped.remember([orders], at: 10)
         _ = wiped.adopt(.everything([], revision: 3, isWiped: true, deregisteredAt: 2))
@@ -324,14 +325,14 @@ import Testing
         return replica
     }
 
-    /// What such a node writes again.
+    /// The write by which such a node restores the instance.
     private var restored: EtcdWrite {
         EtcdWrite(id: "i1", known: entry(0, lease: 0, latest: 6), instance: .test(1), lease: 9, asOf: 6)
     }
 
     @Test func `what was registered under another name since is newer than what is written again`() {
         let news: [EtcdChange] = [put(users, 8), .put(orders, .test(1), revision: 9, lease: 9, asOf: 6)]
-        // Before the watch tells, and after.
+        // Before the watch reports it, and after.
         var early = orphaned()
         #expect(early.settle(restored, at: 9) == .put(.test(1)))
         #expect(early.adopt(.changes(news, revision: 9)) == [.put(.test(1, name: "users"))])
@@ -339,7 +340,7 @@ import Testing
         #expect(late.adopt(.changes([news[0]], revision: 8)) == [.put(.test(1, name: "users"))])
         #expect(late.settle(restored, at: 9) == nil)
         #expect(late.adopt(.changes([news[1]], revision: 9)) == [])
-        // And who reads both, in any order.
+        // A node that reads both, in any order.
         var all = [early, late]
         for values in [news, news.reversed()] {
             var replica = EtcdReplica()
@@ -368,7 +369,7 @@ import Testing
         _ = replica.adopt(.changes([put(orders, 10)], revision: 10))
         #expect(replica.tell(put(users, 8)) == nil)
         #expect(replica.entry(id: "i1") == entry(10))
-        // What it is written as of may be any number.
+        // The revision in `as_of` may be any number.
         _ = replica.adopt(.changes([.put(orders, .test(1), revision: 11, lease: 9, asOf: .max)], revision: 11))
         #expect(replica.adopt(.changes([put(users, 12)], revision: 12)) == [.put(.test(1, name: "users"))])
     }
@@ -390,7 +391,7 @@ import Testing
         _ = replica.tell(put(orders, 500))
         _ = replica.tell(put(other, 600))
         _ = replica.settle(EtcdWrite(id: "i3", known: entry(650)), at: 700)
-        // Another node has been faster with one of them.
+        // Another node was faster with one of them.
         let actions = replica.adopt(.everything([put(orders, 3)], revision: 4, isWiped: true))
         #expect(actions == [.put(.test(1))])
         #expect(replica.orphans == ["i2": EtcdReplica.Orphan(lease: 0, isToBeRestored: true)])

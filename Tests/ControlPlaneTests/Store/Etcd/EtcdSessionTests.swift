@@ -3,7 +3,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// What a node makes of what etcd answers and tells: the time is passed in.
+/// What a node concludes from etcd's answers and reports. Time is passed in.
 @Suite struct EtcdSessionTests {
     private let start = ContinuousClock.now
     private let end = AsyncStream.makeStream(of: Never.self).continuation
@@ -66,7 +66,7 @@ import Testing
         while session.hear(Array(repeating: change, count: 65_536), upTo: Int64(8 + count)) { count += 1 }
         #expect(count == 4)
         #expect(session.mustReadAll("x"))
-        // What this node has done itself is taken all the same, and all of it comes in its order.
+        // This node's own findings are still accepted, and everything comes in order.
         session.learn(.findings([], history: 0))
         let news = session.takeNews()
         #expect(news.count == 6)
@@ -94,7 +94,7 @@ import Testing
         var session = watching()
         let steps = try [0.5, 1, 1.6, 2, 3, 4.6].map { judge(&session, try answer(8), at: $0) }
         #expect(steps == ["go on", "go on", "change", "go on", "go on", "start anew"])
-        // Nobody is told that all is well until another has begun.
+        // It is not healthy until another watch has begun.
         #expect(!session.isWatching)
     }
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// What is told when the file of the last known state can't be written or read.
+/// What is reported if the file with the last known state can't be written or read.
 @Suite struct EtcdSnapshotTests {
     private let folder = FileManager.default.temporaryDirectory.appending(path: "kong-discovery-\(UUID())")
 
@@ -34,7 +34,7 @@ import Testing
         #expect(save("\(file)/folder/snapshot") == "can't create the folder \(file)/folder: Not a directory")
         #expect(save(folder.path)?.hasPrefix("can't write \(folder.path): ") == true)
         #expect(load(folder.path) == "can't read \(folder.path): Is a directory")
-        // Where it is, whatever the server was started in.
+        // The path does not depend on the folder in which the server was started.
         let here = FileManager.default.currentDirectoryPath
         #expect(DiskFile(path: "data/snapshot").path == "\(here)/data/snapshot")
     }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// A node whose etcd answers when a test wants it to: what two nodes do at once comes about without luck.
+/// A node whose etcd answers when a test says so: then races between two nodes need no luck.
 @Suite struct EtcdStoreTests {
     private let etcd = ScriptedEtcd()
     private let node: ScriptedNode
@@ -16,7 +16,7 @@ import Testing
 
     @Test func `what others do while a group is written is not undone by its results`() async throws {
         try await node.running { registry in
-            // Two transactions: the answer to one of them is late.
+            // There are two transactions; the answer to one of them is late.
             let late = Signal()
             etcd.follow { path, count in path == "kv/txn" && count == 1 ? .holdAnswer(until: late) : .answer }
             async let outcomes = registry.submit((0..<60).map { .register(.test("i\($0)", ip: "10.0.0.\($0)")) })
@@ -30,7 +30,7 @@ import Testing
                 var drained = try? StoredInstance.decode(model.keys[key + "i1"]?.value ?? [])
                 drained?.isDraining = true
                 model.put(key + "i1", drained.map(StoredInstance.encode) ?? [])
-                // The first by another node, then this one's.
+                // First by another node, then by this one.
                 var weighted = try? StoredInstance.decode(model.keys[key + "i59"]?.value ?? [])
                 weighted?.weight = 7
                 model.put(key + "i59", weighted.map(StoredInstance.encode) ?? [])
@@ -40,7 +40,7 @@ import Testing
                     && registry.instance(id: "i59")?.instance.weight == 7
             }
             late.send()
-            // Each was kept, and is told so.
+            // Each was kept, and is reported as kept.
             let all = try await outcomes
             #expect(all.count == 60)
             for outcome in all {
@@ -53,7 +53,7 @@ import Testing
             #expect(registry.instance(id: "i1")?.instance.isDraining == true)
             #expect(registry.instance(id: "i59")?.instance.weight == 7)
             #expect(Set(node.addresses) == Set((2..<60).map { "10.0.0.\($0)" }))
-            // And the node can go on with what there is.
+            // The node can continue from what is there.
             _ = try await registry.patch(id: "i1", InstancePatch(isDraining: false))
             #expect(Set(node.addresses) == Set((1..<60).map { "10.0.0.\($0)" }))
             #expect(registry.renew(id: "i0") == nil)
@@ -85,7 +85,7 @@ import Testing
             _ = try await registry.register(.test("i1"))
             let key = "/kong-discovery/v1/services/orders/i1"
             let lease = try #require(etcd.keys[key]?.lease)
-            // The node is about to write it again when another one has, with other values.
+            // The node is about to write it again, but another one has, with other values.
             let late = Signal()
             etcd.follow { path, count in path == "lease/grant" && count == 0 ? .holdAnswer(until: late) : .answer }
             etcd.end(lease: lease)
@@ -175,14 +175,14 @@ import Testing
             etcd.watchRequests { path, body in
                 if path == "kv/txn" { requests.withLock { $0.append(body) } }
             }
-            // For ever, so that no lease that is gone keeps it from being written again.
+            // With no ttl, so that no ended lease keeps it from being written again.
             _ = try await registry.register(.test("i1", ttl: 0))
             _ = try await registry.deregister(id: "i1")
             for request in requests.withLock({ $0 }) {
                 _ = try await etcd.answer("kv/txn", Array(request.utf8), within: .seconds(1))
             }
             #expect(etcd.keys["/kong-discovery/v1/services/orders/i1"] == nil)
-            // And the fence that it has changed keeps nobody out.
+            // The changed fence keeps nobody out.
             _ = try await registry.register(.test("i1", ttl: 0))
             #expect(etcd.keys["/kong-discovery/v1/services/orders/i1"] != nil)
         }
@@ -193,7 +193,7 @@ import Testing
             _ = try await registry.register(.test("i1"))
             let old = "/kong-discovery/v1/services/orders/i1"
             let lease = try #require(etcd.keys[old]?.lease)
-            // What this node is told is late.
+            // The watch's reports to this node are late.
             etcd.holdWatch(true)
             etcd.change { model in
                 let moved = StoredInstance.encode(.test(1, name: "users"))
@@ -213,7 +213,7 @@ import Testing
 
     @Test func `leases of writes that were not kept are given back`() async throws {
         try await node.running { registry in
-            // Somebody else is faster, ten times.
+            // Another node is faster, ten times.
             etcd.follow { [etcd] path, _ in
                 if path == "kv/txn" {
                     etcd.change {
@@ -280,7 +280,7 @@ import Testing
             let lease = try #require(etcd.keys["/kong-discovery/v1/services/orders/i1"]?.lease)
             etcd.holdWatch(true)
             etcd.end(lease: lease)
-            // A change that renews nothing finds out when it is written.
+            // A change that renews no lease finds out when it is written.
             let patches = (1...3).map { RegistryCommand.patch(id: "i\($0)", InstancePatch(weight: 7)) }
             _ = try await registry.submit(patches)
             etcd.holdWatch(false)
@@ -296,7 +296,7 @@ import Testing
             _ = try await registry.register(.test("i1"))
             etcd.follow { path, count in path == "lease/keepalive" && count == 0 ? .refuse : .answer }
             #expect(registry.renew(id: "i1") != nil)
-            // Nobody sends another one.
+            // No other heartbeat is sent.
             try await node.waits("it is passed on all the same") { etcd.calls.count { $0 == "lease/keepalive" } == 2 }
         }
     }
@@ -362,7 +362,7 @@ import Testing
                 .register(.test("i1", ip: "10.0.0.1")), .register(.test("i2", ip: "10.0.0.2", ttl: 0)),
             ])
         }
-        // Another etcd, and not yet there.
+        // Another etcd, which does not answer yet.
         let other = ScriptedEtcd()
         other.follow { _, _ in .refuse }
         let second = ScriptedNode(other, snapshot: path)
@@ -402,7 +402,7 @@ import Testing
             }
             #expect(log.value.count { $0 == "etcd refuses changes" } == 1)
             #expect(!log.value.contains { $0.contains("again") } && !log.value.contains("etcd does not answer"))
-            // Leases are renewed all the same.
+            // Leases are renewed nevertheless.
             #expect(registry.renew(id: "i1") != nil)
             try await node.waits("the heartbeat is passed on") { etcd.calls.contains("lease/keepalive") }
             etcd.follow { _, _ in .answer }
@@ -444,7 +444,7 @@ import Testing
             for round in 1...3 {
                 etcd.change { $0.put("/others/\(round)", []) }
                 let revision = etcd.revision
-                // It is tested, by a key of ours: what it tells of that is beyond what others have done.
+                // It is tested with a key of ours; its report of that goes beyond the changes of others.
                 try await node.waits("the watch has passed") {
                     registry.storeState.details.contains { detail in
                         guard detail.name == "revision", case .number(let number) = detail.value else { return false }
@@ -457,7 +457,7 @@ import Testing
     }
 }
 
-/// A node over a scripted etcd.
+/// A node with a scripted etcd.
 struct ScriptedNode {
     struct NotInTime: Error { var description: String }
 
@@ -495,7 +495,7 @@ struct ScriptedNode {
         await running
     }
 
-    /// Waits until something is so.
+    /// Waits until a condition holds.
     func waits(_ what: String, within time: Duration = .seconds(300), _ isSo: () throws -> Bool) async throws {
         let deadline = ContinuousClock.now + time
         while !(try isSo()) {
@@ -505,7 +505,7 @@ struct ScriptedNode {
     }
 }
 
-/// The machine's clock, which a test can put forward: how old an answer is counts here.
+/// The machine's clock, which a test can put forward; the age of an answer matters here.
 final class RunningClock: Sendable {
     private let ahead = Mutex(Duration.zero)
 
@@ -516,7 +516,7 @@ final class RunningClock: Sendable {
     func advance(by duration: Duration) { ahead.withLock { $0 += duration } }
 }
 
-/// Leaves messages for a test.
+/// Collects messages for a test.
 private struct NotingLogHandler: LogHandler {
     let note: Note<[String]>
     var metadata = Logger.Metadata()

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// What is still to be done about leases: the time is passed in.
+/// What is still to be done about leases. Time is passed in.
 @Suite struct EtcdUpkeepTests {
     private let now = ContinuousClock.now
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// When a watch is put to the test, and when it is taken for dead: the time is passed in.
+/// When a watch is tested, and when it counts as dead. Time is passed in.
 @Suite struct EtcdWatchProgressTests {
     private let start = ContinuousClock.now
 

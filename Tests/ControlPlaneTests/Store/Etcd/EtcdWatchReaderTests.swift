@@ -3,9 +3,9 @@ import Testing
 
 @testable import ControlPlane
 
-/// Messages of a watch, in whatever pieces they come.
+/// Messages of a watch, in whatever pieces they arrive.
 @Suite struct EtcdWatchReaderTests {
-    /// What a reader tells of pieces, and whether it went on to the end.
+    /// The events that a reader makes of pieces, and whether it went on to the end.
     private func read(_ pieces: [String], from revision: Int64 = 5) -> ([EtcdWatchReader.Event], Bool) {
         let events = Mutex<[EtcdWatchReader.Event]>([])
         let reader = EtcdWatchReader(startRevision: revision) { event in

@@ -3,28 +3,28 @@ import Synchronization
 
 @testable import ControlPlane
 
-/// etcd's JSON gateway over an ``EtcdModel``: a test says what is answered when, and what never is.
+/// etcd's JSON gateway on an ``EtcdModel``: a test decides what is answered when, and what never is.
 final class ScriptedEtcd: EtcdGateway {
-    /// What a test does with a call.
+    /// The fate of a call.
     enum Fate: Sendable {
         case answer
         /// Nothing is done, and the call fails.
         case refuse
         /// Nothing is done, and etcd answers that it has no space.
         case denySpace
-        /// It is done, and the call fails all the same.
+        /// It is carried out, but the call fails.
         case loseAnswer
-        /// It is done; the answer comes when the signal does.
+        /// It is carried out; the answer comes after the signal.
         case holdAnswer(until: Signal)
-        /// It is done when the signal has come.
+        /// It is carried out after the signal.
         case hold(until: Signal)
-        /// It is done twice, as when a client has lost its connection and sends it again: the second answer counts.
+        /// It is carried out twice, as if a client had lost its connection and sent it again: the second answer counts.
         case doTwice
     }
 
     private struct Watch {
         var next: Int64
-        /// The keys that it is about: from, and up to.
+        /// The range of keys that it reports: the start, and the end.
         var start: String
         var end: String
         var onOctets: @Sendable ([UInt8]) -> Bool
@@ -35,34 +35,34 @@ final class ScriptedEtcd: EtcdGateway {
 
     private struct State {
         var model = EtcdModel()
-        /// The seconds of leases.
+        /// The ttls of leases, in seconds.
         var leases: [Int64: Int] = [:]
         var nextLease: Int64 = 100
         var watches: [Watch] = []
         var isWatchHeld = false
-        /// Watches that are to begin without a word.
+        /// How many watches are to begin silently.
         var silentWatches = 0
         var calls: [String] = []
-        /// What calls wait for.
+        /// The signals that calls wait for.
         var signals: [Signal] = []
     }
 
     let endpoint = "http://script"
     let timeout = Duration.seconds(5)
     private let state = Mutex(State())
-    /// Decides about a call, by its path and how many of that path there were before.
+    /// Decides about a call by its path and the number of earlier calls with that path.
     private let script = Mutex<@Sendable (_ path: String, _ count: Int) -> Fate>({ _, _ in .answer })
     /// Changes an answer.
     private let distortion = Mutex<@Sendable (_ path: String, _ answer: [UInt8]) -> [UInt8]>({ $1 })
 
-    /// Is told of every request.
+    /// Is called with every request.
     private let observer = Mutex<@Sendable (_ path: String, _ body: String) -> Void>({ _, _ in })
 
     func watchRequests(_ observer: @escaping @Sendable (_ path: String, _ body: String) -> Void) {
         self.observer.withLock { $0 = observer }
     }
 
-    /// Sets what becomes of calls from now on; they are counted anew.
+    /// Sets the fate of calls from now on; they are counted anew.
     func follow(_ script: @escaping @Sendable (_ path: String, _ count: Int) -> Fate) {
         state.withLock { $0.calls = [] }
         self.script.withLock { $0 = script }
@@ -83,13 +83,13 @@ final class ScriptedEtcd: EtcdGateway {
 
     var revision: Int64 { state.withLock { $0.model.revision } }
 
-    /// When a key was written last, whether it is there or not; 0: never.
+    /// The revision of a key's last write, even if it was deleted since; 0: never written.
     func revision(of key: String) -> Int64 {
         let index = state.withLock { $0.model.log.lastIndex { $0.contains { $0.key == key && $0.value != nil } } }
         return index.map { Int64($0) + 2 } ?? 0
     }
 
-    /// Changes etcd as another node would, or anybody else.
+    /// Changes etcd as another node, or anybody else, would.
     func change(_ body: @Sendable (inout EtcdModel) -> Void) {
         state.withLock { state in
             body(&state.model)
@@ -97,7 +97,7 @@ final class ScriptedEtcd: EtcdGateway {
         }
     }
 
-    /// Makes a lease.
+    /// Grants a lease.
     func grant(seconds: Int) -> Int64 {
         state.withLock { state in
             state.nextLease += 1
@@ -106,7 +106,7 @@ final class ScriptedEtcd: EtcdGateway {
         }
     }
 
-    /// Ends a lease, with all that is on it.
+    /// Ends a lease, and deletes all keys on it.
     func end(lease: Int64) {
         state.withLock { state in
             state.leases[lease] = nil
@@ -116,7 +116,7 @@ final class ScriptedEtcd: EtcdGateway {
         }
     }
 
-    /// Has watches tell nothing until they may again.
+    /// Holds back what watches report, until they may continue.
     func holdWatch(_ isHeld: Bool) {
         state.withLock { state in
             state.isWatchHeld = isHeld
@@ -124,14 +124,14 @@ final class ScriptedEtcd: EtcdGateway {
         }
     }
 
-    /// What the present watches are told goes nowhere from now on; new ones are well.
+    /// Loses what the present watches report from now on; new ones work.
     func swallowWatches() {
         state.withLock { state in
             for index in state.watches.indices { state.watches[index].isDead = true }
         }
     }
 
-    /// Ends the present watches, and says nothing at all on the next one.
+    /// Ends the present watches, and makes the next one entirely silent.
     func silenceNextWatch() {
         state.withLock { state in
             state.silentWatches = 1
@@ -139,10 +139,10 @@ final class ScriptedEtcd: EtcdGateway {
         }
     }
 
-    /// How many watches there were.
+    /// How many watches there have been.
     var watchCount: Int { state.withLock { $0.watches.count } }
 
-    /// Loses everything.
+    /// Wipes all data.
     func wipe() {
         state.withLock { state in
             state.model = EtcdModel()
@@ -304,8 +304,8 @@ final class ScriptedEtcd: EtcdGateway {
         return "{\(header(state)),\(values(page)),\"more\":\(page.count < all.count)}"
     }
 
-    /// Sends every watch what it has not been told: in one message, whatever revisions it is of, as etcd does with what a
-    /// watch has to catch up.
+    /// Sends every watch what it has not reported: in one message, whatever the revisions, as etcd does when a watch
+    /// catches up.
     private static func tell(_ state: inout State) {
         if state.isWatchHeld { return }
         for index in state.watches.indices where !state.watches[index].isDead {
