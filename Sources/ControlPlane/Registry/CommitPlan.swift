@@ -130,8 +130,8 @@ struct CommitPlan {
     /// The id for a registration, its origin, and the instance that has it now.
     ///
     /// A registration without an id means the instance that was registered without one at the same endpoint, and no
-    /// other. If somebody gave the endpoint's derived id to another instance, or moved that instance to this endpoint,
-    /// the registration without an id gets a random one, and is found by its endpoint later.
+    /// other. If a client has named the endpoint's derived id, for another instance or to move this one elsewhere, that
+    /// is another instance: then the registration without an id gets a random one, and is found by its endpoint.
     private func identified(
         _ registration: Registration, _ table: InstanceTable
     ) -> (id: String, origin: IdentifierOrigin, known: ServiceInstance?) {

@@ -1,6 +1,7 @@
 /// One question to upstreams, for all clients of a worker that wait for its answer.
 ///
-/// There is one for each miss. Up to 120 octets malloc has memory ready; that holds for an exchange too.
+/// There is one for each miss, so it should have at most 120 octets, for which malloc has memory ready. The same holds
+/// for an exchange.
 final class PendingQuery {
     let key: CacheKey
     let upstreams: UpstreamSet

@@ -111,7 +111,7 @@ final class EtcdMirror: Sendable {
 
     // MARK: Leases
 
-    /// The leases of those of the instances that have one.
+    /// The leases of those instances that have one.
     func leases(of ids: some Sequence<String>) -> [(id: String, lease: Int64)] {
         replica.withLock { $0.leases(of: ids) }
     }

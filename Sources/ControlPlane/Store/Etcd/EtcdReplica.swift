@@ -88,7 +88,7 @@ struct EtcdReplica: Sendable {
     /// What is known about the instance with that id.
     func entry(id: String) -> Entry? { entries[id] }
 
-    /// The leases of those of the instances that have one.
+    /// The leases of those instances that have one.
     func leases(of ids: some Sequence<String>) -> [(id: String, lease: Int64)] {
         ids.compactMap { id in
             guard let lease = entries[id]?.lease, lease != 0 else { return nil }
