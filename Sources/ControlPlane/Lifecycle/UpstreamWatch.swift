@@ -19,7 +19,7 @@ struct UpstreamWatch {
     /// How long a change must last before it is reported: an occasional late answer is no news.
     static let patience = Duration.seconds(2)
     /// How long a silent upstream counts as answering after an answer: one that comes back slowly is probed less often
-    /// than it is looked at. Not longer than the silence of others that goes without news, or the two would take turns.
+    /// than it is looked at. It must not exceed a silence that goes unreported, or the two reports would alternate.
     static let memory = Duration.seconds(3)
     /// The shortest time between two reports of guesses.
     static let guessInterval = Duration.seconds(60)
