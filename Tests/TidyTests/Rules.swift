@@ -59,7 +59,7 @@ enum Rules {
         "Engine": [
             RoomRule("Basics", names: []),
             RoomRule("Counters", names: ["Basics"]),
-            RoomRule("Message", names: []),
+            RoomRule("Message", names: ["Basics"]),
             RoomRule("Defence", names: ["Basics"]),
             RoomRule("Rotation", names: []),
             RoomRule("Zone", names: ["Basics", "Message", "Rotation"]),

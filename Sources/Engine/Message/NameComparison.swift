@@ -33,14 +33,14 @@ extension RawSpan {
         return true
     }
 
-    /// Feeds this name to `hasher` as if it were in lower case.
+    /// Feeds this name to `hash` as if it were in lower case.
     @inline(__always)
-    fileprivate func hashName(into hasher: inout Hasher) {
-        hasher.combine(byteCount)
+    fileprivate func hashName(into hash: inout SipHash) {
+        hash.combine(UInt64(truncatingIfNeeded: byteCount))
         var offset = 0
         while offset < byteCount {
             let start = byteCount >= 8 ? min(offset, byteCount &- 8) : 0
-            hasher.combine(word(at: start).lowercasedASCII)
+            hash.combine(word(at: start).lowercasedASCII)
             offset = start &+ 8
         }
     }
@@ -48,21 +48,23 @@ extension RawSpan {
 
 /// The hash that finds a name: SipHash, keyed afresh for each process, so that nobody can choose names that collide.
 enum NameHash {
+    private static let key = SipHash.Key(low: .random(in: .min ... .max), high: .random(in: .min ... .max))
+
     /// The hash of a name's labels above the origin, in any case.
     @inline(__always)
     static func hash(_ name: RawSpan) -> UInt64 {
-        var hasher = Hasher()
-        name.hashName(into: &hasher)
-        return UInt64(truncatingIfNeeded: hasher.finalize())
+        var hash = SipHash(key: key)
+        name.hashName(into: &hash)
+        return hash.finalize()
     }
 
     /// The hash of a whole name, in any case, and the type that is asked for.
     @inline(__always)
     static func hash(_ name: RawSpan, type: RecordType) -> UInt64 {
-        var hasher = Hasher()
-        name.hashName(into: &hasher)
-        hasher.combine(type.rawValue)
-        return UInt64(truncatingIfNeeded: hasher.finalize())
+        var hash = SipHash(key: key)
+        name.hashName(into: &hash)
+        hash.combine(UInt64(type.rawValue))
+        return hash.finalize()
     }
 }
 
