@@ -22,7 +22,7 @@ extension ConfigurationSchema {
             "dns.addr_ttl",
             \.dns.addressTTL,
             .duration(second...week, wholeSeconds: true),
-            "TTL of addr names, in ADDITIONAL too: what they say can't change"
+            "TTL of addr names, in ADDITIONAL too: their addresses never change"
         ),
         ConfigurationKey(
             "dns.srv_targets",
@@ -48,7 +48,7 @@ extension ConfigurationSchema {
             "dns.empty_grace",
             \.dns.emptyGrace,
             .duration(.zero...hour),
-            "so long SERVFAIL first, however the last healthy instance went; 0s: not at all"
+            "how long SERVFAIL comes first after the last healthy instance has gone; 0s: not at all"
         ),
         ConfigurationKey(
             "dns.priorities",
@@ -73,7 +73,7 @@ extension ConfigurationSchema {
             "dns.large_udp.payload",
             \.dns.largeUDP.payload,
             .integer(512...4096),
-            "largest UDP answer in octets for these"
+            "largest UDP answer in octets for these clients"
         ),
         ConfigurationKey(
             "dns.allow",
@@ -101,7 +101,7 @@ extension ConfigurationSchema {
             "dns.rate_limit.slip",
             \.dns.rateLimit.slip,
             .integer(0...10),
-            "above the limit, each how many-th response is truncated instead of dropped; 0: none",
+            "above the limit, every n-th response is truncated instead of dropped; 0: none",
             available: .defaultOnly
         ),
         // Cookies don't exist yet, so both values do the same. The default will be true once they do.
@@ -111,7 +111,7 @@ extension ConfigurationSchema {
             "dns.reverse",
             list: \.dns.reverse,
             .network,
-            "networks whose addresses' names are answered, with PTR records of registered ones"
+            "networks with reverse names: PTR records for registered addresses"
         ),
         ConfigurationKey(
             "dns.version",
@@ -172,7 +172,7 @@ extension ConfigurationSchema {
             "dns.upstream.timeout",
             \.dns.upstream.timeout,
             .duration(.milliseconds(10)...(.seconds(60))),
-            "a client's whole wait, all attempts together",
+            "how long a client waits at most, over all attempts",
             appliesOnReload: true
         ),
         ConfigurationKey(
@@ -198,19 +198,19 @@ extension ConfigurationSchema {
             "dns.cache.min_ttl",
             \.dns.cache.minimumTTL,
             .duration(.zero...day, wholeSeconds: true),
-            "TTLs are raised to this"
+            "lower TTLs are raised to this"
         ),
         ConfigurationKey(
             "dns.cache.max_ttl",
             \.dns.cache.maximumTTL,
             .duration(second...week, wholeSeconds: true),
-            "TTLs are lowered to this"
+            "higher TTLs are lowered to this"
         ),
         ConfigurationKey(
             "dns.cache.negative_ttl",
             \.dns.cache.negativeTTL,
             .duration(second...day, wholeSeconds: true),
-            "TTLs of negative answers are lowered to this (RFC 2308)"
+            "higher TTLs of negative answers are lowered to this (RFC 2308)"
         ),
         ConfigurationKey(
             "dns.cache.serve_stale",
@@ -222,7 +222,7 @@ extension ConfigurationSchema {
             "dns.cache.prefetch",
             \.dns.cache.prefetch,
             .boolean,
-            "renew answers in demand before they expire"
+            "fetch popular answers again before they expire"
         ),
     ]
 

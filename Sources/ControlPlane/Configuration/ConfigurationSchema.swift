@@ -161,7 +161,7 @@ public enum ConfigurationSchema {
             "registry.max_names",
             \.registry.maximumNames,
             .integer(1...400_000_000),
-            "names in DNS, those of tags and protocols too"
+            "names in DNS, including those of tags and protocols"
         ),
         ConfigurationKey(
             "registry.max_per_name",
