@@ -65,15 +65,7 @@ import Testing
     private func connectWithoutWaiting(to port: Int) -> Int32 {
         let flags = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
         let descriptor = socket(AF_INET, Int32(flags), 0)
-        // A sockaddr_in (ip(7)) as octets: several modules have that type, and which of them is visible differs between
-        // builds.
-        let (high, low) = (UInt8(port >> 8), UInt8(port & 255))
-        let address: [UInt8] = [UInt8(AF_INET), 0, high, low, 127, 0, 0, 1] + [UInt8](repeating: 0, count: 8)
-        // Unsafe: the address has the given length.
-        unsafe address.withUnsafeBytes { octets in
-            let pointer = unsafe octets.baseAddress?.assumingMemoryBound(to: sockaddr.self)
-            _ = unsafe connect(descriptor, pointer, socklen_t(octets.count))
-        }
+        LoopbackAddress(port: port).connect(descriptor)
         return descriptor
     }
 

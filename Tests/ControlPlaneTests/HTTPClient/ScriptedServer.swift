@@ -71,19 +71,11 @@ final class ScriptedServer: Sendable {
 
     /// Binds a socket to a free port of 127.0.0.1 and listens.
     static func listen(_ descriptor: Int32, backlog: Int32) throws -> Int {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        // Unsafe: the address has the given length.
-        let code = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                unsafe bind(descriptor, generic, length) == 0 && Glibc.listen(descriptor, backlog) == 0
-                    && getsockname(descriptor, generic, &length) == 0
-            }
+        var address = LoopbackAddress()
+        guard address.bind(descriptor), Glibc.listen(descriptor, backlog) == 0 else {
+            throw Failure(action: "listen", code: errno)
         }
-        guard code else { throw Failure(action: "listen", code: errno) }
-        return Int(UInt16(bigEndian: address.sin_port))
+        return address.port
     }
 }
 

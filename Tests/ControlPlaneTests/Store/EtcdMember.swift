@@ -63,18 +63,9 @@ final class EtcdMember: Sendable {
         init() throws {
             let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
             self.descriptor = descriptor
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            // Unsafe: an IPv4 address as the socket API's general form, with the given length.
-            let result = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { general in
-                    unsafe bind(descriptor, general, length) == 0 && getsockname(descriptor, general, &length) == 0
-                }
-            }
-            guard result else { throw CocoaError(.fileReadUnknown) }
-            port = Int(UInt16(bigEndian: address.sin_port))
+            var address = LoopbackAddress()
+            guard address.bind(descriptor) else { throw CocoaError(.fileReadUnknown) }
+            port = address.port
         }
 
         deinit { close(descriptor) }
