@@ -105,6 +105,8 @@ let package = Package(
             dependencies: [
                 "ControlPlane",
                 "Engine",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -21,6 +21,8 @@ final class InstanceDatabase: Sendable {
     private let lock: FileLock
     let queue: DatabaseQueue
     private let file: FileIdentity?
+    /// Why what was found may be lost with the power: it could not be synced; `nil`: it is on the disk.
+    let openingProblem: StoreUnavailable?
 
     /// Opens the file; creates it and its folder if they do not exist.
     init(path: String) throws(StoreUnavailable) {
@@ -46,6 +48,19 @@ final class InstanceDatabase: Sendable {
             file = FileIdentity(path: path)
         } catch {
             throw Self.unavailable(error, path)
+        }
+        openingProblem = Self.sync(queue, path)
+    }
+
+    /// Syncs what is found: the process before may have written it, and ended before it was on the disk. Nobody may be
+    /// told of it, or that something is not there any longer, who finds it otherwise after a loss of power.
+    private static func sync(_ queue: DatabaseQueue, _ path: String) -> StoreUnavailable? {
+        do {
+            // A checkpoint syncs the journal before all else, also where there is no room for what it does then.
+            _ = try queue.inDatabase { try $0.checkpoint(.passive) }
+            return nil
+        } catch {
+            return unavailable(error, path)
         }
     }
 

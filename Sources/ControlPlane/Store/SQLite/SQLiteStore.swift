@@ -7,7 +7,7 @@ import Synchronization
 /// Heartbeats are not written: every instance gets a whole ttl after a restart anyway.
 final class SQLiteStore: Store {
     private struct State {
-        /// Why the last write failed; `nil`: it succeeded.
+        /// Why the last write failed, or the opened database could not be synced; `nil`: it succeeded.
         var problem: String?
         /// Keys of rows whose instances have expired and that could not be deleted yet.
         var overdue: [Int64] = []
@@ -16,13 +16,14 @@ final class SQLiteStore: Store {
     let view = InstanceView()
     let database: InstanceDatabase
     private let logger: Logger
-    private let condition = Mutex(State())
+    private let condition: Mutex<State>
 
     /// Opens the database; creates it if it does not exist.
     ///
     /// - Throws: if the file can't be used; says what to do about it.
     init(path: String, logger: Logger) throws(StoreUnavailable) {
         database = try InstanceDatabase(path: path)
+        condition = Mutex(State(problem: database.openingProblem?.reason))
         self.logger = logger
     }
 

@@ -1,0 +1,69 @@
+import Engine
+import Testing
+
+@testable import ControlPlane
+
+/// What a store finds when the process before it has ended in the middle of a change.
+@Suite struct RestartTests {
+    private func registration(_ number: Int) -> StoreChange {
+        .register(
+            ServiceInstance(
+                id: "i\(number)", name: "a", address: .v4(0x0A00_0000 + UInt32(number)), port: 80, transport: .tcp,
+                tags: [], metadata: [], weight: 1, priority: 0, ttlSeconds: 0, dnsTTL: 5,
+                registeredAt: WallTime(millisecondsSince1970: 0), sequence: UInt64(number)))
+    }
+
+    @Test(arguments: 0..<12)
+    func `what a start finds is there after a loss of power, though the process before did not sync it`(steps: Int)
+        async throws
+    {
+        for seed in 1...8 as ClosedRange<UInt64> {
+            let world = World(seed: seed)
+            let time = SimulatedProcess(world).time
+            let disk = SimulatedDisk(world)
+            let folder = DatabaseFolder(disk)
+            let first = try folder.open()
+            #expect(await first.store.commit([registration(1)], time: time).count == 1)
+            disk.prepareCrash(after: steps, losesPower: false)
+            _ = await first.store.commit([registration(2)], time: time)
+            disk.recover()
+            first.session.sever()
+            await first.store.close()
+
+            let second = try folder.open()
+            try await second.store.load(time: time)
+            let found = second.store.allInstances()
+            #expect(found.count >= 1)
+            second.session.sever()
+            await second.store.close()
+            disk.losePower()
+
+            let third = try folder.open()
+            try await third.store.load(time: time)
+            #expect(third.store.allInstances() == found, "seed \(seed)")
+            await third.store.close()
+        }
+    }
+
+    @Test func `a start that can't sync what it finds says so, until something can be written`() async throws {
+        let world = World(seed: 1)
+        let time = SimulatedProcess(world).time
+        let disk = SimulatedDisk(world)
+        let folder = DatabaseFolder(disk)
+        let first = try folder.open()
+        // More than the file has room for as it is.
+        #expect(await first.store.commit((1...200).map { registration($0) }, time: time).count == 200)
+        first.session.sever()
+        await first.store.close()
+
+        disk.fill(leaving: 0)
+        let second = try folder.open()
+        #expect(second.store.state.problem?.contains("full") == true)
+        try await second.store.load(time: time)
+        #expect(second.store.allInstances().count == 200)
+        disk.empty()
+        _ = try await second.store.removeExpired(Sweep(now: time.now()), limit: 10)
+        #expect(second.store.state.isHealthy)
+        await second.store.close()
+    }
+}

@@ -1,0 +1,6 @@
+import Logging
+
+extension Logger {
+    /// Says nothing.
+    static let none = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
+}
