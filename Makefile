@@ -39,7 +39,7 @@ test-tsan: ## The same under ThreadSanitizer, which is taught Swift's Mutex (Tes
 		$(SWIFT) test --disable-xctest --skip-build --sanitize=thread --scratch-path .build-tsan $(SANITIZED_FILTER)
 
 # A failure prints its seed: SEED=n SEEDS=1 repeats it.
-simulate: ## Runs clusters in virtual time, with all that goes wrong: SEEDS (500) seeds from SEED (1) on.
+simulate: ## Runs nodes with etcd and with SQLite in virtual time, with all that goes wrong: SEEDS (500) from SEED (1) on.
 	@$(call install,$(BUILD_PACKAGES))
 	$(SWIFT) build --build-tests
 	SEED=$(or $(SEED),1) SEEDS=$(or $(SEEDS),500) $(SWIFT) test --skip-build --filter SimulationTests

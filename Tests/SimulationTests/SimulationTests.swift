@@ -6,10 +6,12 @@ import Testing
     /// Runs a seed.
     ///
     /// - Returns: what was wrong, with the last steps; `nil`: nothing.
-    private static func failure(_ seed: UInt64, _ sabotage: Sabotage? = nil) -> (report: String?, digest: UInt64) {
-        let cluster = Cluster(seed: seed, sabotage)
+    private static func failure(
+        _ kind: Cluster.Kind, _ seed: UInt64, _ sabotage: Sabotage? = nil
+    ) -> (report: String?, digest: UInt64) {
+        let cluster = Cluster(kind, seed: seed, sabotage)
         cluster.run()
-        let report = cluster.world.failure.map { "seed \(seed): \($0)\n\(cluster.world.trace.lastSteps)" }
+        let report = cluster.world.failure.map { "\(kind), seed \(seed): \($0)\n\(cluster.world.trace.lastSteps)" }
         return (report, cluster.world.trace.digest)
     }
 
@@ -20,27 +22,39 @@ import Testing
         return start..<start + (environment["SEEDS"].flatMap { UInt64($0) } ?? 20)
     }()
 
+    /// Runs every second seed, so that two processors have something to do.
+    private static func run(_ kind: Cluster.Kind, part: UInt64) {
+        for seed in seeds where seed % 2 == part {
+            if let report = failure(kind, seed).report { Issue.record("\(report)") }
+        }
+    }
+
     @Test(arguments: 0..<2 as Range<UInt64>)
-    func `whatever goes wrong, nothing is lost, nothing comes back, and all nodes agree in the end`(part: UInt64) {
-        for seed in Self.seeds where seed % 2 == part {
-            if let report = Self.failure(seed).report { Issue.record("\(report)") }
-        }
+    func `whatever goes wrong with etcd, nothing is lost, nothing comes back, and all nodes agree in the end`(
+        part: UInt64
+    ) {
+        Self.run(.etcd, part: part)
     }
 
-    @Test func `a seed is the same every time`() {
+    @Test(arguments: 0..<2 as Range<UInt64>)
+    func `whatever goes wrong with the disk, nothing is lost and nothing comes back`(part: UInt64) {
+        Self.run(.sqlite, part: part)
+    }
+
+    @Test(arguments: Cluster.Kind.allCases) func `a seed is the same every time`(kind: Cluster.Kind) {
         for seed in 1...5 as ClosedRange<UInt64> {
-            #expect(Self.failure(seed).digest == Self.failure(seed).digest, "seed \(seed)")
+            #expect(Self.failure(kind, seed).digest == Self.failure(kind, seed).digest, "seed \(seed)")
         }
     }
 
-    @Test(arguments: Sabotage.allCases)
-    func `a fault put in on purpose is found`(_ sabotage: Sabotage) throws {
+    @Test(arguments: Sabotage.all)
+    func `a fault put in on purpose is found`(_ sabotage: Sabotage, _ kind: Cluster.Kind) throws {
         let found = (1...1000 as ClosedRange<UInt64>).first { seed in
             // It is the fault that is found, and nothing else.
-            Self.failure(seed, sabotage).report != nil && Self.failure(seed).report == nil
+            Self.failure(kind, seed, sabotage).report != nil && Self.failure(kind, seed).report == nil
         }
         let seed = try #require(found)
-        let problem = Self.failure(seed, sabotage).report?.split(separator: "\n").first ?? ""
+        let problem = Self.failure(kind, seed, sabotage).report?.split(separator: "\n").first ?? ""
         print("\(sabotage) is found: \(problem)")
     }
 }

@@ -1,3 +1,5 @@
+@testable import ControlPlane
+
 /// A change that a client has asked for.
 struct Operation: CustomStringConvertible {
     enum Kind { case register, patch, deregister }
@@ -17,6 +19,13 @@ struct Operation: CustomStringConvertible {
     let start: Microseconds
     var end: Microseconds?
     var result: Result?
+    /// What was asked for.
+    var command: RegistryCommand?
+    /// Whether it has happened by now if it ever does, though its result is not known.
+    var isDecided = false
+
+    /// Whether it may have happened, or may yet.
+    var isOpen: Bool { result != .kept && result != .refused && !isDecided }
 
     var description: String { "\(kind) \(id) v\(version)" }
 }
@@ -24,9 +33,11 @@ struct Operation: CustomStringConvertible {
 /// All changes that clients have asked for, and what follows from their answers: an operation that began when another
 /// was over and answered comes after it, and what it has done counts.
 final class History {
-    /// How long something whose fate is not known may yet happen: etcd gives up after 7 s.
-    private static let afterlife = Microseconds.seconds(12)
-
+    /// How long something whose fate is not known may yet happen: etcd gives up after 7 s. `nil`: until something else
+    /// is kept.
+    var afterlife: Microseconds? = .seconds(12)
+    /// How long something may be shown that is over.
+    var lateness: Microseconds = 0
     unowned let world: World
     private(set) var operations: [Operation] = []
     private var byID: [String: [Int]] = [:]
@@ -55,6 +66,16 @@ final class History {
         return operation
     }
 
+    func note(_ command: RegistryCommand, of version: Int) { operations[version - 1].command = command }
+
+    /// Something was kept, one after the other: what has failed before does not happen any more.
+    func noteCommit() {
+        if afterlife != nil { return }
+        for index in operations.indices where operations[index].result == .unknown {
+            operations[index].isDecided = true
+        }
+    }
+
     func end(_ version: Int, _ result: Operation.Result) {
         operations[version - 1].end = world.now
         operations[version - 1].result = result
@@ -64,7 +85,8 @@ final class History {
     private func isOver(_ operation: Operation) -> Microseconds {
         switch (operation.result, operation.end) {
         case (.kept, let end?), (.refused, let end?): end
-        case (.unknown, let end?): end + Self.afterlife
+        case (.unknown, let end?):
+            if operation.isDecided { end } else if let afterlife { end + afterlife } else { .max }
         default: .max
         }
     }
@@ -83,7 +105,36 @@ final class History {
         }
     }
 
+    /// Whether it is not known if the operation of a version was made.
+    func isOpen(version: Int) -> Bool { operations[version - 1].isOpen }
+
+    /// Whether it is not known if any operation of a kind was made.
+    func isOpen(_ id: String, _ kind: Operation.Kind) -> Bool {
+        (byID[id] ?? []).contains { operations[$0].kind == kind && operations[$0].isOpen }
+    }
+
+    /// Whether an operation that was answered came after the one of a version.
+    func isOver(version: Int, of id: String) -> Bool { successor(of: version, id) != nil }
+
     // MARK: What must not be
+
+    /// An instance is not what was asked for.
+    func problemOfContent(_ instance: ServiceInstance) -> String? {
+        let version = Int(instance.weight)
+        guard operations.indices.contains(version - 1) else { return "\(instance.id) has the weight \(version)" }
+        let isAsAsked =
+            switch operations[version - 1].command {
+            case .register(let asked):
+                instance.id == asked.id && instance.name == asked.name && instance.address == asked.address
+                    && instance.port == asked.port && instance.transport == asked.transport
+                    && instance.tags == asked.tags && instance.metadata == asked.metadata
+                    && instance.priority == asked.priority && instance.ttlSeconds == asked.ttlSeconds
+                    && instance.dnsTTL == asked.dnsTTL
+            case .patch(let id, let patch): instance.id == id && patch.applied(to: instance) == instance
+            case .deregister, nil: false
+            }
+        return isAsAsked ? nil : "\(instance.id) v\(version) is not what was asked for: \(instance)"
+    }
 
     /// etcd has a version of an instance from now on.
     func problemOfWriting(_ version: Int, of id: String, isRestored: Bool) -> String? {
@@ -95,7 +146,7 @@ final class History {
     /// A node shows a version of an instance that it did not show before. It may be late, but not for so long.
     func problemOfShowing(_ version: Int, of id: String) -> String? {
         guard let successor = successor(of: version, id, ofKind: .deregister), let end = successor.end,
-            world.now > end + .seconds(30)
+            world.now > end + lateness
         else { return nil }
         return "\(id) v\(version) is back, after \(successor)"
     }

@@ -2,16 +2,40 @@
 
 /// Faults put in on purpose, each of which the simulation must find: only tests can.
 enum Sabotage: CaseIterable, Sendable {
+    // MARK: With etcd
+
     /// Transactions are made whatever has become of their keys.
     case noRevisionCheck
     /// Instances are written again without a look at who was deregistered meanwhile.
     case noLimitOnRestoring
     case leasesAreNotRenewed
     case watchSkipsAnEvent
-    /// Clients are answered before etcd has kept what they ask for.
+
+    // MARK: With SQLite
+
+    /// Commits are not synced, which is what WAL is used with most.
+    case journalIsNotSynced
+    /// Rows of instances that were deregistered stay.
+    case rowsStay
+
+    // MARK: With both
+
+    /// Clients are answered before what they ask for is kept.
     case answerBeforeCommit
     /// Clients are answered before DNS knows.
     case answerBeforeDNS
+
+    /// What nodes keep instances in that it is a fault of.
+    var kinds: [Cluster.Kind] {
+        switch self {
+        case .noRevisionCheck, .noLimitOnRestoring, .leasesAreNotRenewed, .watchSkipsAnEvent: [.etcd]
+        case .journalIsNotSynced, .rowsStay: [.sqlite]
+        case .answerBeforeCommit, .answerBeforeDNS: [.etcd, .sqlite]
+        }
+    }
+
+    /// All, each with all that it is a fault of.
+    static var all: [(Sabotage, Cluster.Kind)] { allCases.flatMap { each in each.kinds.map { (each, $0) } } }
 
     var skippedConditions: SkippedConditions {
         switch self {
@@ -24,12 +48,17 @@ enum Sabotage: CaseIterable, Sendable {
 
 /// Says that changes are kept, and then has them kept.
 final class HastyStore: Store, @unchecked Sendable {
-    private let store: EtcdStore
+    private let store: any Store
+    private let timers: any Timers
+    /// How much later.
+    private let delay: Duration
     private let late: AsyncStream<[StoreChange]>
     private let later: AsyncStream<[StoreChange]>.Continuation
 
-    init(_ store: EtcdStore) {
+    init(_ store: any Store, _ timers: any Timers, delay: Duration) {
         self.store = store
+        self.timers = timers
+        self.delay = delay
         (late, later) = AsyncStream.makeStream(of: [StoreChange].self)
     }
 
@@ -44,7 +73,11 @@ final class HastyStore: Store, @unchecked Sendable {
     func nextSequence(now: Moment) -> UInt64 { store.nextSequence(now: now) }
 
     nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async -> [StoreResult] {
-        later.yield(changes)
+        if delay == .zero {
+            later.yield(changes)
+        } else {
+            timers.once(after: delay) { [later] in later.yield(changes) }
+        }
         return view.apply(changes, now: time.now()).map { .kept($0) }
     }
 
@@ -68,6 +101,35 @@ final class HastyStore: Store, @unchecked Sendable {
     func adoptOutsideChanges(now: Moment) { store.adoptOutsideChanges(now: now) }
 
     func stop() { store.stop() }
+
+    nonisolated(nonsending) func close() async { await store.close() }
+}
+
+/// Has instances that were deregistered out of its view, and nowhere else.
+final class ForgetfulStore: Store, @unchecked Sendable {
+    private let store: any Store
+
+    init(_ store: any Store) { self.store = store }
+
+    var type: String { store.type }
+    var view: InstanceView { store.view }
+    var state: StoreState { store.state }
+
+    nonisolated(nonsending) func load(time: TimeSource) async throws(StoreUnavailable) {
+        try await store.load(time: time)
+    }
+
+    nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async -> [StoreResult] {
+        let isForgotten = changes.allSatisfy { if case .deregister = $0 { true } else { false } }
+        if isForgotten { return view.apply(changes, now: time.now()).map { .kept($0) } }
+        return await store.commit(changes, time: time)
+    }
+
+    nonisolated(nonsending) func removeExpired(_ sweep: Sweep, limit: Int) async throws(StoreUnavailable)
+        -> ExpiredInstances
+    {
+        try await store.removeExpired(sweep, limit: limit)
+    }
 
     nonisolated(nonsending) func close() async { await store.close() }
 }

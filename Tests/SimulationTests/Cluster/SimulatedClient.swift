@@ -75,13 +75,37 @@ final class SimulatedClient: @unchecked Sendable {
     private func register() {
         isWanted = true
         isToBeTakenOut = false
-        let registration = Registration(
+        var registration = Registration(
             id: id, name: name, address: .v4(0x0A00_0001 + UInt32(number)), port: 80, transport: .tcp, tags: [],
             metadata: [], weight: 0, priority: 0, ttlSeconds: ttl, dnsTTL: 5)
+        if cluster.backing.takesEverything {
+            registration.port += UInt16(world.random.below(2))
+            registration.transport = world.random.once(in: 3) ? .udp : .tcp
+            registration.priority = UInt16(world.random.below(2))
+            registration.dnsTTL += UInt32(world.random.below(2))
+            registration.tags = tags()
+            registration.metadata = metadata()
+        }
         send(.register, .register(registration))
     }
 
-    private func patch() -> InstancePatch { InstancePatch(isDraining: world.random.once(in: 4)) }
+    private func patch() -> InstancePatch {
+        var patch = InstancePatch(isDraining: world.random.once(in: 4))
+        if cluster.backing.takesEverything {
+            if world.random.once(in: 2) { patch.tags = tags() }
+            if world.random.once(in: 2) { patch.metadata = metadata() }
+        }
+        return patch
+    }
+
+    private func tags() -> [String] { ["red", "blue"].filter { _ in world.random.once(in: 2) } }
+
+    /// Nothing, little, or more than a page of a database holds.
+    private func metadata() -> [MetadataEntry] {
+        let length = [0, 20, 9000][world.random.below(3)]
+        return length == 0
+            ? [] : [MetadataEntry(key: "key", value: String(repeating: "v", count: world.random.below(length)))]
+    }
 
     private func deregister() {
         isWanted = false
@@ -96,6 +120,7 @@ final class SimulatedClient: @unchecked Sendable {
         let operation = cluster.history.begin(kind, id)
         pending = operation
         let command = command.withWeight(UInt16(operation.version))
+        cluster.history.note(command, of: operation.version)
         world.after(latency) { [self] in
             if life.isDead { return receive(operation, .unknown) }
             world.after(0, life.process) { [self] in

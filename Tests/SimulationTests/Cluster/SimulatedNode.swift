@@ -1,5 +1,3 @@
-import Logging
-
 @testable import ControlPlane
 
 /// One node of the cluster, which may be killed and started again: registry, committer, store, publisher and zone are
@@ -7,17 +5,16 @@ import Logging
 final class SimulatedNode {
     let number: Int
     private let cluster: Cluster
-    /// What a snapshot is written to; `nil`: it has none.
-    let file: SimulatedFile?
     /// The process that runs now; `nil`: none does.
     private(set) var life: NodeLife?
+    /// How often it was to be started later: the last time alone counts.
+    private var startCount = 0
     /// Processes that were killed: what is left of their tasks ends without any effect.
     private var former: [NodeLife] = []
 
     init(_ number: Int, _ cluster: Cluster) {
         self.number = number
         self.cluster = cluster
-        file = cluster.world.random.once(in: 2) ? SimulatedFile(cluster.world) : nil
     }
 
     /// Whether it takes requests.
@@ -26,8 +23,35 @@ final class SimulatedNode {
     func start() {
         if life != nil { return }
         cluster.world.note("node \(number): starts")
-        life = NodeLife(number, cluster, file)
-        life?.run()
+        do throws(StoreUnavailable) {
+            let life = try NodeLife(number, cluster)
+            self.life = life
+            life.onEnd = { [unowned self, unowned life] in
+                cluster.world.after(0) { [self] in
+                    guard self.life === life else { return }
+                    kill()
+                    startLater()
+                }
+            }
+            life.run()
+        } catch {
+            cluster.world.note("node \(number): can't start: \(cluster.backing.withoutPaths("\(error)"))")
+            startLater()
+        }
+    }
+
+    func startLater() {
+        startCount += 1
+        cluster.world.after(cluster.world.random.within(.milliseconds(50) ... .seconds(4))) { [self, startCount] in
+            if self.startCount == startCount { start() }
+        }
+    }
+
+    /// Has its process end in good order.
+    func stop() {
+        guard let life, !life.isDead else { return }
+        cluster.world.note("node \(number): is stopped")
+        life.registry.stop()
     }
 
     func kill() {
@@ -55,13 +79,14 @@ final class NodeLife: @unchecked Sendable {
     private let number: Int
     private let cluster: Cluster
     let process: SimulatedProcess
-    let gateway: SimulatedGateway
-    private let file: SimulatedFileHandle?
-    let store: any Store
+    let storage: any NodeStorage
+    var store: any Store { storage.store }
     let registry: Registry
     let zone: SimulatedZone
     private var task: Task<Void, Never>?
     private(set) var isDead = false
+    /// Is told when it ends by itself.
+    var onEnd: () -> Void = {}
     /// When each instance was heard of last, by a heartbeat or a registration that was answered.
     private var heard: [String: Microseconds] = [:]
     /// What is shown of each instance: its version.
@@ -69,49 +94,60 @@ final class NodeLife: @unchecked Sendable {
     /// What was shown last of each instance, gone or not.
     private var latest: [String: Int] = [:]
 
-    init(_ number: Int, _ cluster: Cluster, _ file: SimulatedFile?) {
+    init(_ number: Int, _ cluster: Cluster) throws(StoreUnavailable) {
         self.number = number
         self.cluster = cluster
-        self.file = file.map { SimulatedFileHandle($0) }
         let world = cluster.world
         process = SimulatedProcess(world)
         world.add(process)
         process.wallOffset = world.random.within(.seconds(-2) ... .seconds(2))
-        gateway = SimulatedGateway(process, cluster.etcd, cluster.weather, node: number, cluster.sabotage)
-        // What has happened since it was written is not told: it reads everything.
-        self.file?.onRead = { [gateway] in gateway.beginGap() }
-        let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
-        let etcdStore = EtcdStore(
-            Configuration.Etcd(), client: gateway, clock: process.time, timers: process.timers,
-            node: UInt64(world.random.below(2048)), snapshot: self.file, logger: logger)
-        store = cluster.sabotage == .answerBeforeCommit ? HastyStore(etcdStore) : etcdStore
+        storage = try cluster.backing.storage(ofNode: number, process)
         zone = SimulatedZone(process, cluster.sabotage)
         registry = Registry(
-            store: store, publisher: ZonePublisher(sink: zone, policy: RecordPolicy()),
+            store: storage.store, publisher: ZonePublisher(sink: zone, policy: RecordPolicy()),
             limits: Configuration.RegistryLimits(), cleanupInterval: .seconds(5), time: process.time,
-            timers: process.timers, executor: process.thread, logger: logger)
+            timers: process.timers, executor: process.thread, logger: .none)
     }
 
     var isLoaded: Bool { registry.isLoaded && !isDead }
 
     func run() {
         zone.onPublication = { [unowned self] in look() }
-        task = process.start { [registry, process, number] in
-            do {
+        storage.onCrash = { [unowned self] in end() }
+        task = process.start { [self] in
+            do throws(StoreUnavailable) {
                 try await registry.load()
+                process.world.note("node \(number): is loaded")
+                if !isDead, let problem = storage.problemOfLoading() {
+                    process.world.fail("node \(number): \(problem)")
+                }
+                await registry.run()
             } catch {
-                return
+                process.world.note("node \(number): can't load: \(cluster.backing.withoutPaths("\(error)"))")
+                end()
+                // The process is gone, and with it its lock.
+                await store.close()
             }
-            process.world.note("node \(number): is loaded")
-            await registry.run()
+            end()
         }
+    }
+
+    /// The process ends, by itself or by what happens to it.
+    private func end() {
+        if isDead { return }
+        die()
+        onEnd()
+    }
+
+    private func die() {
+        if isDead { return }
+        isDead = true
+        storage.sever(isLoaded: registry.isLoaded)
     }
 
     /// From here on nothing that it does has an effect: its tasks are only let end.
     func kill() {
-        isDead = true
-        file?.sever()
-        gateway.sever()
+        die()
         registry.stop()
         task?.cancel()
         if process.isPaused { process.resume() }
@@ -128,7 +164,7 @@ final class NodeLife: @unchecked Sendable {
             do throws(RegistryError) {
                 outcome = try await registry.submit([command]).first
             } catch {
-                process.world.note("node \(number): \(error)")
+                process.world.note("node \(number): \(cluster.backing.withoutPaths("\(error)"))")
             }
             if !isDead {
                 switch outcome {
@@ -159,6 +195,7 @@ final class NodeLife: @unchecked Sendable {
     private func answered(_ operation: Operation, _ result: Operation.Result) {
         process.world.note("node \(number): \(operation) is \(result)")
         guard result == .kept else { return }
+        storage.noteCommit()
         let version = store.instance(id: operation.id).map { Int($0.instance.weight) }
         if let problem = cluster.history.problemOfReading(version, after: operation) {
             process.world.fail("node \(number): the read after \(operation) \(problem)")
@@ -167,8 +204,17 @@ final class NodeLife: @unchecked Sendable {
         if operation.kind == .register, version == operation.version {
             heard[operation.id] = max(heard[operation.id] ?? 0, operation.start)
         }
-        if zone.names != store.expectedNames {
-            process.world.fail("node \(number): DNS does not say what the registry does after \(operation)")
+        if cluster.backing.hasOneOrder {
+            // The committer may be in the middle of the next change: it is done before time goes on.
+            process.world.after(0, process) { [self] in checkDNS(after: operation) }
+        } else {
+            checkDNS(after: operation)
+        }
+    }
+
+    private func checkDNS(after operation: Operation) {
+        if !isDead, let problem = zone.problem(store) {
+            process.world.fail("node \(number): after \(operation) \(problem)")
         }
     }
 
@@ -176,8 +222,12 @@ final class NodeLife: @unchecked Sendable {
     private func look() {
         if isDead { return }
         for id in cluster.history.ids {
-            let version = store.instance(id: id).map { Int($0.instance.weight) }
+            let instance = store.instance(id: id)?.instance
+            let version = instance.map { Int($0.weight) }
             if version == shown[id] { continue }
+            if let instance, let problem = cluster.history.problemOfContent(instance) {
+                process.world.fail("node \(number): \(problem)")
+            }
             process.world.note("node \(number): \(id) is \(version.map { "v\($0)" } ?? "gone")")
             shown[id] = version
             if let version {
@@ -195,7 +245,7 @@ final class NodeLife: @unchecked Sendable {
     /// was shown, or etcd has forgotten whether anybody has.
     private func checkGone(_ id: String) {
         guard let heard = heard[id], let ttl = cluster.history.ttl(of: id), let latest = latest[id] else { return }
-        if gateway.isInGap || cluster.history.mayHaveLeft(id, after: latest) {
+        if storage.isInGap || cluster.history.mayHaveLeft(id, after: latest) {
             self.heard[id] = nil
         } else if process.world.now < heard + .seconds(Int64(ttl)) {
             process.world.fail("node \(number): \(id) is gone, though it was heard of at \(heard / 1000) ms here")

@@ -16,6 +16,18 @@ final class SimulatedZone: ZoneSink, @unchecked Sendable {
         self.sabotage = sabotage
     }
 
+    /// What it answers otherwise than it has to, with what is in a view.
+    func problem(_ store: any Store) -> String? {
+        let expected = store.expectedNames
+        let wrong = Set(names.keys).union(expected.keys).sorted().first { names[$0] != expected[$0] }
+        return wrong.map { name in
+            let (found, wanted) = (
+                names[name].map { "\($0)" } ?? "nothing", expected[name].map { "\($0)" } ?? "nothing"
+            )
+            return "DNS does not say what the registry does: of \(name) \(found), not \(wanted)"
+        }
+    }
+
     func publish(_ update: ZoneUpdate) throws(EngineError) -> UInt64 {
         generation += 1
         if sabotage == .answerBeforeDNS {

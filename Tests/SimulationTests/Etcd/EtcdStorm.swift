@@ -1,17 +1,19 @@
-/// What goes wrong, and when: drawn from the seed.
-final class Storm {
+/// What goes wrong with nodes, the network and etcd.
+final class EtcdStorm: Storm {
     private enum Fault: CaseIterable {
         case climate, cut, brokenWatches, stalledMember, noLeader, compaction, pause, kill, clock, otherKeys, disk
     }
 
     private unowned let cluster: Cluster
+    private unowned let backing: EtcdBacking
     private let world: World
     /// Those that this seed has.
     private var faults: [Fault] = []
     private var isOver = false
 
-    init(_ cluster: Cluster) {
+    init(_ cluster: Cluster, _ backing: EtcdBacking) {
         self.cluster = cluster
+        self.backing = backing
         world = cluster.world
         // With all of them at once little of what they are about would happen.
         faults = Fault.allCases.filter { _ in world.random.once(in: 2) }
@@ -30,11 +32,11 @@ final class Storm {
     func end() {
         isOver = true
         world.note("the storm is over")
-        cluster.weather.clear()
-        for member in 0..<SimulatedEtcd.memberCount { cluster.etcd.stall(member, false) }
-        cluster.etcd.findLeader()
+        backing.weather.clear()
+        for member in 0..<SimulatedEtcd.memberCount { backing.etcd.stall(member, false) }
+        backing.etcd.findLeader()
         for node in cluster.nodes {
-            node.file?.isFull = false
+            backing.files[node.number]?.isFull = false
             if let process = node.life?.process, process.isPaused { process.resume() }
             node.start()
         }
@@ -44,50 +46,54 @@ final class Storm {
         let node = cluster.nodes[world.random.below(cluster.nodes.count)]
         switch fault {
         case .climate:
-            cluster.weather.climate = Weather.Climate(
+            backing.weather.climate = Weather.Climate(
                 slow: world.random.below(4) * 60, lost: world.random.below(3) * 40, doubled: world.random.below(3) * 60)
-            world.note("weather: \(cluster.weather.climate)")
+            world.note("weather: \(backing.weather.climate)")
         case .cut: cut(node)
         case .brokenWatches:
             world.note("node \(node.number): its watches break")
-            node.life?.gateway.breakWatches()
+            gateway(of: node)?.breakWatches()
         case .stalledMember:
             let member = world.random.below(SimulatedEtcd.memberCount)
-            cluster.etcd.stall(member, true)
-            world.after(world.random.within(.milliseconds(200) ... .seconds(6))) { [cluster] in
-                cluster.etcd.stall(member, false)
+            backing.etcd.stall(member, true)
+            world.after(world.random.within(.milliseconds(200) ... .seconds(6))) { [backing] in
+                backing.etcd.stall(member, false)
             }
         case .noLeader:
-            cluster.etcd.loseLeader()
-            world.after(world.random.within(.milliseconds(300) ... .seconds(4))) { [cluster] in
-                cluster.etcd.findLeader()
+            backing.etcd.loseLeader()
+            world.after(world.random.within(.milliseconds(300) ... .seconds(4))) { [backing] in
+                backing.etcd.findLeader()
             }
-        case .compaction: cluster.etcd.compact()
+        case .compaction: backing.etcd.compact()
         case .pause: node.pause(for: world.random.within(.milliseconds(100) ... .seconds(6)))
         case .kill:
             node.kill()
             // It may have to begin with its snapshot, if it finds that whole.
             if world.random.once(in: 3) { cut(node) }
-            if faults.contains(.disk), world.random.once(in: 3) { node.file?.damage() }
+            if faults.contains(.disk), world.random.once(in: 3) { backing.files[node.number]?.damage() }
             world.after(world.random.within(.milliseconds(50) ... .seconds(4))) { node.start() }
         case .clock:
             world.note("node \(node.number): its clock jumps")
             node.life?.process.wallOffset = world.random.within(.seconds(-3600) ... .seconds(3600))
         case .disk:
-            node.file?.isFull = world.random.once(in: 2)
+            backing.files[node.number]?.isFull = world.random.once(in: 2)
         case .otherKeys:
-            cluster.etcd.change([("/other", [1], 0)])
+            backing.etcd.change([("/other", [1], 0)])
         }
+    }
+
+    private func gateway(of node: SimulatedNode) -> SimulatedGateway? {
+        (node.life?.storage as? EtcdNodeStorage)?.gateway
     }
 
     /// Nothing gets through from and to a node, for a while in which etcd may forget what happened.
     private func cut(_ node: SimulatedNode) {
         let time = world.random.within(.milliseconds(200) ... .seconds(8))
         world.note("node \(node.number): is cut off for \(time / 1000) ms")
-        cluster.weather.cut(node.number, for: time)
-        if world.random.once(in: 2) { node.life?.gateway.breakWatches() }
+        backing.weather.cut(node.number, for: time)
+        if world.random.once(in: 2) { gateway(of: node)?.breakWatches() }
         if faults.contains(.compaction), world.random.once(in: 2) {
-            world.after(time - 1) { [cluster] in cluster.etcd.compact() }
+            world.after(time - 1) { [backing] in backing.etcd.compact() }
         }
     }
 }

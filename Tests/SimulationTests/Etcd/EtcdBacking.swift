@@ -1,0 +1,116 @@
+@testable import ControlPlane
+
+/// etcd, the way of each node to it, and the snapshots that nodes have of it.
+final class EtcdBacking: Backing {
+    private let world: World
+    private let history: History
+    private let sabotage: Sabotage?
+    let etcd: SimulatedEtcd
+    let weather: Weather
+    /// What each node's snapshot is written to; `nil`: it has none.
+    private(set) var files: [SimulatedFile?] = []
+    /// As of which revision what was written last under each key of an instance counts.
+    private var ranks: [String: [String: Int64]] = [:]
+    /// When each version was written for a client.
+    private var revisions: [Int: Int64] = [:]
+    let hasOneOrder = false
+    let lateness = Microseconds.seconds(30)
+    let takesEverything = false
+
+    init(_ world: World, _ history: History, _ sabotage: Sabotage?) {
+        self.world = world
+        self.history = history
+        self.sabotage = sabotage
+        etcd = SimulatedEtcd(world)
+        weather = Weather(world)
+        history.isForgotten = { [unowned self] in isForgotten($0) }
+        etcd.onWrite = { [unowned self] in look($0, $1) }
+    }
+
+    func makeNodes() -> Int {
+        let count = 2 + world.random.below(2)
+        files = (0..<count).map { _ in world.random.once(in: 2) ? SimulatedFile(world) : nil }
+        return count
+    }
+
+    func storage(ofNode number: Int, _ process: SimulatedProcess) -> any NodeStorage {
+        EtcdNodeStorage(self, process, node: number, sabotage)
+    }
+
+    func withoutPaths(_ text: String) -> String { text }
+
+    func storm(_ cluster: Cluster) -> any Storm { EtcdStorm(cluster, self) }
+
+    /// Something is written under a key.
+    private func look(_ key: String, _ octets: [UInt8]) {
+        guard key.contains("/services/"), let (instance, asOf) = try? StoredInstance.decodeWithOrigin(octets)
+        else { return }
+        // It is not taken for the instance by anybody who knows the other name, and is deleted.
+        if isOutranked(key, instance.id, asOf) { return }
+        let version = Int(instance.weight)
+        if asOf == nil { revisions[version] = etcd.revision }
+        if let problem = history.problemOfWriting(version, of: instance.id, isRestored: asOf != nil) {
+            world.fail(problem)
+        }
+    }
+
+    /// Whether etcd has forgotten when a version was written.
+    private func isForgotten(_ version: Int) -> Bool { revisions[version].map { $0 <= etcd.compacted } ?? false }
+
+    /// Whether what is written under a key is older than what the instance was under another name.
+    private func isOutranked(_ key: String, _ id: String, _ asOf: Int64?) -> Bool {
+        let rank = min(etcd.revision, asOf ?? etcd.revision)
+        ranks[id, default: [:]][key] = rank
+        return ranks[id]?.contains { $0.key != key && $0.value > rank } ?? false
+    }
+
+    func kept(_ cluster: Cluster) throws(Complaint) -> KeptInstances {
+        var kept = KeptInstances()
+        for (key, value) in etcd.keys.sorted(by: { $0.key < $1.key }) where key.contains("/services/") {
+            guard let (instance, asOf) = try? StoredInstance.decodeWithOrigin(value.octets) else {
+                throw Complaint("etcd has nonsense at \(key)")
+            }
+            if asOf != nil { kept.restored.insert(instance.id) }
+            if kept.instances.updateValue(instance, forKey: instance.id) != nil {
+                throw Complaint("\(instance.id) has two keys")
+            }
+            if value.lease != 0, etcd.leases[value.lease] == nil { throw Complaint("\(instance.id) is on no lease") }
+        }
+        let used = Set(etcd.keys.values.map(\.lease))
+        let unused = etcd.leases.keys.filter { !used.contains($0) }
+        if !unused.isEmpty { throw Complaint("nothing is on the leases \(unused.sorted())") }
+        return kept
+    }
+
+    func finish(_ cluster: Cluster) {}
+}
+
+/// A node's way to etcd, and its snapshot.
+final class EtcdNodeStorage: NodeStorage, @unchecked Sendable {
+    let gateway: SimulatedGateway
+    private let file: SimulatedFileHandle?
+    let store: any Store
+    var onCrash: () -> Void = {}
+
+    init(_ backing: EtcdBacking, _ process: SimulatedProcess, node: Int, _ sabotage: Sabotage?) {
+        file = backing.files[node].map { SimulatedFileHandle($0) }
+        gateway = SimulatedGateway(process, backing.etcd, backing.weather, node: node, sabotage)
+        // What has happened since it was written is not told: it reads everything.
+        file?.onRead = { [gateway] in gateway.beginGap() }
+        let etcdStore = EtcdStore(
+            Configuration.Etcd(), client: gateway, clock: process.time, timers: process.timers,
+            node: UInt64(process.world.random.below(2048)), snapshot: file, logger: .none)
+        store = sabotage == .answerBeforeCommit ? HastyStore(etcdStore, process.timers, delay: .zero) : etcdStore
+    }
+
+    var isInGap: Bool { gateway.isInGap }
+
+    func problemOfLoading() -> String? { nil }
+
+    func noteCommit() {}
+
+    func sever(isLoaded: Bool) {
+        file?.sever()
+        gateway.sever()
+    }
+}

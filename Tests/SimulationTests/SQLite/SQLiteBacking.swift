@@ -1,0 +1,179 @@
+import GRDB
+
+@testable import ControlPlane
+
+/// A disk with a database, which is one node's.
+final class SQLiteBacking: Backing {
+    fileprivate let world: World
+    fileprivate let history: History
+    fileprivate let sabotage: Sabotage?
+    let disk: SimulatedDisk
+    fileprivate let folder: DatabaseFolder
+    /// What the node had of each instance when it ended last, and before that as long as it could write nothing.
+    private var left: [String: [ServiceInstance?]] = [:]
+    let hasOneOrder = true
+    let lateness: Microseconds = 0
+    let takesEverything = true
+
+    init(_ world: World, _ history: History, _ sabotage: Sabotage?) {
+        self.world = world
+        self.history = history
+        self.sabotage = sabotage
+        history.afterlife = nil
+        disk = SimulatedDisk(world)
+        folder = DatabaseFolder(disk)
+    }
+
+    func makeNodes() -> Int {
+        // The first start may be cut short as well.
+        if world.random.once(in: 4) {
+            disk.prepareCrash(after: world.random.below(80), losesPower: world.random.once(in: 2))
+        }
+        return 1
+    }
+
+    func storage(ofNode number: Int, _ process: SimulatedProcess) throws(StoreUnavailable) -> any NodeStorage {
+        try SQLiteNodeStorage(self, process)
+    }
+
+    func withoutPaths(_ text: String) -> String { folder.withoutPaths(text) }
+
+    func storm(_ cluster: Cluster) -> any Storm { DiskStorm(cluster, self) }
+
+    func kept(_ cluster: Cluster) throws(Complaint) -> KeptInstances {
+        guard let storage = cluster.nodes.first?.life?.storage as? SQLiteNodeStorage else {
+            throw Complaint("nobody has the database open")
+        }
+        var kept = KeptInstances()
+        var problem: String?
+        do throws(StoreUnavailable) {
+            try storage.database.readAll { rows in
+                for row in rows {
+                    guard let instance = row.instance else {
+                        problem = "row \(row.key) is no instance"
+                        continue
+                    }
+                    if kept.instances.updateValue(instance, forKey: instance.id) != nil {
+                        problem = "\(instance.id) has two rows"
+                    }
+                }
+            }
+        } catch {
+            throw Complaint(error.reason)
+        }
+        if let problem { throw Complaint(problem) }
+        return kept
+    }
+
+    func finish(_ cluster: Cluster) {
+        // What has failed is over: something was written since.
+        history.noteCommit()
+        for node in cluster.nodes {
+            node.kill()
+            disk.losePower()
+            world.run(until: world.now + .milliseconds(100))
+            node.start()
+            world.run(until: world.now + .seconds(1))
+            if !node.isServing { world.fail("node \(node.number): does not start again") }
+        }
+    }
+
+    /// What a node has from its start on that it can't have kept, or has not kept.
+    fileprivate func problemOfLoading(_ store: any Store) -> String? {
+        for id in history.ids {
+            let before = left[id] ?? [nil]
+            let now = store.instance(id: id)?.instance
+            if before.contains(now) { continue }
+            // Somebody may have asked for it at the last moment, and was not answered.
+            let mayHaveLeft = history.isOpen(id, .deregister)
+            guard let now else {
+                if mayHaveLeft { continue }
+                return "\(id) is lost with a restart: \(before)"
+            }
+            if let problem = history.problemOfContent(now) { return "\(problem) after a restart" }
+            if !history.isOpen(version: Int(now.weight)) {
+                // It has expired, and its row was not deleted yet.
+                if before.contains(nil), !history.isOver(version: Int(now.weight), of: id) { continue }
+                return "\(id) is \(now) after a restart, and was \(before)"
+            }
+            let hasItsPlace = before.contains {
+                $0.map { $0.sequence == now.sequence && $0.registeredAt == now.registeredAt } ?? true
+            }
+            if !hasItsPlace, !mayHaveLeft { return "\(id) is \(now) after a restart, in another place: \(before)" }
+        }
+        return nil
+    }
+
+    /// The node ends.
+    ///
+    /// - Parameter isSafe: whether what it had is on the disk.
+    fileprivate func noteEnd(_ store: any Store, isSafe: Bool) {
+        if isSafe { left = [:] }
+        for id in history.ids { left[id, default: isSafe ? [] : [nil]].append(store.instance(id: id)?.instance) }
+    }
+}
+
+/// The database as one process has it.
+final class SQLiteNodeStorage: NodeStorage, @unchecked Sendable {
+    private let backing: SQLiteBacking
+    private let session: DiskSession
+    let database: InstanceDatabase
+    let store: any Store
+    var onCrash: () -> Void = {}
+    let isInGap = false
+    /// Whether all that was loaded is on the disk.
+    private var isSafe = false
+
+    init(_ backing: SQLiteBacking, _ process: SimulatedProcess) throws(StoreUnavailable) {
+        self.backing = backing
+        let (sqlite, session) = try backing.folder.open()
+        self.session = session
+        do throws(StoreUnavailable) {
+            database = sqlite.database
+            // Few changes: what happens every 1,000 pages shall happen in their time.
+            let pages = [1, 4, 16, 1000][process.world.random.below(4)]
+            try Self.set("wal_autocheckpoint = \(pages)", database)
+            switch backing.sabotage {
+            case .journalIsNotSynced:
+                try Self.set("synchronous = NORMAL", database)
+                store = sqlite
+            case .rowsStay: store = ForgetfulStore(sqlite)
+            case .answerBeforeCommit: store = HastyStore(sqlite, process.timers, delay: .milliseconds(30))
+            default: store = sqlite
+            }
+        } catch {
+            session.sever()
+            throw error
+        }
+        session.onCrash = { [unowned self] in onCrash() }
+    }
+
+    private static func set(_ pragma: String, _ database: InstanceDatabase) throws(StoreUnavailable) {
+        do {
+            try database.queue.inDatabase { try $0.execute(sql: "PRAGMA \(pragma)") }
+        } catch {
+            throw StoreUnavailable(reason: "\(error)")
+        }
+    }
+
+    func problemOfLoading() -> String? {
+        // A disk that fails would be taken for a damaged file.
+        if backing.disk.failures == 0 {
+            let found = try? database.queue.inDatabase { try String.fetchOne($0, sql: "PRAGMA integrity_check") }
+            if let found, found != "ok" { return "the database is damaged: \(found)" }
+        }
+        let problem = backing.problemOfLoading(store)
+        if store.state.isHealthy { noteCommit() }
+        return problem
+    }
+
+    func noteCommit() {
+        isSafe = true
+        backing.history.noteCommit()
+    }
+
+    func sever(isLoaded: Bool) {
+        if isLoaded { backing.noteEnd(store, isSafe: isSafe) }
+        session.sever()
+    }
+}
