@@ -1,3 +1,5 @@
+import Engine
+
 @testable import ControlPlane
 
 /// Nodes, their etcd and their clients, as a seed has them.
@@ -18,6 +20,8 @@ final class Cluster {
     let history: History
     let backing: any Backing
     let sabotage: Sabotage?
+    /// What names answer that have no healthy instance.
+    let policy: RecordPolicy
     private(set) var nodes: [SimulatedNode] = []
     private var clients: [SimulatedClient] = []
     private var storm: (any Storm)?
@@ -32,6 +36,9 @@ final class Cluster {
             case .sqlite: SQLiteBacking(world, history, sabotage)
             }
         history.lateness = backing.lateness
+        policy = RecordPolicy(
+            onEmpty: world.random.once(in: 2) ? .absent : .records([]),
+            emptyGrace: .seconds([0, 2, 6][world.random.below(3)]))
         let count = backing.makeNodes()
         nodes = (0..<count).map { SimulatedNode($0, self) }
     }

@@ -24,18 +24,32 @@ enum Sabotage: CaseIterable, Sendable {
     case answerBeforeCommit
     /// Clients are answered before DNS knows.
     case answerBeforeDNS
+    /// Names whose last healthy instance has gone are failures for half of their time.
+    case graceEndsEarly
+    /// They are for longer.
+    case graceEndsLate
 
     /// What nodes keep instances in that it is a fault of.
     var kinds: [Cluster.Kind] {
         switch self {
         case .noRevisionCheck, .noLimitOnRestoring, .leasesAreNotRenewed, .watchSkipsAnEvent: [.etcd]
         case .journalIsNotSynced, .rowsStay: [.sqlite]
-        case .answerBeforeCommit, .answerBeforeDNS: [.etcd, .sqlite]
+        case .answerBeforeCommit, .answerBeforeDNS, .graceEndsEarly: [.etcd, .sqlite]
+        // With etcd it may end late, when the committer waits.
+        case .graceEndsLate: [.sqlite]
         }
     }
 
     /// All, each with all that it is a fault of.
     static var all: [(Sabotage, Cluster.Kind)] { allCases.flatMap { each in each.kinds.map { (each, $0) } } }
+
+    func emptyGrace(_ duration: Duration) -> Duration {
+        switch self {
+        case .graceEndsEarly: duration / 2
+        case .graceEndsLate: duration + duration / 100
+        default: duration
+        }
+    }
 
     var skippedConditions: SkippedConditions {
         switch self {

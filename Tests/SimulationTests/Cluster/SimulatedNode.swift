@@ -102,9 +102,11 @@ final class NodeLife: @unchecked Sendable {
         world.add(process)
         process.wallOffset = world.random.within(.seconds(-2) ... .seconds(2))
         storage = try cluster.backing.storage(ofNode: number, process)
-        zone = SimulatedZone(process, cluster.sabotage)
+        zone = SimulatedZone(process, cluster.policy, lateness: cluster.backing.lateness, cluster.sabotage)
+        var policy = cluster.policy
+        policy.emptyGrace = cluster.sabotage?.emptyGrace(policy.emptyGrace) ?? policy.emptyGrace
         registry = Registry(
-            store: storage.store, publisher: ZonePublisher(sink: zone, policy: RecordPolicy()),
+            store: storage.store, publisher: ZonePublisher(sink: zone, policy: policy),
             limits: Configuration.RegistryLimits(), cleanupInterval: .seconds(5), time: process.time,
             timers: process.timers, executor: process.thread, logger: .none)
     }
@@ -142,6 +144,7 @@ final class NodeLife: @unchecked Sendable {
     private func die() {
         if isDead { return }
         isDead = true
+        zone.isOver = true
         storage.sever(isLoaded: registry.isLoaded)
     }
 

@@ -6,32 +6,42 @@ import Engine
 final class SimulatedZone: ZoneSink, @unchecked Sendable {
     private let process: SimulatedProcess
     private let sabotage: Sabotage?
+    private let policy: RecordPolicy
     private(set) var names: [String: NameContent] = [:]
+    private var grace: GraceCheck
+    /// Whether its process is dead.
+    var isOver = false
     private var generation: UInt64 = 0
     /// Is told of every publication.
     var onPublication: () -> Void = {}
 
-    init(_ process: SimulatedProcess, _ sabotage: Sabotage?) {
+    /// - Parameter lateness: how long names may be failures beyond their time.
+    init(_ process: SimulatedProcess, _ policy: RecordPolicy, lateness: Microseconds, _ sabotage: Sabotage?) {
         self.process = process
+        self.policy = policy
         self.sabotage = sabotage
+        grace = GraceCheck(Microseconds(policy.emptyGrace), lateness: lateness)
     }
+
+    private var world: World { process.world }
 
     /// What it answers otherwise than it has to, with what is in a view.
     func problem(_ store: any Store) -> String? {
-        let expected = store.expectedNames
-        let wrong = Set(names.keys).union(expected.keys).sorted().first { names[$0] != expected[$0] }
-        return wrong.map { name in
-            let (found, wanted) = (
-                names[name].map { "\($0)" } ?? "nothing", expected[name].map { "\($0)" } ?? "nothing"
-            )
+        let expected = store.expectedNames(policy)
+        for name in Set(names.keys).union(expected.keys).sorted() {
+            let (found, wanted) = (names[name] ?? .absent, expected[name] ?? .absent)
+            if found == wanted || found == .failure && !wanted.isAnswered && grace.mayBeFailure(name, world.now) {
+                continue
+            }
             return "DNS does not say what the registry does: of \(name) \(found), not \(wanted)"
         }
+        return nil
     }
 
     func publish(_ update: ZoneUpdate) throws(EngineError) -> UInt64 {
         generation += 1
         if sabotage == .answerBeforeDNS {
-            process.world.after(.milliseconds(20), process) { [self] in apply(update) }
+            world.after(.milliseconds(20), process) { [self] in apply(update) }
         } else {
             apply(update)
         }
@@ -41,18 +51,33 @@ final class SimulatedZone: ZoneSink, @unchecked Sendable {
 
     private func apply(_ update: ZoneUpdate) {
         for change in update.changes {
-            names[change.name] = change.content == .absent ? nil : change.content
+            let name = change.name
+            let problem = grace.problem(name, from: names[name] ?? .absent, to: change.content, world.now)
+            if let problem, !isOver { world.fail("DNS: \(problem)") }
+            names[name] = change.content == .absent ? nil : change.content
+            if change.content == .failure { checkEnd(of: name) }
+        }
+    }
+
+    /// Looks at a name when it may be a failure no longer, once everything is done that is to be done at that time.
+    private func checkEnd(of name: String) {
+        guard let end = grace.end(of: name) else { return }
+        world.after(end + grace.lateness - world.now, process) { [self] in
+            world.after(.milliseconds(1), process) { [self] in
+                if isOver || grace.end(of: name) != end || names[name] != .failure { return }
+                world.fail("DNS: \(name) is still a failure")
+            }
         }
     }
 }
 
 extension Store {
-    /// What DNS has to answer with what is in the view.
-    var expectedNames: [String: NameContent] {
+    /// What DNS has to answer with what is in the view, but for names that are failures for a while.
+    func expectedNames(_ policy: RecordPolicy) -> [String: NameContent] {
         var names: [String: NameContent] = [:]
         for summary in serviceSummaries(after: nil, limit: .max) {
             let instances = instances(ofService: summary.name).map { PublishedInstance($0) }
-            let changes = ServiceRecords.changes(service: summary.name, instances: instances, policy: RecordPolicy())
+            let changes = ServiceRecords.changes(service: summary.name, instances: instances, policy: policy)
             for change in changes where change.content != .absent { names[change.name] = change.content }
         }
         return names

@@ -1,4 +1,7 @@
 /// A machine's disk, which outlives what happens to its processes: it may be full, fail, and lose what was not synced.
+///
+/// What could not be synced is synced by the next attempt that succeeds. A system that forgets it instead, and says that
+/// all is well, can't be told from one that has lost nothing.
 final class SimulatedDisk: @unchecked Sendable {
     /// How a process ends in the middle of what it does to the disk.
     private struct Crash {
