@@ -10,13 +10,20 @@ extension RawSpan {
             // Unsafe: eight octets, within bounds by the line above; no alignment is assumed.
             return UInt64(littleEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
         }
-        var word: UInt64 = 0
-        for index in offset..<byteCount {
-            // Unsafe: one octet, within bounds.
-            let octet = unsafe unsafeLoad(fromUncheckedByteOffset: index, as: UInt8.self)
-            word |= UInt64(octet) &<< UInt64(8 &* (index &- offset))
+        let count = byteCount &- offset
+        if count >= 4 {
+            // Unsafe: four octets each, the first and the last of these: all are within bounds. Where both have the
+            // same octets these come to the same places.
+            let first = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self)
+            let last = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: byteCount &- 4, as: UInt32.self)
+            return UInt64(UInt32(littleEndian: first))
+                | UInt64(UInt32(littleEndian: last)) &<< UInt64(8 &* (count &- 4))
         }
-        return word
+        let middle = count / 2
+        // Unsafe: the first, the second if there are three, and the last octet: all are within bounds.
+        return unsafe UInt64(unsafeLoad(fromUncheckedByteOffset: offset, as: UInt8.self))
+            | UInt64(unsafeLoad(fromUncheckedByteOffset: offset &+ middle, as: UInt8.self)) &<< UInt64(8 &* middle)
+            | UInt64(unsafeLoad(fromUncheckedByteOffset: byteCount &- 1, as: UInt8.self)) &<< UInt64(8 &* (count &- 1))
     }
 
     /// Whether this name, in any case, is `name`, in lower case.
