@@ -70,7 +70,8 @@ public final class Engine: Sendable {
         for index in 0..<configuration.workers {
             workers.append(
                 try Worker(
-                    responder: Responder(configuration, builder.snapshot, fixed, special, settings),
+                    responder: Responder(
+                        configuration, snapshot: builder.snapshot, fixed: fixed, special: special, settings: settings),
                     acknowledgements: acknowledgements, tcp: configuration.tcp, connections: connections,
                     forwarding: forwarding, settings: settings, reader: index, grace: grace))
         }
@@ -261,14 +262,14 @@ public final class Engine: Sendable {
 extension Responder {
     /// A worker for this configuration.
     init(
-        _ configuration: EngineConfiguration, _ snapshot: ZoneSnapshot, _ fixed: FixedAnswers,
-        _ special: SpecialNames, _ settings: ForwardingSettings
+        _ configuration: EngineConfiguration, snapshot: ZoneSnapshot, fixed: FixedAnswers, special: SpecialNames,
+        settings: ForwardingSettings
     ) {
-        self.init(
-            snapshot: snapshot, strategy: configuration.strategy, udpPayload: configuration.udpPayload,
+        let rules = AnswerRules(
+            snapshot: snapshot, udpPayload: configuration.udpPayload,
             largeUDP: LargeUDP(networks: configuration.largeUDPNetworks, payload: configuration.largeUDPPayload),
-            fixed: fixed, special: special, addresses: RegistrableAddresses(within: configuration.registrableNetworks),
-            counters: WorkerCounters(),
-            outside: OutsideNames(access: settings.access, isOn: settings.isOn, strategy: configuration.strategy))
+            outside: OutsideAccess(settings.access, isOn: settings.isOn), fixed: fixed, special: special,
+            addresses: RegistrableAddresses(within: configuration.registrableNetworks))
+        self.init(rules: rules, strategy: configuration.strategy, counters: WorkerCounters())
     }
 }

@@ -21,7 +21,8 @@ public struct InProcessResponder: ~Copyable {
         let settings = ForwardingSettings(configuration.forwarding.upstreams)
         self.builder = builder
         self.forwarding = forwarding
-        responder = Responder(configuration, builder.snapshot, fixed, special, settings)
+        responder = Responder(
+            configuration, snapshot: builder.snapshot, fixed: fixed, special: special, settings: settings)
         cache = CacheReader(forwarding.cache, number: 0)
         // Unsafe: freed in deinit.
         unsafe buffer = .allocate(byteCount: MessageSize.maximum, alignment: 16)
@@ -48,7 +49,8 @@ public struct InProcessResponder: ~Copyable {
     public func accept(upstream answer: RawSpan, to query: RawSpan) -> Bool {
         guard let header = MessageHeader(query), let question = Question(query) else { return false }
         let key = CacheKey(
-            name: question.name(in: query), type: question.type, variant: AnswerVariant(header: header, edns: nil))
+            name: question.name(in: query), type: question.type,
+            variant: AnswerVariant(flags: header.flags, dnssecOK: false))
         let expected = UpstreamResponse.Expectation(
             id: header.id, query: query.array, key: key, checksCase: true, usesEDNS: false)
         guard case .answer(let content) = UpstreamResponse.read(answer, expected, own: forwarding.own)
@@ -73,9 +75,9 @@ public struct InProcessResponder: ~Copyable {
     public mutating func respond<Result>(
         to query: RawSpan, overTCP: Bool, _ body: (RawSpan) -> Result
     ) -> Result? {
-        // Unsafe: see answer(_:overTCP:with:_:in:).
+        // Unsafe: see answer(_:overTCP:with:cache:in:).
         let (disposition, byteCount) = unsafe Self.answer(
-            query, overTCP: overTCP, with: &responder, &cache, in: buffer)
+            query, overTCP: overTCP, with: &responder, cache: &cache, in: buffer)
         switch disposition {
         case .reply, .replyAndRefresh:
             // Unsafe: this many octets of the buffer were written, and nobody writes any while `body` runs.
@@ -83,18 +85,19 @@ public struct InProcessResponder: ~Copyable {
         case .silence, .forward: return nil
         }
     }
+
     /// - Parameter buffer: must have room for the longest message.
     @inline(__always)
     private static func answer(
-        _ query: RawSpan, overTCP: Bool, with responder: inout Responder, _ cache: inout CacheReader,
+        _ query: RawSpan, overTCP: Bool, with responder: inout Responder, cache: inout CacheReader,
         in buffer: UnsafeMutableRawBufferPointer
     ) -> (Disposition, byteCount: Int) {
         cache.read { cache in
             // Unsafe: the reply's span is the only one on the buffer, and ends with this call.
             var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
-            let parsed = responder.read(query, cache)
+            let parsed = responder.read(query, over: overTCP ? .tcp : .udp, cache)
             let disposition = responder.respond(
-                to: query, parsed, over: overTCP ? .tcp : .udp, from: { .v4(0x7F00_0001) }, &cache, into: &reply)
+                to: query, as: parsed, from: .v4(0x7F00_0001), cache: &cache, into: &reply)
             return (disposition, reply.byteCount)
         }
     }

@@ -8,20 +8,17 @@ struct DeferredQuery {
     var place = 0
 }
 
-/// Names outside the zone.
+/// Names outside the zones.
 extension Responder {
-    /// Answers from the cache, if the client may have that, and the cache has it.
+    /// Answers from the cache, if that has an answer.
     @inline(__always)
     mutating func answerOutside(
-        _ question: Question, _ hash: UInt64, _ frame: ReplyFrame, _ query: RawSpan, _ cache: inout CacheReading,
+        _ query: Query, in message: RawSpan, frame: ReplyFrame, cache: inout CacheReading,
         into reply: inout OutputRawSpan
     ) -> Disposition {
-        guard frame.recursionAvailable != 0, frame.header.flags & HeaderFlags.recursionDesired != 0 else {
-            writeError(ResponseCode.refused, frame, query, into: &reply)
-            return .reply
-        }
-        let variant = AnswerVariant(header: frame.header, edns: frame.edns)
-        guard let answer = cache.find(question.name(in: query), question.type, variant, hash: hash),
+        guard let question = query.question else { return .silence }
+        let variant = AnswerVariant(frame)
+        guard let answer = cache.find(question.name(in: message), question.type, variant, hash: query.hash),
             cache.now < answer.times.expiry
         else {
             counters.count(.cacheMisses)
@@ -30,7 +27,7 @@ extension Responder {
         }
         counters.count(.cacheHits)
         let now = cache.now
-        write(answer, ttl: answer.times.remainingTTL(now: now), frame, query, into: &reply)
+        write(answer, ttl: answer.times.remainingTTL(now: now), to: message, frame: frame, into: &reply)
         let isPopular = answer.isPopular
         answer.noteAsked()
         guard isPopular, answer.claimRefresh(now: now) else { return .reply }
@@ -39,58 +36,92 @@ extension Responder {
         return .replyAndRefresh
     }
 
-    /// Writes an upstream's answer, its addresses in rotation; as TC alone when it does not fit.
+    /// Writes an upstream's answer, its addresses in rotation; as TC alone when there is no room for it.
     ///
     /// - Parameters:
     ///   - ttl: of all its records, in seconds.
     ///   - reason: what is told to clients with EDNS.
     @inline(__always)
     mutating func write(
-        _ answer: CachedAnswer, ttl: UInt32, _ frame: ReplyFrame, _ query: RawSpan, reason: ExtendedError? = nil,
+        _ answer: CachedAnswer, ttl: UInt32, reason: ExtendedError? = nil, to message: RawSpan, frame: ReplyFrame,
         into reply: inout OutputRawSpan
     ) {
-        if answer.leadsToOwnName { return write(alias: answer, ttl: ttl, frame, query, into: &reply) }
+        if answer.leadsToOwnName { return write(alias: answer, ttl: ttl, to: message, frame: frame, into: &reply) }
         switch answer.code {
         case ResponseCode.noError where answer.answerCount > 0: counters.count(.answered)
         case ResponseCode.noError: counters.count(.noData)
         case ResponseCode.nameError: counters.count(.nameErrors)
         default: break
         }
-        let body = answer.body
-        let start = frame.questionEnd ?? 0
-        let reserved = frame.edns == nil ? 0 : frame.reserved &+ (reason == nil ? 0 : ExtendedError.byteCount)
-        guard start &+ body.byteCount &+ reserved <= frame.limit else {
-            return writeTruncated(answer.code, frame, query, into: &reply)
+        guard frame.hasRoom(for: answer.body.byteCount, reason: reason) else {
+            return writeTruncated(answer.code, to: message, frame: frame, into: &reply)
         }
-        reply.begin(frame, query: query, flags: HeaderFlags.recursionAvailable, code: answer.code)
-        reply.replace(at: HeaderOffset.answerCount, bigEndian: answer.answerCount)
-        reply.replace(at: HeaderOffset.authorityCount, bigEndian: answer.authorityCount)
-        reply.append(octets: body)
+        var writer = ReplyWriter(frame, to: message, into: reply)
+        writer.set(code: answer.code)
+        let shift = answer.rotation.count > 1 ? first(of: answer) : 0
+        writer.append(answer, ttl: ttl, shift: shift)
+        reply = writer.end(reason: reason)
+    }
+
+    /// Which of an answer's addresses comes first.
+    @inline(__always)
+    private mutating func first(of answer: CachedAnswer) -> Int {
+        outsideRotation.grow(to: Int(answer.slot) &+ 1)
+        let rrset = RotatedRRset(count: UInt32(answer.rotation.count), firstCell: answer.slot, stamp: 0)
+        return outsideRotation.first(of: rrset, weights: Span())
+    }
+
+    /// Writes TC alone: the answer has no room.
+    func writeTruncated(
+        _ code: UInt16, to message: RawSpan, frame: ReplyFrame, into reply: inout OutputRawSpan
+    ) {
+        counters.count(.truncated)
+        var writer = ReplyWriter(frame, to: message, into: reply)
+        writer.set(code: code)
+        writer.setTruncated()
+        reply = writer.end()
+    }
+}
+
+extension ReplyFrame {
+    /// Whether so many octets of records have room, and OPT with a reason.
+    @inline(__always)
+    func hasRoom(for byteCount: Int, reason: ExtendedError? = nil) -> Bool {
+        let option = opt == nil || reason == nil ? 0 : ExtendedError.byteCount
+        return (questionEnd ?? 0) &+ byteCount &+ reserved &+ option <= limit
+    }
+}
+
+extension ReplyWriter {
+    /// Writes ANSWER and AUTHORITY of an upstream's answer.
+    ///
+    /// - Parameters:
+    ///   - ttl: of all records, in seconds.
+    ///   - shift: which of the addresses comes first.
+    @inline(__always)
+    @_lifetime(self: copy self)
+    fileprivate mutating func append(_ answer: CachedAnswer, ttl: UInt32, shift: Int) {
+        let start = octets.byteCount
+        octets.append(octets: answer.body)
+        set(answerCount: answer.answerCount)
+        set(authorityCount: answer.authorityCount)
         let offsets = answer.ttlOffsets
         var place = 0
         while let offset = offsets.uint16(at: place) {
-            reply.replace(at: start &+ Int(offset), bigEndian32: ttl)
+            octets.replace(at: start &+ Int(offset), bigEndian32: ttl)
             place &+= 2
         }
-        if answer.rotation.count > 1 { rotate(answer, body, offsets, start: start, &reply) }
-        reply.end(frame, additionalCount: 0, payload: offeredPayload, code: answer.code, reason: reason)
-    }
-
-    /// Writes TC alone: the answer does not fit.
-    func writeTruncated(_ code: UInt16, _ frame: ReplyFrame, _ query: RawSpan, into reply: inout OutputRawSpan) {
-        counters.count(.truncated)
-        let flags = HeaderFlags.recursionAvailable | HeaderFlags.truncated
-        reply.begin(frame, query: query, flags: flags, code: code)
-        reply.end(frame, additionalCount: 0, payload: offeredPayload, code: code)
+        if shift > 0 { rotate(answer, from: start, by: shift) }
     }
 
     /// Lets the addresses change places: their data alone, which stands behind TTL and RDLENGTH.
+    ///
+    /// - Parameter start: where the answer's records begin.
     @inline(__always)
-    private mutating func rotate(
-        _ answer: CachedAnswer, _ body: RawSpan, _ offsets: RawSpan, start: Int, _ reply: inout OutputRawSpan
-    ) {
-        let shift = outside.first(of: answer)
-        guard shift > 0 else { return }
+    @_lifetime(self: copy self)
+    private mutating func rotate(_ answer: CachedAnswer, from start: Int, by shift: Int) {
+        let body = answer.body
+        let offsets = answer.ttlOffsets
         let rotation = answer.rotation
         let first = Int(rotation.first)
         let count = Int(rotation.count)
@@ -102,15 +133,7 @@ extension Responder {
             else { return }
             let from = Int(origin) &+ 6
             guard from &+ byteCount <= body.byteCount else { return }
-            reply.replace(at: start &+ Int(target) &+ 6, octets: body.extracting(from..<(from &+ byteCount)))
+            octets.replace(at: start &+ Int(target) &+ 6, octets: body.extracting(from..<(from &+ byteCount)))
         }
-    }
-
-    /// Writes SERVFAIL for a name outside.
-    func writeFailure(_ reason: ExtendedError, _ frame: ReplyFrame, _ query: RawSpan, into reply: inout OutputRawSpan) {
-        counters.count(.serverFailures)
-        let code = ResponseCode.serverFailure
-        reply.begin(frame, query: query, flags: HeaderFlags.recursionAvailable, code: code)
-        reply.end(frame, additionalCount: 0, payload: offeredPayload, code: code, reason: reason)
     }
 }

@@ -1,7 +1,7 @@
 /// Names outside the zone that are answered here, whatever upstreams would say: the names of this machine (RFC 6761
 /// §6.3), those that never exist (§6.4), and those by which a resolver is asked for others that stand for it, of which
 /// there are none (RFC 9462 §6.4).
-struct SpecialNames: Sendable {
+final class SpecialNames: Sendable {
     /// What a zone's names answer.
     enum Content {
         /// The loopback addresses.
@@ -16,15 +16,15 @@ struct SpecialNames: Sendable {
     struct Finding {
         /// What it answers.
         let content: Content
-        /// The SOA record of its zone, packed.
-        let authority: OctetsView
-        /// Octets of the name's labels above the zone's origin.
-        let relativeByteCount: Int
+        /// The SOA record of its zone.
+        let authority: NegativeSOA.View
+        /// Where the name of its zone begins in the question.
+        let zoneOffset: UInt16
     }
 
     private struct Zone {
         let origin: OctetsView
-        let authority: OctetsView
+        let authority: NegativeSOA.View
         let content: Content
     }
 
@@ -57,9 +57,8 @@ struct SpecialNames: Sendable {
                 .name(origin), .name(RecordPacker.wireName("nobody.invalid") ?? []),
                 .uint32(1), .uint32(3600), .uint32(1200), .uint32(604_800), .uint32(Self.ttl),
             ]
-            return Zone(
-                origin: keep(origin), authority: keep(try RecordPacker(.soa, ttl: Self.ttl, fields).packed()),
-                content: content)
+            let authority = keep(try RecordPacker(.soa, ttl: Self.ttl, fields).packed())
+            return Zone(origin: keep(origin), authority: NegativeSOA.View(whole: authority), content: content)
         }
         zones = [
             try zone(Self.origins[0], .loopback), try zone(Self.origins[1], .absent), try zone(Self.origins[2], .empty),
@@ -80,36 +79,21 @@ struct SpecialNames: Sendable {
             else { continue }
             return Finding(
                 content: zones[index].content, authority: zones[index].authority,
-                relativeByteCount: position.relativeByteCount)
+                zoneOffset: position.zoneOffset)
         }
         return nil
     }
 }
 
-extension Responder {
-    /// Answers a special name.
-    func answer(
-        _ name: SpecialNames.Finding, _ type: RecordType, _ frame: ReplyFrame, _ query: RawSpan,
-        into reply: inout OutputRawSpan
-    ) {
-        if name.content == .loopback {
-            switch type {
-            case .a: return write(oneRecord: special.address4.span, frame, query, into: &reply)
-            case .aaaa: return write(oneRecord: special.address6.span, frame, query, into: &reply)
-            case .any: return write(oneRecord: fixed.any.span, frame, query, into: &reply)
-            default: break
-            }
+extension AnswerRules {
+    /// What a special name gets.
+    func outcome(of type: RecordType, for name: SpecialNames.Finding) -> Outcome {
+        switch (name.content, type) {
+        case (.loopback, .a): .record(special.address4)
+        case (.loopback, .aaaa): .record(special.address6)
+        case (.loopback, .any): .record(fixed.any)
+        case (.absent, _): .nameError(name.authority, zoneOffset: name.zoneOffset)
+        default: .noData(name.authority, zoneOffset: name.zoneOffset)
         }
-        let code = name.content == .absent ? ResponseCode.nameError : ResponseCode.noError
-        counters.count(name.content == .absent ? .nameErrors : .noData)
-        reply.begin(frame, query: query, flags: HeaderFlags.authoritative, code: code)
-        // Fits always: header and question have at most 271 octets, this record 63 and OPT 11.
-        let owner = reply.byteCount
-        reply.append(octets: name.authority.span)
-        reply.replace(
-            at: owner, bigEndian: 0xC000 | UInt16(truncatingIfNeeded: MessageHeader.byteCount &+ name.relativeByteCount)
-        )
-        reply.replace(at: HeaderOffset.authorityCount, bigEndian: 1)
-        reply.end(frame, additionalCount: 0, payload: offeredPayload, code: code)
     }
 }

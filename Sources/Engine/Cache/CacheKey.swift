@@ -22,12 +22,22 @@ struct AnswerVariant: OptionSet, Hashable, Sendable, BitwiseCopyable {
     }
 
     /// The variant that a query asks for.
+    ///
+    /// - Parameters:
+    ///   - flags: the query's, or those of its reply, in which CD is repeated.
+    ///   - dnssecOK: DO.
     @inline(__always)
-    init(header: MessageHeader, edns: EDNS?) {
+    init(flags: UInt16, dnssecOK: Bool) {
         var bits: UInt8 = 0
-        if let edns, edns.dnssecOK { bits |= Self.dnssecOK.rawValue }
-        if header.flags & HeaderFlags.checkingDisabled != 0 { bits |= Self.checkingDisabled.rawValue }
+        if dnssecOK { bits |= Self.dnssecOK.rawValue }
+        if flags & HeaderFlags.checkingDisabled != 0 { bits |= Self.checkingDisabled.rawValue }
         rawValue = bits
+    }
+
+    /// The variant that the query asks for whose reply has this frame.
+    @inline(__always)
+    init(_ frame: ReplyFrame) {
+        self.init(flags: frame.flags, dnssecOK: frame.opt?.dnssecOK == true)
     }
 }
 

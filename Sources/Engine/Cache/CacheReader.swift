@@ -34,7 +34,7 @@ struct CacheReader: ~Copyable {
     ///   same.
     /// - Returns: `false` if it is too long for a message.
     mutating func insert(
-        _ content: AnswerContent, _ key: CacheKey, _ times: AnswerTimes, isKept: Bool, _ body: (CachedAnswer) -> Void
+        _ content: AnswerContent, key: CacheKey, times: AnswerTimes, isKept: Bool, _ body: (CachedAnswer) -> Void
     ) -> Bool {
         guard let stored = StoredAnswer.make(content, key: key, times: times) else { return false }
         let cache = cache

@@ -118,7 +118,7 @@ final class Forwarder {
         let frame = deferred.frame
         let key = CacheKey(
             name: deferred.question.name(in: message), type: deferred.question.type,
-            variant: AnswerVariant(header: frame.header, edns: frame.edns))
+            variant: AnswerVariant(frame))
         var client: WaitingClient?
         if !deferred.isRefresh {
             guard let route = route() else { return }
@@ -132,7 +132,7 @@ final class Forwarder {
     func askAgain(for client: WaitingClient) {
         let query = client.query.rawSpan
         guard let question = Question(query) else { return }
-        let variant = AnswerVariant(header: client.frame.header, edns: client.frame.edns)
+        let variant = AnswerVariant(client.frame)
         request(CacheKey(name: question.name(in: query), type: question.type, variant: variant), client)
     }
 
@@ -282,7 +282,8 @@ final class Forwarder {
         let times = forwarding.ttlPolicy.times(lifetime: lifetime, now: now)
         let clients = end(query)
         let isReplied = sink.reply(
-            content, query.key, times, isKept: content.isCacheable && lifetime > 0, ttl: max(lifetime, 1), to: clients)
+            content, key: query.key, times: times, isKept: content.isCacheable && lifetime > 0, ttl: max(lifetime, 1),
+            to: clients)
         if !isReplied { for client in clients { sink.replyFailure(.other, to: client) } }
         forwarding.failures.remove(query.key)
     }

@@ -8,7 +8,7 @@ protocol ReplySink: AnyObject {
     ///   - ttl: the TTL in the replies, in seconds.
     /// - Returns: `false` if it is too long for a message; nothing is sent then.
     func reply(
-        _ content: AnswerContent, _ key: CacheKey, _ times: AnswerTimes, isKept: Bool, ttl: UInt32,
+        _ content: AnswerContent, key: CacheKey, times: AnswerTimes, isKept: Bool, ttl: UInt32,
         to clients: [WaitingClient]
     ) -> Bool
 

@@ -118,6 +118,9 @@ enum DomainName {
         var labelCount: Int
         /// Where the last of them (the one next to the origin) starts.
         var lastLabelOffset: Int
+
+        /// Where the zone's origin begins in a message with the name in its question.
+        var zoneOffset: UInt16 { UInt16(truncatingIfNeeded: MessageHeader.byteCount &+ relativeByteCount) }
     }
 
     /// Finds where `name` stands in the zone of `origin`.

@@ -77,3 +77,11 @@ struct EDNS {
         return offset == rdata.byteCount
     }
 }
+
+/// The OPT record of a reply.
+struct OPTRecord {
+    /// The largest UDP payload that this server takes, in octets.
+    var payload: UInt16
+    /// DO, repeated (RFC 3225 §3).
+    var dnssecOK: Bool
+}

@@ -111,6 +111,17 @@ extension OutputRawSpan {
         }
     }
 
+    /// Replaces the eight octets at `offset` by `value` in network order; does nothing where none are written yet.
+    @inline(__always)
+    @_lifetime(self: copy self)
+    mutating func replace(at offset: Int, bigEndian64 value: UInt64) {
+        guard offset >= 0, offset <= byteCount &- 8 else { return }
+        // Unsafe: eight octets that are initialized, by the line above; no alignment is assumed.
+        unsafe withUnsafeMutableBytes { buffer, _ in
+            unsafe buffer.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt64.self)
+        }
+    }
+
     /// Replaces the octets at `offset` by those of `source`; does nothing where none are written yet.
     @inline(__always)
     @_lifetime(self: copy self)

@@ -3,10 +3,14 @@
 /// Reading and answering are two steps so that, while a batch is read, the memory that its answers will be copied from
 /// is already on its way to the processor's cache.
 struct Query {
+    /// How it came in.
+    let transport: Transport
     /// `nil`: too short to have one.
     let header: MessageHeader?
     /// `nil`: there is not exactly one (RFC 9619), or it is malformed.
     private(set) var question: Question?
+    /// What stands behind the question.
+    private(set) var rest = EDNS.Reading.none
     /// Where the asked name stands in its zone; `nil`: in none, or there is no question.
     var position: DomainName.Position?
     /// The place of its zone.
@@ -16,14 +20,18 @@ struct Query {
     var hash: UInt64 = 0
 
     /// Reads `message`.
-    ///
     @inline(__always)
-    init(_ message: RawSpan) {
+    init(_ message: RawSpan, over transport: Transport) {
+        self.transport = transport
         header = MessageHeader(message)
         guard let header, !header.isResponse, header.questionCount == 1, let question = Question(message) else {
             return
         }
         self.question = question
+        let hasOtherRecords = header.answerCount > 0 || header.authorityCount > 0
+        rest =
+            hasOtherRecords
+            ? .malformed : EDNS.read(message, recordCount: Int(header.additionalCount), from: question.end)
     }
 
     /// Looks whether the asked name is in a zone.

@@ -29,11 +29,12 @@ struct BatchAnswering: ~Copyable {
             let end = min(start &+ Self.readAhead, count)
             // Unsafe: `parsed` has readAhead places; each is initialized here, and deinitialized below.
             for index in start..<end {
-                unsafe (parsed + (index &- start)).initialize(to: responder.read(batch.message(index), cache))
+                unsafe (parsed + (index &- start)).initialize(
+                    to: responder.read(batch.message(index), over: .udp, cache))
             }
             for index in start..<end { unsafe responder.prefetch(for: parsed[index &- start], &cache) }
             for index in start..<end {
-                unsafe answer(batch, index, parsed[index &- start], with: &responder, &cache)
+                unsafe answer(batch, at: index, as: parsed[index &- start], with: &responder, cache: &cache)
                 unsafe (parsed + (index &- start)).deinitialize(count: 1)
             }
             start = end
@@ -42,11 +43,12 @@ struct BatchAnswering: ~Copyable {
 
     @inline(__always)
     private mutating func answer(
-        _ batch: UDPBatch, _ index: Int, _ query: Query, with responder: inout Responder, _ cache: inout CacheReading
+        _ batch: UDPBatch, at index: Int, as query: Query, with responder: inout Responder,
+        cache: inout CacheReading
     ) {
         var reply = batch.nextReply()
         let disposition = responder.respond(
-            to: batch.message(index), query, over: .udp, from: { batch.client(index) }, &cache, into: &reply)
+            to: batch.message(index), as: query, from: batch.client(index), cache: &cache, into: &reply)
         switch disposition {
         case .reply: break
         case .silence: return

@@ -166,9 +166,9 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         let (disposition, byteCount) = cache.read { cache in
             // Unsafe: the buffer belongs to the TCP service, and is used for one reply at a time.
             var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
-            let parsed = responder.read(query, cache)
+            let parsed = responder.read(query, over: .tcp, cache)
             let disposition = responder.respond(
-                to: query, parsed, over: .tcp, from: { connection.client }, &cache, into: &reply)
+                to: query, as: parsed, from: connection.client, cache: &cache, into: &reply)
             return (disposition, reply.byteCount)
         }
         // Unsafe: this many octets were written, and nothing writes before the reply is sent.
@@ -200,10 +200,10 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     ///   - ttl: the TTL in the replies, in seconds.
     /// - Returns: `false` if it is too long for a message; nothing is sent then.
     func reply(
-        _ content: AnswerContent, _ key: CacheKey, _ times: AnswerTimes, isKept: Bool, ttl: UInt32,
+        _ content: AnswerContent, key: CacheKey, times: AnswerTimes, isKept: Bool, ttl: UInt32,
         to clients: [WaitingClient]
     ) -> Bool {
-        cache.insert(content, key, times, isKept: isKept) { answer in
+        cache.insert(content, key: key, times: times, isKept: isKept) { answer in
             let clients = clients.span
             for index in clients.indices { write(answer, ttl: ttl, reason: nil, to: clients[index]) }
         }
@@ -212,7 +212,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     /// Sends SERVFAIL.
     func replyFailure(_ reason: ExtendedError, to client: WaitingClient) {
         deliver(to: client, isShort: true) { responder, reply in
-            responder.writeFailure(reason, client.frame, client.query.rawSpan, into: &reply)
+            responder.writeFailure(reason, to: client.query.rawSpan, frame: client.frame, into: &reply)
         }
     }
 
@@ -242,7 +242,8 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
 
     private func write(_ answer: CachedAnswer, ttl: UInt32, reason: ExtendedError?, to client: WaitingClient) {
         deliver(to: client) { responder, reply in
-            responder.write(answer, ttl: ttl, client.frame, client.query.rawSpan, reason: reason, into: &reply)
+            responder.write(
+                answer, ttl: ttl, reason: reason, to: client.query.rawSpan, frame: client.frame, into: &reply)
         }
     }
 
@@ -278,9 +279,9 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     }
 
     private func adoptSettings() {
-        if let clients = mailbox.takeLargeUDP() { responder.largeUDP = clients }
+        if let clients = mailbox.takeLargeUDP() { responder.adopt(clients) }
         guard let settings = mailbox.takeSettings() else { return }
-        responder.outside.adopt(access: settings.access, isOn: settings.isOn)
+        responder.adopt(OutsideAccess(settings.access, isOn: settings.isOn))
         forwarder?.adopt(settings)
     }
 

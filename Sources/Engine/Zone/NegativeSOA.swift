@@ -10,15 +10,22 @@ struct NegativeSOA: Sendable {
     var view: View {
         View(
             octets: octets.view, isServedHere: isServedHere,
-            mailbox: PackedRecord.data + 3 + serverByteCount + 11)
+            mailbox: UInt8(truncatingIfNeeded: PackedRecord.data + 3 + serverByteCount + 11))
     }
 
     /// What a worker reads of it for a query.
     struct View {
         fileprivate let octets: OctetsView
         fileprivate let isServedHere: Bool
-        /// The offset of RNAME's pointer to a zone's name.
-        fileprivate let mailbox: Int
+        /// The offset of RNAME's pointer to a zone's name; 0 if MNAME and RNAME are whole.
+        fileprivate let mailbox: UInt8
+    }
+}
+
+extension NegativeSOA.View {
+    /// A record in which only the owner, the zone, is a compression pointer.
+    init(whole octets: OctetsView) {
+        self.init(octets: octets, isServedHere: false, mailbox: 0)
     }
 }
 
@@ -34,9 +41,10 @@ extension OutputRawSpan {
         let server = owner &+ PackedRecord.data &+ 3
         let zonePointer = 0xC000 | UInt16(truncatingIfNeeded: zone)
         replace(at: owner, bigEndian: zonePointer)
+        guard soa.mailbox > 0 else { return }
         if soa.isServedHere { replace(at: server, bigEndian: zonePointer) }
         replace(
-            at: owner &+ soa.mailbox,
+            at: owner &+ Int(soa.mailbox),
             bigEndian: soa.isServedHere ? zonePointer : 0xC000 | UInt16(truncatingIfNeeded: server))
     }
 }

@@ -12,6 +12,8 @@ enum PackedRecord {
     static let port = data + 4
     /// The target of an SRV record.
     static let target = data + 6
+    /// The last place in a message that a compression pointer's 14 bits reach.
+    static let pointerReach = 0x3FFF
 }
 
 /// Packed records, made by ldns. All others of their kind are copies with the differing fields filled in.

@@ -107,7 +107,9 @@ struct AnswerCacheTests {
             code: 3, answerCount: 0, authorityCount: 0, body: body, ttlOffsets: [6], rotation: nil, ttl: 60,
             isNegative: true)
         var reader = CacheReader(cache, number: 0)
-        let isShown = reader.insert(content, wanted, policy.times(lifetime: 60, now: now), isKept: isKept) { answer in
+        let isShown = reader.insert(
+            content, key: wanted, times: policy.times(lifetime: 60, now: now), isKept: isKept
+        ) { answer in
             #expect((find(wanted, in: cache) != nil) == (isKept && maximum > 0))
             _ = cache.remove(nil, subtree: false)
             for other in others { try? insert(other, into: cache) }

@@ -1,0 +1,69 @@
+/// Names of the zones.
+extension AnswerRules {
+    /// What a name of a zone gets.
+    @inline(__always)
+    func zoneOutcome(of query: Query, in message: RawSpan, from client: IPAddress?) -> Outcome {
+        guard let question = query.question, let position = query.position, query.zone < zones.count else {
+            return .error(ResponseCode.refused)
+        }
+        let name = question.name(in: message).extracting(0..<position.relativeByteCount)
+        let shard: ShardView
+        let found: Int?
+        if position.labelCount == 0 {
+            shard = zones[query.zone].apex
+            found = 0
+        } else {
+            shard = zones[query.zone].root.view(for: query.hash)
+            found = shard.index(of: name, hash: query.hash)
+        }
+        guard let found else {
+            if zones[query.zone].synthesis != nil,
+                SynthesizedAddress.isBelow(name, lastLabelOffset: position.lastLabelOffset)
+            {
+                // `addr.<origin>` itself is an empty non-terminal.
+                if position.labelCount == 1 { return noData(query.zone, position) }
+                guard let address = address(of: name, position, from: client) else {
+                    return nameError(query.zone, position)
+                }
+                if question.type == .any { return .record(fixed.any) }
+                guard question.type == address.recordType else { return noData(query.zone, position) }
+                return .address(address, zone: UInt32(truncatingIfNeeded: query.zone))
+            }
+            return nameError(query.zone, position)
+        }
+        let entry = shard.names[found]
+        guard entry.kind != .failure else { return .noInstance }
+        for place in Int(entry.firstRRset)..<(Int(entry.firstRRset) &+ Int(entry.rrsetCount))
+        where shard.rrsets[place].type == question.type {
+            return .records(ZoneRecords(shard: shard, place: place))
+        }
+        // RFC 8482 §4.2: a HINFO record instead of everything.
+        if question.type == .any, entry.rrsetCount > 0 { return .record(fixed.any) }
+        return noData(query.zone, position)
+    }
+
+    /// The address that a name below `addr.<origin>` stands for. What nobody may register has no name: a filter that
+    /// forbids the address could be passed with it otherwise.
+    private func address(
+        of name: RawSpan, _ position: DomainName.Position, from client: IPAddress?
+    ) -> IPAddress? {
+        guard position.labelCount == 2, let address = SynthesizedAddress.read(name),
+            addresses.contains(address, client: { client })
+        else { return nil }
+        return address
+    }
+
+    // Of a zone's view no more is read than what is needed: so it is found by its place each time.
+
+    /// NXDOMAIN for a name of the zone at that place.
+    @inline(__always)
+    private func nameError(_ zone: Int, _ name: DomainName.Position) -> Outcome {
+        .nameError(zones[zone].negativeSOA, zoneOffset: name.zoneOffset)
+    }
+
+    /// NODATA for a name of the zone at that place.
+    @inline(__always)
+    private func noData(_ zone: Int, _ name: DomainName.Position) -> Outcome {
+        .noData(zones[zone].negativeSOA, zoneOffset: name.zoneOffset)
+    }
+}

@@ -1,0 +1,99 @@
+/// The records of an RRset that are in its shard.
+struct ShardRecords: RecordSource {
+    private let rrset: PackedRRset
+    private let shard: ShardView
+
+    @inline(__always)
+    init(_ records: ZoneRecords) {
+        rrset = records.rrset
+        shard = records.shard
+    }
+
+    var weights: Span<UInt32> {
+        @inline(__always)
+        @_lifetime(borrow self)
+        get {
+            let weights = shard.weights
+            let start = weights.isEmpty ? 0 : Int(rrset.firstWeight)
+            let end = weights.isEmpty ? 0 : start &+ Int(rrset.count)
+            return weights.extracting(start..<end)
+        }
+    }
+
+    @inline(__always)
+    func writeAll(from first: Int, to reply: inout OutputRawSpan) {
+        let octets = shard.octets
+        let answer = Int(rrset.answerOffset)
+        let end = answer &+ Int(rrset.answerByteCount)
+        let start = rrset.offset(ofRecord: first, in: shard.services)
+        reply.append(octets: octets.extracting((answer &+ start)..<end))
+        if start > 0 { reply.append(octets: octets.extracting(answer..<(answer &+ start))) }
+    }
+
+    func writeSome(from first: Int, to reply: inout OutputRawSpan, limit: Int) -> UInt16 {
+        let octets = shard.octets
+        let services = shard.services
+        let answer = Int(rrset.answerOffset)
+        let count = Int(rrset.count)
+        var written = 0
+        while written < min(count, Int(UInt16.max)) {
+            let index = first + written < count ? first + written : first + written - count
+            let start = rrset.offset(ofRecord: index, in: services)
+            let end = rrset.end(ofRecord: index, in: services)
+            guard reply.byteCount + end - start <= limit else { break }
+            reply.append(octets: octets.extracting((answer + start)..<(answer + end)))
+            written += 1
+        }
+        return UInt16(written)
+    }
+
+    @inline(__always)
+    func writeAdditional(
+        from first: Int, answeredAt answerStart: Int, to reply: inout OutputRawSpan, limit: Int
+    ) -> UInt16 {
+        let octets = shard.octets
+        let services = shard.services
+        let count = Int(rrset.count)
+        let base = Int(rrset.firstService)
+        guard base &+ count <= services.count else { return 0 }
+        let rotation = Int(services[base &+ first].answer)
+        var written: UInt16 = 0
+        for step in 0..<count {
+            let index = first &+ step < count ? first &+ step : first &+ step &- count
+            let slot = services[base &+ index]
+            guard slot.additionalByteCount > 0 else { continue }
+            // The target's name stands in its SRV record, behind owner, type, class, TTL, length, priority, weight
+            // and port.
+            var target = Int(slot.answer) &- rotation
+            if target < 0 { target &+= Int(rrset.answerByteCount) }
+            target &+= answerStart &+ PackedRecord.target
+            let start = Int(rrset.additionalOffset) &+ Int(slot.additional)
+            let record = octets.extracting(start..<(start &+ Int(slot.additionalByteCount)))
+            let isWritten: Bool
+            if target <= PackedRecord.pointerReach {
+                isWritten = reply.append(additional: record, ownedAt: target, limit: limit)
+            } else {
+                let name = Int(rrset.answerOffset) &+ Int(slot.answer) &+ PackedRecord.target
+                let end = Int(rrset.answerOffset) &+ rrset.end(ofRecord: index, in: services)
+                isWritten = reply.append(additional: record, ownedBy: octets.extracting(name..<end), limit: limit)
+            }
+            guard isWritten else { break }
+            written &+= 1
+        }
+        return written
+    }
+}
+
+extension PackedRRset {
+    /// Where a record ends, relative to the RRset's records.
+    @inline(__always)
+    func end(ofRecord index: Int, in services: Span<ServiceSlot>) -> Int {
+        index &+ 1 < Int(count) ? offset(ofRecord: index &+ 1, in: services) : Int(answerByteCount)
+    }
+
+    /// Where a record begins, relative to the RRset's records.
+    @inline(__always)
+    func offset(ofRecord index: Int, in services: Span<ServiceSlot>) -> Int {
+        stride > 0 ? index &* Int(stride) : Int(services[Int(firstService) &+ index].answer)
+    }
+}
