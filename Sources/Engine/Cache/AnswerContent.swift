@@ -1,7 +1,7 @@
 /// The content of an upstream's answer as it is kept and passed on: the records behind the question.
 ///
-/// The records' octets are the upstream's. Their compression pointers lead to the question, which has the same place
-/// and length in every reply, or to earlier records.
+/// ldns has written the records' octets, see ``LdnsWriter``. Their compression pointers lead to the question, which has
+/// the same place and length in every reply, or to names of earlier records.
 struct AnswerContent: Equatable {
     /// NOERROR, NXDOMAIN or YXDOMAIN; any other RCODE is a failure of the upstream.
     var code: UInt16

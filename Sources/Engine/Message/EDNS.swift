@@ -43,24 +43,18 @@ struct EDNS {
         var found: EDNS?
         var offset = start
         for _ in 0..<recordCount {
-            let owner = offset
-            guard let fixed = DomainName.end(in: message, at: offset),
-                let type = message.uint16(at: fixed),
-                let payload = message.uint16(at: fixed + 2),
-                let extended = message.uint32(at: fixed + 4),
-                let length = message.uint16(at: fixed + 8)
-            else { return .malformed }
-            offset = fixed + 10 + Int(length)
-            guard offset <= message.byteCount else { return .malformed }
-            guard RecordType(rawValue: type) == .opt else { continue }
+            guard let record = RecordPlace(message, at: offset) else { return .malformed }
+            offset = record.data.upperBound
+            guard record.type == .opt else { continue }
             // RFC 6891 §6.1.1: one OPT at most; §6.1.2: its owner is the root.
-            guard found == nil, fixed == owner + 1,
-                hasWellFormedOptions(message.extracting((fixed + 10)..<offset))
+            guard found == nil, record.typeOffset == record.owner + 1,
+                hasWellFormedOptions(message.extracting(record.data))
             else { return .malformed }
+            // §6.1.3: what these fields are in an OPT record.
             found = EDNS(
-                payload: payload,
-                version: UInt8(truncatingIfNeeded: extended >> 16),
-                dnssecOK: extended & 0x8000 != 0
+                payload: record.recordClass,
+                version: UInt8(truncatingIfNeeded: record.ttl >> 16),
+                dnssecOK: record.ttl & 0x8000 != 0
             )
         }
         guard offset == message.byteCount else { return .malformed }

@@ -16,6 +16,8 @@ public struct RecordType: RawRepresentable, Hashable, Sendable, BitwiseCopyable 
     public static let cname = RecordType(rawValue: 5)
     /// The start of a zone of authority (RFC 1035 §3.3.13).
     public static let soa = RecordType(rawValue: 6)
+    /// Octets that nothing is known of (RFC 1035 §3.3.10).
+    public static let null = RecordType(rawValue: 10)
     /// The name of an address (RFC 1035 §3.3.12).
     public static let ptr = RecordType(rawValue: 12)
     /// Host information, the answer to ANY (RFC 8482 §4.2).

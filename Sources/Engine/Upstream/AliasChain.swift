@@ -6,46 +6,31 @@ struct AliasChain {
     private(set) var names: [[UInt8]]
     /// For each name but the last, the place of the record that leads on.
     private(set) var links: [Int] = []
-    /// The owners of all records in ANSWER, in lower case.
-    private(set) var owners: [[UInt8]] = []
     /// Whether the last name is one of our own.
     private(set) var endsAtOwnName = false
     /// Those names and all above them, once they are needed: a message may ask for thousands of comparisons.
     private var namesAndAbove: Set<[UInt8]>?
 
     /// - Returns: `nil` when it is too long, or a loop.
-    init?(_ message: RawSpan, _ answers: [RecordPlace], _ key: CacheKey, own: OwnNames) {
+    init?(_ packet: borrowing LdnsPacket, _ key: CacheKey, own: OwnNames) {
         names = [key.name]
-        owners.reserveCapacity(answers.count)
-        for record in answers {
-            // Nearly always a pointer to the question.
-            if message.uint16(at: record.owner) == AnswerReader.pointerToQuestion {
-                owners.append(key.name)
-            } else {
-                guard let owner = DomainName.expanded(in: message, at: record.owner) else { return nil }
-                owners.append(owner)
-            }
-        }
         if key.type != .cname, key.type != .any {
-            guard follow(message, answers, own) else { return nil }
+            guard follow(packet, own) else { return nil }
         }
     }
 
     /// The last name.
     var end: [UInt8] { names.last ?? [] }
 
-    private mutating func follow(_ message: RawSpan, _ answers: [RecordPlace], _ own: OwnNames) -> Bool {
-        let aliases = answers.indices.filter {
-            answers[$0].type == .cname && answers[$0].recordClass == RecordClass.internet
-        }
+    private mutating func follow(_ packet: borrowing LdnsPacket, _ own: OwnNames) -> Bool {
+        let aliases = packet.answers.filter { $0.type == .cname && $0.recordClass == RecordClass.internet }
         // RFC 1034 §3.6.2: a name has one CNAME record; of more the first counts.
-        while !endsAtOwnName, let next = aliases.first(where: { owners[$0] == end }) {
-            guard names.count <= UpstreamResponse.maximumChainLength,
-                let target = DomainName.expanded(in: message, at: answers[next].data.lowerBound),
+        while !endsAtOwnName, let next = aliases.first(where: { $0.owner == end }) {
+            guard names.count <= UpstreamResponse.maximumChainLength, let target = packet.name(in: next, field: 0),
                 !names.contains(target)
             else { return false }
             names.append(target)
-            links.append(next)
+            links.append(next.index)
             endsAtOwnName = own.contains(target)
         }
         return true

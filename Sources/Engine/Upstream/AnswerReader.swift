@@ -1,8 +1,7 @@
 /// Turns an upstream's message into what is kept and passed on.
 ///
 /// What of ANSWER and AUTHORITY is about the name that was asked ``AnswerSelection`` says; the rest is left out.
-/// ADDITIONAL goes: it may be about anything, and nobody has to send it (RFC 2181 §5.4.1). Read in place, then shown to
-/// ldns as a whole; a differential test and a fuzzer hold it against what ldns reads.
+/// ADDITIONAL goes: it may be about anything, and nobody has to send it (RFC 2181 §5.4.1).
 enum AnswerReader {
     /// - Parameters:
     ///   - message: with `header` and `question`, which is the one that was asked.
@@ -25,15 +24,16 @@ enum AnswerReader {
     ) -> AnswerContent? {
         // What stands in AUTHORITY then is not passed on.
         let dropsAuthority = header.authorityCount == 0 || !key.variant.contains(.dnssecOK)
+        // ldns writes the root's name, which is one octet, instead of a pointer to it.
         guard key.type == .a || key.type == .aaaa, header.flags & 0xF == ResponseCode.noError,
-            header.answerCount > 0, dropsAuthority
+            header.answerCount > 0, dropsAuthority, key.name.count > 1
         else { return nil }
         let dataByteCount = key.type == .a ? 4 : 16
         let stride = recordHeadByteCount + dataByteCount
         let count = Int(header.answerCount)
         let end = question.end + count * stride
         var offset = end
-        guard end <= message.byteCount, RecordPlace.all(message, count: header.authorityCount, from: &offset),
+        guard end <= message.byteCount, WireReader.all(message, count: header.authorityCount, from: &offset),
             hasPlainCode(message, count: header.additionalCount, from: offset)
         else { return nil }
         var ttlOffsets: [UInt16] = []
@@ -62,81 +62,103 @@ enum AnswerReader {
     /// Compressed, the name that was asked (RFC 1035 §4.1.4).
     static let pointerToQuestion = UInt16(0xC000) | UInt16(MessageHeader.byteCount)
 
-    /// What a message is made of.
-    enum Origin {
-        /// It is an upstream's.
-        case upstream
-        /// It has been composed here of what is about the name that was asked.
-        ///
-        /// - Parameter isWhole: whether no upstream knows more of where its aliases lead.
-        case composed(isWhole: Bool)
+    /// Reads any answer: ldns reads its records, and writes those of them that are passed on.
+    static func readAny(
+        _ message: RawSpan, _ header: MessageHeader, _ question: Question, key: CacheKey, own: OwnNames = OwnNames()
+    ) -> AnswerContent? {
+        var octets = message.array
+        // Names that lead to the question must not have the letters that were drawn for our query by chance.
+        octets.replaceSubrange(MessageHeader.byteCount..<(MessageHeader.byteCount + key.name.count), with: key.name)
+        var end = question.end
+        guard let part = Part(octets, header.answerCount, header.authorityCount, from: &end),
+            hasPlainCode(message, count: header.additionalCount, from: end)
+        else { return nil }
+        return content(of: [part], code: header.flags & 0xF, key: key, own: own, mayBeOpen: true)
     }
 
-    /// Reads any answer.
-    static func readAny(
-        _ message: RawSpan, _ header: MessageHeader, _ question: Question, key: CacheKey, own: OwnNames = OwnNames(),
-        from origin: Origin = .upstream
-    ) -> AnswerContent? {
-        var end = question.end
-        guard let answers = RecordPlace.section(message, count: header.answerCount, from: &end) else { return nil }
-        let answerEnd = end
-        guard let authority = RecordPlace.section(message, count: header.authorityCount, from: &end),
-            hasPlainCode(message, count: header.additionalCount, from: end),
-            var chain = AliasChain(message, answers, key, own: own)
-        else { return nil }
-        var selection = AnswerSelection(message, answers, of: &chain, key, own: own)
-        // What is behind an alias of a name of ours, its code included, is ours to say.
-        let code = chain.endsAtOwnName ? ResponseCode.noError : header.flags & 0xF
-        let isNegative = code != ResponseCode.noError || !(selection.hasFinalRecord || chain.endsAtOwnName)
-        selection.selectAuthority(
-            message, authority, of: &chain, isNegative: isNegative,
-            wantsProofs: key.variant.contains(.dnssecOK))
-        guard answers.isEmpty || isPlausible(selection, of: chain, code) else { return nil }
-        let isInPlace =
-            selection.answers.count == answers.count
-            && (selection.authority.isEmpty || selection.authority.count == authority.count)
-        if case .upstream = origin, !isInPlace || chain.endsAtOwnName {
-            // A record that is left out must not hide where the next one begins either.
-            let seen = selection.authority.isEmpty ? answers : answers + authority
-            var composer = AnswerComposer(key, code: code)
-            guard seen.allSatisfy({ LdnsValidation.hasBoundedNames($0, in: message) }),
-                composer.append(answers: selection.answers, of: message),
-                composer.append(authority: selection.authority, of: message)
+    /// A message whose records have been walked over.
+    private struct Part {
+        var octets: [UInt8]
+        let answers: [RecordPlace]
+        let authority: [RecordPlace]
+
+        /// - Parameter offset: where the records begin; afterwards where those in AUTHORITY end.
+        init?(_ octets: [UInt8], _ answerCount: UInt16, _ authorityCount: UInt16, from offset: inout Int) {
+            guard let answers = WireReader.section(octets.rawSpan, count: answerCount, from: &offset),
+                let authority = WireReader.section(octets.rawSpan, count: authorityCount, from: &offset)
             else { return nil }
-            return read(composer.message, key: key, own: own, isWhole: false)
+            self.octets = octets
+            self.answers = answers
+            self.authority = authority
         }
-        guard isInPlace else { return nil }
+    }
+
+    /// What several messages say together.
+    ///
+    /// - Parameters:
+    ///   - code: the response code, without its upper bits.
+    ///   - mayBeOpen: whether aliases may lead on to what an upstream knows.
+    private static func content(
+        of messages: [Part], code: UInt16, key: CacheKey, own: OwnNames, mayBeOpen: Bool
+    ) -> AnswerContent? {
+        var parts = messages
+        guard var packet = LdnsPacket() else { return nil }
+        for index in parts.indices {
+            guard packet.read(answers: parts[index].answers, of: &parts[index].octets, name: key.name) else {
+                return nil
+            }
+        }
+        guard var chain = AliasChain(packet, key, own: own) else { return nil }
+        var selection = AnswerSelection(packet, of: &chain, key, own: own)
+        // What is behind an alias of a name of ours, its code included, is ours to say.
+        let code = chain.endsAtOwnName ? ResponseCode.noError : code
+        let isNegative = code != ResponseCode.noError || !(selection.hasFinalRecord || chain.endsAtOwnName)
+        let wantsProofs = key.variant.contains(.dnssecOK)
+        if !chain.endsAtOwnName, isNegative || wantsProofs {
+            for index in parts.indices {
+                guard packet.read(authority: parts[index].authority, of: &parts[index].octets) else { return nil }
+            }
+            selection.selectAuthority(packet, of: &chain, isNegative: isNegative, wantsProofs: wantsProofs)
+        }
+        guard packet.answers.isEmpty || isPlausible(selection, of: chain, code) else { return nil }
         let kept = selection.answers + selection.authority
-        var body = message.extracting(question.end..<(selection.authority.isEmpty ? answerEnd : end)).array
-        lowerNames(of: answers, in: message, from: question.end, &body)
-        var content = AnswerContent(
-            code: code, answerCount: header.answerCount, authorityCount: UInt16(selection.authority.count),
-            body: body, ttlOffsets: kept.map { UInt16(truncatingIfNeeded: $0.ttlOffset - question.end) },
-            rotation: chain.endsAtOwnName ? nil : rotation(kept, key.type),
-            ttl: ttl(kept, soa: selection.soa, message, isNegative: isNegative), isNegative: isNegative)
-        let probe = LdnsValidation.probe(absentIn: content.body, key.name)
-        guard LdnsValidation.reads(packed(content, key, probe: probe), as: kept, probe: probe) else { return nil }
-        guard let link = chain.links.last else { return content }
+        let byteCount = parts.reduce(0) { $0 + $1.octets.count }
+        guard var writer = LdnsWriter(question: key.name, byteCount: byteCount) else { return nil }
+        let questionEnd = MessageHeader.byteCount + key.name.count + 4
+        let ownLink = chain.endsAtOwnName ? chain.links.last : nil
+        var ttlOffsets: [UInt16] = []
+        ttlOffsets.reserveCapacity(kept.count)
+        var continuation: AnswerContent.Continuation?
+        for record in kept {
+            let isOwnLink = record.index == ownLink && record.section == .answer
+            // What comes behind an alias of a name of ours points to that name.
+            guard let place = packet.write(record, writesNamesOut: isOwnLink, to: &writer) else { return nil }
+            let offset = UInt16(truncatingIfNeeded: place - questionEnd)
+            ttlOffsets.append(offset)
+            // Behind TTL and RDLENGTH.
+            if isOwnLink { continuation = .own(chain.end, offset: offset &+ 6) }
+        }
+        let body = writer.body
         if chain.endsAtOwnName {
             // Within the reach of a pointer, whatever comes behind.
-            guard question.end + body.count <= maximumAliasesByteCount else { return nil }
-            let offset = answers[link].data.lowerBound - question.end
-            content.continuation = .own(chain.end, offset: UInt16(truncatingIfNeeded: offset))
-        } else if isNegative, code == ResponseCode.noError, selection.soa == nil, origin.mayBeOpen {
-            content.continuation = .outside(chain.end)
+            guard questionEnd + body.count <= maximumAliasesByteCount else { return nil }
+        } else if !chain.links.isEmpty, isNegative, code == ResponseCode.noError, selection.soa == nil, mayBeOpen {
+            continuation = .outside(chain.end)
         }
-        return content
+        let minimum = selection.soa.flatMap { packet.uint32(in: $0, field: minimumField) }
+        return AnswerContent(
+            code: code, answerCount: UInt16(truncatingIfNeeded: selection.answers.count),
+            authorityCount: UInt16(truncatingIfNeeded: selection.authority.count), body: body, ttlOffsets: ttlOffsets,
+            rotation: chain.endsAtOwnName ? nil : rotation(kept, key.type),
+            ttl: ttl(kept, minimum: minimum, isNegative: isNegative), isNegative: isNegative,
+            continuation: continuation)
     }
 
     /// Octets of a message up to where the records of a name of ours begin: signed aliases are far shorter.
     private static let maximumAliasesByteCount = 12_288
 
-    /// Reads a message that was composed here.
-    static func read(_ composed: [UInt8], key: CacheKey, own: OwnNames, isWhole: Bool) -> AnswerContent? {
-        let message = composed.rawSpan
-        guard let header = MessageHeader(message), let question = Question(message) else { return nil }
-        return readAny(message, header, question, key: key, own: own, from: .composed(isWhole: isWhole))
-    }
+    /// Which field of a SOA record's data MINIMUM is (RFC 1035 §3.3.13).
+    private static let minimumField = 6
 
     /// Whether an answer with records may be true: those of other names alone say nothing of the one that was asked,
     /// and what has records does exist.
@@ -145,81 +167,29 @@ enum AnswerReader {
         return selection.hasFinalRecord || !chain.links.isEmpty || selection.soa != nil
     }
 
-    /// The addresses whose order may change: those of the last name, if nothing comes behind them. That no name reads
-    /// their octets ``LdnsValidation`` sees.
-    private static func rotation(_ kept: [RecordPlace], _ type: RecordType) -> RotatedRecords? {
+    /// The addresses whose order may change: those of the last name, if nothing comes behind them.
+    private static func rotation(_ kept: [PacketRecord], _ type: RecordType) -> RotatedRecords? {
         guard type == .a || type == .aaaa, let first = kept.firstIndex(where: { $0.type == type }) else { return nil }
-        let length = type == .a ? 4 : 16
         let run = kept[first...]
-        guard run.count > 1, run.allSatisfy({ $0.type == type && $0.data.count == length }) else { return nil }
+        guard run.count > 1, run.allSatisfy({ $0.type == type }) else { return nil }
         return RotatedRecords(
             first: UInt16(truncatingIfNeeded: first), count: UInt16(truncatingIfNeeded: run.count),
-            dataByteCount: UInt8(length))
+            dataByteCount: type == .a ? 4 : 16)
     }
 
     /// The least TTL of all. Of a negative answer no more than the SOA's MINIMUM, and without a SOA 0, with which it is
     /// not kept (RFC 2308 §5).
-    private static func ttl(_ kept: [RecordPlace], soa: RecordPlace?, _ message: RawSpan, isNegative: Bool) -> UInt32 {
+    private static func ttl(_ kept: [PacketRecord], minimum: UInt32?, isNegative: Bool) -> UInt32 {
         let least = kept.map { TTLPolicy.read($0.ttl) }.min() ?? 0
         guard isNegative else { return least }
-        guard let soa, let minimum = message.uint32(at: soa.data.upperBound - 4) else { return 0 }
-        return min(least, TTLPolicy.read(minimum))
+        return minimum.map { min(least, TTLPolicy.read($0)) } ?? 0
     }
 
     /// Whether the OPT record, if there is one, leaves the response code what the header says: others are about the
     /// conversation with this upstream (BADVERS, BADCOOKIE), or unknown.
     private static func hasPlainCode(_ message: RawSpan, count: UInt16, from start: Int) -> Bool {
         var offset = start
-        return RecordPlace.all(message, count: count, from: &offset) { $0.type != .opt || $0.ttl >> 24 == 0 }
-    }
-
-    /// Owners and names of aliases that are written out get small letters: they may repeat the mixed case of our own
-    /// query, a CNAME record that follows from a DNAME record too. Signatures are made of small letters
-    /// (RFC 4034 §6.2).
-    private static func lowerNames(
-        of answers: [RecordPlace], in message: RawSpan, from start: Int, _ body: inout [UInt8]
-    ) {
-        for record in answers {
-            lowerName(at: record.owner, in: message, from: start, &body)
-            if record.type == .cname { lowerName(at: record.data.lowerBound, in: message, from: start, &body) }
-        }
-    }
-
-    private static func lowerName(at place: Int, in message: RawSpan, from start: Int, _ body: inout [UInt8]) {
-        var offset = place
-        while let length = message.octet(at: offset), length > 0, length <= DomainName.maximumLabelByteCount {
-            for place in (offset + 1)..<(offset + 1 + Int(length)) where body.indices.contains(place - start) {
-                body[place - start] = body[place - start].lowercasedASCII
-            }
-            offset += 1 + Int(length)
-        }
-    }
-
-    /// A message with the content, as a client would get it, with `probe` in place of all that changes with each reply.
-    private static func packed(_ content: AnswerContent, _ key: CacheKey, probe: UInt8) -> [UInt8] {
-        var body = content.body
-        func fill(_ places: Range<Int>) {
-            for place in places where place < body.count { body[place] = probe }
-        }
-        for offset in content.ttlOffsets { fill(Int(offset)..<(Int(offset) + 4)) }
-        if let rotation = content.rotation {
-            for offset in content.ttlOffsets.dropFirst(Int(rotation.first)).prefix(Int(rotation.count)) {
-                let data = Int(offset) + 6
-                fill(data..<(data + Int(rotation.dataByteCount)))
-            }
-        }
-        return head(content, key, id: probe) + body
-    }
-
-    /// The header, and the question.
-    private static func head(_ content: AnswerContent, _ key: CacheKey, id: UInt8) -> [UInt8] {
-        var head: [UInt8] = [id, id, 0x81, UInt8(0x80 | content.code & 0xF), 0, 1]
-        head.append(bigEndian: content.answerCount)
-        head.append(bigEndian: content.authorityCount)
-        head += [0, 0] + key.name
-        head.append(bigEndian: key.type.rawValue)
-        head.append(bigEndian: RecordClass.internet)
-        return head
+        return WireReader.all(message, count: count, from: &offset) { $0.type != .opt || $0.ttl >> 24 == 0 }
     }
 
     // MARK: Aliases that lead on
@@ -233,31 +203,16 @@ enum AnswerReader {
     static func join(
         _ first: AnswerContent, _ key: CacheKey, _ second: AnswerContent, _ next: CacheKey, own: OwnNames
     ) -> AnswerContent? {
-        let aliases = head(first, key, id: 0) + first.body
-        let rest = head(second, next, id: 0) + second.body
-        var composer = AnswerComposer(key, code: second.code)
-        var aliasEnd = aliases.count - first.body.count
-        var end = rest.count - second.body.count
-        guard let links = RecordPlace.section(aliases.rawSpan, count: first.answerCount, from: &aliasEnd),
-            // Proofs of an alias that a wildcard has made (RFC 4035 §3.1.3.3).
-            let proofs = RecordPlace.section(aliases.rawSpan, count: first.authorityCount, from: &aliasEnd),
-            let answers = RecordPlace.section(rest.rawSpan, count: second.answerCount, from: &end),
-            let authority = RecordPlace.section(rest.rawSpan, count: second.authorityCount, from: &end),
-            composer.append(answers: links, of: aliases.rawSpan),
-            composer.append(answers: answers, of: rest.rawSpan),
-            composer.append(authority: proofs, of: aliases.rawSpan),
-            composer.append(authority: authority, of: rest.rawSpan)
-        else { return nil }
-        return read(composer.message, key: key, own: own, isWhole: second.continuation == nil)
+        // Proofs of an alias that a wildcard has made come with the first (RFC 4035 §3.1.3.3).
+        guard let aliases = part(first, key), let rest = part(second, next) else { return nil }
+        return content(
+            of: [aliases, rest], code: second.code, key: key, own: own, mayBeOpen: second.continuation != nil)
     }
-}
 
-extension AnswerReader.Origin {
-    /// Whether aliases may lead on to what an upstream knows.
-    fileprivate var mayBeOpen: Bool {
-        switch self {
-        case .upstream: true
-        case .composed(let isWhole): !isWhole
-        }
+    /// What was written before, as the message that it is part of.
+    private static func part(_ content: AnswerContent, _ key: CacheKey) -> Part? {
+        let head = [UInt8](repeating: 0, count: MessageHeader.byteCount) + key.name + [0, 0, 0, 0]
+        var end = head.count
+        return Part(head + content.body, content.answerCount, content.authorityCount, from: &end)
     }
 }

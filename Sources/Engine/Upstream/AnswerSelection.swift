@@ -5,57 +5,51 @@
 /// proofs of a zone that one of the names is in (RFC 4035 §3.1.3). Signatures go with what they cover. Nothing of it is
 /// about a name that is answered here, nor redirects any.
 struct AnswerSelection {
-    private(set) var answers: [RecordPlace] = []
-    private(set) var authority: [RecordPlace] = []
+    private(set) var answers: [PacketRecord] = []
+    private(set) var authority: [PacketRecord] = []
     /// Of the zone that the last name is in.
-    private(set) var soa: RecordPlace?
+    private(set) var soa: PacketRecord?
     /// Whether there is a record of the type that was asked for, or any if that was asked.
     private(set) var hasFinalRecord = false
     private let own: OwnNames
 
-    init(_ message: RawSpan, _ answers: [RecordPlace], of chain: inout AliasChain, _ key: CacheKey, own: OwnNames) {
+    init(_ packet: borrowing LdnsPacket, of chain: inout AliasChain, _ key: CacheKey, own: OwnNames) {
         self.own = own
-        selectAnswers(message, answers, &chain, key)
+        selectAnswers(packet, &chain, key)
     }
 
     private mutating func selectAnswers(
-        _ message: RawSpan, _ records: [RecordPlace], _ chain: inout AliasChain, _ key: CacheKey
+        _ packet: borrowing LdnsPacket, _ chain: inout AliasChain, _ key: CacheKey
     ) {
-        let redirecting = redirecting(message, records, &chain)
-        answers.reserveCapacity(records.count)
-        for (index, record) in records.enumerated() {
+        let redirecting = redirecting(packet, &chain)
+        answers.reserveCapacity(packet.answers.count)
+        for record in packet.answers {
             guard record.recordClass == RecordClass.internet, record.type != .opt else { continue }
-            let owner = chain.owners[index]
-            let covered = record.coveredType(in: message)
             // Above our zones it would redirect their names.
-            if covered == .dname, own.hasZone(atOrBelow: owner) { continue }
+            if record.coveredType == .dname, own.hasZone(atOrBelow: record.owner) { continue }
             let isKept: Bool
-            if owner == chain.end {
+            if record.owner == chain.end {
                 let isFinal = record.type == key.type || key.type == .any
-                isKept = !chain.endsAtOwnName && (isFinal || covered == key.type)
+                isKept = !chain.endsAtOwnName && (isFinal || record.coveredType == key.type)
                 if isKept, isFinal { hasFinalRecord = true }
-            } else if covered == .cname, let position = chain.names.firstIndex(of: owner) {
+            } else if record.coveredType == .cname, let position = chain.names.firstIndex(of: record.owner) {
                 // RFC 1034 §3.6.2: a name with a CNAME record has no other data.
-                isKept = record.type == .rrsig || chain.links[position] == index
+                isKept = record.type == .rrsig || chain.links[position] == record.index
             } else {
-                isKept = covered == .dname && redirecting.contains(owner)
+                isKept = record.coveredType == .dname && redirecting.contains(record.owner)
             }
             if isKept { answers.append(record) }
         }
     }
 
     /// The owners of the DNAME records that the aliases follow from.
-    private func redirecting(
-        _ message: RawSpan, _ records: [RecordPlace], _ chain: inout AliasChain
-    ) -> Set<[UInt8]> {
+    private func redirecting(_ packet: borrowing LdnsPacket, _ chain: inout AliasChain) -> Set<[UInt8]> {
         var owners: Set<[UInt8]> = []
-        for (index, record) in records.enumerated() where record.type == .dname {
-            let owner = chain.owners[index]
-            guard !owners.contains(owner), chain.isAtOrAbove(owner),
-                let target = DomainName.expanded(in: message, at: record.data.lowerBound),
-                chain.isRedirected(from: owner, to: target)
+        for record in packet.answers where record.type == .dname {
+            guard !owners.contains(record.owner), chain.isAtOrAbove(record.owner),
+                let target = packet.name(in: record, field: 0), chain.isRedirected(from: record.owner, to: target)
             else { continue }
-            owners.insert(owner)
+            owners.insert(record.owner)
         }
         return owners
     }
@@ -66,29 +60,22 @@ struct AnswerSelection {
     ///   - isNegative: whether there is no such name, or no such record.
     ///   - wantsProofs: whether DNSSEC records are wanted.
     mutating func selectAuthority(
-        _ message: RawSpan, _ records: [RecordPlace], of chain: inout AliasChain, isNegative: Bool, wantsProofs: Bool
+        _ packet: borrowing LdnsPacket, of chain: inout AliasChain, isNegative: Bool, wantsProofs: Bool
     ) {
-        guard !chain.endsAtOwnName, !records.isEmpty, isNegative || wantsProofs else { return }
-        let records = records.filter { $0.recordClass == RecordClass.internet }
-        let owners = records.map { DomainName.expanded(in: message, at: $0.owner) ?? [] }
-        let place =
-            isNegative
-            ? records.indices.first {
-                records[$0].type == .soa && DomainName.isName(chain.end, atOrBelow: owners[$0])
-            } : nil
-        soa = place.map { records[$0] }
-        guard place != nil || wantsProofs else { return }
-        let zone = place.map { owners[$0] }
-        let proven = provenOwners(message, records, owners, &chain)
-        for (index, record) in records.enumerated() {
+        let records = packet.authority.filter { $0.recordClass == RecordClass.internet }
+        soa = isNegative ? records.first { $0.type == .soa && DomainName.isName(chain.end, atOrBelow: $0.owner) } : nil
+        guard soa != nil || wantsProofs else { return }
+        let zone = soa?.owner
+        let proven = provenOwners(packet, records, &chain)
+        for record in records {
             let isKept =
-                switch record.coveredType(in: message) {
-                case .soa: owners[index] == zone && (record.type == .rrsig || index == place)
-                case .ns: owners[index] == zone
+                switch record.coveredType {
+                case .soa: record.owner == zone && (record.type == .rrsig || record.index == soa?.index)
+                case .ns: record.owner == zone
                 case .nsec, .nsec3:
-                    !own.contains(owners[index])
-                        && (proven.contains(owners[index])
-                            || zone.map { DomainName.isName(owners[index], atOrBelow: $0) } ?? false)
+                    !own.contains(record.owner)
+                        && (proven.contains(record.owner)
+                            || zone.map { DomainName.isName(record.owner, atOrBelow: $0) } ?? false)
                 default: false
                 }
             if isKept { authority.append(record) }
@@ -97,20 +84,19 @@ struct AnswerSelection {
 
     /// The owners of proofs that a zone has signed which one of the names is in.
     private func provenOwners(
-        _ message: RawSpan, _ records: [RecordPlace], _ owners: [[UInt8]], _ chain: inout AliasChain
+        _ packet: borrowing LdnsPacket, _ records: [PacketRecord], _ chain: inout AliasChain
     ) -> Set<[UInt8]> {
         var proven: Set<[UInt8]> = []
-        for (index, record) in records.enumerated() where record.type == .rrsig {
-            let covered = record.coveredType(in: message)
-            guard covered == .nsec || covered == .nsec3, record.data.count > Self.signerOffset,
-                let signer = DomainName.expanded(in: message, at: record.data.lowerBound + Self.signerOffset),
-                chain.isAtOrAbove(signer), DomainName.isName(owners[index], atOrBelow: signer)
+        for record in records where record.type == .rrsig {
+            guard record.coveredType == .nsec || record.coveredType == .nsec3,
+                let signer = packet.name(in: record, field: Self.signerField), chain.isAtOrAbove(signer),
+                DomainName.isName(record.owner, atOrBelow: signer)
             else { continue }
-            proven.insert(owners[index])
+            proven.insert(record.owner)
         }
         return proven
     }
 
-    /// Where the signer's name is in a signature's data (RFC 4034 §3.1).
-    private static let signerOffset = 18
+    /// Which field of a signature's data the signer's name is (RFC 4034 §3.1).
+    private static let signerField = 7
 }

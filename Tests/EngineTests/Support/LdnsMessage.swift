@@ -54,6 +54,25 @@ struct LdnsMessage {
     }
 }
 
+extension LdnsMessage {
+    /// A message as ldns writes it once it has read it.
+    ///
+    /// - Returns: `nil` when ldns does not take `octets` for a message.
+    static func repacked(_ octets: [UInt8]) -> [UInt8]? {
+        var packet: UnsafeMutablePointer<ldns_pkt>?
+        // Unsafe: ldns reads `count` octets; the packet and what ldns allocates for it are freed here.
+        guard unsafe ldns_wire2pkt(&packet, octets, octets.count) == LDNS_STATUS_OK, let packet = unsafe packet else {
+            return nil
+        }
+        defer { unsafe ldns_pkt_free(packet) }
+        var wire: UnsafeMutablePointer<UInt8>?
+        var count = 0
+        guard unsafe ldns_pkt2wire(&wire, packet, &count) == LDNS_STATUS_OK, let wire = unsafe wire else { return nil }
+        defer { unsafe free(wire) }
+        return unsafe [UInt8](UnsafeBufferPointer(start: wire, count: count))
+    }
+}
+
 /// What ldns has read from an OPT record.
 struct LdnsEDNS: Equatable {
     var payload: UInt16
