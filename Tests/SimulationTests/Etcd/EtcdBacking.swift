@@ -50,12 +50,15 @@ final class EtcdBacking: Backing {
         let version = Int(instance.weight)
         if asOf == nil { revisions[version] = etcd.revision }
         if let problem = history.problemOfWriting(version, of: instance.id, isRestored: asOf != nil) {
-            world.fail(problem)
+            world.fail(asOf.map { "\(problem), as of \($0)" } ?? problem)
         }
     }
 
-    /// Whether etcd has forgotten when a version was written.
-    private func isForgotten(_ version: Int) -> Bool { revisions[version].map { $0 <= etcd.compacted } ?? false }
+    /// Whether etcd has forgotten when a version was written, or a node was not told of it: one that has to read
+    /// everything misses also what has happened since, and is gone by then.
+    private func isForgotten(_ version: Int) -> Bool {
+        revisions[version].map { $0 <= max(etcd.compacted, etcd.skipped) } ?? false
+    }
 
     /// Whether what is written under a key is older than what the instance was under another name.
     private func isOutranked(_ key: String, _ id: String, _ asOf: Int64?) -> Bool {

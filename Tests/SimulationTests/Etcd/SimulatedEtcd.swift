@@ -34,6 +34,8 @@ final class SimulatedEtcd {
     /// What has happened at each revision from 2 on.
     private var log: [[Event]] = []
     private(set) var compacted: Int64 = 0
+    /// Up to which revision there is a node that was not told what happened, and finds only what is left of it.
+    private(set) var skipped: Int64 = 0
     private(set) var leases: [Int64: Lease] = [:]
     private var leaseCount: Int64 = 0
     private(set) var hasLeader = true
@@ -72,6 +74,9 @@ final class SimulatedEtcd {
 
     /// What has happened at a revision that is there.
     func events(at revision: Int64) -> [Event] { log[Int(revision - 2)] }
+
+    /// A node has to read everything.
+    func noteGap() { skipped = revision }
 
     /// Forgets what happened up to now.
     func compact() {

@@ -168,7 +168,10 @@ final class SimulatedGateway: EtcdGateway, @unchecked Sendable {
     func arrival() -> Microseconds { world.now + weather.latency(to: node) }
 
     /// What it was to be told of next is not there any more: it reads everything anew.
-    func beginGap() { gapEnd = .max }
+    func beginGap() {
+        gapEnd = .max
+        etcd.noteGap()
+    }
 
     /// It has read everything, if it had to.
     func endGap() {
