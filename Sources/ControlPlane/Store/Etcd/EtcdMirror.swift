@@ -196,6 +196,10 @@ final class EtcdMirror: Sendable {
                 }
                 if replica.settle(write, at: revision) != nil {
                     newest.insert(write.id)
+                } else if write.instance == nil, replica.entry(id: write.id) == nil {
+                    // The instance came and went within the group, or others have deregistered it too: either way the
+                    // view ends up without it.
+                    newest.insert(write.id)
                 } else if replica.isElsewhere(write, at: revision) {
                     results[write.id] = .conflict
                 }
