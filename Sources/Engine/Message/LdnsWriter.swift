@@ -95,14 +95,17 @@ struct LdnsWriter: ~Copyable {
         return place
     }
 
-    /// Takes the labels of the names in a record's data from the budget.
+    /// Takes the labels of the names in a record's data from the budget; those that are found as a whole are free.
     ///
     /// - Returns: whether there were as many.
     private mutating func takesFromBudget(_ record: UnsafeMutablePointer<ldns_rr>) -> Bool {
         var count = 0
         for index in unsafe 0..<ldns_rr_rd_count(record) {
-            // Unsafe: the record has that field; of what is no name there are none.
-            unsafe count += Int(ldns_dname_label_count(ldns_rr_rdf(record, index)))
+            // Unsafe: the record has that field; of what is no name there are no labels.
+            guard let field = unsafe ldns_rr_rdf(record, index), unsafe ldns_rdf_get_type(field) == LDNS_RDF_TYPE_DNAME,
+                unsafe ldns_rbtree_search(names, field) == nil
+            else { continue }
+            unsafe count += Int(ldns_dname_label_count(field))
         }
         guard count <= labelBudget else { return false }
         labelBudget -= count
