@@ -6,6 +6,7 @@ final class SnapshotMailbox: Sendable {
     private let generation = Atomic<UInt64>(0)
     private let settings = Mutex<ForwardingSettings?>(nil)
     private let largeUDP = Mutex<LargeUDP?>(nil)
+    private let hasSettings = Atomic<Bool>(false)
     private let stopping = Atomic<Bool>(false)
     private let looks = Atomic<UInt64>(0)
     private let wake: WakeSignal
@@ -29,12 +30,14 @@ final class SnapshotMailbox: Sendable {
     /// Posts settings; nobody waits until they are in use.
     func post(_ settings: ForwardingSettings) {
         self.settings.withLock { $0 = settings }
+        hasSettings.store(true, ordering: .releasing)
         wake.signal()
     }
 
     /// Posts which clients get large answers over UDP; nobody waits until that is in use.
     func post(_ largeUDP: LargeUDP) {
         self.largeUDP.withLock { $0 = largeUDP }
+        hasSettings.store(true, ordering: .releasing)
         wake.signal()
     }
 
@@ -68,12 +71,19 @@ final class SnapshotMailbox: Sendable {
         return newest.withLock { $0.take() }
     }
 
-    /// The posted settings if there are new ones. Only called after a wake-up.
+    /// Whether settings, or the clients that get large answers, were posted since the last call; costs one load if not.
+    @inline(__always)
+    func takesSettings() -> Bool {
+        guard hasSettings.load(ordering: .relaxed) else { return false }
+        return hasSettings.exchange(false, ordering: .acquiring)
+    }
+
+    /// The posted settings if there are new ones. Only called after ``takesSettings()``.
     func takeSettings() -> ForwardingSettings? {
         settings.withLock { $0.take() }
     }
 
-    /// The clients that get large answers over UDP, if that was posted. Only called after a wake-up.
+    /// The clients that get large answers over UDP, if that was posted. Only called after ``takesSettings()``.
     func takeLargeUDP() -> LargeUDP? {
         largeUDP.withLock { $0.take() }
     }

@@ -145,6 +145,9 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     @inline(__always)
     func turn(of listener: UDPListener, on socket: Int32) -> EventTarget.Priority {
         loop.pace.noteTurn()
+        // The loop may have found this socket before it was woken for settings that were posted before the query was
+        // sent.
+        adoptSettings()
         let goesFirst = answer(listener.batch, by: listener, on: socket, batches: Self.batchesAtOnce)
         return goesFirst && loop.pace.queriesGoFirst ? .first : .other
     }
@@ -278,7 +281,14 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         }
     }
 
+    /// Goes by the newest settings from now on. Only called when nothing of a query is in hand, since questions that wait
+    /// may end.
+    @inline(__always)
     private func adoptSettings() {
+        if mailbox.takesSettings() { adoptPostedSettings() }
+    }
+
+    private func adoptPostedSettings() {
         if let clients = mailbox.takeLargeUDP() { responder.adopt(clients) }
         guard let settings = mailbox.takeSettings() else { return }
         responder.adopt(OutsideAccess(settings.access, isOn: settings.isOn))
