@@ -281,8 +281,8 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         }
     }
 
-    /// Goes by the newest settings from now on. Only called when nothing of a query is in hand, since questions that wait
-    /// may end.
+    /// Goes by the newest settings from now on. Only called when nothing of a query is in hand, because questions that
+    /// wait may end.
     @inline(__always)
     private func adoptSettings() {
         if mailbox.takesSettings() { adoptPostedSettings() }
