@@ -23,8 +23,9 @@ test: ## Runs all tests but the simulation, which takes both cores for itself: s
 
 # Each sanitizer has a build folder of its own, so that neither build makes the other's anew.
 SANITIZED_TESTS ?= EngineTests ControlPlaneTests
-# Left out: 200 questions at once to an upstream of one thread, which loses too many under a sanitizer.
-SANITIZED_SKIP = many at a time share ports
+# Left out, since under a sanitizer their upstream, which is one thread, is too late for them: 200 questions at once, and
+# connections on which nothing comes for 300 ms.
+SANITIZED_SKIP = many at a time share ports|closes each connection after some answers
 SANITIZED_FILTER = $(addprefix --filter ,$(SANITIZED_TESTS)) --skip '$(SANITIZED_SKIP)'
 
 test-asan: ## Runs SANITIZED_TESTS (EngineTests ControlPlaneTests) under AddressSanitizer.
