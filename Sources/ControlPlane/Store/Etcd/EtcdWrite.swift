@@ -62,7 +62,10 @@ extension EtcdTransaction {
             if write.known?.name != instance.name { expect(key, 0) }
             transaction.success.append(.put(key: keys.key(key), value: value, lease: write.lease))
         }
-        if transaction.success.contains(where: \.isDeletion) {
+        // If an instance whose key is gone is changed, a restoration that was planned before must fail. Otherwise it
+        // would undo the change if the key is gone again by the time that it is carried out.
+        let changesOrphan = writes.contains { $0.instance != nil && $0.asOf == nil && $0.known?.revision == 0 }
+        if changesOrphan || transaction.success.contains(where: \.isDeletion) {
             let value = EtcdKeyspace.deregisteredValue(keyless)
             transaction.success.append(.put(key: keys.deregistered, value: value, lease: 0))
         }
