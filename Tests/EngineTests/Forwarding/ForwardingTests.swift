@@ -328,7 +328,8 @@ struct ForwardingTests {
         for socket in sockets { try socket.send(try outside.octets) }
         try connection.sendFramed([outside])
         connection.finish()
-        try server.waitForStatistics { $0[.cacheMisses] == 61 }
+        // A client whose question is looked at after the answer has come gets it from the cache.
+        try server.waitForStatistics { $0[.coalesced] == 60 }
         isReady.set()
         for socket in sockets { #expect(try TestReply(try socket.receive()).addresses.count == 1) }
         #expect(try connection.receiveFramed().addresses.count == 1)
