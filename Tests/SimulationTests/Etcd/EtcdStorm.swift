@@ -7,31 +7,20 @@ final class EtcdStorm: Storm {
     private unowned let cluster: Cluster
     private unowned let backing: EtcdBacking
     private let world: World
-    /// Those that this seed has.
-    private var faults: [Fault] = []
-    private var isOver = false
+    private let faults: FaultSequence<Fault>
 
     init(_ cluster: Cluster, _ backing: EtcdBacking) {
         self.cluster = cluster
         self.backing = backing
         world = cluster.world
-        // With all of them at once little of what they are about would happen.
-        faults = Fault.allCases.filter { _ in world.random.once(in: 2) }
+        faults = FaultSequence(world)
     }
 
-    func begin() {
-        if isOver || faults.isEmpty { return }
-        world.after(world.random.within(.milliseconds(100) ... .milliseconds(2500))) { [self] in
-            if isOver { return }
-            happen(faults[world.random.below(faults.count)])
-            begin()
-        }
-    }
+    func begin() { faults.begin { [self] in happen($0) } }
 
     /// Everything works again.
     func end() {
-        isOver = true
-        world.note("the storm is over")
+        faults.end()
         backing.weather.clear()
         for member in 0..<SimulatedEtcd.memberCount { backing.etcd.stall(member, false) }
         backing.etcd.findLeader()

@@ -7,29 +7,19 @@ final class DiskStorm: Storm {
     private unowned let cluster: Cluster
     private let disk: SimulatedDisk
     private let world: World
-    /// Those that this seed has.
-    private var faults: [Fault] = []
-    private var isOver = false
+    private let faults: FaultSequence<Fault>
 
     init(_ cluster: Cluster, _ backing: SQLiteBacking) {
         self.cluster = cluster
         disk = backing.disk
         world = cluster.world
-        faults = Fault.allCases.filter { _ in world.random.once(in: 2) }
+        faults = FaultSequence(world)
     }
 
-    func begin() {
-        if isOver || faults.isEmpty { return }
-        world.after(world.random.within(.milliseconds(100) ... .milliseconds(2500))) { [self] in
-            if isOver { return }
-            happen(faults[world.random.below(faults.count)])
-            begin()
-        }
-    }
+    func begin() { faults.begin { [self] in happen($0) } }
 
     func end() {
-        isOver = true
-        world.note("the storm is over")
+        faults.end()
         disk.recover()
         for node in cluster.nodes {
             if let process = node.life?.process, process.isPaused { process.resume() }
@@ -69,7 +59,7 @@ final class DiskStorm: Storm {
         if world.random.once(in: 3) { return killNow(node, losesPower: losesPower) }
         disk.prepareCrash(after: world.random.below(world.random.once(in: 3) ? 60 : 8), losesPower: losesPower)
         world.after(.seconds(2)) { [self] in
-            if disk.isCrashAhead, !isOver { killNow(node, losesPower: losesPower) }
+            if disk.isCrashAhead, !faults.isOver { killNow(node, losesPower: losesPower) }
         }
     }
 
