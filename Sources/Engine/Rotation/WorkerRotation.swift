@@ -10,12 +10,12 @@ struct WorkerRotation: ~Copyable {
     /// Makes cells 0..<`count` usable.
     mutating func grow(to count: Int) { cells.grow(to: count) }
 
-    /// The first record of an answer that has all.
+    /// The first record of an answer that has all; the RRset has two or more.
     ///
     /// - Parameter weights: the records' where the strategy goes by them, else empty.
     @inline(__always)
     mutating func first(of rrset: RotatedRRset, weights: Span<UInt32>) -> Int {
-        rrset.count > 1 ? strategy.first(of: rrset, weights: weights, cells: &cells) : 0
+        strategy.first(of: rrset, weights: weights, cells: &cells)
     }
 
     /// The first record of an answer that has no room for all. To be followed by ``note(sent:from:of:)``.
