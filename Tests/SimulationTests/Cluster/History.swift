@@ -137,8 +137,10 @@ final class History {
     }
 
     /// etcd has a version of an instance from now on.
-    func problemOfWriting(_ version: Int, of id: String, isRestored: Bool) -> String? {
-        successor(of: version, id, isRestored: isRestored).map {
+    ///
+    /// - Parameter isOvertaken: whether it is known that the version is not the newest, and it will be written over.
+    func problemOfWriting(_ version: Int, of id: String, isRestored: Bool, isOvertaken: Bool) -> String? {
+        successor(of: version, id, ofKind: isOvertaken ? .deregister : nil, isRestored: isRestored).map {
             "\(id) v\(version) is written to etcd again, after \($0)"
         }
     }

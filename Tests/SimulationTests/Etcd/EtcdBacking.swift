@@ -45,11 +45,15 @@ final class EtcdBacking: Backing {
     private func look(_ key: String, _ octets: [UInt8]) {
         guard key.contains("/services/"), let (instance, asOf) = try? StoredInstance.decodeWithOrigin(octets)
         else { return }
+        // Written again by a node that did not know what was there last: whoever knows that writes it over this.
+        let isOvertaken = asOf.map { $0 < ranks[instance.id]?[key] ?? 0 } ?? false
         // It is not taken for the instance by anybody who knows the other name, and is deleted.
         if isOutranked(key, instance.id, asOf) { return }
         let version = Int(instance.weight)
         if asOf == nil { revisions[version] = etcd.revision }
-        if let problem = history.problemOfWriting(version, of: instance.id, isRestored: asOf != nil) {
+        if let problem = history.problemOfWriting(
+            version, of: instance.id, isRestored: asOf != nil, isOvertaken: isOvertaken)
+        {
             world.fail(asOf.map { "\(problem), as of \($0)" } ?? problem)
         }
     }

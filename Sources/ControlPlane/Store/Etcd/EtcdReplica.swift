@@ -35,6 +35,10 @@ struct EtcdReplica: Sendable {
         fileprivate func isBelow(_ revision: Int64, asOf: Int64?) -> Bool {
             (rank, latest) < (EtcdReplica.rank(revision: revision, asOf: asOf), revision)
         }
+
+        /// Whether a value under the same key was written again by a node that did not know this one. Whoever writes
+        /// this one again does so as of its rank, or later.
+        fileprivate func isUnknown(asOf: Int64?) -> Bool { asOf.map { $0 < rank } ?? false }
     }
 
     private static func rank(revision: Int64, asOf: Int64?) -> Int64 { min(revision, asOf ?? revision) }
@@ -43,7 +47,7 @@ struct EtcdReplica: Sendable {
     struct Orphan: Sendable, Equatable {
         /// The lease that it had; 0: none.
         var lease: Int64
-        /// Whether to write it again even without heartbeats, because etcd has lost everything.
+        /// Whether to write it again even without heartbeats: etcd has lost everything, or has an older value of it.
         var isToBeRestored = false
         /// The revision at which its key was found missing. The reason is known once the watch has reached it.
         var foundAt: Int64 = 0
@@ -215,6 +219,10 @@ struct EtcdReplica: Sendable {
                 return nil
             }
             if !isElsewhere, revision < entry.revision { return renewOrphan(instance, revision, asOf) }
+            if !isElsewhere, entry.isUnknown(asOf: asOf) {
+                overwrite(key.id, revision: revision)
+                return nil
+            }
             if isElsewhere, entry.revision > 0 {
                 strays[InstanceKey(name: entry.name, id: key.id)] = entry.revision
             }
@@ -243,9 +251,17 @@ struct EtcdReplica: Sendable {
         strays[key] = nil
     }
 
+    /// Notes that an older value was written again over what is known here: that is written once more, over it. The key
+    /// was gone when the restoration arrived, and so nothing in etcd could refuse it.
+    private mutating func overwrite(_ id: String, revision: Int64) {
+        orphan(id, revision: revision)
+        orphans[id]?.isToBeRestored = true
+    }
+
     /// Takes in what an orphan was before its key was deleted or overwritten: it is written again like that.
     private mutating func renewOrphan(_ instance: ServiceInstance?, _ revision: Int64, _ asOf: Int64?) -> Action? {
         guard let instance, orphans[instance.id] != nil else { return nil }
+        if let entry = entries[instance.id], entry.isUnknown(asOf: asOf) { return nil }
         _ = entries.withValue(of: instance.id) { ($0.latest, $0.asOf) = (revision, asOf) }
         return .put(instance)
     }
@@ -310,6 +326,10 @@ struct EtcdReplica: Sendable {
             let isElsewhere = entry.name != key.name
             guard isElsewhere ? entry.isBelow(revision, asOf: write.asOf) : revision > entry.latest else {
                 if isElsewhere { strays[key] = revision }
+                return nil
+            }
+            if !isElsewhere, entry.isUnknown(asOf: write.asOf) {
+                overwrite(write.id, revision: revision)
                 return nil
             }
             // The write has deleted the key that it knew; any other key was unknown to it and is left over.

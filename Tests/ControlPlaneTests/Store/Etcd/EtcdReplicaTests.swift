@@ -330,6 +330,34 @@ import Testing
         EtcdWrite(id: "i1", known: entry(0, lease: 0, latest: 6), instance: .test(1), lease: 9, asOf: 6)
     }
 
+    @Test func `what was registered since is newer than what is written again, though its key is gone too`() {
+        // Registered by a node that did not know the instance; its lease has ended before the restoration arrived.
+        let newer = ServiceInstance.test(1, weight: 7)
+        let since: [EtcdChange] = [
+            .put(orders, newer, revision: 8, lease: 10), .delete(orders, revision: 9, isDeliberate: false),
+        ]
+        let again = EtcdChange.put(orders, .test(1), revision: 10, lease: 9, asOf: 6)
+        // Before this node knows the result of its own restoration, and after; and one that has not heard of the end
+        // of the lease.
+        var early = orphaned()
+        #expect(early.adopt(.changes(since, revision: 9)) == [.put(newer)])
+        #expect(early.settle(restored, at: 10) == nil)
+        var late = early
+        #expect(late.adopt(.changes([again], revision: 10)) == [])
+        var reader = orphaned()
+        _ = reader.adopt(.changes([since[0]], revision: 8))
+        #expect(reader.adopt(.everything([again], revision: 10, isWiped: false)) == [])
+        for replica in [early, late, reader] {
+            // It is written over what was written again, and by any node.
+            #expect(replica.entry(id: "i1")?.revision == 10)
+            #expect(replica.orphans["i1"]?.isToBeRestored == true)
+        }
+        // Once that has happened all is well.
+        let over = EtcdChange.put(orders, newer, revision: 11, lease: 12, asOf: 10)
+        #expect(late.adopt(.changes([over], revision: 11)) == [.put(newer)])
+        #expect(late.orphans.isEmpty)
+    }
+
     @Test func `what was registered under another name since is newer than what is written again`() {
         let news: [EtcdChange] = [put(users, 8), .put(orders, .test(1), revision: 9, lease: 9, asOf: 6)]
         // Before the watch reports it, and after.
