@@ -5,13 +5,13 @@ import Testing
 
 @testable import Engine
 
-/// The engine's door: publish, start, stop, statistics.
+/// The public interface of the engine: publish, start, stop, statistics.
 struct EngineTests {
     // MARK: Publishing
 
     @Test func `what is published is answered by every worker at once`() throws {
         let server = try TestEngine(workers: 4)
-        // Many source ports, so that the kernel's hash reaches all workers' sockets.
+        // There are many source ports, so that the kernel's hash reaches the sockets of all workers.
         let sockets = try (0..<32).map { _ in try TestSocket.udp(server.address) }
         for round in 1...2000 {
             let isThere = round % 2 == 1
@@ -21,8 +21,8 @@ struct EngineTests {
                 #expect(reply.outcome == (isThere ? .records : .nameError), "round \(round)")
             }
         }
-        // All workers took part: else this test would prove little. Each has its own turn, so that a new name's first
-        // answers begin with the first address once for each worker.
+        // All workers took part; without that this test would prove little. Each worker has its own rotation, so the
+        // first answers for a new name begin with the first address once for each worker.
         try server.publish(["fresh": .records([.a(100)])])
         let firsts = try sockets.map { try $0.ask(TestQuery("fresh.service.kong").offering(payload: 4096)) }
         #expect(firsts.count { $0.isTruncated } == sockets.count)
@@ -132,7 +132,7 @@ struct EngineTests {
             let clients = try (0..<3).map { _ in
                 try Background {
                     do {
-                        // From another port each time: from any worker.
+                        // Each query comes from another port, so it may reach any worker.
                         let isAnswered = try TestSocket.udp(address).isAnswered(web)
                         if !isAnswered { refused.add(1, ordering: .relaxed) }
                     } catch {
@@ -149,7 +149,7 @@ struct EngineTests {
         }
     }
 
-    @Test func `who waits for an upstream at the end gets SERVFAIL`() throws {
+    @Test func `a client that waits for an upstream when the engine stops gets SERVFAIL`() throws {
         let upstream = try ScriptedUpstream { _ in .silence }
         let server = try TestEngine(
             grace: .milliseconds(100),
@@ -193,7 +193,7 @@ struct EngineTests {
         }
     }
 
-    @Test func `stopping does not wait for idle clients, nor longer than the grace for slow ones`() throws {
+    @Test func `stopping waits neither for idle clients, nor longer than the grace time for slow ones`() throws {
         let server = try TestEngine(grace: .milliseconds(300))
         let idle = try (0..<50).map { _ in try TestSocket.tcp(server.address) }
         for socket in idle { try socket.send([0]) }
@@ -203,7 +203,8 @@ struct EngineTests {
         try server.waitForStatistics { $0[.connectionsOpen] == 51 && $0[.tcpQueries] > 0 }
         let start = ContinuousClock.now
         server.engine.stop()
-        // Generous: the machine may be busy. Without the grace's end it would never return.
+        // The bound is generous, because the machine may be busy. Without the end of the grace time, stopping would
+        // never return.
         #expect(ContinuousClock.now - start < .seconds(20))
         for socket in idle { #expect(socket.isClosedByServer()) }
     }
@@ -217,7 +218,8 @@ struct EngineTests {
         let never = try TestEngine(start: false)
         never.engine.stop()
         try never.engine.start()
-        // Stopped for good: nobody answers. The sockets of one that ran are closed, so that its port is free again.
+        // It is stopped for good, so nobody answers. The sockets of an engine that ran are closed, so its port is free
+        // again.
         let address = server.address
         #expect(throws: (any Error).self) { try TestSocket.tcp(address) }
         #expect(try TestEngine([address.description]).address == address)
@@ -240,7 +242,7 @@ struct EngineTests {
     }
 
     @Test func `a port that only TCP has taken is an error too`() throws {
-        // A TCP client's own port, bound and not shared.
+        // The port of a TCP client: it is bound, and not shared.
         let server = try TestEngine()
         let taken = try TestSocket.tcp(server.address, from: SocketAddress("127.0.0.1:0"))
         let listener = try TakenPort()
@@ -311,7 +313,7 @@ struct EngineTests {
     }
 }
 
-/// A TCP port that somebody else listens on.
+/// A TCP port on which somebody else listens.
 private struct TakenPort: ~Copyable {
     let address: SocketAddress
     private let descriptor: Descriptor

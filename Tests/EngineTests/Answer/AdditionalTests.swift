@@ -4,7 +4,7 @@ import Testing
 
 /// ADDITIONAL of SRV answers: ldns follows the compression pointers that the engine has written.
 struct AdditionalTests {
-    /// What the additional records say, by owner.
+    /// The addresses in the additional records, by owner.
     private func addresses(_ reply: TestReply) -> [[UInt8]: IPAddress] {
         Dictionary(reply.additional.map { ($0.owner, IPAddress(octets: $0.data) ?? .v4(0)) }) { first, _ in first }
     }
@@ -23,7 +23,8 @@ struct AdditionalTests {
         for count in 1...9 {
             for pattern in 0..<4 {
                 let targets = (0..<count).map { index in
-                    // All IPv4, all IPv6, and two mixtures: records of different lengths shift the pointers.
+                    // All IPv4, all IPv6, and two mixtures: records of different lengths shift the places that pointers
+                    // lead to.
                     let isIPv6 = [false, true, index % 2 == 0, index % 3 == 0][pattern]
                     return isIPv6 ? IPAddress.unique(index) : .ten(index)
                 }
@@ -77,7 +78,7 @@ struct AdditionalTests {
     }
 
     @Test func `addresses of targets that no pointer reaches have their whole name`() throws {
-        // A pointer has 14 bits (RFC 1035 §4.1.4). A record has 46 octets: of 600, the first 355 begin below 16,384.
+        // A pointer has 14 bits (RFC 1035 §4.1.4). A record has 46 octets, so the first 355 of 600 begin below 16,384.
         let targets = (0..<600).map { $0 % 5 == 0 ? IPAddress.unique($0) : .ten($0) }
         let server = try TestServer(["web": .records([.srv(targets)])])
         for _ in 0..<5 {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// The names of CONTRACT.md, section 3, and what they answer.
+/// The names of CONTRACT.md, section 3, and their answers.
 struct AnswerTests {
     private let targets: [IPAddress] = [.ten(1), .ten(2)]
 
@@ -40,7 +40,7 @@ struct AnswerTests {
         #expect(services.map(\.target) == names)
         #expect(reply.additional.map(\.owner) == names)
         #expect(reply.additional.compactMap { IPAddress(octets: $0.data) } == targets)
-        // What these say can't change, so that it may be kept for longer.
+        // The data of these records can't change, so they may be kept for longer.
         #expect(reply.answers.allSatisfy { $0.ttl == 5 })
         #expect(reply.additional.allSatisfy { $0.ttl == 86_400 && $0.recordClass == 1 })
     }
@@ -102,7 +102,7 @@ struct AnswerTests {
         let names = try wireName("ns.service.kong") + wireName("hostmaster.service.kong")
         let data = try #require(soa.answers.first?.data)
         #expect(data.prefix(names.count) == names[...])
-        // The serial is the update's, MINIMUM the negative TTL.
+        // The serial is the update's. MINIMUM is the negative TTL.
         #expect(data.dropFirst(names.count).prefix(4) == [0, 0, 0, 2])
         #expect(data.suffix(4) == [0, 0, 0, 3])
         try server.publish([:])
@@ -142,7 +142,7 @@ struct AnswerTests {
             let reply = try server.ask(query)
             #expect(reply.octets[12..<octets.count] == octets[12...])
             #expect(reply.services.count == 2)
-            // Targets are lower case, always.
+            // Targets are always in lower case.
             #expect(reply.services.first { $0.port == 1 }?.target == (try wireName("0a000001.addr.service.kong")))
         }
         let octets = try TestQuery("NoThInG.sErViCe.KoNg").octets

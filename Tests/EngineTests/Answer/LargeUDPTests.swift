@@ -7,7 +7,7 @@ struct LargeUDPTests {
     private let loopback = IPNetwork(.v4(0x7F00_0000), prefixLength: 8)
     private let plain = TestQuery("web.service.kong", .srv)
 
-    /// 64 instances, as many as an answer of 4,096 octets holds.
+    /// 64 instances, which is as many as an answer of 4,096 octets holds.
     private let names = ["web": NameContent.records([.srv((0..<64).map(IPAddress.ten)), .a(60)])]
 
     private func makeServer(_ networks: [IPNetwork], payload: Int = 4096, udpPayload: Int = 1232) throws -> TestServer {
@@ -48,10 +48,10 @@ struct LargeUDPTests {
         for offered: UInt16 in [4096, 65535] {
             let reply = try server.ask(plain.offering(payload: offered))
             #expect(!reply.isTruncated && reply.services.count == 64 && reply.octets.count <= 4096)
-            // What is said of this server is what it receives.
+            // The OPT record of the reply gives the size that this server receives.
             #expect(reply.edns?.payload == 1232)
         }
-        // The higher of the two limits.
+        // The higher of the two limits counts.
         #expect(
             try !makeServer([loopback], payload: 512, udpPayload: 4096).ask(plain.offering(payload: 4096)).isTruncated)
         #expect(try makeServer([loopback], payload: 512, udpPayload: 4096).ask(plain).octets.count <= 512)
@@ -65,7 +65,7 @@ struct LargeUDPTests {
     }
 
     @Test(arguments: ["127.0.0.1:0", "0.0.0.0:0"])
-    func `over sockets, and the networks may change meanwhile`(_ listen: String) throws {
+    func `it holds over sockets too, and the networks may change meanwhile`(_ listen: String) throws {
         let server = try TestEngine([listen])
         try server.publish(names)
         let address = try server.address(host: "127.0.0.1")
@@ -74,7 +74,7 @@ struct LargeUDPTests {
         }
         #expect(try ask().isTruncated)
         server.engine.reconfigure(largeUDPNetworks: [IPNetwork(.v4(0x7F00_0001), prefixLength: 32)])
-        // Each batch has long and short replies, one behind the other.
+        // Each batch contains long and short replies, one behind the other.
         for _ in 0..<20 {
             let sockets = try (0..<80).map {
                 try TestSocket.udp(address, from: SocketAddress("127.0.0.\(1 + $0 % 2):0"))

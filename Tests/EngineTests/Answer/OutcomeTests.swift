@@ -2,9 +2,9 @@ import Testing
 
 @testable import Engine
 
-/// What queries get, as it is decided before anything is written.
+/// What queries get, as decided before anything is written.
 struct OutcomeTests {
-    /// Asks by itself, over TCP from 127.0.0.1 unless something else is said.
+    /// One query, asked alone, over TCP from 127.0.0.1 unless the row says otherwise.
     private struct Row: Sendable, CustomStringConvertible {
         var name: String
         var type = RecordType.a
@@ -81,7 +81,7 @@ struct OutcomeTests {
             addresses: RegistrableAddresses())
     }
 
-    /// What a message gets, in words; `nil`: silence.
+    /// What a message gets, in words; `nil` means silence.
     private func decide(
         _ rules: AnswerRules, _ message: [UInt8], over transport: Transport = .tcp,
         from client: IPAddress = .v4(0x7F00_0001)
@@ -95,7 +95,7 @@ struct OutcomeTests {
     private func words(_ outcome: Outcome, _ frame: ReplyFrame) -> String {
         switch outcome {
         case .records(let records): "\(records.rrset.count) records of type \(records.rrset.type.rawValue)"
-        // Behind the pointer that is its owner.
+        // The type stands behind the pointer that is the record's owner.
         case .record(let record): "a record of type \(record.span.uint16(at: 2) ?? 0)"
         case .address(let address, let zone): "\(address) in zone \(zone)"
         case .nameError(_, let offset): "NXDOMAIN of the zone at \(offset)"
@@ -121,7 +121,7 @@ struct OutcomeTests {
         }
     }
 
-    @Test func `what is wrong with a message decides before what it asks for`() throws {
+    @Test func `a fault in a message counts before what the message asks for`() throws {
         let rules = try makeRules()
         let query = TestQuery("web.service.kong")
         var update = query
@@ -141,7 +141,7 @@ struct OutcomeTests {
         #expect(decide(rules, try query.octets(replacing: [2: 0x81])) == nil)
     }
 
-    @Test func `the frame says how long the reply may be, which flags and whether OPT it has`() throws {
+    @Test func `the frame has the limit and the flags of the reply, and whether it has OPT`() throws {
         let rules = try makeRules()
         let query = TestQuery("web.service.kong")
         func frame(
@@ -166,7 +166,7 @@ struct OutcomeTests {
         #expect(try frame(query.offering(payload: 512, dnssecOK: true)).opt?.dnssecOK == true)
         #expect(try frame(query.offering(payload: 512)).opt?.payload == 1232)
         #expect(try frame(query).opt == nil && frame(query).questionEnd == 34)
-        // Other zones or settings are other rules.
+        // For other zones or settings there are other rules; the old ones stay as they are.
         let narrow = rules.with(outside: OutsideAccess(AccessList([]), isOn: true))
         #expect(try frame(query, narrow).flags == 0x8100 && frame(query, rules).flags == 0x8180)
     }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// What is not answered from the zone: errors, refusals and silence.
+/// Queries that are not answered from the zone: errors, refusals and silence.
 struct RefusalTests {
     private func makeServer(version: String = "") throws -> TestServer {
         try TestServer(["web": .records([.a(2)])], .test(version: version))
@@ -14,7 +14,7 @@ struct RefusalTests {
         return query
     }
 
-    /// An error has the question, and nothing else.
+    /// An error contains the question and nothing else.
     private func expectBare(_ reply: TestReply, _ outcome: TestReply.Outcome, questions: Int = 1) {
         #expect(reply.outcome == outcome)
         #expect(reply.isResponse && !reply.isAuthoritative && !reply.isTruncated && !reply.recursionAvailable)
@@ -55,7 +55,7 @@ struct RefusalTests {
                 }
             }
         }
-        // AD and Z in the query are not repeated.
+        // AD and Z of the query are not copied.
         let octets = try #require(server.reply(to: try TestQuery("web.service.kong").octets(replacing: [3: 0xF0])))
         #expect(octets[3] == 0x10)
     }
@@ -150,7 +150,7 @@ struct RefusalTests {
             #expect(!reply.recursionDesired && !reply.checkingDisabled)
             expectBare(reply, .notImplemented)
             #expect(reply.opcode == opcode)
-            // Whatever its sections hold.
+            // This holds whatever its sections contain.
             let odd = try query.octets(replacing: [5: 0, 7: 9])
             expectBare(try TestReply(try #require(try makeServer().reply(to: odd))), .notImplemented, questions: 0)
         }

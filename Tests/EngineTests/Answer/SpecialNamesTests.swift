@@ -40,7 +40,7 @@ struct SpecialNamesTests {
 
     // RFC 6761 §6.4.
     @Test(arguments: ["invalid", "db.INVALID", "a.b.invalid"])
-    func `invalid is not there`(_ name: String) throws {
+    func `invalid does not exist`(_ name: String) throws {
         for type: RecordType in [.a, .aaaa, .srv, .any] {
             try expectNegative(try makeServer().ask(TestQuery(name, type)), .nameError, zone: "invalid")
         }
@@ -48,7 +48,7 @@ struct SpecialNamesTests {
 
     // RFC 9462 §6.4.
     @Test(arguments: ["_dns.resolver.arpa", "resolver.arpa", "_8530._https.resolver.arpa"])
-    func `there is no resolver that stands for this one`(_ name: String) throws {
+    func `no resolver is designated in place of this one`(_ name: String) throws {
         for type in [RecordType(rawValue: 64), .a, .any] {
             let reply = try makeServer(servers: ["192.0.2.1:53"]).ask(TestQuery(name, type))
             try expectNegative(reply, .noData, zone: "resolver.arpa")
@@ -58,7 +58,7 @@ struct SpecialNamesTests {
     @Test(arguments: ["xlocalhost", "localhost.example", "arpa", "10.in-addr.arpa", "invalid.example", "."])
     func `other names are not answered here`(_ name: String) throws {
         #expect(try makeServer().ask(TestQuery(name)).outcome == .refused)
-        // Nobody answers there: what is asked for is waited for.
+        // Nobody answers at this address: the query is forwarded, and waits.
         let server = try makeServer(servers: ["192.0.2.1:53"])
         #expect(server.reply(to: try TestQuery(name).octets) == nil)
     }
@@ -73,7 +73,7 @@ struct SpecialNamesTests {
         }
     }
 
-    @Test func `who may have no names outside is REFUSED these, too`() throws {
+    @Test func `a client that may have no names outside is REFUSED these too`() throws {
         let server = try makeServer(allow: [IPNetwork(.v4(0x0A00_0000), prefixLength: 8)])
         for name in ["localhost", "x.invalid", "_dns.resolver.arpa"] {
             #expect(try server.ask(TestQuery(name)).outcome == .refused)

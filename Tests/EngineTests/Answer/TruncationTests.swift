@@ -5,7 +5,7 @@ import Testing
 struct TruncationTests {
     @Test func `an A answer over UDP is whole, or has TC and whole records up to the limit`() throws {
         let server = try TestServer()
-        // 12 octets header, 22 question, 16 a record: 29 records fit 512 octets.
+        // The header has 12 octets, the question 22, and each record 16: 29 records fit into 512 octets.
         for count in 1...40 {
             try server.publish(["web": .records([.a(count)])])
             let reply = try server.ask("web")
@@ -18,7 +18,7 @@ struct TruncationTests {
         }
     }
 
-    @Test func `an answer that fits to the octet has no TC, with EDNS neither`() throws {
+    @Test func `an answer that fits to the octet has no TC, with or without EDNS`() throws {
         let server = try TestServer(["web": .records([.a(40)])])
         let query = TestQuery("web.service.kong")
         let exact = 12 + 22 + 40 * 16 + EDNS.byteCount
@@ -35,7 +35,7 @@ struct TruncationTests {
         let server = try TestEngine(upstreams: [upstream.address])
         let query = TestQuery("www.example.com")
         let exact = 12 + 21 + 40 * 16 + EDNS.byteCount
-        // From the upstream, then from the cache.
+        // The first reply comes from the upstream, the others from the cache.
         for payload in [exact, exact, exact - 1, exact - 1] {
             let reply = try server.ask(query.offering(payload: UInt16(payload)))
             #expect(reply.edns != nil && reply.octets.count <= payload)
@@ -88,11 +88,11 @@ struct TruncationTests {
             #expect(!reply.isTruncated && reply.octets.count <= 65535)
             #expect(reply.addresses == (0..<fitting).map { IPAddress.ten(($0 + start) % count) })
             for index in 0..<fitting { seen[(index + start) % count, default: 0] += 1 }
-            // Over UDP there is TC: that does not count.
+            // Over UDP the reply has TC, and does not move the rotation.
             #expect(try server.ask("web").isTruncated)
             start = (start + fitting) % count
         }
-        // As often the one as the other.
+        // The addresses came equally often, give or take one.
         #expect(seen.count == count && (seen.values.max() ?? 0) - (seen.values.min() ?? 0) <= 1)
     }
 
@@ -107,7 +107,7 @@ struct TruncationTests {
         }
     }
 
-    @Test func `a set that fits again goes on exactly`() throws {
+    @Test func `a set that fits again continues its rotation exactly`() throws {
         for strategy in [RotationStrategyName.roundRobin, .weighted] {
             let server = try TestServer(["web": .records([.a(5000)])], .test(strategy: strategy))
             for _ in 0..<3 { _ = try server.ask("web", .a, overTCP: true) }
@@ -132,7 +132,8 @@ struct TruncationTests {
     }
 
     @Test func `the longest negative answer has its SOA, without TC`() throws {
-        // An origin of 127 octets, names of up to 255: the SOA names the origin three times, and must be compressed.
+        // The origin has 127 octets and names have up to 255. The SOA contains the origin three times, and must be
+        // compressed.
         let origin = String(repeating: "o", count: 62) + "." + String(repeating: "p", count: 62)
         let server = try TestServer(.test(origin: origin))
         let names = try wireName("ns.\(origin)") + wireName("hostmaster.\(origin)")

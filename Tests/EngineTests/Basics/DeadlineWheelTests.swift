@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// The times that queries under way wait for.
+/// The deadlines of queries under way.
 struct DeadlineWheelTests {
     private let start = MonotonicTime(nanoseconds: 1_000_000_123_456)
 
@@ -21,7 +21,7 @@ struct DeadlineWheelTests {
         #expect(popped == times.sorted().map { Int($0) } && wheel.count == 0 && wheel.earliest == nil)
     }
 
-    @Test func `against a plain list, whatever comes and goes, near and far`() {
+    @Test func `it agrees with a plain list, whatever is inserted and removed, near and far`() {
         var random = SeededRandom(6)
         var wheel = DeadlineWheel<Int>()
         var list: [Int: (time: MonotonicTime, ticket: DeadlineWheel<Int>.Ticket)] = [:]
@@ -30,7 +30,7 @@ struct DeadlineWheelTests {
         for number in 0..<20_000 {
             switch random.next() % 8 {
             case 0..<4:
-                // Up to three rounds of the wheel ahead, and some that are late already.
+                // Deadlines are up to three turns of the wheel ahead, and some have passed already.
                 let time = now + Nanoseconds(count: Int64.random(in: -5_000_000..<12_000_000_000, using: &random))
                 list[number] = (time, wheel.insert(number, at: time))
             case 4, 5:
@@ -39,7 +39,7 @@ struct DeadlineWheelTests {
                 gone.append(entry.ticket)
                 list[key] = nil
             case 6:
-                // Has no effect: another may be in its place by now.
+                // A used ticket has no effect: its place may belong to another element by now.
                 if let ticket = gone.randomElement(using: &random) { wheel.remove(ticket) }
             default:
                 let step = random.next() % 50 == 0 ? 30_000_000_000 : Int64.random(in: 0..<20_000_000, using: &random)
@@ -58,7 +58,7 @@ struct DeadlineWheelTests {
     }
 
     @Test
-    func `who sleeps until the earliest time finds what was due, without waking for nothing more than once a round`() {
+    func `a sleeper until the earliest time finds what is due, and wakes in vain at most once a turn`() {
         var wheel = DeadlineWheel<Int>()
         _ = wheel.insert(1, at: start + .seconds(10))
         var wakes = 0

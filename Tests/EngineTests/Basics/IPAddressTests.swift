@@ -56,7 +56,7 @@ struct IPAddressTests {
         for _ in 0..<2000 {
             let v4 = IPAddress.v4(UInt32.random(in: 0...UInt32.max, using: &random))
             #expect(IPAddress(v4.description) == v4)
-            // Many zeros, so that `::` is tried in all places.
+            // There are many zeros, so that `::` is tried in all places.
             let mask = random.next() & random.next()
             let v6 = IPAddress.v6(random.next() & mask, random.next() & mask & 0xFFFF_0000_FFFF_FFFF)
             #expect(IPAddress(v6.description) == v6)

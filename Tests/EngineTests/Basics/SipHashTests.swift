@@ -3,7 +3,7 @@ import Testing
 @testable import Engine
 
 struct SipHashTests {
-    /// The octets 0, 1, 2, … in words.
+    /// The hash of the octets 0, 1, 2, …, passed in words.
     private func hash(_ wordCount: Int, _ hash: SipHash) -> UInt64 {
         var hash = hash
         for word in 0..<wordCount {
@@ -14,7 +14,7 @@ struct SipHashTests {
 
     private let key = SipHash.Key(low: 0x0706_0504_0302_0100, high: 0x0F0E_0D0C_0B0A_0908)
 
-    /// The reference's vectors are for SipHash-2-4.
+    /// The vectors of the reference implementation are for SipHash-2-4.
     @Test func `it is the reference's function`() {
         let expected: [UInt64] = [
             0x726f_db47_dd0e_0e31, 0x93f5_f579_9a93_2462, 0x3f2a_cc7f_57c2_9bdb, 0xb8ad_50c6_f649_af94,

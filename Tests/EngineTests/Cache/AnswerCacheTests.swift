@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// The table of answers itself, without upstreams.
+/// The table of answers by itself, without upstreams.
 struct AnswerCacheTests {
     private let now = MonotonicTime(nanoseconds: 1_000_000_000_000)
     private let policy = TTLPolicy(minimum: 0, maximum: 3600, negativeMaximum: 30, stale: .zero, prefetches: false)
@@ -76,7 +76,7 @@ struct AnswerCacheTests {
         let cache = try AnswerCache(maximumEntries: 100_000, readerCount: 1)
         for number in 0..<100_000 { try insert(try key(number), into: cache) }
         #expect(cache.statistics.entries == 100_000)
-        // With what the table and the order of eviction need beside them: 2 × 8, 8 and 8 octets.
+        // The table and the order of eviction need more beside the entries: 2 × 8, 8 and 8 octets for each.
         #expect(cache.statistics.bytes / 100_000 + 32 <= 400)
     }
 
@@ -101,7 +101,7 @@ struct AnswerCacheTests {
     func `what is inserted is shown to the end, kept or not`(maximum: Int, isKept: Bool) throws {
         let cache = try AnswerCache(maximumEntries: maximum, readerCount: 1)
         let (wanted, others) = (try key(1), try (0..<1000).map { try key($0) })
-        // As long as the others, which would get its memory.
+        // The body is as long as those of the other answers, which would get its memory if it were freed.
         let body = [UInt8](1...16)
         let content = AnswerContent(
             code: 3, answerCount: 0, authorityCount: 0, body: body, ttlOffsets: [6], rotation: nil, ttl: 60,
@@ -131,7 +131,7 @@ struct AnswerCacheTests {
         #expect(cache.statistics.entries == 0)
     }
 
-    @Test func `an answer in demand is asked for again by one, and by another one if nothing comes of that`() throws {
+    @Test func `an answer in demand is asked for again by one client, or another if nothing comes of that`() throws {
         let start = MonotonicTime(nanoseconds: 1_000_000_000_000)
         let times = AnswerTimes(expiry: start + .seconds(10), refresh: start, end: start + .seconds(10))
         let content = AnswerContent(

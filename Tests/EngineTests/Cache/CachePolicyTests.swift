@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// What decides in the cache: order of eviction, times, deadlines. Pure, without a clock.
+/// The decisions of the cache: order of eviction, times, deadlines. Pure, without a clock.
 struct CachePolicyTests {
     private let start = MonotonicTime(nanoseconds: 1_000_000_000_000)
     private let policy = TTLPolicy(
@@ -10,7 +10,7 @@ struct CachePolicyTests {
 
     // MARK: Eviction
 
-    /// A cache of numbers under SIEVE.
+    /// A cache of numbers with SIEVE eviction.
     private struct Sieve {
         var order = SieveList()
         var slots: [Int: UInt32] = [:]
@@ -22,7 +22,7 @@ struct CachePolicyTests {
             free = (0..<capacity).reversed()
         }
 
-        /// - Returns: whether it was there.
+        /// - Returns: whether the number was in the cache.
         mutating func ask(_ name: Int) -> Bool {
             if let slot = slots[name] {
                 asked.insert(slot)
@@ -52,7 +52,7 @@ struct CachePolicyTests {
             _ = sieve.ask(1_000_000 + scanned)
             if scanned % 10 == 0 { hits += sieve.ask(scanned / 10 % 500) ? 1 : 0 }
         }
-        // LRU would have lost each: 5,000 scanned names lie between two questions for the same one.
+        // LRU would have lost each of them, because 5,000 scanned names come between two questions for the same name.
         #expect(hits > 9900, "\(hits) of 10,000")
     }
 
@@ -125,7 +125,7 @@ struct CachePolicyTests {
         #expect(table.recency(of: key(20_000), now: start + .seconds(20)) == .fresh)
     }
 
-    @Test func `a failure that is repeated is remembered from then on, though its first goes to make room`() {
+    @Test func `a repeated failure counts as new when entries are evicted to make room`() {
         var table = FailureCache.Table()
         func key(_ number: Int) -> CacheKey {
             let digits = (0..<4).map { UInt8(number >> (4 * $0) & 15) }
@@ -136,7 +136,7 @@ struct CachePolicyTests {
         table.insert(key(0), now: start + .milliseconds(1))
         for number in 1000..<FailureCache.maximumCount { table.insert(key(number), now: start + .milliseconds(1)) }
         #expect(table.count == FailureCache.maximumCount)
-        // The oldest goes: that is no longer the one whose first failure is.
+        // The oldest entry is evicted. The repeated failure came first, but it is no longer the oldest.
         table.insert(key(30_000), now: start + .milliseconds(2))
         #expect(table.recency(of: key(0), now: start + .milliseconds(2)) == .fresh)
         #expect(table.recency(of: key(1), now: start + .milliseconds(2)) == .none)
@@ -144,7 +144,7 @@ struct CachePolicyTests {
     }
 }
 
-/// How much is read of long answers.
+/// The limit on how much is read of long answers.
 struct LongAnswerBudgetTests {
     private let start = MonotonicTime(nanoseconds: 1_000_000_000_000)
 
@@ -159,13 +159,13 @@ struct LongAnswerBudgetTests {
         #expect(reserve(usual) == .zero)
         let wait = try #require(reserve(65_535))
         #expect((Nanoseconds.milliseconds(700)...Nanoseconds.seconds(1)).contains(wait))
-        // A third one would come too late, and reserves nothing.
+        // A third answer would come too late, and reserves nothing.
         for _ in 0..<100 { #expect(reserve(65_535) == nil) }
         let next = try #require(reserve(5000, within: 10_000))
         #expect(next <= .seconds(2))
     }
 
-    @Test func `over ten seconds no more is read than the rate and what is in its turn`() {
+    @Test func `over ten seconds about as much is read as the rate allows`() {
         var budget = LongAnswerBudget()
         var read = 0
         var now = start

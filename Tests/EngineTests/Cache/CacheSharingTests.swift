@@ -3,22 +3,22 @@ import Testing
 
 @testable import Engine
 
-/// mallopt(3), which glibc's module does not have.
+/// mallopt(3), which the module for glibc does not have.
 @_silgen_name("mallopt") private func mallopt(_ parameter: Int32, _ value: Int32) -> Int32
 
 /// The cache while several workers read, replace and evict.
 struct CacheSharingTests {
     init() {
-        // M_PERTURB: memory that is freed is overwritten, so that who still reads it notices.
+        // M_PERTURB overwrites memory when it is freed, so that a reader that still uses it gets a wrong answer.
         _ = mallopt(-6, 0x5A)
     }
 
-    /// Clients over TCP wait for slow names, and send more than may wait; each answer goes to many of them at once, while
-    /// another worker's answers to random names, and an operator, push it out of the cache.
+    /// Clients wait over TCP for slow names, and send more queries than may wait. Each answer goes to many of them at
+    /// once. Meanwhile another worker's answers to random names, and an operator, push it out of the cache.
     @Test(arguments: [1, 100_000])
     func `an answer is the same for all who waited for it, whatever becomes of it in the cache`(entries: Int) throws {
         let upstream = try ScriptedUpstream { request in
-            // In either case; a probe's name has no letter.
+            // The letter may come in either case. The name of a probe has no letter.
             (request.name.dropFirst().first ?? 0) | 0x20 == UInt8(ascii: "s")
                 ? .late(milliseconds: 20, request.address(1)) : .messages([request.address(2)])
         }

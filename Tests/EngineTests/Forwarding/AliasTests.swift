@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// Aliases of upstreams that lead into the zone, or are left open, over real sockets.
+/// Aliases from upstreams that lead into the zone, or that are left open, over real sockets.
 struct AliasTests {
     private static let home = TestQuery("home.example.com")
 
@@ -10,7 +10,7 @@ struct AliasTests {
         record(5, ttl: ttl, (try? wireName(target)) ?? [0])
     }
 
-    /// An upstream that knows an alias, and says NXDOMAIN with it or lies about where it leads.
+    /// An upstream that knows an alias. It may say NXDOMAIN with it, or lie about the name that the alias leads to.
     private func upstream(
         _ target: String, code: UInt8 = 0, lies: [[UInt8]] = [], ttl: UInt32 = 300
     ) throws -> ScriptedUpstream {
@@ -19,7 +19,7 @@ struct AliasTests {
     }
 
     @Test(arguments: [UInt8(0), 3], [false, true])
-    func `an alias of a name of ours has its records of now, and their rotation`(code: UInt8, overTCP: Bool) throws {
+    func `an alias of one of our names has its current records, and their rotation`(code: UInt8, overTCP: Bool) throws {
         let target = try wireName("web.service.kong")
         let lie = record(1, owner: target, [6, 6, 6, 6])
         let upstream = try upstream("web.service.kong", code: code, lies: code == 0 ? [lie] : [])
@@ -35,13 +35,13 @@ struct AliasTests {
             #expect(
                 reply.answers.first?.owner == (try wireName("home.example.com")) && reply.answers.first?.data == target)
             #expect(reply.answers.dropFirst().allSatisfy { $0.owner == target })
-            // One TTL, the least: the zone's.
+            // All records have one TTL: the lowest, which is the zone's.
             #expect(Set(reply.answers.map(\.ttl)) == [5])
             #expect(Set(reply.addresses) == Set((0..<3).map { IPAddress.ten($0) }))
             firsts.append(reply.addresses.first)
         }
         for number in 0..<3 { #expect(firsts.count { $0 == .ten(number) } == 2) }
-        // What changes is seen at once, the alias comes from the cache.
+        // A change of the zone is seen at once, while the alias comes from the cache.
         try server.publish(["web": .records([.a(1)])])
         #expect(try ask().addresses == [.ten(0)])
         try server.publish(["web": .absent])
@@ -55,7 +55,7 @@ struct AliasTests {
         #expect(upstream.requests.count == 1)
     }
 
-    @Test func `all that is answered here for a name is answered for its aliases`() throws {
+    @Test func `everything that is answered here for a name is answered for its aliases`() throws {
         var names: [String: NameContent] = [:]
         names["srv"] = .records([.srv((0..<3).map { .ten($0) }), .a(1), .aaaa(2)])
         let cases: [(String, RecordType, TestReply.Outcome, answers: [UInt16], authority: [UInt16], additional: Int)] =
@@ -67,7 +67,7 @@ struct AliasTests {
                 ("a.b.c.nosuch.service.kong", .a, .nameError, [5], [6], 0),
                 ("0a000001.addr.service.kong", .a, .records, [5, 1], [], 0),
                 ("addr.service.kong", .a, .noData, [5], [6], 0),
-                // Loopback addresses have names for clients on loopback, but no aliases.
+                // Loopback addresses have names for clients on loopback, but aliases don't lead to them.
                 ("7f000001.addr.service.kong", .a, .nameError, [5], [6], 0),
                 ("service.kong", .ns, .records, [5, 2], [], 0), ("service.kong", .soa, .records, [5, 6], [], 0),
                 ("service.kong", .a, .noData, [5], [6], 0),
@@ -105,7 +105,7 @@ struct AliasTests {
         #expect(short.isTruncated && short.octets.count <= 512 && short.answers.first?.type == 5)
         let long = try TestSocket.tcp(server.address).askFramed(Self.home)
         #expect(!long.isTruncated && Set(long.addresses).count == 4000)
-        // Targets' addresses that no pointer reaches are left out.
+        // Addresses of targets that no pointer reaches are left out.
         try server.publish(["many": .records([.srv((0..<1200).map { .ten($0) })])])
         upstream.change { request in .messages([request.reply(answers: [Self.alias("many.service.kong")])]) }
         for query in [TestQuery("many.example.com", .srv), TestQuery("many.example.com", .srv).offering(payload: 512)] {
@@ -114,7 +114,7 @@ struct AliasTests {
             let targets = Set(reply.services.map(\.target))
             #expect(reply.additional.count > 100 && reply.additional.allSatisfy { targets.contains($0.owner) })
         }
-        // Aliases so long that nothing of ours has room behind them.
+        // These aliases are so long that no record of ours has room behind them.
         let far = (0..<15).map { String(repeating: "x", count: 60) + "\($0).example.com" }
         let names = ["far.example.com"] + far + ["web.service.kong"]
         let links = try zip(names, names.dropFirst()).map { record(5, owner: try wireName($0), try wireName($1)) }
@@ -135,7 +135,7 @@ struct AliasTests {
 
     // MARK: Left open
 
-    /// Each name is an alias of the next; nobody says more than that at once.
+    /// An upstream for which each name is an alias of the next. It never says more than one alias in an answer.
     private func openUpstream(_ count: Int, last: @escaping @Sendable (UpstreamRequest) -> [UInt8]) throws
         -> ScriptedUpstream
     {
@@ -166,7 +166,7 @@ struct AliasTests {
         #expect(server.engine.statistics()[.inFlight] == 0)
     }
 
-    @Test func `what there is none of at their end is passed on`() throws {
+    @Test func `if the last name or its records don't exist, that is passed on`() throws {
         let nowhere = try openUpstream(1) { $0.nameError(minimum: 9) }
         let server = try TestEngine(upstreams: [nowhere.address])
         for _ in 0..<2 {
@@ -174,7 +174,7 @@ struct AliasTests {
             #expect(reply.responseCode == 3 && reply.answers.map(\.type) == [5] && reply.authority.map(\.type) == [6])
         }
         #expect(nowhere.distinctRequests.count == 2)
-        // No record, and nobody's word for how long that is so: passed on, and not kept.
+        // There is no record, and no SOA says for how long: the answer is passed on, and not kept.
         nowhere.change { request in
             .messages([request.letter == 97 ? request.reply(answers: [Self.alias("b.example.net")]) : request.reply()])
         }
@@ -204,7 +204,7 @@ struct AliasTests {
         let looped = try TestEngine(upstreams: [loop.address], timeout: .seconds(20))
         #expect(try looped.ask(TestQuery("a.example.com")).outcome == .serverFailure)
         #expect(loop.distinctRequests.count == 2)
-        // Within the time of the client's whole wait.
+        // All steps share the time that the client waits.
         let silent = try openUpstream(1) { $0.address() }
         silent.change { request in
             request.letter == 97
@@ -215,7 +215,7 @@ struct AliasTests {
         #expect(waiting.engine.statistics()[.timeouts] == 1 && waiting.engine.statistics()[.inFlight] == 0)
     }
 
-    @Test func `each step is asked of those who know, and over TCP where it must be`() throws {
+    @Test func `each step goes to an upstream that can answer it, and over TCP where necessary`() throws {
         let first = try ScriptedUpstream { request in
             request.letter == 97
                 ? .messages([request.reply(answers: [Self.alias("b.example.com")])])
@@ -231,6 +231,6 @@ struct AliasTests {
 }
 
 extension UpstreamRequest {
-    /// The name's first letter, as a small one; 0: it is the root.
+    /// The first letter of the name in lower case; 0 if the name is the root.
     fileprivate var letter: UInt8 { isProbe ? 0 : name[1] | 0x20 }
 }

@@ -2,9 +2,9 @@ import Testing
 
 @testable import Engine
 
-/// What clients get whose question can't be answered, of what is known already.
+/// The known answers that clients get if their question can't be answered now.
 struct FallbackTests {
-    @Test func `while upstreams are away, who asks for signatures or no checks gets what is known without`() throws {
+    @Test func `while upstreams are away, questions for signatures or without checks get the plain answer`() throws {
         let upstream = try ScriptedUpstream()
         let server = try TestEngine(upstreams: [upstream.address], timeout: .milliseconds(100))
         let plain = TestQuery("www.example.com")
@@ -21,7 +21,7 @@ struct FallbackTests {
                 }
             }
         }
-        // Neither has who is told that too much is under way.
+        // A client whose question is over the limit gets it too.
         let busy = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20), maximumInFlight: 1)
         upstream.change { .messages([$0.address()]) }
         #expect(try busy.ask(plain).addresses.count == 1)
@@ -30,7 +30,7 @@ struct FallbackTests {
         try busy.waitForStatistics { $0[.inFlight] == 1 }
         #expect(try busy.ask(plain.offering(payload: 1232, dnssecOK: true)).addresses.count == 1)
         #expect(busy.engine.statistics()[.overLimit] == 1)
-        // Never the other way round: nobody has validated this.
+        // The reverse does not hold: nobody has validated this answer.
         upstream.change { $0.octets[3] & 0x10 == 0 ? .messages([]) : .messages([$0.address(6)]) }
         var other = TestQuery("other.example.com")
         other.checkingDisabled = true

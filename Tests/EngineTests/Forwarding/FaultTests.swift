@@ -4,10 +4,10 @@ import Testing
 
 @testable import Engine
 
-/// Upstreams that are dead, silent, slow, lossy, flapping or lying. Times that are asserted are generous bounds of what
-/// clients are promised, not measurements.
+/// Upstreams that are dead, silent, slow, lossy, flapping or lying. The times in assertions are generous bounds on what
+/// clients are promised. They are no measurements.
 struct FaultTests {
-    /// A port of loopback at which nobody listens.
+    /// A loopback port on which nobody listens.
     private func deadAddress() throws -> SocketAddress {
         let upstream = try ScriptedUpstream()
         upstream.stop()
@@ -24,7 +24,7 @@ struct FaultTests {
         for number in 0..<100 {
             #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1)
         }
-        // At most one query and its like that a busy machine has held up.
+        // This is at most one query, and others that a busy machine has held up.
         #expect(silent.requests.count <= 3)
         #expect(server.engine.statistics()[.hedges] <= 5)
         #expect(server.engine.statistics().upstreams.map(\.isHealthy) == [false, true])
@@ -54,8 +54,8 @@ struct FaultTests {
             isSilent.store(true, ordering: .relaxed)
             unanswered.store(0, ordering: .relaxed)
             try askSome(40)
-            // The one that finds out, and its like that a busy machine has held up. How long each waits at most, see
-            // the tests of UpstreamHealth.
+            // These are the query that discovers it, and others that a busy machine has held up. The tests of
+            // UpstreamHealth check how long each waits at most.
             #expect(unanswered.load(ordering: .relaxed) <= 5)
             isSilent.store(false, ordering: .relaxed)
             try server.waitForStatistics { $0.upstreams.allSatisfy(\.isHealthy) }
@@ -63,7 +63,7 @@ struct FaultTests {
         }
     }
 
-    @Test func `an upstream that has become slow is left for the one that is not`() throws {
+    @Test func `an upstream that has become slow is left for one that is not`() throws {
         let isSlow = Atomic<Bool>(false)
         let slow = try ScriptedUpstream { request in
             isSlow.load(ordering: .relaxed)
@@ -75,7 +75,7 @@ struct FaultTests {
         let before = slow.requests.count
         isSlow.store(true, ordering: .relaxed)
         for number in 0..<60 {
-            // Its own answer would come after another one was asked.
+            // The slow upstream's own answer would come after another upstream was asked.
             #expect(try server.ask(TestQuery("after\(number).example.com")).addresses == [.v4(0xC000_0202)])
         }
         #expect(slow.requests.count - before < 10)
@@ -103,7 +103,7 @@ struct FaultTests {
         for lost in [[], [0], [1], [2]] as [Set<Int>] {
             try client.send(try TestQuery("lost\(lost.first ?? 9).example.com").offering(payload: 1232).octets)
             try answerNext(omitting: lost)
-            // Own names meanwhile.
+            // Meanwhile names of the zone are answered.
             #expect(try TestSocket.udp(server.address).ask(web).addresses.count == 3)
             if !lost.isEmpty { try answerNext(omitting: []) }
             #expect(try TestReply(try client.receive()).addresses.count == 70)
@@ -124,7 +124,7 @@ struct FaultTests {
         _ = back
     }
 
-    /// All codes but NOERROR, NXDOMAIN and YXDOMAIN: FORMERR, SERVFAIL, NOTIMP, REFUSED and those of updates.
+    /// All codes except NOERROR, NXDOMAIN and YXDOMAIN: FORMERR, SERVFAIL, NOTIMP, REFUSED and those of updates.
     @Test(arguments: [UInt8(1), 2, 4, 5, 7, 8, 9, 10, 11, 15])
     func `an upstream that answers with an error hands the query to the next one`(code: UInt8) throws {
         let bad = try ScriptedUpstream { .messages([$0.reply(code: code)]) }
@@ -134,7 +134,8 @@ struct FaultTests {
             #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1)
         }
         #expect(server.engine.statistics()[.failures] == 0)
-        // After some errors in a row it is avoided for 5 s, and then after each; FORMERR and NOTIMP are said twice.
+        // After some errors in a row the upstream is avoided for 5 s, and again after each further error. FORMERR and
+        // NOTIMP are asked for twice, the second time without EDNS.
         let names = Set(bad.requests.map { $0.name.map(\.lowercasedASCII) })
         #expect(names.count < 20)
         #expect(bad.requests.count <= names.count * (code == 1 || code == 4 ? 2 : 1) + 2)
@@ -146,7 +147,7 @@ struct FaultTests {
         let query = TestQuery("www.example.com")
         let reply = try server.ask(query.offering(payload: 1232))
         #expect(reply.outcome == .serverFailure && reply.edns != nil)
-        // RFC 8914 §2: the option, its length, the code.
+        // RFC 8914 §2: the option's code, its length, and the info code.
         #expect(reply.octets.suffix(6) == [0, 15, 0, 2, 0, 22])
         #expect(try server.ask(query).outcome == .serverFailure)
         #expect(bad.requests.count == 1)
@@ -169,7 +170,7 @@ struct FaultTests {
         let server = try TestEngine(upstreams: [silent.address], timeout: .milliseconds(300))
         let (reply, milliseconds) = try server.time("www.example.com")
         #expect(reply.outcome == .serverFailure && milliseconds >= 290)
-        // Asked again and again meanwhile.
+        // It was asked several times meanwhile.
         #expect((2...Resolution.maximumAttempts).contains(silent.requests.count))
         #expect(server.engine.statistics()[.timeouts] == 1)
     }
@@ -180,7 +181,7 @@ struct FaultTests {
         let query = TestQuery("www.example.com").offering(payload: 1232)
         #expect(try server.ask(query).addresses.count == 1)
         upstream.change { _ in .silence }
-        // Until it has expired.
+        // This goes on until the answer has expired.
         while upstream.requests.count < 2 {
             let reply = try server.ask(query)
             #expect(reply.addresses.count == 1 && reply.answers.allSatisfy { (1...30).contains($0.ttl) })
@@ -228,21 +229,21 @@ struct FaultTests {
         let bank: [UInt8] = [4] + "bank".utf8 + [3] + "com".utf8 + [0]
         let right = record(1, [192, 0, 2, 1])
         let lies: [@Sendable (UpstreamRequest) -> [UInt8]] = [
-            // About another name alone.
+            // The only record is about another name.
             { $0.reply(answers: [record(1, owner: bank, [6, 6, 6, 6])]) },
-            // Of another type.
+            // The record has another type.
             { $0.reply(answers: [record(28, [UInt8](repeating: 6, count: 16))]) },
-            // Records of a name that does not exist.
+            // There are records, but the code says that the name does not exist.
             { $0.reply(code: 3, answers: [right]) },
-            // A CNAME that leads to itself.
+            // A CNAME leads to itself.
             { $0.reply(answers: [record(5, [0xC0, 12])]) },
-            // Fewer records than promised.
+            // There are fewer records than the header says.
             {
                 var reply = $0.address(); reply[7] = 2; return reply
             },
-            // An address of three octets.
+            // An address has three octets.
             { $0.reply(answers: [record(1, [1, 2, 3])]) },
-            // An owner that points forward.
+            // An owner is a pointer that leads forward.
             { $0.reply(answers: [record(1, owner: [0xC0, 0xFF], [1, 2, 3, 4])]) },
         ]
         for (number, lie) in lies.enumerated() {
@@ -261,7 +262,7 @@ struct FaultTests {
         for number in 0..<20 {
             #expect(try server.ask(TestQuery("name\(number).example.com")).outcome == .serverFailure)
         }
-        // Three at first, and one more whenever the pause is over, should this take so long.
+        // There are three connections at first, and one more after each pause, if the test takes that long.
         let pauses = Int((ContinuousClock.now - start) / .seconds(1))
         #expect((3...(3 + pauses)).contains(upstream.requests.count { $0.isTCP }))
         upstream.change { $0.isTCP ? .messages([$0.address()]) : .messages([$0.reply(flags: 0x83)]) }
@@ -276,7 +277,7 @@ struct FaultTests {
     }
 
     @Test(arguments: [1, 3])
-    func `an upstream that closes each connection after some answers costs nobody his`(count: Int) throws {
+    func `an upstream that closes each connection after some answers costs no client its answer`(count: Int) throws {
         let upstream = try ScriptedUpstream(answersPerConnection: count) { request in
             .messages([request.isTCP ? request.address() : request.reply(flags: 0x83)])
         }
@@ -286,13 +287,13 @@ struct FaultTests {
             for number in 0..<20 { try socket.send(try TestQuery("name\(number).r\(round).example.com").octets) }
             for _ in 0..<20 { #expect(try TestReply(try socket.receive()).addresses.count == 1) }
         }
-        // Those of the first round that were sent on one connection with others are sent again; later ones wait for
-        // their turn.
+        // Queries of the first round that shared a connection with others are sent again. Later ones wait for their
+        // turn.
         #expect(upstream.requests.count { $0.isTCP } <= 60 + 20)
         #expect(server.engine.statistics()[.failures] == 0)
     }
 
-    @Test func `of hundreds that wait for a connection all are answered, or told at their deadline`() throws {
+    @Test func `of hundreds that wait for a connection, all are answered or get an error at their deadline`() throws {
         let upstream = try ScriptedUpstream(answersPerConnection: 1) { request in
             .messages([request.isTCP ? request.address() : request.reply(flags: 0x83)])
         }
@@ -300,7 +301,7 @@ struct FaultTests {
         let socket = try TestSocket.udp(server.address)
         for number in 0..<300 { try socket.send(try TestQuery("name\(number).example.com").octets) }
         for _ in 0..<300 { #expect(try TestReply(try socket.receive()).addresses.count == 1) }
-        // It falls silent while they wait.
+        // The upstream falls silent while they wait.
         upstream.change { $0.isTCP ? .silence : .messages([$0.reply(flags: 0x83)]) }
         let impatient = try TestEngine(upstreams: [upstream.address], timeout: .milliseconds(500))
         let other = try TestSocket.udp(impatient.address)
@@ -316,7 +317,7 @@ struct FaultTests {
         #expect(try server.ask(TestQuery("www.example.com")).addresses == [.v4(0xC000_0202)])
     }
 
-    @Test func `thousands of names at a silent upstream exhaust nothing but themselves`() throws {
+    @Test func `thousands of names at a silent upstream exhaust only their own limit`() throws {
         let silent = try ScriptedUpstream { _ in .silence }
         let server = try TestEngine(upstreams: [silent.address], timeout: .seconds(2))
         let socket = try TestSocket.udp(server.address)

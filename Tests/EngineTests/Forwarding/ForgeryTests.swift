@@ -4,7 +4,7 @@ import Testing
 
 @testable import Engine
 
-/// What somebody achieves who sends answers and errors in an upstream's name, without seeing what it is asked.
+/// What an attacker achieves who sends answers and errors in an upstream's name without seeing the queries to it.
 struct ForgeryTests {
     private let query = TestQuery("www.example.com")
 
@@ -18,7 +18,7 @@ struct ForgeryTests {
         while upstream.requests.isEmpty { _ = sched_yield() }
         let port = upstream.requests[0].port
         try ForgedErrors.send(to: SocketAddress(.v4(0x7F00_0001), port: port), about: upstream.address)
-        // The next attempt is made at once, not after the time that it usually takes.
+        // The next attempt is made at once, not after the usual time.
         try server.waitForStatistics { $0[.retries] == 1 }
         #expect(server.engine.statistics()[.failures] == 0)
         isReady.set()
@@ -26,7 +26,7 @@ struct ForgeryTests {
         try server.waitForStatistics { $0.upstreams.allSatisfy(\.isHealthy) }
     }
 
-    /// So many answers with a wrong ID, each with another one.
+    /// This many answers with a wrong ID, each with another one.
     private static func strays(_ request: UpstreamRequest, _ count: Int) -> [[UInt8]] {
         (1...count).map { number in
             var forged = request.address(6)
@@ -57,7 +57,7 @@ struct ForgeryTests {
         let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20))
         for number in 0..<10 { #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1) }
         upstream.change { .messages([[UInt8]](repeating: $0.address(1), count: 5)) }
-        // So many that they share sockets.
+        // There are so many that they share sockets.
         let client = try TestSocket.udp(server.address)
         for round in 0..<10 {
             for number in 0..<80 { try client.send(try TestQuery("name\(number).r\(round).example.com").octets) }
@@ -67,7 +67,7 @@ struct ForgeryTests {
         #expect(server.engine.statistics().upstreams.map(\.guesses) == [0])
     }
 
-    @Test func `of those that share a port where somebody guesses none is believed, and all are answered`() throws {
+    @Test func `where somebody guesses, no query that shares the port believes a guess, and all are answered`() throws {
         let isGuessing = TestFlag()
         let upstream = try ScriptedUpstream { request in
             guard !request.isTCP else { return .messages([request.address(7)]) }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Engine
 
-/// Names outside the zone, asked from upstreams over real sockets.
+/// Names outside the zones, asked for at upstreams over real sockets.
 struct ForwardingTests {
     private let outside = TestQuery("www.example.com")
 
@@ -24,7 +24,7 @@ struct ForwardingTests {
         let statistics = server.engine.statistics()
         #expect(statistics[.cacheHits] == 2 && statistics[.cacheMisses] == 1)
         #expect(statistics[.cacheEntries] == 1 && statistics[.inFlight] == 0)
-        // Own names as ever.
+        // Names of the zone are answered as always.
         #expect(try server.ask(web).isAuthoritative)
     }
 
@@ -54,7 +54,7 @@ struct ForwardingTests {
                 == .refused)
         #expect(upstream.requests.isEmpty)
         #expect(try server.ask(outside).addresses.count == 1)
-        // Nor does a stranger get what the cache has.
+        // A stranger does not get what the cache has either.
         #expect(try stranger.ask(outside).outcome == .refused)
     }
 
@@ -63,21 +63,21 @@ struct ForwardingTests {
         let server = try TestEngine(upstreams: [upstream.address])
         let socket = try TestSocket.udp(server.address)
         for number in 0..<200 { _ = try socket.ask(TestQuery("name\(number).example.com")) }
-        // A busy machine may have one asked a second time: the first of each.
+        // A busy machine may have a name asked for a second time. Only the first query for each name counts.
         var seen: Set<[UInt8]> = []
         let requests = upstream.requests.filter { seen.insert($0.name.map(\.lowercasedASCII)).inserted }
         #expect(requests.count == 200)
         #expect(Set(requests.map(\.port)).count > 190)
         #expect(Set(requests.map { UInt16($0.octets[0]) << 8 | UInt16($0.octets[1]) }).count > 190)
         for values in [requests.map(\.port), requests.map { UInt16($0.octets[0]) << 8 | UInt16($0.octets[1]) }] {
-            // Of random numbers half are higher than the one before.
+            // Of random numbers half are higher than the previous one.
             let ascending = zip(values, values.dropFirst()).count { $0 < $1 }
             #expect((60...140).contains(ascending), "\(ascending) of 199")
         }
         let upper = requests.flatMap(\.name).count { (65...90).contains($0) }
         let letters = requests.flatMap(\.name).count { $0.isLetterASCII }
         #expect((letters * 2 / 5...letters * 3 / 5).contains(upper), "\(upper) of \(letters)")
-        // With EDNS, and 1,232 octets.
+        // The queries have EDNS, with 1,232 octets.
         #expect(requests.allSatisfy { $0.octets.suffix(11) == [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0] })
     }
 
@@ -106,13 +106,13 @@ struct ForwardingTests {
         for number in 0..<5 {
             #expect(try server.ask(TestQuery("a-long-name\(number).example.com")).addresses.count == 1)
         }
-        // One round trip more, once.
+        // It costs one more round trip, once.
         #expect(upstream.distinctRequests.count { $0.hasCapitals } == 1)
         #expect(upstream.requests.first?.hasCapitals == true)
     }
 
     @Test(arguments: [CaseRandomization.automatic, .off])
-    func `an upstream nearby that knows names in small letters alone is asked so, and clients get their own case`(
+    func `a nearby upstream that knows names only in small letters is asked so, and clients get their own case`(
         randomization: CaseRandomization
     ) throws {
         let upstream = try ScriptedUpstream { request in
@@ -125,7 +125,7 @@ struct ForwardingTests {
             #expect(reply.octets.dropFirst(13).starts(with: "A-Long-Name".utf8))
         }
         #expect(!upstream.requests.contains { $0.hasCapitals })
-        // From the next query on after a reload.
+        // A reload takes effect with the next query.
         upstream.change { .messages([$0.address()]) }
         let allow = [IPNetwork(.v4(0x7F00_0000), prefixLength: 8)]
         server.engine.reconfigure(
@@ -162,7 +162,7 @@ struct ForwardingTests {
         #expect(try server.ask(web).addresses.count == 3)
     }
 
-    @Test func `a CNAME chain passes on whole, and ADDITIONAL does not`() throws {
+    @Test func `a CNAME chain is passed on whole, ADDITIONAL is not`() throws {
         let target = try wireName("target.example.net")
         let upstream = try ScriptedUpstream { request in
             .messages([
@@ -182,7 +182,7 @@ struct ForwardingTests {
             #expect(Set(reply.answers.map(\.ttl)).count == 1 && (39...40).contains(reply.answers[0].ttl))
         }
         #expect(upstream.requests.count == 1)
-        // Its lie about one of our names is nobody's answer.
+        // The upstream's lie about one of our names reaches nobody.
         #expect(try server.ask(TestQuery("own.service.kong")).outcome == .nameError)
     }
 
@@ -205,7 +205,8 @@ struct ForwardingTests {
         let server = try TestEngine(upstreams: [upstream.address])
         #expect(try server.ask(outside).addresses == [.v4(0xC000_0201)])
         upstream.change { .late(milliseconds: 50, $0.address(2, ttl: 60)) }
-        // Until its last second has begun; one query in demand starts one query to the upstream.
+        // This goes on until the answer's last second has begun. Then one client's query causes one query to the
+        // upstream.
         var replies = 0
         while upstream.requests.count < 2 {
             #expect(try server.ask(outside).addresses == [.v4(0xC000_0201)])
@@ -234,26 +235,27 @@ struct ForwardingTests {
         let upstream = try ScriptedUpstream { .late(milliseconds: Int64(lateness), $0.address()) }
         let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(5))
         let socket = try TestSocket.udp(server.address)
-        // So many that sockets are shared, and so few that a slow upstream's buffer holds all.
+        // There are so many that sockets are shared, and so few that a slow upstream's buffer holds all of them.
         let atOnce = 80
         for round in 0..<75 {
             for number in 0..<atOnce { try socket.send(try TestQuery("name\(number).r\(round).example.com").octets) }
             for _ in 0..<atOnce { #expect(try TestReply(try socket.receive()).addresses.count == 1) }
         }
         let ports = Dictionary(grouping: upstream.requests, by: \.port)
-        // With as many as are shared, and no change, each would be used three times as often.
+        // If there were only as many sockets as are shared, and they never changed, each would be used three times as
+        // often.
         #expect(upstream.requests.count / UpstreamSocketPool.sharedCount > 2 * UpstreamSocketPool.maximumUses)
-        // By chance two sockets, one after the other, may have the same port.
+        // By chance two sockets may get the same port, one after the other.
         #expect(ports.values.allSatisfy { $0.count <= 2 * UpstreamSocketPool.maximumUses })
         #expect(ports.values.count { $0.count > UpstreamSocketPool.maximumUses } <= 2)
-        // Of those under way at a port, not answered when the next one comes, no two have the same ID.
+        // Of the queries under way at a port, no two have the same ID. Those that were answered before do not count.
         for requests in ports.values {
             for (place, request) in requests.enumerated() {
                 let underWay = requests[..<place].filter { request.time - $0.time < .milliseconds(lateness) }
                 #expect(!underWay.contains { $0.octets[0...1] == request.octets[0...1] })
             }
         }
-        // Once the rush is over nobody can send anything to them.
+        // Once the rush is over, the sockets are closed, so that nobody can send anything to them.
         let end = ContinuousClock.now + .seconds(30)
         while try openSockets(to: upstream.address) > 0 {
             try #require(ContinuousClock.now < end, "sockets stay open")
@@ -266,7 +268,7 @@ struct ForwardingTests {
         let server = try TestEngine(upstreams: [upstream.address])
         for _ in 0..<2 { #expect(try server.ask(outside).answers.map(\.ttl) == [1]) }
         #expect(upstream.requests.count == 2)
-        // Nor does it stand in for one that can't be had.
+        // It does not stand in for an answer that can't be had either.
         upstream.change { .messages([$0.reply(code: 2)]) }
         #expect(try server.ask(outside).outcome == .serverFailure)
         #expect(server.engine.statistics()[.cacheEntries] == 0)
@@ -298,7 +300,7 @@ struct ForwardingTests {
         #expect(upstream.requests.count == 2)
     }
 
-    @Test func `answers that are to be checked by the client itself are asked for so, and kept apart`() throws {
+    @Test func `queries with CD are forwarded with CD, and their answers are kept apart`() throws {
         let upstream = try ScriptedUpstream { .messages([$0.address($0.octets[3] & 0x10 == 0 ? 1 : 2)]) }
         let server = try TestEngine(upstreams: [upstream.address])
         var unchecked = outside
@@ -311,7 +313,7 @@ struct ForwardingTests {
         #expect(upstream.requests.map { $0.octets[3] & 0x10 } == [0, 0x10])
     }
 
-    @Test func `what one worker has fetched all answer`() throws {
+    @Test func `all workers answer from the cache what one of them has fetched`() throws {
         let upstream = try ScriptedUpstream()
         let server = try TestEngine(upstreams: [upstream.address], workers: 4)
         #expect(try server.ask(outside).addresses.count == 1)
@@ -328,30 +330,30 @@ struct ForwardingTests {
         for socket in sockets { try socket.send(try outside.octets) }
         try connection.sendFramed([outside])
         connection.finish()
-        // A client whose question is looked at after the answer has come gets it from the cache.
+        // All must wait before the answer comes: a question that is handled later is answered from the cache.
         try server.waitForStatistics { $0[.coalesced] == 60 }
         isReady.set()
         for socket in sockets { #expect(try TestReply(try socket.receive()).addresses.count == 1) }
         #expect(try connection.receiveFramed().addresses.count == 1)
         #expect(connection.isClosedByServer())
-        // But for those that were asked a second time because the answer was late.
+        // There is one query, apart from those that were sent again because the answer was late.
         let statistics = server.engine.statistics()
         #expect(statistics[.upstreamUDPQueries] - statistics[.hedges] == 1 && statistics[.cacheMisses] == 61)
         #expect(statistics[.coalesced] == 60)
     }
 
-    @Test func `more clients than may wait for one name are told so at once`() throws {
+    @Test func `clients beyond those that may wait for one name get an error at once`() throws {
         let isReady = TestFlag()
         let upstream = try ScriptedUpstream { .held(until: isReady, $0.address()) }
         let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20))
-        // Each with few enough for its receive buffer.
+        // Each socket gets few enough replies for its receive buffer.
         let sockets = try (0..<64).map { _ in try TestSocket.udp(server.address) }
         let each = Forwarder.maximumClients / sockets.count + 1
         for round in 1...each {
             for socket in sockets { try socket.send(try outside.octets) }
             try server.waitForStatistics { $0[.cacheMisses] == UInt64(round * sockets.count) }
         }
-        // All but the last of each wait.
+        // All queries but the last of each socket wait.
         for socket in sockets { #expect(try TestReply(try socket.receive()).outcome == .serverFailure) }
         isReady.set()
         for socket in sockets {
@@ -401,7 +403,7 @@ struct ForwardingTests {
     }
 
     @Test(arguments: [1, 4])
-    func `an upstream that is down while others are configured is back as soon as it answers`(workers: Int) throws {
+    func `an upstream that is down while the configuration changes is back as soon as it answers`(workers: Int) throws {
         let gone = try ScriptedUpstream()
         gone.stop()
         let good = try ScriptedUpstream(address: 2)
@@ -416,7 +418,7 @@ struct ForwardingTests {
                     servers: [gone.address, good.address], policy: .sequential, timeout: .seconds(timeout),
                     allow: allow))
         }
-        // What was learned stays: it is not asked first, and its counters go on.
+        // What was learned stays: the upstream is not asked first, and its counters continue.
         #expect(try server.ask(TestQuery("other.example.com")).addresses == [.v4(0xC000_0202)])
         let after = server.engine.statistics().upstreams
         #expect(
@@ -428,7 +430,7 @@ struct ForwardingTests {
         _ = back
     }
 
-    @Test func `an upstream that was away from the configuration is probed again when it is back there`() throws {
+    @Test func `an upstream that was removed from the configuration and is added again is probed again`() throws {
         let gone = try ScriptedUpstream()
         gone.stop()
         let good = try ScriptedUpstream(address: 2)
@@ -438,7 +440,7 @@ struct ForwardingTests {
         func configure(_ servers: [SocketAddress]) throws {
             server.engine.reconfigure(
                 UpstreamConfiguration(servers: servers, policy: .sequential, allow: allow))
-            // Until the worker goes by it.
+            // Asks until the worker uses the new configuration.
             for number in 0..<2 { _ = try server.ask(TestQuery("n\(number).\(servers.count).example.com")) }
         }
         try configure([good.address])

@@ -3,13 +3,13 @@ import Testing
 
 @testable import Engine
 
-/// Answers that come over TCP.
+/// Answers over TCP.
 struct LongAnswerTests {
     private static func long(_ request: UpstreamRequest) -> [UInt8] {
         request.reply(answers: (0..<900).map { _ in record(16, [52] + [UInt8](repeating: 120, count: 52)) })
     }
 
-    /// Names that begin with "long" have long answers; all are truncated over UDP.
+    /// Names that begin with "long" have long answers. All answers are truncated over UDP.
     private static func script(_ request: UpstreamRequest) -> UpstreamThread.Reaction {
         guard request.isTCP else { return .messages([request.reply(flags: 0x83)]) }
         let isLong = request.name[1].lowercasedASCII == UInt8(ascii: "l")
@@ -24,12 +24,12 @@ struct LongAnswerTests {
         for number in 0..<40 {
             #expect(try server.ask(TestQuery("short\(number).example.com")).addresses.count == 1, "\(number)")
         }
-        // The long ones are told: answered in their turn, or not at all.
+        // The clients that asked for long answers get one in its turn, or an error.
         for _ in 0..<40 {
             let reply = try TestReply(try socket.receive())
             #expect(reply.outcome == .serverFailure || reply.isTruncated)
         }
-        // Each is asked over TCP once, but for those that a busy machine had asked again before.
+        // Each is asked for over TCP once, apart from queries that a busy machine sent again before.
         let statistics = server.engine.statistics()
         #expect(statistics[.upstreamTCPQueries] <= 80 + statistics[.hedges] + statistics[.retries])
         #expect(statistics[.inFlight] == 0)
@@ -43,9 +43,9 @@ struct LongAnswerTests {
             let reply = try TestSocket.tcp(server.address).askFramed(TestQuery("long\(number).example.com", .txt))
             #expect(reply.answers.count == 900)
         }
-        // Two of them at 64 KiB a second, but for the burst.
+        // Two of the answers are read at 64 KiB a second, less the burst.
         #expect(ContinuousClock.now - start > .seconds(1))
-        // That it had to wait is not the upstream's fault.
+        // The wait is not held against the upstream.
         #expect(server.engine.statistics().upstreams.allSatisfy { $0.isHealthy })
     }
 
@@ -58,7 +58,7 @@ struct LongAnswerTests {
             #expect(try server.ask(TestQuery("www.example.com")).outcome == .serverFailure)
             let asked = upstream.requests.dropFirst(before)
             #expect(asked.count { $0.isTCP } == 1)
-            // The second, should a busy machine have asked before the first was answered.
+            // There is a second one if a busy machine asked again before the first was answered.
             #expect(asked.count { !$0.isTCP } <= 2)
         }
     }
@@ -84,7 +84,7 @@ struct LongAnswerTests {
         #expect(server.engine.statistics()[.upstreamTCPQueries] == 1)
     }
 
-    @Test func `messages over TCP that nobody waits for cost no time to read, and end the connection if they don't`()
+    @Test func `messages over TCP that nobody waits for use up no budget, and too many of them end the connection`()
         throws
     {
         let isFlooding = TestFlag()
@@ -99,13 +99,13 @@ struct LongAnswerTests {
         for number in 0..<5 { #expect(try server.ask(TestQuery("name\(number).example.com")).addresses.count == 1) }
         let calm = server.engine.statistics()
         #expect(calm[.wrongAnswers] == 100 && calm[.failures] == 0)
-        // The time is there for a long one that is waited for.
+        // The budget still has room for a long answer that is waited for.
         let long = try TestSocket.tcp(server.address).askFramed(TestQuery("long.example.com", .txt))
         #expect(long.answers.count == 900)
         isFlooding.set()
         #expect(try server.ask(TestQuery("flood.example.com")).outcome == .serverFailure)
         let flooded = server.engine.statistics()[.wrongAnswers] - calm[.wrongAnswers] - 20
-        // On the connection that there was, and on another one.
+        // This is the limit on the existing connection, and on another one.
         #expect(flooded <= 2 * UInt64(UpstreamConnection.maximumExchanges + 1))
     }
 
@@ -118,7 +118,7 @@ struct LongAnswerTests {
         let socket = try TestSocket.udp(server.address)
         try socket.send(try TestQuery("long.example.com", .txt).octets)
         while upstream.deliveredCount == 0 { sched_yield() }
-        // What has been delivered is read by the time that the second query is answered.
+        // By the time the second query is answered, everything that was delivered has been read.
         for _ in 0..<2 { #expect(try server.ask(web).addresses.count == 3) }
         for number in 0..<3 { #expect(try server.ask(TestQuery("s\(number).example.com")).addresses.count == 1) }
         #expect(upstream.connectionCount == 2)
@@ -138,7 +138,7 @@ struct LongAnswerTests {
 
     @Test func `a connection is not left for one answer that does not come while others do`() throws {
         let upstream = try ScriptedUpstream { request in
-            // A probe, should a busy machine have been late, has no name.
+            // If a busy machine has been late, there may be a probe, which has no name.
             let isQuiet = request.isTCP && request.name[1].lowercasedASCII == UInt8(ascii: "q")
             return isQuiet ? .silence : Self.script(request)
         }
@@ -153,7 +153,7 @@ struct LongAnswerTests {
             }
             #expect(try TestReply(try socket.receive()).outcome == .serverFailure)
         }
-        // One more where a busy machine has been late with all of them.
+        // There is one more connection if a busy machine has been late with all of them.
         #expect(upstream.connectionCount <= 2)
     }
 }

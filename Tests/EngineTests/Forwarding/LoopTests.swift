@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// Servers that lead questions in a circle.
+/// Servers that forward questions in a circle.
 struct LoopTests {
     private static let allow = [IPNetwork(.v4(0x7F00_0000), prefixLength: 8)]
 
@@ -26,16 +26,17 @@ struct LoopTests {
             #expect(try first.ask(TestQuery("name\(number).example.com")).outcome == .serverFailure)
             #expect(try second.ask(TestQuery("name\(number).example.net")).outcome == .serverFailure)
         }
-        // The one that was there first was not asked in a circle then; it is asked, and fails at once.
+        // The second server checked the first before there was a circle. So it still asks the first, which fails at
+        // once.
         #expect(queryCount(first) + queryCount(second) - before <= 10)
-        // The circle is gone: that is found out too.
+        // The circle ends, and that is discovered too.
         let good = try ScriptedUpstream()
         configure(second, [good.address])
         try first.waitForStatistics { $0.upstreams.map(\.leadsBack) == [false] }
         #expect(try first.ask(TestQuery("other.example.com")).addresses.count == 1)
     }
 
-    @Test func `a server that is its own upstream finds out, and asks another one`() throws {
+    @Test func `a server that is its own upstream discovers it, and asks another one`() throws {
         let good = try ScriptedUpstream()
         let server = try TestEngine(upstreams: [good.address])
         configure(server, [server.address, good.address])
@@ -44,15 +45,15 @@ struct LoopTests {
         #expect(queryCount(server) <= 5 + server.engine.statistics()[.hedges])
     }
 
-    @Test func `whom an upstream is told to lead back to fails at once, once that has found out`() throws {
+    @Test func `once a server knows that its upstream leads back, it answers that upstream at once`() throws {
         let first = try TestEngine(upstreams: [])
         let second = try TestEngine(upstreams: [])
         configure(first, [second.address])
-        // It refuses: no circle.
+        // The second server refuses, so there is no circle.
         #expect(try first.ask(TestQuery("name.example.com")).outcome == .serverFailure)
         configure(second, [first.address])
         try second.waitForStatistics { $0.upstreams.map(\.leadsBack) == [true] }
-        // Now that it knows, the first gets an answer at once, and need not know.
+        // Now that the second server knows of the circle, the first gets an answer at once, and need not know of it.
         #expect(try first.ask(TestQuery("other.example.com")).outcome == .serverFailure)
         #expect(first.engine.statistics()[.timeouts] == 0)
     }

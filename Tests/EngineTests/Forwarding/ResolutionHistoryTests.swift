@@ -2,13 +2,13 @@ import Testing
 
 @testable import Engine
 
-/// Questions' lives of which every event is drawn by chance: whatever upstreams, sockets and time do, each has its end.
+/// Courses of questions in which every event is drawn at random. Whatever upstreams, sockets and time do, each ends.
 struct ResolutionHistoryTests {
     @Test(arguments: [RecordType.a, .any], [AnswerVariant(), .dnssecOK])
-    func `whatever happens, clients get one thing, once and in time, and nothing is waited for without end`(
+    func `whatever happens, clients get one reply, in time, and nothing is waited for without end`(
         type: RecordType, variant: AnswerVariant
     ) {
-        // Other histories with each argument.
+        // Each argument has other histories.
         let first = UInt64(type.rawValue) << 32 | UInt64(variant.rawValue) << 16
         for seed in first..<first + 600 {
             var history = ResolutionHistory(seed, type, variant)
@@ -17,7 +17,7 @@ struct ResolutionHistoryTests {
         }
     }
 
-    @Test func `a probe gives nobody anything, and ends`() {
+    @Test func `a probe gives clients nothing, and ends`() {
         for seed in UInt64(0)..<100 {
             var history = ResolutionHistory(seed, .ns, [])
             let fault = history.run(isProbe: true)
@@ -26,21 +26,21 @@ struct ResolutionHistoryTests {
     }
 }
 
-/// A question among upstreams that do anything, and a forwarder that does what it is told.
+/// A question to upstreams that may do anything, and a forwarder that does what it is told.
 private struct ResolutionHistory {
     private var random: SeededRandom
     private var resolution: Resolution
     private let upstreamCount: Int
     private let features: [UpstreamFeatures]
     private var now: MonotonicTime
-    /// The attempts that are under way, and whether each is over TCP.
+    /// The attempts under way, and whether each is over TCP.
     private var underWay: [Int: Bool] = [:]
     private var ended: [Int] = []
     private var waitingUntil: MonotonicTime?
     private var sentCount = 0
     private var answerCount = 0
     private var isClosed = false
-    /// What was not as it must be.
+    /// The first violation that was found.
     private var fault: String?
 
     init(_ seed: UInt64, _ type: RecordType, _ variant: AnswerVariant) {
@@ -60,7 +60,7 @@ private struct ResolutionHistory {
         self.random = random
     }
 
-    /// - Returns: what was not as it must be.
+    /// - Returns: the first violation that was found.
     mutating func run(isProbe: Bool = false) -> String? {
         handle(isProbe ? .probing(0, features[0]) : .begun)
         for _ in 0..<1000 where !isClosed && fault == nil { handle(event()) }
@@ -68,7 +68,7 @@ private struct ResolutionHistory {
         check(underWay.isEmpty && resolution.phase == .over, "something is still waited for")
         check(answerCount == (isProbe ? 0 : 1), "clients got \(answerCount) answers")
         check(now <= resolution.deadline, "it took too long")
-        // Whatever comes now is nobody's business.
+        // Whatever comes now concerns nobody.
         for number in ended { handle(.answered(number, .content(isCacheable: true, .repeated), features[0])) }
         handle(.due)
         return fault
@@ -80,21 +80,21 @@ private struct ResolutionHistory {
 
     private mutating func draw(_ count: UInt64) -> UInt64 { random.next() % count }
 
-    // MARK: What happens
+    // MARK: Events
 
     private mutating func event() -> Resolution.Event {
         guard let time = waitingUntil else {
             check(false, "nobody looks after it")
             return .due
         }
-        // The order of a dictionary is not the same in every run.
+        // The order of a dictionary differs between runs.
         let numbers = underWay.keys.sorted()
         guard !numbers.isEmpty, draw(3) > 0 else {
             now = max(now, time)
             return .due
         }
         now = now + Nanoseconds(count: (time - now).count * Int64(draw(8)) / 8)
-        // Seldom one that is over.
+        // Now and then the event concerns an attempt that is over.
         if !ended.isEmpty, draw(8) == 0 {
             return .ended(ended[Int(draw(UInt64(ended.count)))], .connectionEnded(hasAnswered: true))
         }
@@ -148,7 +148,7 @@ private struct ResolutionHistory {
 
     private func featuresOf(_ number: Int) -> UpstreamFeatures { features[resolution.attempts[number].upstream] }
 
-    // MARK: What is done
+    // MARK: Actions
 
     private mutating func handle(_ event: Resolution.Event) {
         var actions: [Resolution.Action] = []
@@ -177,7 +177,7 @@ private struct ResolutionHistory {
     private mutating func carryOut(_ action: Resolution.Action, _ actions: inout [Resolution.Action]) {
         switch action {
         case .choose(let purpose):
-            // Of two attempts that could not be sent, the first may have had the question fail.
+            // Two attempts could not be sent, and the first of these may have ended the question already.
             guard resolution.phase == .asking else { break }
             let overTCP = underWay.filter(\.value).map { resolution.attempts[$0.key].upstream }
             check(Set(overTCP).isSubset(of: resolution.excluded), "asked again while asked over TCP")
@@ -193,7 +193,7 @@ private struct ResolutionHistory {
         case .reply, .fail: answerCount += 1
         case .follow:
             check(answerCount == 0 && resolution.attempts.isEmpty, "followed for nobody")
-            // Nothing else is waited for, and nothing of it told.
+            // Nothing else is waited for, and nothing more is reported about it.
             underWay = [:]
             ended = []
             sentCount = 0

@@ -2,11 +2,11 @@ import Testing
 
 @testable import Engine
 
-/// One question's life: what happens, and what is done about it. Pure, without a clock or a socket.
+/// The course of one question: events, and the actions that follow. Pure, without a clock or a socket.
 struct ResolutionTests {
     typealias Event = Resolution.Event
     typealias Action = Resolution.Action
-    /// What happens after so many milliseconds, and what is to be done then.
+    /// An event after so many milliseconds, and the actions that must follow.
     typealias Step = (milliseconds: Int64, event: Event, actions: [Action])
 
     private static let unknown = UpstreamFeatures()
@@ -41,7 +41,7 @@ struct ResolutionTests {
         .exploring(Self.choice(upstream, features))
     }
 
-    /// The first upstream is asked, which has 150 ms.
+    /// The first upstream is asked, and has 150 ms to answer.
     private func start(_ features: UpstreamFeatures = unknown) -> [Step] {
         [
             (0, .begun, [.choose(.first)]),
@@ -54,7 +54,7 @@ struct ResolutionTests {
 
     /// Plays the steps.
     ///
-    /// - Returns: how the question stands after them.
+    /// - Returns: the state of the question after them.
     @discardableResult
     private func play(
         _ steps: [Step], type: RecordType = .a, _ variant: AnswerVariant = [],
@@ -86,13 +86,13 @@ struct ResolutionTests {
                 )
             ])
         #expect(end.phase == .over)
-        // What is known is not learned again; a name without letters shows nothing.
+        // What is known is not learned again. A name without letters shows nothing.
         play(start(Self.preserving) + [(20, .answered(0, Self.content, Self.preserving), [.reply, .close])])
         let bare = Resolution.Answer.content(isCacheable: true, .small)
         play(start() + [(20, .answered(0, bare, Self.unknown), [.reply, .close])])
     }
 
-    @Test func `an upstream is asked as it is known to understand; where DNSSEC is wanted, with EDNS`() {
+    @Test func `an upstream is asked in the form that it understands, but with EDNS where DNSSEC is wanted`() {
         let simple = Self.features {
             $0.changedCase(now: time(0))
             $0.answeredWithoutEDNS(now: time(0))
@@ -109,20 +109,20 @@ struct ResolutionTests {
                 (150, .due, [.overdue(0), .wait(until: time(450)), .choose(.hedge)]),
                 (150, hedge, [.count(.hedges), .send(1)]),
                 (450, .due, [.overdue(1), .wait(until: time(850)), .choose(.hedge)]),
-                // All were asked: one of them is asked again.
+                // All were asked, so one of them is asked again.
                 (450, hedge, [.count(.hedges), .send(2)]),
                 (850, .due, [.overdue(2), .wait(until: time(1250)), .choose(.hedge)]),
                 (850, .chosen(nil, .hedge), []),
                 (1250, .due, [.wait(until: time(1500)), .choose(.hedge)]),
                 (1250, .chosen(nil, .hedge), []),
-                // The others are waited for a little, to know how they do.
+                // The others are waited for a little longer, to learn how they do.
                 (1260, .answered(1, Self.content, Self.preserving), [.reply, .wait(until: time(1500))]),
                 (1270, .answered(0, Self.content, Self.unknown), [.learn(0, .preservesCase)]),
                 (1280, .answered(2, .failure, Self.preserving), [.close]),
             ])
     }
 
-    @Test func `an upstream that is explored is asked besides, and not instead`() {
+    @Test func `an upstream that is explored is asked in addition, not instead`() {
         play(
             start() + [
                 (0, exploring(1, Self.preserving), [.send(1)]),
@@ -140,7 +140,7 @@ struct ResolutionTests {
             start() + [
                 (150, .due, [.overdue(0), .wait(until: time(450)), .choose(.hedge)]),
                 (150, chosen(1, for: .hedge), [.count(.hedges), .send(1)]),
-                // What was asked of others is of no use any longer.
+                // Attempts at the previous name are of no use any longer.
                 (200, .answered(1, Self.alias, Self.unknown), [.follow, .choose(.first)]),
                 (200, chosen(0, for: .first), [.wait(until: time(350)), .send(0)]),
                 (201, .answered(1, Self.content, Self.unknown), []),
@@ -151,7 +151,7 @@ struct ResolutionTests {
                 (370, .answered(1, Self.content, Self.preserving), [.reply, .close]),
             ])
         #expect(end.hopCount == 1 && end.attempts.count == 2)
-        // Nobody to ask.
+        // There is no upstream to ask.
         play(
             start() + [
                 (5, .answered(0, Self.alias, Self.unknown), [.follow, .choose(.first)]),
@@ -166,7 +166,7 @@ struct ResolutionTests {
                 (1400, chosen(0, for: .first), [.wait(until: time(1500)), .send(0)]),
                 (1500, .due, [.count(.timeouts), .fail(.noReachableAuthority), .close]),
             ])
-        // For nobody they are not followed.
+        // They are not followed if nobody waits.
         play(
             start() + [
                 (0, exploring(1), [.send(1)]),
@@ -175,7 +175,7 @@ struct ResolutionTests {
             ])
     }
 
-    @Test func `aliases are followed so often, and no further`() {
+    @Test func `aliases are followed only so often`() {
         var steps = start()
         for _ in 0..<Resolution.maximumHops {
             steps.append((5, .answered(0, Self.alias, Self.unknown), [.follow, .choose(.first)]))
@@ -185,12 +185,12 @@ struct ResolutionTests {
         play(steps + [(5, .answered(0, Self.content, Self.preserving), [.reply, .close])])
     }
 
-    @Test func `only who has had as long as it usually takes is late, whenever one looks, and that is said once`() {
+    @Test func `only an attempt that had its usual time is late, whenever one looks, and that is reported once`() {
         play(
             start() + [
                 (140, .answered(0, .failure, Self.unknown), [.choose(retry)]),
                 (140, chosen(1, for: retry, patience: 300), [.count(.retries), .send(1)]),
-                // It was asked a moment ago.
+                // It was asked only a moment ago.
                 (150, .due, [.wait(until: time(450)), .choose(.hedge)]),
                 (150, chosen(2, for: .hedge, patience: 50), [.count(.hedges), .send(2)]),
                 (450, .due, [.overdue(1), .overdue(2), .wait(until: time(850)), .choose(.hedge)]),
@@ -198,7 +198,7 @@ struct ResolutionTests {
                 (460, .answered(2, Self.content, Self.preserving), [.reply, .wait(until: time(1460))]),
                 (1460, .due, [.overdue(3), .close]),
             ])
-        // Nor at the deadline.
+        // It is not late at the deadline either.
         play(
             start() + [
                 (1400, .answered(0, .failure, Self.unknown), [.choose(retry)]),
@@ -218,7 +218,7 @@ struct ResolutionTests {
                 (9, .chosen(nil, retryElsewhere), [.fail(.networkError), .close]),
             ])
         #expect(end.excluded == [0, 1])
-        // Nor is one asked again that was asked already.
+        // An upstream that was already asked is not asked again either.
         play(
             start() + [
                 (5, exploring(1), [.send(1)]),
@@ -233,7 +233,7 @@ struct ResolutionTests {
         ])
     }
 
-    @Test func `without a socket, nothing is said of the upstream`() {
+    @Test func `if there is no socket, nothing is learned of the upstream`() {
         play(
             start() + [
                 (0, .unsent(0), [.choose(retryElsewhere)]),
@@ -256,25 +256,25 @@ struct ResolutionTests {
 
     // MARK: Refusals
 
-    /// It is said that the first upstream is not there; there is no other.
+    /// An ICMP error says that the first upstream is not there. There is no other.
     private var refused: [Step] {
         start() + [
             (1, .refused(0), [.choose(retryElsewhere)]),
-            // Once more, from another port.
+            // It is asked once more, from another port.
             (1, chosen(0, for: retryElsewhere), [.count(.retries), .send(1)]),
-            // Told again, it changes nothing.
+            // The same error again changes nothing.
             (1, .refused(0), []),
         ]
     }
 
-    @Test func `one that is said not to be there is asked once more, and its answer is waited for all the same`() {
+    @Test func `an upstream that is said not to be there is asked once more, and its answer still counts`() {
         for number in 0...1 {
             play(
                 refused + [
                     (9, .answered(number, Self.content, Self.preserving), [.reply, .wait(until: time(1009))])
                 ])
         }
-        // It is believed when it was said twice, and nobody has answered for as long as it usually takes.
+        // It is believed if it was said twice, and nobody has answered for as long as an answer usually takes.
         let twice: [Step] =
             refused + [
                 (2, .refused(1), [.choose(retryElsewhere)]),
@@ -283,7 +283,7 @@ struct ResolutionTests {
         let end = play(twice + [(150, .due, [.overdue(0), .fail(.networkError), .close])])
         #expect(end.phase == .over && end.attempts.count == 2)
         play(twice + [(149, .answered(0, Self.content, Self.preserving), [.reply, .wait(until: time(1149))])])
-        // Said once, it is asked again as any other that takes long.
+        // If it was said once, the upstream is asked again like any other that takes long.
         play(
             refused + [
                 (151, .due, [.overdue(0), .overdue(1), .wait(until: time(451)), .choose(.hedge)]),
@@ -291,7 +291,7 @@ struct ResolutionTests {
             ])
     }
 
-    @Test func `instead of one that is said not to be there another one is asked at once`() {
+    @Test func `instead of an upstream that is said not to be there another one is asked at once`() {
         let other: [Step] =
             start() + [
                 (1, .refused(0), [.choose(retryElsewhere)]),
@@ -302,7 +302,7 @@ struct ResolutionTests {
                 (9, .answered(1, Self.content, Self.preserving), [.reply, .wait(until: time(1009))]),
                 (20, .answered(0, Self.content, Self.preserving), [.close]),
             ])
-        // When that one fails, the first has its second chance.
+        // If that one fails, the first gets its second chance.
         play(
             other + [
                 (9, .answered(1, .failure, Self.preserving), [.choose(retry)]),
@@ -323,14 +323,14 @@ struct ResolutionTests {
             ])
         #expect(form(end, 1) == UpstreamQuery.Form(usesEDNS: false, mixesCase: true))
         play(start() + refused + [(9, .answered(1, .failure, Self.preserving), [.choose(retry)])])
-        // What is refused for another reason teaches nothing.
+        // A refusal for another reason teaches nothing.
         play(
             start() + refused + [(9, .answered(1, Self.content, Self.preserving), [.reply, .close])], type: .any)
         let odd = Resolution.Answer.content(isCacheable: false, .repeated)
         play(start() + refused + [(9, .answered(1, odd, Self.preserving), [.reply, .close])])
     }
 
-    @Test func `where DNSSEC is wanted, another upstream goes before that, and nothing is learned`() {
+    @Test func `where DNSSEC is wanted, another upstream is tried before that, and nothing is learned`() {
         let refused: [Step] = [(5, .answered(0, .withoutEDNS, Self.preserving), [.choose(.retryWithEDNS(0))])]
         play(
             start() + refused + [
@@ -347,11 +347,11 @@ struct ResolutionTests {
 
     // MARK: Letters
 
-    @Test func `another case from an upstream that nothing is known of: once more, in small letters`() {
+    @Test func `another case from an unknown upstream: it is asked once more, in small letters`() {
         let end = play(
             start() + [
                 (5, .otherCase(0, Self.unknown), [.send(1)]),
-                // Again, or forged.
+                // The same answer came again, or it was forged.
                 (6, .otherCase(0, Self.unknown), []),
                 (
                     9, .answered(1, .content(isCacheable: true, .small), Self.unknown),
@@ -362,7 +362,7 @@ struct ResolutionTests {
                 (1009, .due, [.overdue(0), .close]),
             ])
         #expect(form(end, 1) == UpstreamQuery.Form(usesEDNS: true, mixesCase: false))
-        // Who has failed in small letters is not waited for.
+        // Clients do not wait for an upstream that has failed in small letters.
         play(
             start() + [
                 (5, .otherCase(0, Self.unknown), [.send(1)]),
@@ -371,7 +371,7 @@ struct ResolutionTests {
             ])
     }
 
-    /// An upstream that is known to preserve the case has not: it is asked over TCP.
+    /// An upstream that is known to preserve case did not do so: it is asked over TCP.
     private var doubted: [Step] {
         start(Self.preserving) + [(5, .otherCase(0, Self.preserving), [.connect(1, waitingUntil: time(305))])]
     }
@@ -393,7 +393,7 @@ struct ResolutionTests {
                 )
             ])
         #expect(form(end, 1).mixesCase)
-        // The right answer may come yet.
+        // The right answer may still come.
         play(doubted + [(7, .answered(0, Self.content, Self.preserving), [.reply, .wait(until: time(1007))])])
     }
 
@@ -417,7 +417,7 @@ struct ResolutionTests {
 
     // MARK: TCP
 
-    /// The answer is truncated: the upstream is asked over TCP.
+    /// The answer was truncated: the upstream is asked over TCP.
     private var truncated: [Step] {
         start(Self.preserving)
             + [(5, .answered(0, .truncated, Self.preserving), [.connect(1, waitingUntil: time(305))])]
@@ -444,13 +444,13 @@ struct ResolutionTests {
         let end = play(guessed + [(9, .answered(1, content, Self.unknown), [.reply, .close])])
         #expect(form(end, 1) == UpstreamQuery.Form(usesEDNS: true, mixesCase: false) && end.excluded == [])
         play(guessed + [(6, .answered(0, Self.content, Self.unknown), [])])
-        // Without TCP, another upstream.
+        // If there is no TCP, another upstream is asked.
         play(
             guessed + [
                 (9, .ended(1, .connectionEnded(hasAnswered: false)), [.learn(0, .failed), .choose(retryElsewhere)]),
                 (9, .chosen(nil, retryElsewhere), [.fail(.networkError), .close]),
             ])
-        // Nor is a second attempt at it.
+        // A second attempt over UDP is not believed either.
         play(
             start() + [
                 (150, .due, [.overdue(0), .wait(until: time(450)), .choose(.hedge)]),
@@ -479,7 +479,7 @@ struct ResolutionTests {
         let content = Resolution.Answer.content(isCacheable: true, .small)
         let end = play(truncated + again + [(120, .answered(1, content, Self.preserving), [.reply, .close])])
         #expect(end.attempts.count == 2)
-        // It does not become any younger by that.
+        // Sending it again does not make it any younger.
         play(
             truncated + again + [
                 (305, .due, [.overdue(1), .wait(until: time(605)), .choose(.hedge)]),
@@ -492,7 +492,7 @@ struct ResolutionTests {
             truncated + again + [
                 (1500, .ended(1, .connectionEnded(hasAnswered: true)), [.choose(retryElsewhere)])
             ])
-        // One on which nobody was answered is of no use.
+        // A connection on which nobody was answered is of no use.
         let failed: [Step] = [
             (200, .ended(1, .connectionEnded(hasAnswered: false)), [.learn(0, .failed), .choose(retryElsewhere)])
         ]
@@ -502,14 +502,14 @@ struct ResolutionTests {
                 (200, chosen(1, for: retryElsewhere), [.count(.retries), .send(2)])
             ])
         play(truncated + [(5, .unsent(1), [.choose(retryElsewhere)])])
-        // Nor once nobody waits for the answer.
+        // It is not sent again once nobody waits for the answer.
         play(
             truncated + [
                 (6, exploring(1, Self.preserving), [.send(2)]),
                 (7, .answered(2, Self.content, Self.preserving), [.reply, .wait(until: time(1007))]),
                 (9, .ended(1, .connectionEnded(hasAnswered: true)), [.close]),
             ])
-        // Without EDNS, over TCP as before.
+        // It is asked for without EDNS, over TCP as before.
         let plain = play(
             truncated + again + [
                 (120, .answered(1, .withoutEDNS, Self.preserving), [.connect(2, waitingUntil: time(420))])

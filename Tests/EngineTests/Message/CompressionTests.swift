@@ -2,9 +2,9 @@ import Testing
 
 @testable import Engine
 
-/// Compression that is made to keep a reader busy. What it costs is counted in steps, not in time.
+/// Compression that is made to keep a reader busy. Its cost is counted in steps, not in time.
 struct CompressionTests {
-    /// The steps of a walk over a name, and where it ends.
+    /// The steps of a walk over a name, and the name's end.
     private func walk(_ message: [UInt8], at offset: Int) -> (pointers: Int, labels: Int, end: Int?) {
         var pointers = 0
         var labels = 0
@@ -18,7 +18,7 @@ struct CompressionTests {
 
     private func pointer(_ place: Int) -> [UInt8] { [0xC0 | UInt8(place >> 8), UInt8(place & 255)] }
 
-    /// The root's name, then pointers, each to the one before.
+    /// The root's name, followed by pointers, each to the one before.
     private func chain(_ count: Int) -> [UInt8] {
         var message = header + [0]
         for number in 0..<count { message += pointer(number == 0 ? 12 : 13 + 2 * (number - 1)) }
@@ -47,13 +47,13 @@ struct CompressionTests {
             let cost = walk(chain(count), at: 13 + 2 * (count - 1))
             #expect(cost.end == nil && cost.pointers == most + 1 && cost.labels == 0)
         }
-        // To itself, forward, into the header, and beyond the end; cut off.
+        // The pointer leads to itself, forward, into the header, or beyond the end. The last one is cut off.
         for target in [13, 14, 20, 0, 11, 0x3FFF] {
             let cost = walk(header + [0] + pointer(target) + [0, 0, 0, 0, 0, 0, 0], at: 13)
             #expect(cost.end == nil && cost.pointers == 1, "\(target)")
         }
         #expect(walk(header + [0, 0xC0], at: 13).end == nil)
-        // A label, then back to before that label: one round, and no second.
+        // A label is followed by a pointer to it: it is read once, and not again.
         #expect(walk(header + [1, 97] + pointer(12), at: 12) == (1, 1, nil))
     }
 
@@ -67,7 +67,7 @@ struct CompressionTests {
         #expect(walk(header + [64] + [UInt8](repeating: 120, count: 64) + [0], at: 12).end == nil)
     }
 
-    /// An answer to A of the root's child "x" with these octets behind the question, which ends at 19.
+    /// An answer for A of the root's child "x" with these octets behind the question, which ends at 19.
     private func answer(_ type: UInt8 = 1, count: Int, _ records: [UInt8]) -> [UInt8] {
         [0, 1, 0x81, 0x80, 0, 1, UInt8(count >> 8), UInt8(count & 255), 0, 0, 0, 0, 1, 120, 0, 0, type, 0, 1] + records
     }
@@ -79,8 +79,8 @@ struct CompressionTests {
         return AnswerReader.read(message, header, question, key: key)
     }
 
-    /// NULL records, each with an owner that leads through many pointers: to the data of the one before, from there to
-    /// its owner, and so on.
+    /// NULL records, each with an owner that leads through many pointers: to the data of the previous record, from
+    /// there to its owner, and so on.
     private func longChains(_ count: Int) -> [UInt8] {
         var records: [UInt8] = []
         for number in 0..<count {
@@ -92,7 +92,7 @@ struct CompressionTests {
         return records
     }
 
-    @Test func `a message of 64 KB costs no more than so many steps a name`() {
+    @Test func `a message of 64 KB costs only so many steps for each name`() {
         for count in [100, 4000] {
             let octets = answer(10, count: count, longChains(count))
             var steps = 0
@@ -112,9 +112,9 @@ struct CompressionTests {
     @Test func `owners that lead to themselves or through thousands of pointers are refused`() {
         let address: [UInt8] = [0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 1, 2, 3, 4]
         #expect(content(answer(count: 1, pointer(12) + address)) != nil)
-        // 35 octets.
+        // The message has 35 octets, and its owner leads to itself.
         #expect(content(answer(count: 1, pointer(19) + address)) == nil)
-        // 65 KB of pointers, each to the one before, in data of a type that has no names; the owner behind them.
+        // 65 KB of pointers, each to the one before, are in data of a type without names. The owner stands behind them.
         var records = pointer(12) + [0, 10, 0, 1, 0, 0, 0, 1, 0x7F, 0xFE]
         let start = 19 + records.count
         records += pointer(12)
@@ -123,7 +123,7 @@ struct CompressionTests {
         #expect(content(answer(count: 2, records)) == nil)
     }
 
-    /// Each type with names in its data: the fields before them, what stands behind.
+    /// Each type with names in its data: the fields before the name, and those behind it.
     static let types: [(type: UInt8, before: [UInt8], after: [UInt8])] = [
         (2, [], []), (5, [], []), (6, [0], [UInt8](repeating: 0, count: 20)), (12, [], []), (15, [0, 1], []),
         (17, [0], []), (18, [0, 1], []), (21, [0, 1], []), (26, [0, 1, 0], []), (33, [0, 1, 0, 1, 0, 1], []),
@@ -137,7 +137,7 @@ struct CompressionTests {
         type: UInt8, before: [UInt8], after: [UInt8]
     ) {
         func message(_ name: (_ place: Int) -> [UInt8], more: [UInt8] = []) -> [UInt8] {
-            // Behind the question, the owner and ten octets.
+            // The place is behind the question, the owner and ten octets.
             let place = 19 + 12 + before.count
             let data = before + name(place) + after + more
             return answer(
@@ -148,18 +148,18 @@ struct CompressionTests {
         #expect(content(message { place in pointer(place) }) == nil, "to itself")
         #expect(content(message { place in [1, 121] + pointer(place) }) == nil, "to its own beginning")
         #expect(content(message { place in pointer(place + 2) + [0] }) == nil, "forward")
-        // Beyond the fields ldns would go on reading as if another record stood there.
+        // Beyond the fields, ldns would read on as if another record stood there.
         let hasEnd = ![6, 46, 47, 55, 64, 65].contains(type)
         if hasEnd { #expect(content(message({ _ in [1, 121, 0] }, more: pointer(19))) == nil) }
     }
 
-    @Test func `what ldns would read beyond a record's fields is not read by it`() {
-        // An address of four octets and more: the next owner, for ldns, is what comes behind the four.
+    @Test func `ldns reads nothing beyond a record's fields`() {
+        // An address has more than four octets. For ldns the next owner begins behind the fourth.
         let long = pointer(12) + [0, 1, 0, 1, 0, 0, 0, 1, 0, 8, 1, 2, 3, 4] + pointer(35) + pointer(35)
         #expect(content(answer(count: 1, long)) == nil)
     }
 
-    @Test func `a query's records are bounded alike`() throws {
+    @Test func `a query's records have the same bounds`() throws {
         func read(_ tail: [UInt8]) throws -> Bool {
             let query = try TestQuery("web.service.kong").octets(replacing: [11: 1], appending: tail)
             guard let question = Question(query.rawSpan) else { throw TestFailure("no question") }

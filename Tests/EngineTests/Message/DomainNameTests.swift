@@ -7,7 +7,7 @@ struct DomainNameTests {
         DomainName.uncompressedByteCount(in: octets.rawSpan, at: offset)
     }
 
-    /// Labels of these lengths, and the root.
+    /// A name with labels of these lengths, and the root.
     private func name(_ lengths: Int...) -> [UInt8] {
         lengths.flatMap { [UInt8($0)] + [UInt8](repeating: 120, count: $0) } + [0]
     }
@@ -42,7 +42,7 @@ struct DomainNameTests {
         #expect(byteCount([UInt8](repeating: 1, count: 256) + [0]) == nil)
     }
 
-    @Test func `a name that is cut off is none`() {
+    @Test func `a name that is cut off is no name`() {
         let whole = name(3, 5)
         for count in 0..<whole.count { #expect(byteCount([UInt8](whole.prefix(count))) == nil) }
         #expect(byteCount([], at: 0) == nil)
@@ -68,7 +68,8 @@ struct DomainNameTests {
     }
 
     @Test func `the origin's octets inside a label don't count`() {
-        // The label "\007service\004kong" (13 octets), then the root: ends in the octets of service.kong.
+        // The label "\007service\004kong" has 13 octets, and the root follows: the name ends in the octets of
+        // service.kong.
         let origin: [UInt8] = [7] + "service".utf8 + [4] + "kong".utf8 + [0]
         let tricky: [UInt8] = [13] + origin.dropLast() + [0]
         #expect(tricky.suffix(origin.count) == origin[...])

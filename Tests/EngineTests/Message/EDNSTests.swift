@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// ``EDNS/read(_:recordCount:from:)`` is written by hand: here it is held against ldns.
+/// ``EDNS/read(_:recordCount:from:)`` is written by hand. Here it is compared with ldns.
 struct EDNSTests {
     private enum Reading: Equatable {
         case none
@@ -10,7 +10,7 @@ struct EDNSTests {
         case malformed
     }
 
-    /// What the engine reads in a query with one question; `nil` when it doesn't get as far.
+    /// What the engine reads in a query with one question; `nil` if it doesn't get that far.
     private func read(_ octets: [UInt8]) -> Reading? {
         guard let header = MessageHeader(octets.rawSpan), header.questionCount == 1, header.answerCount == 0,
             header.authorityCount == 0, let question = Question(octets.rawSpan)
@@ -24,7 +24,7 @@ struct EDNSTests {
         }
     }
 
-    /// Whether the engine is right in refusing what ldns takes: the refusals that are stricter on purpose.
+    /// Whether the engine is right to refuse what ldns accepts. These refusals are stricter on purpose.
     private func isRefusedOnPurpose(_ octets: [UInt8], _ message: LdnsMessage) -> Bool {
         var walker = RecordWalker(octets)
         guard let records = walker.additional() else { return true }
@@ -74,7 +74,7 @@ struct EDNSTests {
         var random = SeededRandom(1)
         var counts: [String: Int] = [:]
         for _ in 0..<4000 { compare(try randomQuery(using: &random), &counts) }
-        // Each kind has been seen: else this test would prove nothing.
+        // Each kind was seen; without that this test would prove nothing.
         for kind in ["present", "none", "refused"] { #expect(counts[kind, default: 0] > 100, "\(counts)") }
     }
 
@@ -124,8 +124,8 @@ struct EDNSTests {
     }
 
     @Test func `a record's length is believed, though ldns reads on inside its data`() throws {
-        // An NS record whose name, the root, is followed by octets that look like a record of their own: ldns takes
-        // those for the second record, the engine the OPT record behind them.
+        // The name in an NS record is the root, and octets that look like a record of their own follow it in the data.
+        // ldns takes these for the second record. The engine takes the OPT record behind them.
         let inner: [UInt8] = [0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 15]
         let nameServer: [UInt8] = [0, 0, 2, 0, 1, 0, 0, 0, 1, 0, UInt8(1 + inner.count), 0] + inner
         let opt: [UInt8] = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 4, 0, 10, 0, 0]
@@ -142,7 +142,7 @@ struct EDNSTests {
         #expect(read(octets) == .present(LdnsEDNS(payload: 1232, version: 0, dnssecOK: false)))
     }
 
-    /// A query with up to ten records behind it, most of them as they should be.
+    /// A query with up to ten records behind it, most of them well formed.
     private func randomQuery(using random: inout SeededRandom) throws -> [UInt8] {
         var octets = try TestQuery(["web.service.kong", "a.b", "."].randomElement(using: &random) ?? ".").octets
         let count = [0, 1, 1, 1, 2, 3, 10].randomElement(using: &random) ?? 1
@@ -170,7 +170,7 @@ struct EDNSTests {
     }
 }
 
-/// Walks over the records of a query, plainly and for this test alone.
+/// A simple walk over the records of a query, for this test alone.
 private struct RecordWalker {
     struct Entry {
         var type: UInt16
@@ -221,7 +221,7 @@ private struct RecordWalker {
         return entries
     }
 
-    /// Whether each pointer of a name leads to before all of it that was read, and behind the header; in few steps.
+    /// Whether each pointer of a name leads behind the header and before everything read of the name, in few steps.
     private func isBounded(_ owner: Int) -> Bool {
         var place = owner
         var bound = owner

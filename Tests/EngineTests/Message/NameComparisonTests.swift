@@ -3,9 +3,10 @@ import Testing
 
 @testable import Engine
 
-/// Names are compared and hashed eight octets at a time: here that is held against ldns's canonical form (RFC 4034 §6.2).
+/// Names are compared and hashed eight octets at a time. Here that is compared with ldns's canonical form (RFC 4034
+/// §6.2).
 struct NameComparisonTests {
-    /// The name as ldns makes it canonical.
+    /// The name in ldns's canonical form.
     private func canonical(_ wire: [UInt8]) throws -> [UInt8] {
         guard let name = unsafe ldns_dname_new_frm_data(UInt16(wire.count), wire) else {
             throw TestFailure("no memory")
@@ -30,7 +31,7 @@ struct NameComparisonTests {
                     let lowered = try canonical(name)
                     #expect(isName(name, lowered), "octet \(octet) at \(place) of \(length)")
                     #expect(hash(name) == hash(lowered), "octet \(octet) at \(place) of \(length)")
-                    // No other octet is taken for it.
+                    // No other octet counts as equal to it.
                     for other in [octet ^ 0x20, octet &+ 1, octet ^ 0x80] where other != lowered[1 + place] {
                         var different = lowered
                         different[1 + place] = other
@@ -54,7 +55,7 @@ struct NameComparisonTests {
             name.append(0)
             let lowered = try canonical(name)
             #expect(isName(name, lowered) && hash(name) == hash(lowered))
-            // One octet of a label differs, or only its case.
+            // One octet of a label differs, perhaps only in case.
             var other = name
             let place = Int.random(in: 1...Int(name[0]), using: &random)
             other[place] = Bool.random(using: &random) ? other[place] ^ 0x20 : .random(in: 0...255, using: &random)
@@ -62,7 +63,7 @@ struct NameComparisonTests {
             equal += isSame ? 1 : 0
             #expect(isName(other, lowered) == isSame)
             if isSame { #expect(hash(other) == hash(name)) }
-            // A name that is longer or shorter is another one.
+            // A name that is longer or shorter is a different name.
             #expect(!isName(name + [0], lowered) && !isName(name.dropLast(), lowered))
         }
         #expect(equal > 200, "too few equal names to prove anything: \(equal)")
@@ -71,7 +72,8 @@ struct NameComparisonTests {
     @Test func `different names have different hashes`() {
         var seen: Set<UInt64> = []
         for length in 1...40 {
-            // Same letters, other lengths: what overlaps in the last eight octets must not make them equal.
+            // The letters are the same, the lengths differ. The overlap in the last eight octets must not make them
+            // equal.
             #expect(seen.insert(hash([UInt8(length)] + [UInt8](repeating: 97, count: length))).inserted)
             for place in 1...length {
                 var name = [UInt8(length)] + [UInt8](repeating: 97, count: length)

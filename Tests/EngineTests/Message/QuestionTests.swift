@@ -3,7 +3,7 @@ import Testing
 
 @testable import Engine
 
-/// ``Question`` is read by hand: here it is held against `ldns_wire2rr`.
+/// ``Question`` is read by hand. Here it is compared with `ldns_wire2rr`.
 struct QuestionTests {
     private struct Reading: Equatable {
         var name: [UInt8]
@@ -37,8 +37,8 @@ struct QuestionTests {
             recordClass: UInt16(truncatingIfNeeded: ldns_rr_get_class(record).rawValue), end: end)
     }
 
-    /// Whether a label's length octet says more than 63: a compression pointer, or what is reserved. The one thing that
-    /// ldns reads and ``Question`` refuses.
+    /// Whether the length octet of a label is above 63: a compression pointer, or a reserved value. This is the only
+    /// thing that ldns reads and ``Question`` refuses.
     private func isCompressed(_ octets: [UInt8]) -> Bool {
         var offset = 12
         while offset < octets.count, octets[offset] > 0 {
@@ -68,7 +68,7 @@ struct QuestionTests {
         var counts: [String: Int] = [:]
         for _ in 0..<30_000 {
             var octets = message([])
-            // Mostly few short labels; sometimes as long as they may be, and longer.
+            // Most names have few short labels. Some have the longest that are allowed, and longer ones.
             let longest: UInt8 = [4, 4, 20, 63, 70].randomElement(using: &random) ?? 4
             for _ in 0..<Int.random(in: 0...6, using: &random) {
                 let length = UInt8.random(in: 1...longest, using: &random)

@@ -3,15 +3,15 @@ import Testing
 
 @testable import Engine
 
-/// Datagrams that the kernel sends as one.
+/// Datagrams that the kernel sends together.
 struct DatagramSenderTests {
-    /// udp(7): a socket gets datagrams that were sent as one in one piece.
+    /// The option UDP_GRO of udp(7): a socket receives datagrams that were sent together in one piece.
     private static let genericReceiveOffload: Int32 = 104
 
-    /// A socket that sends, and one that hears from it alone.
+    /// A socket that sends, and one that receives from it alone.
     private func pair(_ host: String = "127.0.0.1") throws -> (sending: TestSocket, receiving: TestSocket) {
         let address = SocketAddress(try #require(IPAddress(host)), port: 0)
-        // A socket has to ask somebody for a port of its own.
+        // A socket gets a port of its own only when it connects to somebody.
         let nobody = SocketAddress(address.address, port: 9)
         let sending = try TestSocket.udp(nobody, from: address)
         let receiving = try TestSocket.udp(try sending.address(on: address.address), from: address)
@@ -20,7 +20,7 @@ struct DatagramSenderTests {
         return (sending, receiving)
     }
 
-    /// Sends datagrams of those lengths, each with its place in the first octet.
+    /// Sends datagrams of these lengths, each with its index in the first octet.
     private func send(_ lengths: [Int], by socket: Int32) -> [Int] {
         let buffers = DatagramBuffers(capacity: lengths.count, octets: 2000)
         for (place, length) in lengths.enumerated() {
@@ -67,7 +67,7 @@ struct DatagramSenderTests {
         try expectArrival(of: lengths, at: receiving)
     }
 
-    @Test func `those of one length are sent as one, with a shorter one at the end`() throws {
+    @Test func `datagrams of one length are sent together, with a shorter one at the end`() throws {
         let (sending, receiving) = try pair()
         try receiving.set(Int32(IPPROTO_UDP), Self.genericReceiveOffload, to: 1)
         #expect(send([70, 50, 70, 60, 70, 50], by: sending.number).isEmpty)
@@ -75,20 +75,20 @@ struct DatagramSenderTests {
         #expect(try receiving.receive().count == 50 + 50)
     }
 
-    @Test func `where the kernel refuses to send them as one, they are sent one by one`() throws {
+    @Test func `if the kernel refuses to send them together, they are sent one by one`() throws {
         let (sending, receiving) = try pair()
-        // Segments without checksums are what it does not send (EINVAL).
+        // The kernel does not send segments without checksums (EINVAL).
         try sending.set(SOL_SOCKET, SO_NO_CHECK, to: 1)
         let lengths = [70, 50, 70, 60, 70, 50]
         #expect(send(lengths, by: sending.number).isEmpty)
         try expectArrival(of: lengths, at: receiving)
     }
 
-    @Test func `each that can't be sent is told`() {
+    @Test func `each datagram that can't be sent is reported`() {
         #expect(send([70, 50, 70, 60, 1999, 50], by: -1).sorted() == [0, 1, 2, 3, 4, 5])
     }
 
-    /// More clients than batches, so that some fall into the same place of the table.
+    /// There are more clients than batches, so that some share a place in the table.
     @Test(arguments: ["127.0.0.1", "::1"])
     func `each client gets its own replies`(_ host: String) throws {
         let server = try TestEngine([host == "::1" ? "[::1]:0" : "127.0.0.1:0"], start: false)
@@ -99,7 +99,7 @@ struct DatagramSenderTests {
     func `a client gets replies from each address that it has asked`(_ listen: String, _ hosts: [String]) throws {
         let server = try TestEngine([listen], start: false)
         let firstHost = try server.address(host: hosts[0])
-        // Loopback: the client's address is the server's.
+        // On loopback the client's address is the server's.
         let first = try TestSocket.udp(firstHost, sharesPort: true)
         let others = try hosts.dropFirst().map {
             try TestSocket.udp(
@@ -108,7 +108,7 @@ struct DatagramSenderTests {
         try expectReplies(to: 120, of: server, at: [first] + others)
     }
 
-    /// Asks before the engine runs, so that the queries come in full batches.
+    /// Sends the queries before the engine runs, so that they arrive in full batches.
     private func expectReplies(to queries: UInt16, of server: TestEngine, at sockets: [TestSocket]) throws {
         let names = ["web", "a", "bb", "ccc"].map { "\($0).service.kong" }
         var ids: [Int: Set<UInt16>] = [:]

@@ -53,7 +53,7 @@ struct EngineTCPTests {
     @Test func `a client that has closed its sending side is still answered`() throws {
         let server = try TestEngine()
         let socket = try TestSocket.tcp(server.address)
-        // More than a turn's queries and more than may be pending: all are answered nevertheless.
+        // These are more queries than a turn takes, and more than may be pending. All are answered nevertheless.
         let queries = Array(repeating: web, count: 200) + Array(repeating: big, count: 20)
         try socket.sendFramed(queries)
         socket.finish()
@@ -101,7 +101,7 @@ struct EngineTCPTests {
         let client = try TestSocket.tcp(server.address)
         #expect(try client.askFramed(web).addresses.count == 3)
         #expect(try TestSocket.udp(server.address).ask(web).addresses.count == 3)
-        // None of them was closed, and each gets its answer when it finishes.
+        // None of them was closed, and each gets its answer when it completes its query.
         for (index, socket) in waiting.enumerated() {
             try socket.send([UInt8](framed(try web.octets).dropFirst(1 + index % half.count)))
             #expect(try socket.receiveFramed().addresses.count == 3)
@@ -113,7 +113,8 @@ struct EngineTCPTests {
         let socket = try TestSocket.tcp(server.address)
         try socket.shrinkReceiveBuffer()
         let burst = try (0..<100).flatMap { _ in framed(try big.octets) }
-        // Sends until the server stops reading. Each query asks for 64 KB: without a bound it would never stop.
+        // The client sends until the server stops reading. Each query asks for 64 KB: without a bound it would never
+        // stop.
         var sent = 0
         var idleRounds = 0
         while idleRounds < 50, sent < 100_000_000 {
@@ -123,7 +124,7 @@ struct EngineTCPTests {
             #expect(try TestSocket.udp(server.address).ask(web).addresses.count == 3)
         }
         #expect(sent < 100_000_000)
-        // What was answered for it fits its own buffers and the kernel's; far less than what was asked for.
+        // The answers fit into the client's buffers and the kernel's, and are far fewer than it asked for.
         let answered = server.engine.statistics()[.tcpQueries]
         #expect(answered < 2000, "\(answered) queries of 64 KB were answered")
         #expect(try TestSocket.tcp(server.address).askFramed(big).addresses.count == 4000)
@@ -133,7 +134,7 @@ struct EngineTCPTests {
         let upstream = try ScriptedUpstream.longAnswers()
         let server = try TestEngine(upstreams: [upstream.address])
         let socket = try TestSocket.tcp(server.address)
-        // With the server's own 4 MB in the kernel less than the answers' 7.6 MB.
+        // Together with the server's own 4 MB in the kernel this is less than the answers' 7.6 MB.
         try socket.set(SOL_SOCKET, SO_RCVBUF, to: 100_000)
         let count = TCPSession.maximumOutstanding
         try socket.sendFramed(Array(repeating: TestQuery("long.example.com"), count: count))
@@ -147,10 +148,10 @@ struct EngineTCPTests {
         #expect(try socket.askFramed(web).addresses.count == 3)
     }
 
-    @Test func `a slow reader gets all it asked for`() throws {
+    @Test func `a slow reader gets everything that it asked for`() throws {
         let server = try TestEngine()
         let socket = try TestSocket.tcp(server.address)
-        // 12 MB: more than the kernel's and the server's buffers hold, so that the server must pause and go on.
+        // This is 12 MB, more than the buffers of kernel and server hold, so the server must pause and resume.
         try socket.sendFramed(Array(repeating: big, count: 200))
         for _ in 0..<100 { #expect(try TestSocket.udp(server.address).ask(web).addresses.count == 3) }
         #expect(server.engine.statistics()[.tcpQueries] < 200, "the buffers hold all of it: nothing is tested")

@@ -30,7 +30,7 @@ struct EngineUDPTests {
     @Test(arguments: ["127.0.0.1", "127.0.0.2", "127.9.8.7"])
     func `bound to the wildcard, the reply comes from the address that was asked`(_ host: String) throws {
         let server = try TestEngine(["0.0.0.0:0"])
-        // A connected socket hears only from the address it has asked.
+        // A connected socket receives only from the address that it has asked.
         let socket = try TestSocket.udp(try server.address(host: host))
         for _ in 0..<100 { #expect(try socket.ask(web).addresses.count == 3) }
     }
@@ -46,7 +46,8 @@ struct EngineUDPTests {
         try OwnNetwork.run {
             let server = try TestEngine(["[::]:0"])
             for address in [OwnNetwork.address, .v6(0, 1)] {
-                // From either: the reply's source is not the one that the way to the client would have by itself.
+                // The client uses either address. The reply's source is not the one that the route to the client would
+                // choose.
                 for local in [OwnNetwork.address, .v6(0, 1)] {
                     let socket = try TestSocket.udp(
                         SocketAddress(address, port: server.address.port), from: SocketAddress(local, port: 0))
@@ -65,7 +66,7 @@ struct EngineUDPTests {
             for (index, socket) in sockets.enumerated() {
                 var query = index % 3 == 0 ? TestQuery("nothing.service.kong") : web
                 query.id = UInt16(index * 10 + round)
-                // Packets that get no reply, in between: they must not shift the others' replies.
+                // Packets that get no reply come in between. They must not shift the replies to others.
                 if index % 4 == 0 { try socket.send([1, 2, 3]) }
                 try socket.send(try query.octets)
             }
@@ -105,7 +106,7 @@ struct EngineUDPTests {
                     octets[Int.random(in: 2..<octets.count, using: &random)] = .random(in: 0...255, using: &random)
                 }
             }
-            // Replies that nobody reads fill the client's buffer; the server must not mind.
+            // Nobody reads the replies, so they fill the client's buffer. That must not affect the server.
             if !octets.isEmpty { try storm.send(octets) }
         }
         let client = try TestSocket.udp(server.address)
@@ -114,7 +115,7 @@ struct EngineUDPTests {
 
     @Test func `a client that is gone disturbs nobody`() throws {
         let server = try TestEngine()
-        // Its replies bounce (ICMP port unreachable): the error must not eat another client's query.
+        // The replies to this client bounce (ICMP port unreachable). The error must not cost another client its query.
         for _ in 0..<200 {
             try TestSocket.udp(server.address).send(try web.octets)
             #expect(try TestSocket.udp(server.address).ask(web).addresses.count == 3)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Engine
 
-/// What libevent says of itself.
+/// The messages of libevent about itself.
 @Suite struct EventLibraryLogTests {
     private final class Messages: Sendable {
         let all = Mutex<[(isError: Bool, text: String)]>([])
@@ -13,7 +13,7 @@ import Testing
     @Test func `libevent's words come to the handler`() {
         let messages = Messages()
         EventLibraryLog.handle { isError, text in messages.all.withLock { $0.append((isError, text)) } }
-        // Unsafe: a base of libevent's that is freed here; the event is refused, with a word why.
+        // Unsafe: an event base that is freed here; libevent refuses the event, and says why.
         let base = unsafe event_base_new()
         defer { unsafe event_base_free(base) }
         let event = unsafe event_new(base, 1, Int16(EV_SIGNAL | EV_READ), { _, _, _ in }, nil)

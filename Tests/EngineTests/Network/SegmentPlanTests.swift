@@ -2,9 +2,9 @@ import Testing
 
 @testable import Engine
 
-/// Whether it is worth looking for datagrams that go together.
+/// Whether it is worth searching for datagrams that go together.
 struct SegmentSearchTests {
-    /// Batches of the next that are looked through, when each look is as fruitful as `found` says.
+    /// The batches that are searched, of the next ones, if each search is as fruitful as `found` says.
     private func looks(_ search: inout SegmentSearch, _ batches: Int, found: Bool) -> [Int] {
         (0..<batches).filter { _ in
             guard search.begin() else { return false }
@@ -13,19 +13,19 @@ struct SegmentSearchTests {
         }
     }
 
-    @Test func `fruitless looks become rare, and one that is not makes all batches be looked through`() {
+    @Test func `fruitless searches become rare, and after a fruitful one all batches are searched`() {
         var search = SegmentSearch()
         #expect(looks(&search, 100, found: true).count == 100)
         #expect(looks(&search, 20, found: false) == [0, 1, 2, 3, 5, 8, 13])
         let rare = looks(&search, 10_000, found: false).count
         #expect((10_000 / 34...10_000 / 32 + 3).contains(rare))
-        // The longest time until it is noticed that clients share ports.
+        // This is the longest time until the search notices that clients share ports.
         let first = looks(&search, SegmentSearch.longestPause + 1, found: true).first
         #expect(first.map { $0 <= SegmentSearch.longestPause } == true)
         #expect(looks(&search, 100, found: true).count == 100)
     }
 
-    @Test func `a fruitful look among fruitless ones starts anew`() {
+    @Test func `a fruitful search among fruitless ones starts anew`() {
         var search = SegmentSearch()
         for _ in 0..<50 {
             #expect(looks(&search, SegmentSearch.patience - 1, found: false).count == SegmentSearch.patience - 1)
@@ -34,11 +34,11 @@ struct SegmentSearchTests {
     }
 }
 
-/// Which datagrams are sent as one.
+/// Which datagrams are sent together.
 struct SegmentPlanTests {
-    /// The messages that a batch makes, by the datagrams' indices; `nil` when there is no plan.
+    /// The messages that a batch makes, as indices of datagrams; `nil` if there is no plan.
     ///
-    /// - Parameter hash: of a destination; most often all have the same, so that each place of the table is tried.
+    /// - Parameter hash: of a destination; most tests give all the same one, so that each place of the table is tried.
     private func messages(
         to destinations: [Int], of lengths: [Int], hash: (Int) -> UInt64 = { _ in 127 }
     ) -> [[Int]]? {
@@ -60,17 +60,17 @@ struct SegmentPlanTests {
 
     @Test(
         arguments: [
-            // Destinations, lengths, messages.
+            // Each row has destinations, lengths and messages.
             ([], [], nil),
             ([1], [70], nil),
             ([1, 2, 3], [70, 70, 70], nil),
             ([1, 1], [70, 70], [[0, 1]]),
             ([1, 2, 1, 2], [70, 70, 70, 70], [[0, 2], [1, 3]]),
-            // A shorter one is the last of its message, and the longest come first.
+            // A shorter datagram is the last of its message, and the longest come first.
             ([1, 1, 1, 1], [50, 70, 60, 70], [[1, 3, 2], [0]]),
             ([1, 1, 1], [70, 60, 50], [[0, 1], [2]]),
             ([2, 1, 2], [70, 70, 90], [[2, 0], [1]]),
-            // Too long to be sent with others, or without octets.
+            // Some datagrams are too long to be sent with others, or are empty.
             ([1, 1, 1], [1233, 1233, 1232], [[0], [1], [2]]),
             ([1, 1, 1], [1232, 1232, 1], [[0, 1, 2]]),
             ([1, 1, 1], [70, 0, 0], [[0], [1], [2]]),

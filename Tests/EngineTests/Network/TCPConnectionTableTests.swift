@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// Who may open a connection, and who gives way for it, without sockets.
+/// Which clients may open a connection, and which connection gives way, without sockets.
 struct TCPConnectionTableTests {
     private typealias Table = TCPConnectionTable.Clients
 
@@ -14,7 +14,7 @@ struct TCPConnectionTableTests {
         MonotonicTime(nanoseconds: 1_000_000_000_000) + .milliseconds(milliseconds)
     }
 
-    /// Opens a connection that has asked something, and has its answer since `milliseconds`.
+    /// Opens a connection that has asked something, and got its answer at `milliseconds`.
     private func openIdle(_ client: IPAddress, since milliseconds: Int64, in table: inout Table) throws -> TCPActivity {
         guard case .admitted(let activity) = table.admit(client, -1, now: time(milliseconds)) else {
             throw TestFailure("not admitted")
@@ -39,12 +39,12 @@ struct TCPConnectionTableTests {
         #expect(table.clientCount == 0 && table.count == 0)
     }
 
-    @Test func `the one idle longest gives way, whoever opened it and in whatever order they were used`() throws {
+    @Test func `the connection idle longest gives way, whoever opened it and in whatever order used`() throws {
         var table = table(200, 200)
         var order = Array(0..<200)
         var random = SeededRandom(4)
         order.shuffle(using: &random)
-        // Each is idle since another time; one of three clients.
+        // Each is idle since a different time. They belong to three clients.
         var opened: [(Int, TCPActivity)] = []
         for since in order {
             opened.append((since, try openIdle(.ten(since % 3), since: Int64(since), in: &table)))
@@ -53,7 +53,7 @@ struct TCPConnectionTableTests {
             let new = try openIdle(.ten(9), since: Int64(1000 + round), in: &table)
             new.note(.busy, now: time(1000))
             #expect(table.count == 200)
-            // One that is used meanwhile is not the next to go.
+            // A connection that is used meanwhile is not the next to give way.
             if round == 40 { opened.first { $0.0 == 41 }?.1.note(.idle, now: time(2000)) }
         }
         let left = Set(opened.map(\.0)).subtracting(0..<101).union([41])
@@ -63,7 +63,7 @@ struct TCPConnectionTableTests {
     }
 
     @Test(arguments: [(1, 10), (10, 1)])
-    func `at a limit one that has a query unread or unanswered never gives way`(all: Int, client: Int) throws {
+    func `at a limit a connection with a query unread or unanswered never gives way`(all: Int, client: Int) throws {
         var table = table(all, client)
         let first = try openIdle(.ten(1), since: 0, in: &table)
         func isAdmitted(after milliseconds: Int64) -> Bool {
@@ -73,7 +73,8 @@ struct TCPConnectionTableTests {
         }
         first.note(.busy, now: time(0))
         #expect(!isAdmitted(after: 3_600_000))
-        // One that was just opened is left the time to ask; one that does not read, a little to read.
+        // A connection that was just opened gets time to ask. One whose client does not read gets a little time to
+        // read.
         first.note(.new, now: time(0))
         #expect(!isAdmitted(after: 249) && isAdmitted(after: 250))
         first.note(.sending, now: time(0))
@@ -82,7 +83,7 @@ struct TCPConnectionTableTests {
         #expect(isAdmitted(after: 0))
     }
 
-    @Test func `as many of a client wait as may, and are admitted when one of its own is idle`() throws {
+    @Test func `a client's connections wait up to the limit, and are admitted when one of its own is idle`() throws {
         var table = table(1000, 2)
         let open = try (0..<2).map { _ in try openIdle(.ten(1), since: 0, in: &table) }
         for activity in open { activity.note(.busy, now: time(0)) }
@@ -90,18 +91,18 @@ struct TCPConnectionTableTests {
             guard case .waits = table.admit(.ten(1), -1, now: time(1)) else { throw TestFailure("does not wait") }
         }
         guard case .refused = table.admit(.ten(1), -1, now: time(1)) else { throw TestFailure("is not refused") }
-        // Others are not concerned.
+        // Other clients are not affected.
         _ = try openIdle(.ten(2), since: 1, in: &table)
         #expect(table.admitWaiting(.ten(1), -1, now: time(1)) == nil)
         open[1].note(.idle, now: time(2))
-        // Who waits goes first.
+        // The waiting connections go first.
         guard case .refused = table.admit(.ten(1), -1, now: time(3)) else { throw TestFailure("overtakes") }
         #expect(table.admitWaiting(.ten(1), -1, now: time(3)) != nil)
         #expect(table.admitWaiting(.ten(1), -1, now: time(3)) == nil)
         #expect(table.count == 3 + TCPConnectionTable.maximumWaiting - 1)
     }
 
-    @Test func `who waits goes first also when a connection of its client is closed`() throws {
+    @Test func `a waiting connection goes first also when a connection of its client is closed`() throws {
         var table = table(1000, 1)
         let open = try openIdle(.ten(1), since: 0, in: &table)
         open.note(.busy, now: time(0))
@@ -112,13 +113,13 @@ struct TCPConnectionTableTests {
         guard case .waits = table.admit(.ten(1), -1, now: time(2)) else { throw TestFailure("overtakes") }
         guard let next = table.admitWaiting(.ten(1), -1, now: time(3)) else { throw TestFailure("not admitted") }
         #expect(table.count == 3 && table.clientCount == 1)
-        // Nor is one forgotten whose client has nothing else.
+        // A waiting connection is not forgotten if its client has no other.
         table.remove(next)
         #expect(table.admitWaiting(.ten(1), -1, now: time(4)) != nil)
         #expect(table.count == 2 && table.clientCount == 1)
     }
 
-    @Test func `when all are busy nobody is counted`() throws {
+    @Test func `when all are busy, nobody is counted`() throws {
         var table = table(2, 1)
         for number in 1...2 { try openIdle(.ten(number), since: 0, in: &table).note(.busy, now: time(0)) }
         for client in [1, 3] {

@@ -91,7 +91,7 @@ struct TCPSessionTests {
         }
         session.beginTurn()
         #expect(session.next(hasMessage: true, pendingBytes: 0) == .pause)
-        // Without another query it is waited for, so that its end is seen.
+        // If there is no other query, the session waits, so that it notices the end.
         #expect(session.next(hasMessage: false, pendingBytes: 0) == .wait)
         session.delivered()
         #expect(session.next(hasMessage: true, pendingBytes: 0) == .take)
@@ -108,7 +108,7 @@ struct TCPSessionTests {
         #expect(session.next(hasMessage: true, pendingBytes: limit) == .resume)
         session.resume()
         #expect(session.next(hasMessage: true, pendingBytes: 0) == .pause)
-        // It had no room again.
+        // This reply had no room again.
         session.postpone()
         #expect(session.outstanding == 3 && session.postponed == 2)
         for left in [2, 1] {

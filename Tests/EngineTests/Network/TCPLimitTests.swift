@@ -14,7 +14,7 @@ struct TCPLimitTests {
         #expect(try other.askFramed(web).addresses.count == 3)
         let sockets = try (0..<3).map { _ in try TestSocket.tcp(server.address) }
         for socket in sockets { #expect(try socket.askFramed(web).addresses.count == 3) }
-        // The first one is used again: the second is idle longest now.
+        // The first one is used again, so now the second is idle longest.
         #expect(try sockets[0].askFramed(web).addresses.count == 3)
         let fourth = try TestSocket.tcp(server.address)
         #expect(try fourth.askFramed(web).addresses.count == 3)
@@ -69,7 +69,7 @@ struct TCPLimitTests {
             let socket = try TestSocket.tcp(server.address)
             #expect(try socket.askFramed(web).addresses.count == 3)
             sockets.append(socket)
-            // Each worker has been asked something else, most likely: so it knows by then that its reply was sent.
+            // Most likely each worker has been asked something else, so it knows by then that its reply was sent.
             for _ in 0..<64 { #expect(try TestSocket.udp(server.address).ask(web).addresses.count == 3) }
             guard number >= 5 else { continue }
             #expect(sockets[number - 5].isClosedByServer())
@@ -123,7 +123,7 @@ struct TCPLimitTests {
             return socket
         }
         try server.waitForStatistics { $0[.connectionsAccepted] == busy.count }
-        // One more than may wait.
+        // This is one more than may wait.
         #expect(try TestSocket.tcp(server.address, from: SocketAddress("127.0.0.2:0")).isClosedByServer())
         #expect(try TestSocket.tcp(server.address).askFramed(web).addresses.count == 3)
         #expect(server.engine.statistics()[.connectionsOpen] <= 9)
@@ -137,7 +137,7 @@ struct TCPLimitTests {
         #expect(socket.isClosedByServer())
     }
 
-    @Test func `who waits for another connection of its client waits no longer than who is idle`() throws {
+    @Test func `a connection that waits for another one of its client waits no longer than an idle one`() throws {
         let upstream = try ScriptedUpstream { _ in .silence }
         let limits = TCPLimits(maximumPerClient: 1, idleTimeout: .milliseconds(300))
         let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20), tcp: limits)
@@ -147,7 +147,7 @@ struct TCPLimitTests {
         let waiting = try TestSocket.tcp(server.address)
         try waiting.sendFramed([web])
         #expect(waiting.isClosedByServer())
-        // The other one waits for its answer, as before.
+        // The other connection still waits for its answer.
         #expect(!busy.isReadable(withinMilliseconds: 0))
         #expect(server.engine.statistics()[.connectionsOpen] == 1)
     }
@@ -172,7 +172,7 @@ struct TCPLimitTests {
         let silent = try TestSocket.tcp(server.address)
         #expect(try idle.askFramed(web).addresses.count == 3)
         let start = ContinuousClock.now
-        // Asked all the time, far more often than the timeout, until the others are gone.
+        // This one asks all the time, far more often than the timeout, until the others are closed.
         let busy = try TestSocket.tcp(server.address)
         while !(idle.isReadable(withinMilliseconds: 0) && silent.isReadable(withinMilliseconds: 0)) {
             #expect(try busy.askFramed(web).addresses.count == 3)
@@ -188,7 +188,7 @@ struct TCPLimitTests {
         limits.idleTimeout = .milliseconds(300)
         let server = try TestEngine(tcp: limits)
         let socket = try TestSocket.tcp(server.address)
-        // A message of 60,000 octets that never ends.
+        // The message has 60,000 octets, and never ends.
         try socket.send([0xEA, 0x60])
         let start = ContinuousClock.now
         while socket.sendWhatFits([0]) != nil, !socket.isReadable(withinMilliseconds: 10) {
@@ -204,11 +204,11 @@ struct TCPLimitTests {
         let socket = try TestSocket.tcp(server.address)
         try socket.shrinkReceiveBuffer()
         try socket.sendFramed(Array(repeating: big, count: 100))
-        // What it is owed goes with it: the server does not keep it for ever.
+        // The pending replies are dropped with it: the server does not keep them for ever.
         try server.waitForStatistics { $0[.connectionsOpen] == 0 && $0[.connectionsAccepted] == 1 }
     }
 
-    @Test func `so is one that does not read what it has waited for`() throws {
+    @Test func `so is a client that does not read the replies that it waited for`() throws {
         let upstream = try ScriptedUpstream.longAnswers()
         let server = try TestEngine(upstreams: [upstream.address], tcp: TCPLimits(idleTimeout: .milliseconds(300)))
         let socket = try TestSocket.tcp(server.address)

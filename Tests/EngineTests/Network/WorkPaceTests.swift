@@ -2,11 +2,11 @@ import Testing
 
 @testable import Engine
 
-/// Whose turn it is in a worker's loop.
+/// Which work has its turn in a worker's loop.
 struct WorkPaceTests {
     private let start = MonotonicTime(nanoseconds: 1_000_000_000)
 
-    /// Pieces of work of 10 µs each, with pauses in between.
+    /// Pieces of work of 10 µs each, with pauses between them.
     private func work(_ pace: inout WorkPace, pieces: Int, pause: Nanoseconds, from start: MonotonicTime)
         -> (end: MonotonicTime, looks: Int)
     {

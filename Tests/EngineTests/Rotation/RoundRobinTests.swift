@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// Any run of k·n answers has each of n records first exactly k times.
+/// In any run of k·n answers each of n records comes first exactly k times.
 struct RoundRobinTests {
     /// How often each port, minus 1, comes first.
     private func firsts(_ replies: [TestReply]) -> [Int: Int] {
@@ -32,13 +32,14 @@ struct RoundRobinTests {
         for step in 0..<4000 {
             let name = try #require(names.randomElement(using: &random))
             let type = try #require(types.randomElement(using: &random))
-            // UDP and TCP, with and without EDNS: all take from the same turn.
+            // UDP and TCP, with and without EDNS, share one rotation.
             var query = TestQuery("\(name).service.kong", type)
             if Bool.random(using: &random) { query = query.offering(payload: 1232) }
             let reply = try server.ask(query, overTCP: Bool.random(using: &random))
             #expect(!reply.isTruncated)
             replies["\(name) \(type.rawValue)", default: []].append(reply)
-            // Others change all the time: new names, names that go, SOA serials, and these names' neighbours.
+            // Other names change all the time: names are added and removed, serials grow, neighbours of these names are
+            // asked for.
             switch step % 5 {
             case 0: try server.publish(["other\(step % 50)": content(step % 3 + 1)])
             case 1: try server.publish(["other\((step + 20) % 50)": .absent])
@@ -52,7 +53,7 @@ struct RoundRobinTests {
             let count = try #require(counts[String(key.prefix { $0 != " " })])
             let turns = sequence.count / count
             #expect(turns > 10)
-            // Any run, so one that starts anywhere.
+            // Any run counts, so it may start anywhere.
             for start in 0..<min(count, sequence.count - turns * count + 1) {
                 let run = Array(sequence[start..<(start + turns * count)])
                 #expect(firsts(run) == Dictionary(uniqueKeysWithValues: (0..<count).map { ($0, turns) }), "\(key)")
@@ -61,7 +62,7 @@ struct RoundRobinTests {
     }
 
     @Test func `an answer with TC does not count`() throws {
-        // 30 A records need 514 octets: cut without EDNS, whole with it.
+        // 30 A records need 514 octets: they are cut without EDNS, and whole with it.
         let server = try TestServer(["web": .records([.a(30), .srv((0..<12).map(IPAddress.ten))])])
         for start in 0..<60 {
             for _ in 0..<(start % 4) {
@@ -102,7 +103,7 @@ struct RoundRobinTests {
     }
 
     @Test func `several sets of workers rotate for themselves`() throws {
-        // Each responder is a worker of its own: none disturbs another.
+        // Each responder is like a worker of its own, and none disturbs another.
         let one = try TestServer(["web": .records([.a(3)])])
         let other = try TestServer(["web": .records([.a(3)])])
         for start in 0..<9 {

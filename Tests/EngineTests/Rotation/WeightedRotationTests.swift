@@ -3,7 +3,7 @@ import Testing
 @testable import Engine
 
 struct WeightedRotationTests {
-    /// Smooth weighted round robin as nginx describes it, written down once more.
+    /// Smooth weighted round robin as nginx describes it, written a second time.
     private struct Reference {
         let weights: [Int]
         var gains: [Int]
@@ -126,11 +126,11 @@ struct RandomRotationTests {
             counts[first] += 1
             #expect(addresses == (0..<count).map { IPAddress.ten((first + $0) % count) })
         }
-        // Chi-square, 7 degrees of freedom: beyond 60 by chance once in ten billion runs.
+        // Chi-square with 7 degrees of freedom exceeds 60 by chance once in ten billion runs.
         let expected = Double(answers) / Double(count)
         let chiSquare = counts.reduce(0) { $0 + (Double($1) - expected) * (Double($1) - expected) / expected }
         #expect(chiSquare < 60, "\(counts)")
-        // And no fixed order: as even a count as 1,000 each time would be suspicious.
+        // The order is not fixed either: exactly 1,000 each would be suspicious too.
         #expect(Set(counts).count > 1)
     }
 }

@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// A thread that runs `body` until the owner goes.
+/// A thread that runs `body` repeatedly until its owner is gone.
 final class Background: Sendable {
     private let stopping = Atomic<Bool>(false)
     private let thread: Mutex<pthread_t?> = Mutex(nil)

@@ -2,15 +2,15 @@ import CEvent
 
 @testable import Engine
 
-/// Sends UDP datagrams in IPv4 fragments, as a network with a small MTU would; for that it writes the IP headers itself,
-/// which root alone may do.
+/// Sends UDP datagrams in IPv4 fragments, like a network with a small MTU. It writes the IP headers itself, which only
+/// root may do.
 enum Fragments {
-    /// Whether this process may.
+    /// Whether this process may do so.
     static var areAllowed: Bool { RawSocket.datagrams.isAllowed }
 
     /// - Parameters:
     ///   - size: octets in a fragment; a multiple of 8.
-    ///   - omitted: fragments that get lost, by their number.
+    ///   - omitted: the numbers of fragments that get lost.
     static func send(
         _ payload: [UInt8], from source: SocketAddress, to target: SocketAddress, id: UInt16, size: Int = 512,
         omitting omitted: Set<Int> = []
@@ -18,7 +18,7 @@ enum Fragments {
         guard case .v4(let from) = source.address, case .v4(let to) = target.address else {
             throw TestFailure("IPv4 alone")
         }
-        // RFC 768; without a checksum.
+        // RFC 768, without a checksum.
         var datagram: [UInt8] = []
         for field in [source.port, target.port, UInt16(8 + payload.count), 0] { datagram.append(bigEndian: field) }
         datagram += payload
@@ -27,7 +27,7 @@ enum Fragments {
         {
             let part = datagram[start..<min(start + size, datagram.count)]
             let isLast = start + size >= datagram.count
-            // RFC 791 §3.1; the kernel fills in length and checksum.
+            // RFC 791 §3.1. The kernel fills in length and checksum.
             var packet: [UInt8] = [0x45, 0]
             packet.append(bigEndian: UInt16(20 + part.count))
             packet.append(bigEndian: id)

@@ -1,6 +1,7 @@
 import CLdns
 
-/// A DNS message as ldns reads it: the oracle that replies are held against. Plain values; nothing of ldns is kept.
+/// A DNS message as ldns reads it: the oracle that replies are compared with. It has plain values, and keeps nothing of
+/// ldns.
 struct LdnsMessage {
     var id: UInt16
     var isResponse: Bool
@@ -11,7 +12,7 @@ struct LdnsMessage {
     var recursionAvailable: Bool
     var authenticData: Bool
     var checkingDisabled: Bool
-    /// With the upper bits that an OPT record holds.
+    /// The code with the upper bits from the OPT record.
     var responseCode: UInt16
     var questions: [LdnsRecord]
     var answers: [LdnsRecord]
@@ -21,7 +22,7 @@ struct LdnsMessage {
     /// The OPT record.
     var edns: LdnsEDNS?
 
-    /// - Returns: `nil` when ldns does not take `octets` for a message.
+    /// - Returns: `nil` if ldns does not accept `octets` as a message.
     init?(_ octets: [UInt8]) {
         var packet: UnsafeMutablePointer<ldns_pkt>?
         // Unsafe: ldns reads `count` octets; the packet is copied into values and freed here.
@@ -55,9 +56,9 @@ struct LdnsMessage {
 }
 
 extension LdnsMessage {
-    /// A message as ldns writes it once it has read it.
+    /// A message as ldns writes it after reading it.
     ///
-    /// - Returns: `nil` when ldns does not take `octets` for a message.
+    /// - Returns: `nil` if ldns does not accept `octets` as a message.
     static func repacked(_ octets: [UInt8]) -> [UInt8]? {
         var packet: UnsafeMutablePointer<ldns_pkt>?
         // Unsafe: ldns reads `count` octets; the packet and what ldns allocates for it are freed here.
@@ -73,7 +74,7 @@ extension LdnsMessage {
     }
 }
 
-/// What ldns has read from an OPT record.
+/// What ldns reads in an OPT record.
 struct LdnsEDNS: Equatable {
     var payload: UInt16
     var version: UInt8
@@ -82,12 +83,12 @@ struct LdnsEDNS: Equatable {
 
 /// A record, or a question (without TTL and data), as ldns reads it.
 struct LdnsRecord: Hashable {
-    /// In wire form, uncompressed.
+    /// In uncompressed wire form.
     var owner: [UInt8]
     var type: UInt16
     var recordClass: UInt16
     var ttl: UInt32
-    /// The fields one behind the other, names uncompressed.
+    /// The fields one behind the other, with names uncompressed.
     var data: [UInt8]
 
     /// The owner in lower case.
@@ -111,7 +112,7 @@ struct LdnsRecord: Hashable {
 
     private static func octets(_ field: UnsafeMutablePointer<ldns_rdf>?) -> [UInt8] {
         guard let field = unsafe field, let start = unsafe ldns_rdf_data(field) else { return [] }
-        // Unsafe: the field has that many octets; they are copied.
+        // Unsafe: the field has this many octets; they are copied.
         return unsafe [UInt8](UnsafeBufferPointer(start: start, count: ldns_rdf_size(field)))
     }
 }

@@ -2,7 +2,7 @@ import Foundation
 
 @testable import Engine
 
-/// How many UDP sockets of this machine are connected to an address of IPv4 (proc_net_udp(5)).
+/// The number of this machine's UDP sockets that are connected to an IPv4 address (proc_net_udp(5)).
 func openSockets(to server: SocketAddress) throws -> Int {
     let port = String(server.port, radix: 16, uppercase: true)
     let remote: String = "0100007F:" + String(repeating: "0", count: 4 - port.count) + port

@@ -6,10 +6,10 @@ import Synchronization
 
 @_silgen_name("unshare") private func unshare(_ flags: Int32) -> Int32
 
-/// A network of its own for a thread (network_namespaces(7)), in which loopback has more than one IPv6 address; root
-/// alone may make one. Sockets that are opened there stay there, whoever uses them.
+/// A network namespace for one thread (network_namespaces(7)), in which loopback has more than one IPv6 address. Only
+/// root may make one. Sockets that are opened there stay there, whichever thread uses them.
 enum OwnNetwork {
-    /// An address beside `::1`.
+    /// An address besides `::1`.
     static let address = IPAddress.unique(0x53)
 
     private static let newNetwork: Int32 = 0x4000_0000
@@ -17,7 +17,7 @@ enum OwnNetwork {
     /// Whether this process may make one.
     static let isAllowed: Bool = (try? run {}) != nil
 
-    /// Runs `body` on a thread that has one.
+    /// Runs `body` on a thread in a namespace of its own.
     static func run(_ body: @escaping @Sendable () throws -> Void) throws {
         let result = Mutex<Result<Void, any Error>?>(nil)
         try withThread {
@@ -37,24 +37,24 @@ enum OwnNetwork {
             if done.exchange(true, ordering: .relaxed) { return }
             body()
         }
-        // Waits for the thread, which has begun by then.
+        // Waits until the thread has begun.
         while !done.load(ordering: .relaxed) {}
         thread.stop()
     }
 
-    /// netdevice(7): loopback up, with the address.
+    /// Sets loopback up, with the address (netdevice(7)).
     private static func setUp() throws {
         let number = socket(AF_INET6, Int32(SOCK_DGRAM.rawValue), 0)
         guard number >= 0 else { throw TestFailure("no socket") }
         defer { _ = close(number) }
-        // struct ifreq: the name in 16 octets, then flags.
+        // A struct ifreq has the name in 16 octets, then flags.
         var up = [UInt8](repeating: 0, count: 40)
         up[0] = UInt8(ascii: "l")
         up[1] = UInt8(ascii: "o")
         up[16] = UInt8(IFF_UP)
-        // struct in6_ifreq: address, length of the prefix, index of the interface.
+        // A struct in6_ifreq has the address, the prefix length and the interface's index.
         var own = address.octets + [128, 0, 0, 0, 1, 0, 0, 0]
-        // Unsafe: the kernel reads a structure of that length.
+        // Unsafe: the kernel reads structures of these lengths.
         guard unsafe ioctl(number, UInt(SIOCSIFFLAGS), &up) == 0, unsafe ioctl(number, UInt(SIOCSIFADDR), &own) == 0
         else { throw TestFailure("loopback: \(errno)") }
     }

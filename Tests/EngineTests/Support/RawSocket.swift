@@ -3,19 +3,19 @@ import Glibc
 
 @testable import Engine
 
-/// Sends packets whose headers a test has written itself, which root alone may do.
+/// Sends packets with headers that the test has written itself, which only root may do.
 struct RawSocket {
-    /// A packet of ICMP, without an IP header (RFC 792).
+    /// ICMP packets, without an IP header (RFC 792).
     static let controlMessages = RawSocket(number: Int32(IPPROTO_ICMP))
-    /// A packet with its IP header (RFC 791).
+    /// Packets with their IP header (RFC 791).
     static let datagrams = RawSocket(number: Int32(IPPROTO_RAW))
 
-    /// The protocol that the socket is opened for.
+    /// The protocol for which the socket is opened.
     private let number: Int32
 
     private func open() -> Int32 { socket(AF_INET, Int32(SOCK_RAW.rawValue), number) }
 
-    /// Whether this process may.
+    /// Whether this process may open one.
     var isAllowed: Bool {
         let descriptor = open()
         guard descriptor >= 0 else { return false }
@@ -23,7 +23,7 @@ struct RawSocket {
         return true
     }
 
-    /// Sends packets one after the other.
+    /// Sends the packets one after the other.
     func send(_ packets: [[UInt8]], to target: SocketAddress) throws {
         let descriptor = open()
         guard descriptor >= 0 else { throw TestFailure("no raw socket") }

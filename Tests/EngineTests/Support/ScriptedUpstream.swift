@@ -4,15 +4,15 @@ import Synchronization
 
 @testable import Engine
 
-/// What a scripted upstream was asked.
+/// A query that a scripted upstream got.
 struct UpstreamRequest: Sendable {
     var octets: [UInt8]
     var isTCP: Bool
-    /// How many came before.
+    /// The number of queries before it.
     var number: Int
-    /// The port that it came from.
+    /// The port from which it came.
     var port: UInt16
-    /// When it came.
+    /// The time when it came.
     var time = ContinuousClock.now
 
     init(octets: [UInt8], isTCP: Bool, number: Int, port: UInt16) {
@@ -23,13 +23,13 @@ struct UpstreamRequest: Sendable {
         isProbe = octets[12] == 0 || LoopName.number(of: name.map(\.lowercasedASCII)) != nil
     }
 
-    /// The name, with the letters as they came.
+    /// The name, with its letters as they came.
     var name: [UInt8] { [UInt8](octets[12..<(questionEnd - 4)]) }
     var type: UInt16 { UInt16(octets[questionEnd - 4]) << 8 | UInt16(octets[questionEnd - 3]) }
-    /// Whether it only shows how the upstream does; looked at once, for that is asked of all for each that comes.
+    /// Whether it is a probe. This is computed once, because it is asked of all requests whenever one comes.
     private(set) var isProbe = false
     var hasEDNS: Bool { octets[11] > 0 }
-    /// Whether the name has any letter that is not small.
+    /// Whether the name has a capital letter.
     var hasCapitals: Bool { name.contains { (65...90).contains($0) } }
     var questionEnd: Int {
         var end = 12
@@ -37,7 +37,7 @@ struct UpstreamRequest: Sendable {
         return end + 5
     }
 
-    /// A reply with the question, and records behind it.
+    /// A reply with the question, and these records behind it.
     func reply(
         code: UInt8 = 0, flags: UInt8 = 0x81, answers: [[UInt8]] = [], authority: [[UInt8]] = [],
         additional: [[UInt8]] = []
@@ -53,7 +53,7 @@ struct UpstreamRequest: Sendable {
         return reply
     }
 
-    /// The usual reply: one address.
+    /// The usual reply, with one address.
     func address(_ last: UInt8 = 1, ttl: UInt32 = 60) -> [UInt8] {
         reply(answers: [record(1, ttl: ttl, [192, 0, 2, last])])
     }
@@ -63,7 +63,7 @@ struct UpstreamRequest: Sendable {
         reply(code: 3, authority: [record(6, owner: [0], ttl: ttl, soaData(minimum: minimum))])
     }
 
-    /// A reply with the question's name in small letters.
+    /// The reply with the question's name in small letters.
     func inSmallLetters(_ reply: [UInt8]) -> [UInt8] {
         var reply = reply
         for place in 12..<(questionEnd - 4) { reply[place] = reply[place].lowercasedASCII }
@@ -71,13 +71,13 @@ struct UpstreamRequest: Sendable {
     }
 }
 
-/// A record in wire form; its owner is the question's unless given.
+/// A record in wire form. Its owner is the question's name unless another one is given.
 func record(_ type: UInt16, owner: [UInt8] = [0xC0, 12], ttl: UInt32 = 60, _ data: [UInt8]) -> [UInt8] {
     owner + [UInt8(type >> 8), UInt8(type & 0xFF), 0, 1] + ttl.octets
         + [UInt8(data.count >> 8), UInt8(data.count & 0xFF)] + data
 }
 
-/// Something that a test sets and a script reads.
+/// A flag that a test sets and a script reads.
 final class TestFlag: Sendable {
     private let value = Atomic<Bool>(false)
 
@@ -85,17 +85,17 @@ final class TestFlag: Sendable {
     func set() { value.store(true, ordering: .relaxed) }
 }
 
-/// The data of a SOA record, all of its names the root.
+/// The data of a SOA record in which both names are the root.
 func soaData(minimum: UInt32) -> [UInt8] {
     [0, 0] + [UInt8](repeating: 0, count: 16) + minimum.octets
 }
 
 extension UInt32 {
-    /// In network order.
+    /// The number in network order.
     var octets: [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: self >> (24 - 8 * UInt32($0))) } }
 }
 
-/// A server on a loopback port, over UDP and TCP, that does with each query what its script says, stopped when the test
+/// A server on a loopback port, over UDP and TCP. For each query it does what its script says. It stops when the test
 /// ends.
 final class ScriptedUpstream: Sendable {
     typealias Reaction = UpstreamThread.Reaction
@@ -104,18 +104,18 @@ final class ScriptedUpstream: Sendable {
     private let server: UpstreamThread
 
     /// - Parameters:
-    ///   - address: a port of a server that is gone, for one that comes back.
-    ///   - answersPerConnection: after so many over TCP a connection is closed; `nil`: none is.
+    ///   - address: the port of a server that is gone, for one that comes back.
+    ///   - answersPerConnection: the number of answers after which a TCP connection is closed; `nil`: none is closed.
     init(at wanted: SocketAddress? = nil, answersPerConnection: Int? = nil, _ script: @escaping Script) throws {
         server = try UpstreamThread(at: wanted, answersPerConnection: answersPerConnection, script)
     }
 
-    /// Answers every query with an address.
+    /// Answers every query with one address.
     convenience init(at wanted: SocketAddress? = nil, address last: UInt8 = 1, ttl: UInt32 = 60) throws {
         try self.init(at: wanted) { .messages([$0.address(last, ttl: ttl)]) }
     }
 
-    /// Answers every query with 3,700 addresses, over TCP alone: 59 KB.
+    /// Answers every query with 3,700 addresses, which is 59 KB, over TCP alone.
     static func longAnswers() throws -> ScriptedUpstream {
         let records = (0..<3700).map { record(1, UInt32($0).octets) }
         return try ScriptedUpstream { request in
@@ -129,10 +129,10 @@ final class ScriptedUpstream: Sendable {
 
     var address: SocketAddress { server.address }
 
-    /// What was asked so far, probes left out.
+    /// The queries so far, without probes.
     var requests: [UpstreamRequest] { server.requests }
 
-    /// What was asked so far, without what was asked again in the same way: a busy machine has answers come late.
+    /// The queries so far, without those that repeat an earlier one, as happens when a busy machine is late.
     var distinctRequests: [UpstreamRequest] {
         var seen: Set<[UInt8]> = []
         return requests.filter { request in
@@ -141,40 +141,40 @@ final class ScriptedUpstream: Sendable {
         }
     }
 
-    /// How many TCP connections were opened so far.
+    /// The number of TCP connections so far.
     var connectionCount: Int { server.connectionCount.load(ordering: .relaxed) }
 
     /// How often something was sent over TCP so far.
     var deliveredCount: Int { server.deliveredCount.load(ordering: .relaxed) }
 
-    /// Does something else from now on.
+    /// Uses another script from now on.
     func change(_ script: @escaping Script) { server.change(script) }
 
-    /// Ends the server: its ports are closed.
+    /// Ends the server and closes its ports.
     func stop() { server.stop() }
 }
 
-/// The server itself: held by its thread for as long as that runs.
+/// The server itself. Its thread holds it while it runs.
 final class UpstreamThread: Sendable {
-    /// What is sent for a query.
+    /// What the server does with a query.
     enum Reaction: Sendable {
         case silence
         /// One or more messages, one after the other.
         case messages([[UInt8]])
-        /// A message, later.
+        /// One message, after a delay.
         case late(milliseconds: Int64, [UInt8])
-        /// A message over UDP, once the flag is set.
+        /// One message over UDP, once the flag is set.
         case held(until: TestFlag, [UInt8])
-        /// Octets over TCP as they are, which may be no whole message.
+        /// Octets over TCP as they are, perhaps not a whole message.
         case raw([UInt8])
-        /// The TCP connection is closed.
+        /// Closes the TCP connection.
         case close
     }
 
     typealias Script = @Sendable (UpstreamRequest) -> Reaction
 
     let address: SocketAddress
-    /// A mutex that held the function itself would wrap it anew whenever it is read, thousands of times deep.
+    /// If a mutex held the function itself, each read would wrap it once more, thousands of times deep.
     private struct Current { var script: Script }
     private let current: Mutex<Current>
     private let received = Mutex<[UpstreamRequest]>([])
@@ -187,17 +187,17 @@ final class UpstreamThread: Sendable {
 
     private let answersPerConnection: Int?
 
-    /// - Parameter address: a port of a server that is gone, for one that comes back.
+    /// - Parameter address: the port of a server that is gone, for one that comes back.
     init(at wanted: SocketAddress? = nil, answersPerConnection: Int?, _ script: @escaping Script) throws {
         self.answersPerConnection = answersPerConnection
         current = Mutex(Current(script: script))
         let reserved = try ListeningSocket.reserve(wanted ?? SocketAddress(.v4(0x7F00_0001), port: 0)).address
         address = reserved
-        // Both descriptors are closed by stop().
+        // Both descriptors are closed in stop().
         udp = try ListeningSocket.open(reserved, .udp).release()
         tcp = try ListeningSocket.open(reserved, .tcp).release()
         var thread = pthread_t()
-        // Unsafe: the thread takes over the reference; when there is none, it is taken back here.
+        // Unsafe: the thread takes over the reference; if there is no thread, the reference is taken back here.
         let context = unsafe Unmanaged.passRetained(self).toOpaque()
         let result = unsafe pthread_create(
             &thread, nil,
@@ -213,7 +213,7 @@ final class UpstreamThread: Sendable {
         self.thread.withLock { $0 = thread }
     }
 
-    /// Ends the server: its ports are closed.
+    /// Ends the server and closes its ports.
     func stop() {
         thread.withLock { thread in
             guard let running = thread else { return }
@@ -225,12 +225,12 @@ final class UpstreamThread: Sendable {
         }
     }
 
-    /// Does something else from now on.
+    /// Uses another script from now on.
     func change(_ script: @escaping Script) {
         current.withLock { $0.script = script }
     }
 
-    /// What was asked so far, probes left out.
+    /// The queries so far, without probes.
     var requests: [UpstreamRequest] { received.withLock { $0.filter { !$0.isProbe } } }
 
     private func run() {
@@ -240,7 +240,7 @@ final class UpstreamThread: Sendable {
             var polled = ([udp, tcp] + connections.map(\.number)).map {
                 pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
             }
-            // Unsafe: as many entries as told.
+            // Unsafe: as many entries as given.
             _ = unsafe poll(&polled, nfds_t(polled.count), 2)
             receive(&late)
             let number = accept(tcp, nil, nil)
@@ -273,7 +273,7 @@ final class UpstreamThread: Sendable {
         return current.withLock { $0.script }(request)
     }
 
-    /// What is sent later.
+    /// A message that is sent later.
     private struct Late {
         var time = ContinuousClock.now
         var flag: TestFlag?
@@ -286,7 +286,7 @@ final class UpstreamThread: Sendable {
             var octets = [UInt8](repeating: 0, count: 2048)
             var client = sockaddr_storage()
             var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-            // Unsafe: the kernel writes at most as much as told.
+            // Unsafe: the kernel writes at most as many octets as given.
             let count = unsafe withUnsafeMutableBytes(of: &client) { bytes in
                 unsafe recvfrom(
                     udp, &octets, 2048, Int32(MSG_DONTWAIT),
@@ -313,7 +313,7 @@ final class UpstreamThread: Sendable {
         }
     }
 
-    /// - Returns: `false` when the connection is to be closed.
+    /// - Returns: `false` if the connection is to be closed.
     private func serve(_ connection: inout (number: Int32, octets: [UInt8], answers: Int)) -> Bool {
         var octets = [UInt8](repeating: 0, count: 4096)
         // Unsafe: the kernel writes at most 4,096 octets.
@@ -369,10 +369,10 @@ extension TestEngine {
                 maximumInFlight: maximumInFlight, cache: cache))
     }
 
-    /// Asks from a socket of its own.
+    /// Asks from a new socket.
     func ask(_ query: TestQuery) throws -> TestReply { try TestSocket.udp(address).ask(query) }
 
-    /// Asks for an address, and tells how long that took.
+    /// Asks for an address, and measures how long that takes.
     func time(_ name: String) throws -> (reply: TestReply, milliseconds: Int) {
         let start = ContinuousClock.now
         let reply = try ask(TestQuery(name))
@@ -381,7 +381,7 @@ extension TestEngine {
 }
 
 extension IPNetwork {
-    /// `10.0.0.0/8`
+    /// Parses `10.0.0.0/8`.
     init?(text: String) {
         let parts = text.split(separator: "/")
         guard parts.count == 2, let address = IPAddress(parts[0]), let length = Int(parts[1]) else { return nil }

@@ -1,4 +1,4 @@
-/// SplitMix64: random numbers that are the same in every run, so that a test that fails once fails again.
+/// SplitMix64: the random numbers are the same in every run, so a test that fails once fails again.
 struct SeededRandom: RandomNumberGenerator {
     private var state: UInt64
 

@@ -3,12 +3,12 @@ import Testing
 
 @testable import Engine
 
-/// An engine on free loopback ports, stopped when the test ends.
+/// An engine on free loopback ports. It stops when the test ends.
 final class TestEngine: Sendable {
     let engine: Engine
     private let serial = Atomic<UInt32>(1)
 
-    /// Started with a small zone: `web` with three addresses, `big` with more than a UDP answer holds.
+    /// Starts with a small zone: `web` with three addresses, `big` with more than a UDP answer holds.
     init(
         _ listen: [String] = ["127.0.0.1:0"], workers: Int = 1, tcp: TCPLimits = TCPLimits(),
         grace: Duration = .seconds(20), start: Bool = true, refusesUntilStart: Bool = false,
@@ -28,7 +28,7 @@ final class TestEngine: Sendable {
         engine.stop()
     }
 
-    /// The first address.
+    /// The first listening address.
     var address: SocketAddress { engine.localAddresses[0] }
 
     func publish(_ names: [String: NameContent]) throws {
@@ -37,17 +37,17 @@ final class TestEngine: Sendable {
         try engine.publish(ZoneUpdate(serial: number, changes: changes))
     }
 
-    /// The first address with another port or host.
+    /// The first address, with another host.
     func address(host: String) throws -> SocketAddress {
         SocketAddress(try #require(IPAddress(host)), port: address.port)
     }
 
-    /// Waits until the statistics are as wanted.
+    /// Waits until the statistics satisfy the condition.
     func waitForStatistics(_ isWanted: (EngineStatistics) -> Bool) throws {
         let end = ContinuousClock.now + .milliseconds(Int(TestSocket.patienceMilliseconds))
         while !isWanted(engine.statistics()) {
             guard ContinuousClock.now < end else { throw TestFailure("the statistics are \(engine.statistics())") }
-            // A query answered is an event of the worker's loop: what it had to do before is done then.
+            // Answering a query is an event of the worker's loop, so everything before it is done by then.
             _ = try TestSocket.udp(address).ask(TestQuery("web.service.kong"))
         }
     }

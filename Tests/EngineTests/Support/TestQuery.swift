@@ -24,7 +24,7 @@ struct TestQuery {
         return query
     }
 
-    /// The message.
+    /// The message in wire form.
     var octets: [UInt8] {
         get throws {
             guard let owner = unsafe ldns_dname_new_frm_str(name) else { throw TestFailure("'\(name)' is not a name") }
@@ -53,7 +53,7 @@ struct TestQuery {
         }
     }
 
-    /// The message with other octets in some places, e.g. `[4: 0, 5: 2]` for QDCOUNT 2.
+    /// The message with other octets at some offsets, e.g. `[4: 0, 5: 2]` for QDCOUNT 2.
     func octets(replacing replacements: [Int: UInt8], appending tail: [UInt8] = []) throws -> [UInt8] {
         var octets = try octets
         for (offset, octet) in replacements { octets[offset] = octet }
@@ -69,7 +69,7 @@ func wireName(_ text: String) throws -> [UInt8] {
     return unsafe [UInt8](UnsafeBufferPointer(start: ldns_rdf_data(name), count: ldns_rdf_size(name)))
 }
 
-/// Why a test can't go on.
+/// The reason why a test can't continue.
 struct TestFailure: Error, CustomStringConvertible {
     let description: String
 

@@ -1,6 +1,6 @@
 @testable import Engine
 
-/// The packet → answer function with a zone of its own; replies are read by ldns.
+/// The function from packet to answer, with a zone of its own. Replies are read by ldns.
 final class TestServer {
     static let origin = "service.kong"
 
@@ -22,12 +22,12 @@ final class TestServer {
         try responder.publish(ZoneUpdate(serial: serial, changes: changes))
     }
 
-    /// The reply to any octets.
+    /// The reply to these octets, whatever they are.
     func reply(to octets: [UInt8], overTCP: Bool = false) -> [UInt8]? {
         responder.respond(to: octets.rawSpan, overTCP: overTCP) { $0.array }
     }
 
-    /// The reply to a query; throws when there is none, or ldns can't read it.
+    /// The reply to a query. It throws if there is none, or if ldns can't read it.
     func ask(_ query: TestQuery, overTCP: Bool = false) throws -> TestReply {
         guard let octets = reply(to: try query.octets, overTCP: overTCP) else {
             throw TestFailure("no reply to \(query)")
@@ -35,13 +35,13 @@ final class TestServer {
         return try TestReply(octets)
     }
 
-    /// Asks for a name of the zone, given by its labels above the origin; "" is the apex.
+    /// Asks for a name in the zone, given by its labels above the origin. "" is the apex.
     func ask(_ label: String, _ type: RecordType = .a, overTCP: Bool = false) throws -> TestReply {
         try ask(TestQuery(label.isEmpty ? Self.origin : "\(label).\(Self.origin)", type), overTCP: overTCP)
     }
 }
 
-/// A reply and what ldns reads in it.
+/// A reply, and what ldns reads in it.
 @dynamicMemberLookup
 struct TestReply {
     let octets: [UInt8]
@@ -55,13 +55,13 @@ struct TestReply {
 
     subscript<Value>(dynamicMember path: KeyPath<LdnsMessage, Value>) -> Value { message[keyPath: path] }
 
-    /// The addresses in ANSWER, in their order.
+    /// The addresses in ANSWER, in order.
     var addresses: [IPAddress] { message.answers.compactMap { IPAddress(octets: $0.data) } }
 
-    /// The SRV records in ANSWER, in their order.
+    /// The SRV records in ANSWER, in order.
     var services: [TestService] { message.answers.compactMap(TestService.init) }
 
-    /// What kind of answer it is.
+    /// The kind of answer.
     var outcome: Outcome {
         switch message.responseCode {
         case 0 where !message.answers.isEmpty: .records
@@ -80,7 +80,7 @@ struct TestReply {
     }
 }
 
-/// An SRV record's data.
+/// The data of an SRV record.
 struct TestService: Hashable {
     var priority: UInt16
     var weight: UInt16
@@ -108,7 +108,7 @@ extension IPAddress {
         }
     }
 
-    /// `10.0.0.<number>` and on.
+    /// `10.0.0.<number>`, continuing beyond 255.
     static func ten(_ number: Int) -> IPAddress { .v4(0x0A00_0000 + UInt32(number)) }
 
     /// `fd00::<number>`.
@@ -116,14 +116,14 @@ extension IPAddress {
 }
 
 extension RRset {
-    /// `count` A records, 10.0.0.0 and on; all of weight 1 unless weights are given.
+    /// `count` A records from 10.0.0.0 on. All have weight 1 unless weights are given.
     static func a(_ count: Int, ttl: UInt32 = 5, weights: [UInt32] = []) -> RRset {
         RRset(
             type: .a, ttl: ttl,
             records: (0..<count).map { Record(.address(.ten($0)), weight: weights.isEmpty ? 1 : weights[$0]) })
     }
 
-    /// `count` AAAA records, fd00:: and on.
+    /// `count` AAAA records from fd00:: on.
     static func aaaa(_ count: Int, ttl: UInt32 = 5) -> RRset {
         RRset(type: .aaaa, ttl: ttl, records: (0..<count).map { Record(.address(.unique($0))) })
     }
@@ -139,7 +139,7 @@ extension RRset {
 }
 
 extension RRsetChange {
-    /// All records of `set`, as a list.
+    /// All records of `set` as a change, so that they are kept as a list.
     static func whole(_ set: RRset) -> RRsetChange {
         RRsetChange(
             type: set.type, ttl: set.ttl, isWhole: true,

@@ -3,9 +3,9 @@ import Glibc
 
 @testable import Engine
 
-/// A client's socket. Waits for events with a deadline that only a broken server reaches.
+/// A client's socket. It waits for events with a deadline that only a broken server reaches.
 final class TestSocket {
-    /// How long a reply may take on a machine that is busy with other things.
+    /// How long a reply may take if the machine is busy with other things.
     static let patienceMilliseconds: Int32 = 30_000
 
     private let descriptor: Descriptor
@@ -22,9 +22,9 @@ final class TestSocket {
         try connect(to: server)
     }
 
-    /// A UDP socket that sends to, and hears from, `server` alone.
+    /// A UDP socket that sends to `server` and receives from it alone.
     ///
-    /// - Parameter sharesPort: whether others that say so too may have the same local address.
+    /// - Parameter sharesPort: whether other sockets that also set it may have the same local address.
     static func udp(
         _ server: SocketAddress, from local: SocketAddress? = nil, sharesPort: Bool = false
     ) throws -> TestSocket {
@@ -36,7 +36,7 @@ final class TestSocket {
         try TestSocket(server, type: SOCK_STREAM, from: local)
     }
 
-    /// Sends to, and hears from, another address from now on.
+    /// Sends to another address from now on, and receives from it alone.
     func connect(to address: SocketAddress) throws {
         try unsafe apply(address) { unsafe Glibc.connect($0, $1, $2) }
     }
@@ -54,7 +54,7 @@ final class TestSocket {
         guard result == 0 else { throw TestFailure("\(address): error \(last_error())") }
     }
 
-    /// The system's number of it.
+    /// The descriptor's number.
     var number: Int32 { descriptor.number }
 
     /// Sets an option of the socket.
@@ -65,18 +65,18 @@ final class TestSocket {
         guard result == 0 else { throw TestFailure("option \(option): error \(last_error())") }
     }
 
-    /// Asks the kernel for a small receive buffer, so that what is not read soon holds up the server.
+    /// Asks the kernel for a small receive buffer, so that unread data soon holds up the server.
     func shrinkReceiveBuffer() throws {
         try set(SOL_SOCKET, SO_RCVBUF, to: 4096)
     }
 
-    /// Its address, on a host that it is known to be bound to.
+    /// The socket's address, on a host to which it is known to be bound.
     func address(on host: IPAddress) throws -> SocketAddress {
         guard let bound = ListeningSocket.address(of: descriptor.number) else { throw TestFailure("no address") }
         return SocketAddress(host, port: bound.port)
     }
 
-    /// Sends octets: a datagram, or a piece of the stream.
+    /// Sends octets: one datagram, or a piece of the stream.
     func send(_ octets: [UInt8]) throws {
         var rest = octets[...]
         while !rest.isEmpty {
@@ -89,9 +89,9 @@ final class TestSocket {
         }
     }
 
-    /// Sends what the connection takes without waiting.
+    /// Sends as much as the connection takes without waiting.
     ///
-    /// - Returns: how many octets; `nil` when the connection is closed.
+    /// - Returns: how many octets were sent; `nil` if the connection is closed.
     func sendWhatFits(_ octets: [UInt8]) -> Int? {
         let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
         // Unsafe: the kernel reads `count` octets.
@@ -105,14 +105,14 @@ final class TestSocket {
         _ = shutdown(descriptor.number, Int32(SHUT_WR))
     }
 
-    /// Whether something can be read, the end included, now or before the deadline.
+    /// Whether something can be read, including the end, now or before the deadline.
     func isReadable(withinMilliseconds timeout: Int32 = TestSocket.patienceMilliseconds) -> Bool {
         var entry = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
         // Unsafe: one entry.
         return unsafe poll(&entry, 1, timeout) > 0
     }
 
-    /// The next datagram, or what the stream has; empty at its end.
+    /// The next datagram, or what is in the stream; empty at its end.
     func receive(atMost count: Int = 65536) throws -> [UInt8] {
         guard isReadable() else { throw TestFailure("nothing came") }
         var octets = [UInt8](repeating: 0, count: count)
@@ -122,7 +122,7 @@ final class TestSocket {
         return [UInt8](octets.prefix(received))
     }
 
-    /// Whether the server closes the connection, in whatever manner.
+    /// Whether the server closes the connection, in whatever way.
     func isClosedByServer() -> Bool {
         while isReadable() {
             guard let octets = try? receive() else { return true }
@@ -141,7 +141,7 @@ final class TestSocket {
 
     /// Asks over UDP.
     ///
-    /// - Returns: `false` when nobody has the port.
+    /// - Returns: `false` if nobody has the port.
     func isAnswered(_ query: TestQuery) throws -> Bool {
         try send(try query.octets)
         guard isReadable() else { throw TestFailure("neither answered nor refused") }
@@ -152,7 +152,7 @@ final class TestSocket {
         return false
     }
 
-    /// Sends queries over TCP, in one piece.
+    /// Sends queries over TCP in one piece.
     func sendFramed(_ queries: [TestQuery]) throws {
         try send(try queries.flatMap { framed(try $0.octets) })
     }
@@ -180,7 +180,7 @@ final class TestSocket {
     }
 }
 
-/// A message behind its length (RFC 1035 §4.2.2).
+/// A message after its length (RFC 1035 §4.2.2).
 func framed(_ message: [UInt8]) -> [UInt8] {
     [UInt8(message.count >> 8), UInt8(message.count & 0xFF)] + message
 }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// The quick reading of plain addresses against the one that asks ldns, and what neither takes.
+/// The quick reader of plain addresses compared with the one that uses ldns, and what neither accepts.
 struct AnswerReaderTests {
     private static let question = (try? wireName("www.example.com")) ?? []
 
@@ -35,7 +35,7 @@ struct AnswerReaderTests {
             let quick = try #require(result.quick)
             #expect(quick == result.any && quick.ttl == 30)
         }
-        // An extended response code is about something else.
+        // The extended response code makes it an error.
         let failed: [UInt8] = [0, 0, 41, 4, 208, 1, 0, 0, 0, 0, 0]
         let result = try #require(read(message(type, additional: [failed], records: records)))
         #expect(result.quick == nil && result.any == nil)
@@ -47,7 +47,7 @@ struct AnswerReaderTests {
         #expect(result.quick == nil && result.any?.body == record(1, owner: [0], [192, 0, 2, 1]))
     }
 
-    @Test func `whatever is changed in a message, the quick reading never takes what the other does not`() throws {
+    @Test func `whatever is changed in a message, the quick reader never accepts what the other does not`() throws {
         var random = SeededRandom(11)
         var taken = 0
         for _ in 0..<50_000 {
@@ -64,7 +64,7 @@ struct AnswerReaderTests {
                 case 0: octets.removeLast(min(octets.count, Int.random(in: 0...20, using: &random)))
                 case 1: octets += [UInt8](repeating: 0, count: Int.random(in: 0...20, using: &random))
                 default:
-                    // Mostly in the header and behind the question.
+                    // Most changes are in the header and behind the question.
                     let place = Int.random(in: 0..<max(octets.count, 1), using: &random)
                     if octets.indices.contains(place) {
                         octets[place] = random.next() % 2 == 0 ? UInt8(random.next() % 256) : octets[place] ^ 1
@@ -78,7 +78,7 @@ struct AnswerReaderTests {
         #expect(taken > 5_000)
     }
 
-    @Test func `names may have any octet, and none reads what changes with the reply`() throws {
+    @Test func `names may have any octet, and no name refers to octets that change with the reply`() throws {
         let name: [UInt8] = [3, 0xFF, 0xFE, 0xC8, 1, 0xFD, 0]
         let target: [UInt8] = [2, 0xFF, 0xFF, 0]
         func content(_ type: UInt16, _ name: [UInt8], _ records: [[UInt8]]) -> AnswerContent? {
@@ -90,9 +90,9 @@ struct AnswerReaderTests {
         let addresses = [1, 2].map { record(1, owner: target, [10, 0, 0, $0]) }
         let good = try #require(content(1, name, [record(5, target)] + addresses))
         #expect(good.rotation == RotatedRecords(first: 1, count: 2, dataByteCount: 4))
-        // The question ends at 23, the CNAME's target stands at 35, the first address's owner at 38, its data at 50.
-        // The second address's owner is "x" wherever it leads, but at 50 only as long as the first address comes first.
-        // What ldns writes leads to a name.
+        // The question ends at 23. The CNAME's target stands at 35, the first address's owner at 38, and its data at
+        // 50. From each of these places the second address's owner reads as "x", but from 50 only as long as the first
+        // address comes first. The pointer that ldns writes leads to a name.
         for place: UInt8 in [35, 38, 50] {
             let records = [
                 record(5, [1, 120, 0]), record(1, owner: [0xC0, 35], [1, 120, 0, 9]),
@@ -100,7 +100,7 @@ struct AnswerReaderTests {
             ]
             var content = try #require(content(1, name, records))
             #expect(content.rotation == RotatedRecords(first: 1, count: 2, dataByteCount: 4))
-            // The addresses change places, and TTLs are what they are then.
+            // The addresses change places, and TTLs change, as in replies.
             for (offset, last) in zip(content.ttlOffsets.dropFirst(), [UInt8(121), 120]) {
                 let place = Int(offset)
                 content.body.replaceSubrange(place..<(place + 4), with: [255, 255, 255, 255])
@@ -139,14 +139,14 @@ struct AnswerReaderTests {
             #expect(answer([foreign, right]) == answer([right]), "\(type)")
             #expect(answer([foreign]) == nil, "\(type)")
         }
-        // The signature of what was asked for belongs to it, and no other.
+        // The signature of the records asked for belongs to the answer. Another signature does not.
         #expect(answer([right, record(46, signature)])?.answerCount == 2)
         for other in [record(46, owner: com, signature), record(39, owner: com, [0]), record(16, [1, 120])] {
             #expect(answer([right, other]) == answer([right]))
         }
     }
 
-    @Test func `records without their data, or with a name that leads beyond it, are no answer, nor beside one`() {
+    @Test func `records without their data, or with a name that leads beyond it, are no answer, even beside one`() {
         let right = record(1, [192, 0, 2, 1])
         for data in [[], [1], [192, 0, 2], [192, 0, 2, 1, 0]] as [[UInt8]] {
             #expect(answer([record(1, data)]) == nil && answer([right, record(1, data)]) == nil)
@@ -156,14 +156,14 @@ struct AnswerReaderTests {
         for data in [[], [0], [0, 0]] as [[UInt8]] {
             #expect(answer(code: 3, [], authority: [record(6, owner: [0], data)]) == nil)
         }
-        // Of what nobody knows there may be none.
+        // Data of an unknown type may be empty.
         #expect(answer([right, record(65280, owner: Self.bank, [])]) == answer([right]))
     }
 
     @Test func `a name with a CNAME record has no other data`() {
         let target = record(1, owner: Self.bank, [192, 0, 2, 1])
         #expect(answer([record(5, Self.bank), target])?.answerCount == 2)
-        // Nor a second one.
+        // A second CNAME record is left out too.
         for other in [record(1, [6, 6, 6, 6]), record(5, [1, 120, 0])] {
             let content = answer([record(5, Self.bank), other, target])
             #expect(content?.answerCount == 2 && content?.body.suffix(4) == [192, 0, 2, 1])
@@ -178,12 +178,12 @@ struct AnswerReaderTests {
             let content = answer(code: 3, [], authority: [soa(com, minimum: minimum)])
             #expect(content?.ttl == ttl && content?.authorityCount == 1 && content?.isNegative == true)
         }
-        // One of another zone tells nothing: it is left out, and the answer is not kept.
+        // The SOA of another zone says nothing: it is left out, and the answer is not kept.
         for owner in [Self.bank, [4] + "mail".utf8 + [0xC0, 12]] {
             let content = answer(code: 3, [], authority: [soa(owner, minimum: 60)])
             #expect(content?.ttl == 0 && content?.authorityCount == 0 && content?.body.isEmpty == true)
         }
-        // Behind an alias the zone is that of the last name.
+        // Behind an alias, the zone must be that of the last name.
         let nowhere = answer([record(5, Self.bank)], authority: [soa(Self.bank, minimum: 9)])
         #expect(nowhere?.ttl == 9 && nowhere?.isNegative == true)
     }
@@ -196,9 +196,9 @@ struct AnswerReaderTests {
         }
         #expect(answer(chain(UpstreamResponse.maximumChainLength))?.answerCount == 17)
         #expect(answer(chain(UpstreamResponse.maximumChainLength + 1)) == nil)
-        // The order is the upstream's affair.
+        // The upstream may send them in any order.
         #expect(answer(Array(chain(5).reversed()))?.answerCount == 6)
-        // One that leads back to itself is none.
+        // A chain that leads back to itself is no answer.
         #expect(answer([record(5, Self.bank), record(5, owner: Self.bank, [0xC0, 12])]) == nil)
     }
 }

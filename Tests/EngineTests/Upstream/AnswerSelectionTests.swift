@@ -2,12 +2,12 @@ import Testing
 
 @testable import Engine
 
-/// What of an upstream's answer is about the name that was asked, and so is passed on. The server has `service.kong`
-/// and the reverse names of 10.0.0.0/8.
+/// Which records of an upstream's answer concern the name asked, and are passed on. The server has `service.kong` and
+/// the reverse names of 10.0.0.0/8.
 struct AnswerSelectionTests {
     private static let own = OwnNames(["service.kong", "10.in-addr.arpa"].compactMap { try? wireName($0) })
 
-    /// A record by its names: `www.example.com A`.
+    /// A record given by its names: `www.example.com A`.
     private struct Line {
         var octets: [UInt8]
 
@@ -66,7 +66,7 @@ struct AnswerSelectionTests {
         return LdnsMessage(octets).map { Set($0.answers + $0.authority) }
     }
 
-    /// The same of records alone.
+    /// The same for records alone.
     private func records(_ lines: [Line]) -> Set<LdnsRecord>? {
         var octets: [UInt8] = [0, 0, 0x81, 0x80, 0, 0, 0, UInt8(lines.count), 0, 0, 0, 0]
         for line in lines { octets += line.octets }
@@ -78,7 +78,7 @@ struct AnswerSelectionTests {
         var type = RecordType.a
         var variant: AnswerVariant = []
         var code: UInt8 = 0
-        /// What is passed on of it; the rest is `left`.
+        /// The records that are passed on; the others are `left`.
         var kept: [Line]
         var left: [Line]
         var keptAuthority: [Line] = []
@@ -86,17 +86,17 @@ struct AnswerSelectionTests {
     }
 
     private static let cases: [Case] = [
-        // Beside the right one, whatever it is about.
+        // These are left out beside the right record, whatever they are about.
         Case(kept: [.a("www.example.com")], left: [.a("bank.com", 6), .a("com", 6), .a("a.www.example.com", 6)]),
         Case(kept: [.a("www.example.com")], left: [.txt("www.example.com"), .a("web.service.kong", 6)]),
         Case(
             kept: [.cname("www.example.com", "x.net"), .a("x.net")],
             left: [.a("bank.com", 6), .cname("bank.com", "www.example.com"), .txt("x.net"), .txt("www.example.com")]),
-        // The second name's address is not the first's.
+        // The second name's address does not belong to the first name.
         Case(
             kept: [.cname("www.example.com", "x.net"), .cname("x.net", "y.org"), .a("y.org")],
             left: [.a("www.example.com", 6), .a("x.net", 6)]),
-        // Signatures go with what they cover.
+        // Signatures go with the records that they cover.
         Case(
             variant: .dnssecOK,
             kept: [
@@ -115,25 +115,25 @@ struct AnswerSelectionTests {
                 .dname("com", "net.evil"), .dname("net", "evil"), .dname("org", "evil"),
                 .signature(39, "com", by: "com"),
             ]),
-        // None redirects our names.
+        // No DNAME redirects our names.
         Case(
             asked: "www.kong", kept: [.cname("www.kong", "www.evil"), .a("www.evil")],
             left: [.dname("kong", "evil"), .dname(".", "evil")]),
-        // Whatever was asked for at a name, and nothing that leads on.
+        // Everything that was asked for at a name is kept, and nothing that leads on.
         Case(
             type: .any, kept: [.a("www.example.com"), .cname("www.example.com", "x.net"), .txt("www.example.com")],
             left: [.a("x.net"), .a("web.service.kong")]),
         Case(
             type: .cname, kept: [.cname("www.example.com", "x.net")],
             left: [.a("x.net"), .cname("x.net", "y.org"), .a("www.example.com")]),
-        // A negative answer's zone is that of the last name.
+        // The zone of a negative answer is that of the last name.
         Case(
             code: 3, kept: [], left: [.a("bank.com", 6)], keptAuthority: [.soa("com"), .ns("com")],
             leftAuthority: [.ns("bank.com"), .ns("example.com"), .soa("com", minimum: 8), .a("ns.example.net")]),
         Case(
             kept: [.cname("www.example.com", "x.net")], left: [.a("www.example.com", 6)], keptAuthority: [.soa("net")],
             leftAuthority: [.soa("example.com"), .soa("bank.com"), .ns("service.kong")]),
-        // Proofs are of a zone that a name is in.
+        // Proofs are from a zone that contains one of the names.
         Case(
             variant: .dnssecOK, code: 3, kept: [], left: [],
             keptAuthority: [
@@ -157,9 +157,9 @@ struct AnswerSelectionTests {
             ]),
     ]
 
-    @Test func `what is about the name that was asked is passed on, and nothing else`() {
+    @Test func `records about the name that was asked are passed on, and nothing else`() {
         for (number, entry) in Self.cases.enumerated() {
-            // In any order.
+            // This holds in any order.
             for isFirst in [true, false] {
                 let answers = isFirst ? entry.left + entry.kept : entry.kept + entry.left
                 let authority = entry.keptAuthority + entry.leftAuthority
@@ -174,8 +174,9 @@ struct AnswerSelectionTests {
         }
     }
 
-    @Test func `names that refer to what is left out are written out, and are as they were`() throws {
-        // The second owner is a pointer into the first record, the third record's data one into the second's owner.
+    @Test func `names that refer to left-out records are written out, and are as they were`() throws {
+        // The second owner is a pointer into the first record, and the third record's data is one into the second's
+        // owner.
         let name = Line.name("www.example.com")
         let question = MessageHeader.byteCount + name.count + 4
         let foreign = record(5, owner: Line.name("bank.com"), Line.name("Mail.X.net"))
@@ -205,7 +206,7 @@ struct AnswerSelectionTests {
     @Test func `an answer is cleaned however long it is`() throws {
         let target = try wireName("x.net")
         let addresses = (0..<3000).map { record(1, owner: [0xC0, 0], ttl: 60, UInt32($0).octets) }
-        // The owners point to the alias's target, which moves.
+        // The owners are pointers to the alias's target, which moves.
         let name = try wireName("www.example.com")
         let foreign = record(16, owner: try wireName("bank.com"), [1, 120])
         let question = MessageHeader.byteCount + name.count + 4
@@ -230,7 +231,7 @@ struct AnswerSelectionTests {
         let alias = Line.cname("www.example.com", "x.net")
         #expect(read("www.example.com", code: 3, answers: [alias])?.continuation == nil)
         #expect(read("www.example.com", answers: [alias], authority: [.soa("net")])?.continuation == nil)
-        // Another zone says nothing of it.
+        // The SOA of another zone says nothing about it.
         #expect(
             read("www.example.com", answers: [alias], authority: [.soa("com")])?.continuation
                 == .outside(Line.name("x.net")))
@@ -257,7 +258,7 @@ struct AnswerSelectionTests {
         }
     }
 
-    @Test func `answers to the names that aliases lead to are joined to one`() throws {
+    @Test func `answers for the names that aliases lead to are joined into one`() throws {
         let asked = "www.example.com"
         let key = CacheKey(name: Line.name(asked).rawSpan, type: .a, variant: [])
         let first = try #require(read(asked, answers: [.cname(asked, "x.net", ttl: 50)]))
@@ -273,12 +274,12 @@ struct AnswerSelectionTests {
         #expect(further?.answerCount == 2 && further?.continuation == .outside(Line.name("y.org")))
         let home = join(read("x.net", answers: [.cname("x.net", "web.service.kong")]))
         guard case .own = home?.continuation else { Issue.record("\(String(describing: home))"); return }
-        // It does not exist, with a zone that says so, or has no such record, with none.
+        // The name does not exist, and a SOA says so; or it has no such record, and no SOA says so.
         let none = join(read("x.net", code: 3, answers: [], authority: [.soa("net", minimum: 7)]))
         #expect(none?.code == 3 && none?.isNegative == true && none?.ttl == 7 && none?.authorityCount == 1)
         let bare = join(read("x.net", answers: []))
         #expect(bare?.code == 0 && bare?.ttl == 0 && bare?.continuation == nil && bare?.answerCount == 1)
-        // A loop.
+        // This is a loop.
         #expect(join(read("x.net", answers: [.cname("x.net", asked)])) == nil)
     }
 
@@ -286,7 +287,8 @@ struct AnswerSelectionTests {
         let asked = "www.example.com"
         let key = CacheKey(name: Line.name(asked).rawSpan, type: .a, variant: .dnssecOK)
         let next = CacheKey(name: Line.name("x.net").rawSpan, type: .a, variant: .dnssecOK)
-        // The alias is a wildcard's: that there is no such name itself is told with it (RFC 4035 §3.1.3.3).
+        // The alias comes from a wildcard. The proof that the name itself does not exist comes with it (RFC 4035
+        // §3.1.3.3).
         let alias: [Line] = [.cname(asked, "x.net"), .signature(5, asked, by: "example.com")]
         let proofs: [Line] = [
             .nsec("a.example.com", "z.example.com"), .signature(47, "a.example.com", by: "example.com"),

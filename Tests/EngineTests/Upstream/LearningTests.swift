@@ -2,13 +2,13 @@ import Testing
 
 @testable import Engine
 
-/// What is learned of upstreams from their answers, and unlearned.
+/// What is learned about upstreams from their answers, and unlearned.
 struct LearningTests {
     private func name(_ number: Int) -> TestQuery { TestQuery("a-long-name\(number).example.com") }
 
     // MARK: EDNS
 
-    /// A header that promises nothing, as a server sends it that could not read the query.
+    /// A header without records, as sent by a server that could not read the query.
     private static func formatError(_ request: UpstreamRequest) -> [UInt8] {
         [UInt8](request.reply(code: 1).prefix(4)) + [UInt8](repeating: 0, count: 8)
     }
@@ -26,7 +26,7 @@ struct LearningTests {
         #expect(old.distinctRequests.count { $0.hasEDNS } == 1)
     }
 
-    @Test func `EDNS is not given up for an upstream that refuses ANY, or anything without it too`() throws {
+    @Test func `EDNS is not given up if an upstream refuses ANY, or if it refuses without EDNS too`() throws {
         let upstream = try ScriptedUpstream { request in
             request.type == 255 || request.name.count > 30
                 ? .messages([request.reply(code: 4)]) : .messages([request.address()])
@@ -36,7 +36,7 @@ struct LearningTests {
         #expect(try server.ask(TestQuery("a-name-that-it-does-not-like-at-all.example.com")).outcome == .serverFailure)
         #expect(try server.ask(name(1)).addresses.count == 1)
         #expect(upstream.requests.last?.hasEDNS == true)
-        // Not even if ANY is answered without.
+        // This holds even if ANY is answered without EDNS.
         upstream.change { request in
             request.hasEDNS && request.type == 255
                 ? .messages([request.reply(code: 1)]) : .messages([request.address()])
@@ -46,7 +46,7 @@ struct LearningTests {
         #expect(upstream.requests.last?.hasEDNS == true)
     }
 
-    @Test func `where DNSSEC records are wanted, EDNS is not given up, and another upstream goes before that`() throws {
+    @Test func `where DNSSEC records are wanted, EDNS is not given up, and another upstream is tried first`() throws {
         let old = try ScriptedUpstream { request in
             request.hasEDNS ? .messages([request.reply(code: 1)]) : .messages([request.address(1)])
         }
@@ -55,7 +55,7 @@ struct LearningTests {
         let signed = name(0).offering(payload: 1232, dnssecOK: true)
         #expect(try server.ask(signed).addresses == [.v4(0xC000_0202)])
         #expect(old.distinctRequests.allSatisfy { $0.hasEDNS })
-        // Alone, it is asked without for this answer, and goes on being asked with.
+        // If it is the only upstream, it is asked without EDNS for this answer, and with EDNS the next time.
         let other = try TestEngine(upstreams: [old.address], timeout: .seconds(20))
         for number in 1...2 {
             let query = name(number).offering(payload: 1232, dnssecOK: true)
@@ -64,7 +64,7 @@ struct LearningTests {
         #expect(old.distinctRequests.suffix(4).map(\.hasEDNS) == [true, false, true, false])
         #expect(try other.ask(name(3)).addresses.count == 1)
         #expect(old.distinctRequests.suffix(2).map(\.hasEDNS) == [true, false])
-        // Nor are DNSSEC records lost, once it is known that there is no EDNS.
+        // DNSSEC records are not lost either once it is known that it has no EDNS.
         #expect(try other.ask(name(4)).addresses.count == 1)
         #expect(old.distinctRequests.last?.hasEDNS == false)
         #expect(try other.ask(name(5).offering(payload: 1232, dnssecOK: true)).addresses.count == 1)
@@ -84,14 +84,14 @@ struct LearningTests {
 
     // MARK: Case
 
-    /// An engine with an upstream that is known to preserve the letters' case.
+    /// An engine whose upstream is known to preserve the case of letters.
     private func learned(_ upstream: ScriptedUpstream) throws -> TestEngine {
         let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20))
         #expect(try server.ask(name(0)).addresses.count == 1)
         return server
     }
 
-    @Test func `an upstream that begins to lower-case costs one name a question over TCP, and no other`() throws {
+    @Test func `an upstream that begins to lower-case costs one name a query over TCP, and no other name`() throws {
         let upstream = try ScriptedUpstream()
         let server = try learned(upstream)
         upstream.change { .messages([$0.inSmallLetters($0.address())]) }
@@ -121,7 +121,7 @@ struct LearningTests {
             request.isTCP ? .messages([request.address(7)]) : .messages([request.inSmallLetters(request.address(6))])
         }
         #expect(try server.ask(name(1)).addresses == [.v4(0xC000_0207)])
-        // Asked over TCP alone, with letters that show that the case is still preserved.
+        // It was asked once more, over TCP, with letters that show that case is still preserved.
         #expect(upstream.distinctRequests.dropFirst().map(\.isTCP) == [false, true])
         #expect(upstream.requests.allSatisfy { $0.hasCapitals })
         let forged = UInt64(upstream.requests.dropFirst().count { !$0.isTCP })
@@ -131,7 +131,7 @@ struct LearningTests {
         #expect(upstream.requests.last?.hasCapitals == true && upstream.requests.last?.isTCP == false)
     }
 
-    @Test func `case that is lost on the way, over UDP alone, costs some names TCP, and no more`() throws {
+    @Test func `case that is lost on the way, over UDP alone, costs a few names TCP, and no more`() throws {
         let upstream = try ScriptedUpstream()
         let server = try learned(upstream)
         upstream.change { .messages([$0.isTCP ? $0.address() : $0.inSmallLetters($0.address())]) }
@@ -171,7 +171,7 @@ struct LearningTests {
         upstream.change { .messages([$0.address(1, ttl: 1)]) }
         while try server.ask(query).outcome != .records {}
         upstream.change { .messages([$0.address(2)]) }
-        // Until the first answer has expired.
+        // This goes on until the first answer has expired.
         while try server.ask(query).addresses == [.v4(0xC000_0201)] {}
         #expect(server.engine.statistics()[.staleAnswers] == 0)
     }

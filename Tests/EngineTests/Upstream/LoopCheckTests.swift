@@ -4,7 +4,7 @@ import Testing
 
 /// Whether an upstream leads back to this server. Pure, without a clock or a socket.
 struct LoopCheckTests {
-    @Test func `a name is its number's, and no other name is any number's`() throws {
+    @Test func `each number has its name, and no other name is that of a number`() throws {
         for number in [UInt64(0), 1, 0x0123_4567_89AB_CDEF, .max] {
             #expect(LoopName.number(of: LoopName.make(number)) == number)
         }
@@ -38,7 +38,7 @@ struct LoopCheckTests {
         returned(2, to: &check, false)
         #expect(!check.leadsBack)
         returned(1, to: &check)
-        // The answer to it that came round says nothing.
+        // The answer to a query that came back says nothing.
         check.end(isAnswered: true)
         #expect(check.leadsBack && check.isDue)
         for number in UInt64(2)..<5 {
@@ -52,7 +52,7 @@ struct LoopCheckTests {
         #expect(!check.leadsBack && !check.isDue)
     }
 
-    @Test func `one that does not answer such queries leads back no longer when some in a row have not come back`() {
+    @Test func `an upstream that does not answer probes no longer leads back after some in a row have not come back`() {
         var check = began(1)
         returned(1, to: &check)
         check.end(isAnswered: false)
@@ -68,7 +68,7 @@ struct LoopCheckTests {
             check.end(isAnswered: false)
         }
         #expect(!check.leadsBack)
-        // One that comes late counts all the same.
+        // A query that comes back late counts all the same.
         returned(5, to: &check)
         #expect(check.leadsBack)
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Engine
 
-/// Upstreams' answers are packed again by ldns: clients get only octets that it wrote, and the records that came.
+/// Upstreams' answers are packed again by ldns. Clients get only octets that it wrote, and the same records.
 struct RepackedAnswerTests {
     private static let name: [UInt8] = [3] + "www".utf8 + [7] + "example".utf8 + [3] + "com".utf8 + [0]
     /// A pointer to "example.com" in the question.
@@ -30,7 +30,7 @@ struct RepackedAnswerTests {
         return AnswerReader.readAny(message, header, question, key: key)
     }
 
-    /// The records of an answer, as ldns reads them in what a client gets.
+    /// The records of an answer as ldns reads them in a client's reply.
     private func told(_ octets: [UInt8], _ content: AnswerContent?) -> [LdnsRecord]? {
         guard let content, let question = Question(octets.rawSpan) else { return nil }
         let name = question.name(in: octets.rawSpan).array.map(\.lowercasedASCII)
@@ -74,7 +74,7 @@ struct RepackedAnswerTests {
         }
     }
 
-    /// Data of each kind of field that ldns knows, without names, and of types that nobody knows.
+    /// Data for each kind of field that ldns knows, without names, and for types that nobody knows.
     private static let opaque: [(type: UInt16, data: [UInt8])] = [
         (1, [1, 2, 3, 4]), (10, []), (10, [9]), (11, [1, 2, 3, 4, 6, 0, 80]), (13, [1, 65, 1, 66]),
         (16, [0]), (16, [1, 65, 2, 66, 67]), (19, [2, 49, 50]), (20, [1, 49]), (20, [1, 49, 1, 50]),
@@ -90,7 +90,7 @@ struct RepackedAnswerTests {
         (108, [1, 2, 3, 4, 5, 6]), (109, [1, 2, 3, 4, 5, 6, 7, 8]), (256, [0, 1, 0, 2, 104, 58]),
         (257, [0, 5] + "issueca.example".utf8), (258, [1, 65]), (260, [1, 0]), (32769, [0, 1, 8, 2, 1, 2]),
         (65280, []), (65280, [0xC0, 12, 0xC0, 0]), (65534, [0, 255, 1]),
-        // Parameters behind the name of a service.
+        // These have parameters behind the name of a service.
         (64, [0, 1, 0, 0, 1, 0, 3, 2, 104, 50]), (65, [0, 1, 1, 97, 0, 0, 3, 0, 2, 1, 187]), (65, [0, 0, 1, 97, 0]),
     ]
 
@@ -102,7 +102,7 @@ struct RepackedAnswerTests {
             #expect(content.answerCount == 2)
             let body = record(type, data)
             #expect([UInt8](content.body.prefix(body.count)) == body, "\(type)")
-            // Signatures are about these very octets, and those who check them know whose they are.
+            // Signatures cover exactly these octets, and validators know whose they are.
             #expect(content.body.suffix(Self.signature.count - 2) == Self.signature[2...], "\(type)")
         }
     }
@@ -112,7 +112,7 @@ struct RepackedAnswerTests {
         var taken: Set<UInt16> = []
         for number in 0..<30_000 {
             let type = number % 20 == 0 ? UInt16.random(in: 0 ... .max, using: &random) : UInt16(number % 270)
-            // Names as other fields: short labels, pointers, and octets.
+            // The data contain names as well as other fields: short labels, pointers, and octets.
             var data: [UInt8] = []
             for _ in 0..<Int.random(in: 0...9, using: &random) {
                 switch random.next() % 5 {
@@ -129,13 +129,13 @@ struct RepackedAnswerTests {
             if type == 5 { came[0].data = came[0].data.map(\.lowercasedASCII) }
             #expect(told(octets, content) == came, "\(type) \(data)")
         }
-        // ldns knows but one octet of SINK (40); OPT (41) is no answer.
+        // ldns knows only one octet of SINK (40). OPT (41) is no answer.
         let missing = (1...65).filter { !taken.contains($0) && ![40, 41].contains($0) }
         #expect(taken.count > 1000 && missing.isEmpty, "\(missing)")
     }
 
     @Test func `names in data are compressed where RFC 1035 has their types, and written out elsewhere`() throws {
-        // With what stands before the name.
+        // Each row has the fields before the name.
         let types: [(type: UInt16, before: [UInt8])] = [
             (2, []), (5, []), (12, []), (15, [0, 1]), (17, []), (18, [0, 1]), (21, [0, 1]), (33, [0, 1, 0, 1, 0, 80]),
             (36, [0, 1]), (39, []), (107, [0, 1]),
@@ -150,9 +150,9 @@ struct RepackedAnswerTests {
         }
     }
 
-    @Test func `letters stay as they are, but those that were drawn for our query`() throws {
+    @Test func `letters stay as they are, except those that were drawn for our query`() throws {
         let asked: [UInt8] = [3] + "wWw".utf8 + [7] + "eXample".utf8 + [3] + "coM".utf8 + [0]
-        // In ldns's eyes all these are the same name.
+        // For ldns all these are the same name.
         let spelled: [UInt8] = [7] + "Example".utf8 + [3] + "COM".utf8 + [0]
         let octets = message(
             15, name: asked, [record(15, [0, 1, 1, 97] + Self.zone), record(15, [0, 2, 1, 97] + spelled)])
@@ -182,20 +182,20 @@ struct RepackedAnswerTests {
             let content = try #require(read(message(16, [record(16, strings)])))
             #expect(content.body == record(16, strings), "\(count)")
         }
-        // ldns would take as much for each string as for all: hundreds of megabytes and more.
+        // For each string ldns would take as much memory as for all: hundreds of megabytes and more.
         #expect(peakMemory() - before < 400_000)
         for (count, isTaken) in [(254, true), (255, false), (300, false)] {
-            // The 257th field ldns takes for a key of its own, and reads names behind it that nobody has looked at.
+            // ldns takes the 257th field for a key of its own, and reads names behind it that nobody has checked.
             let servers = [UInt8](repeating: 0, count: count)
             let content = read(message(55, [record(55, [1, 2, 0, 1, 7, 7] + servers)]))
             #expect((content != nil) == isTaken, "\(count)")
         }
     }
 
-    @Test func `names out of a pointer's reach are the same names`() throws {
+    @Test func `names that no pointer reaches are the same names`() throws {
         let long: [UInt8] = (0..<60).flatMap { _ -> [UInt8] in [1, 120] } + [0]
         let place = UInt8(MessageHeader.byteCount + Self.name.count + 4 + 12 + 6)
-        // Written out in data, so that no pointer leads to it; then in data where it would be one.
+        // The name is written out in data, where no pointer leads to it. Then it stands in data where one would.
         var records = [record(33, [0, 1, 0, 1, 0, 80] + long)]
         for number in 0..<130 { records.append(record(33, [0, 2, 0, UInt8(number), 0, 80, 0xC0, place])) }
         for number in 0..<200 { records.append(record(15, [0, UInt8(number), 0xC0, place + 2 * UInt8(number % 50)])) }
@@ -204,14 +204,14 @@ struct RepackedAnswerTests {
         let content = try #require(read(octets))
         #expect(content.body.count > 0x4000 && content.body.suffix(16) == record(1, [1, 2, 3, 4])[...])
         #expect(told(octets, content) == LdnsMessage(octets)?.answers)
-        // One that is found as a whole costs no more than a pointer, however often it is written.
+        // A name that is found as a whole costs no more than a pointer, however often it is written.
         let known: [[UInt8]] =
             [record(15, [0, 0] + long)]
             + (0..<3900).map {
                 [0xC0, 12, 0, 15, 0, 1] + UInt32(60).octets + [0, 4, 0, UInt8($0 & 255), 0xC0, place - 4]
             }
         #expect(read(message(15, known))?.answerCount == 3901)
-        // Longer than a message can be.
+        // This is longer than a message can be.
         for number in 0..<400 { records.append(record(33, [0, 3, 0, UInt8(number % 200), 0, 80, 0xC0, place])) }
         #expect(LdnsMessage(message(255, records)) != nil && read(message(255, records)) == nil)
     }

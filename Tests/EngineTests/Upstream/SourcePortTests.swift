@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// What a forger has to guess is drawn without favourites.
+/// The values that a forger has to guess are drawn evenly.
 struct SourcePortTests {
     @Test func `each port from 10,240 on is drawn as often as any other`() {
         var random = SeededRandom(1)
@@ -14,7 +14,7 @@ struct SourcePortTests {
             #expect(port >= 10240)
             counts[Int(port - 10240) / 1024] += 1
         }
-        // 10,000 each, with a standard deviation of 99.
+        // 10,000 draws for each part, with a standard deviation of 99.
         #expect(counts.allSatisfy { (9500...10500).contains($0) }, "\(counts)")
     }
 
@@ -25,9 +25,9 @@ struct SourcePortTests {
         #expect(seen.min() == 10240 && seen.max() == 65535 && seen.count == 55296)
     }
 
-    @Test func `of those that are eligible each is drawn as often as any other, wherever it stands`() {
+    @Test func `of the eligible elements each is drawn as often as any other, wherever it stands`() {
         var random = SeededRandom(3)
-        // One stands behind many that are not.
+        // One eligible element stands behind many that are not.
         let elements = [1, 2, 3] + [Int](repeating: 0, count: 60) + [4]
         var counts: [Int: Int] = [:]
         for _ in 0..<40_000 { counts[elements.drawn(&random) { $0 > 0 } ?? 0, default: 0] += 1 }

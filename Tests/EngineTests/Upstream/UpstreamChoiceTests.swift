@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// Which upstream is asked, and what is remembered of each. Pure, without a clock.
+/// Which upstream is asked, and what is remembered about each. Pure, without a clock.
 struct UpstreamChoiceTests {
     private let start = MonotonicTime(nanoseconds: 1_000_000_000_000)
 
@@ -15,7 +15,7 @@ struct UpstreamChoiceTests {
         return UpstreamSet(UpstreamConfiguration(servers: servers, policy: policy))
     }
 
-    @Test func `the fastest is chosen, one that was never asked first of all`() {
+    @Test func `the fastest is chosen, but one that was never asked comes first`() {
         var policy = FastestPolicy()
         #expect(policy.choose(among: candidates(30, 10, 20), random: 7) == 1)
         #expect(policy.choose(among: candidates(30, 10, nil), random: 7) == 2)
@@ -36,7 +36,7 @@ struct UpstreamChoiceTests {
         #expect(first.choose(among: candidates(9, 1), random: 5) == 0)
     }
 
-    @Test func `one that answers as usual goes before a suspect one, and one not asked before one that was`() {
+    @Test func `one that answers as usual goes before a suspect one, and one not asked before one that was asked`() {
         let set = makeSet(3, .sequential)
         func choose(asked: [Int] = [], excluded: [Int] = []) -> Int? {
             set.choose(asked: asked, excluded: excluded, now: start, random: 1)?.index
@@ -81,7 +81,7 @@ struct UpstreamChoiceTests {
         #expect(health.isSuspect)
     }
 
-    @Test func `who is said not to be there is suspect once that was said twice, with no answer between`() {
+    @Test func `an upstream is suspect once it was said twice not to be there, with no answer in between`() {
         var health = UpstreamHealth()
         for _ in 0..<3 {
             health.refused()
@@ -104,11 +104,12 @@ struct UpstreamChoiceTests {
         #expect(health.isProbed(by: first))
         health.overdue(sentAt: start)
         #expect(begin() == nil)
-        // Whoever probed it does so no longer.
+        // The worker that probed it stops.
         health.endProbing(first)
         let second = try #require(begin())
         #expect(health.isProbed(by: second) && !health.isProbed(by: first))
-        // It comes back, and goes: a new row begins, soon at first, and the old one ends.
+        // It comes back, and fails again. A new row of probes begins, with short intervals at first, and the old one
+        // ends.
         health.answered(sentAt: start, now: start, .useless)
         #expect(!health.isProbed(by: second))
         health.unreachable()
@@ -125,7 +126,7 @@ struct UpstreamChoiceTests {
             health.answered(sentAt: start, now: start, .useless)
         }
         #expect(!health.isUsable(at: start) && health.isUsable(at: start + UpstreamHealth.errorPause))
-        // A good answer ends that while.
+        // A good answer ends that time.
         health.answered(sentAt: start, now: start, .useful)
         #expect(health.isUsable(at: start))
     }
@@ -151,14 +152,14 @@ struct UpstreamChoiceTests {
         #expect(intervals == [100, 200, 400, 800, 1600, 3000, 3000])
     }
 
-    @Test func `upstreams that stay are the same ones, whatever configuration they are asked by`() {
+    @Test func `upstreams that stay are the same ones, whichever configuration they are asked by`() {
         let old = makeSet(2, .sequential)
         let staying = old[1]
         let new = UpstreamSet(
             UpstreamConfiguration(servers: [staying.address, SocketAddress(.v4(1), port: 53)]), previous: old)
         #expect(new[0] === staying && old.index(of: staying) == 1 && new.index(of: staying) == 0)
         #expect(new.index(of: old[0]) == nil && old.index(of: new[1]) == nil)
-        // What a query learns that was begun before holds for those begun after.
+        // What a query that began before learns holds for later ones too.
         old[1].unreachable()
         #expect(new[0].health.isSuspect && !new[1].health.isSuspect)
         new[0].answered(sentAt: start, now: start, .useful)
@@ -184,7 +185,7 @@ struct UpstreamChoiceTests {
         #expect(!features.takesConnections(at: start))
         #expect(features.takesConnections(at: start + UpstreamFeatures.connectionPause))
         features.connectionAnswered()
-        // Those before do not count any longer.
+        // Earlier failures no longer count.
         for _ in 0..<UpstreamFeatures.maximumFailedConnections {
             #expect(features.takesConnections(at: start))
             features.connectionFailed(now: start)
@@ -239,7 +240,7 @@ struct UpstreamChoiceTests {
         }
         let all = AccessList([IPNetwork(.v4(0), prefixLength: 0)])
         let none = AccessList([])
-        // The views are good for as long as the lists.
+        // The views are valid for as long as the lists live.
         withExtendedLifetime((list, all, none)) {
             #expect(all.view.contains(.v4(0xFFFF_FFFF)) && !all.view.contains(.v6(0, 0)))
             #expect(!none.view.contains(.v4(0x7F00_0001)))

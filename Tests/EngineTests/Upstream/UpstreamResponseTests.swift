@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// What counts as the answer to a query that was sent.
+/// What counts as the answer to a query.
 struct UpstreamResponseTests {
     private static let name = (try? wireName("www.example.com")) ?? []
     private var key: CacheKey { CacheKey(name: Self.name.rawSpan, type: .a, variant: []) }
@@ -15,7 +15,7 @@ struct UpstreamResponseTests {
             id: 0x1234, query: query, key: key, checksCase: mixesCase, usesEDNS: usesEDNS)
     }
 
-    /// The usual answer to it, with other octets in some places.
+    /// The usual answer to it, with other octets at some offsets.
     private func answer(to expected: UpstreamResponse.Expectation, replacing octets: [Int: UInt8] = [:]) -> [UInt8] {
         let end = MessageHeader.byteCount + key.name.count + 4
         var answer = [UInt8](expected.query.prefix(end)) + record(1, [192, 0, 2, 1])
@@ -24,7 +24,7 @@ struct UpstreamResponseTests {
         return answer
     }
 
-    /// The verdict in a word.
+    /// The verdict in one word or a few.
     private func verdict(
         _ message: [UInt8], _ expected: UpstreamResponse.Expectation, _ form: UpstreamResponse.Form = .datagram
     ) -> String {
@@ -58,7 +58,7 @@ struct UpstreamResponseTests {
         let type = MessageHeader.byteCount + key.name.count + 1
         #expect(verdict(answer(to: expected, replacing: small), expected) == "other case")
         #expect(verdict(answer(to: expected, replacing: small), expected, .stream) == "answer")
-        // What would be truncated, or refused, is looked at no further.
+        // An answer in another case is not examined for its code, and one to another question not for its case.
         #expect(verdict(answer(to: expected, replacing: small.merging([3: 0x84]) { $1 }), expected) == "other case")
         #expect(verdict(answer(to: expected, replacing: small.merging([type: 28]) { $1 }), expected) == "unrelated")
         let careless = expectation(mixesCase: false)
@@ -73,18 +73,18 @@ struct UpstreamResponseTests {
         #expect(verdict(answer(to: expected), expected, .cutDatagram) == "truncated")
     }
 
-    @Test func `codes but NOERROR, NXDOMAIN and YXDOMAIN are failures, or may be for want of EDNS`() {
+    @Test func `codes other than NOERROR, NXDOMAIN and YXDOMAIN are failures, or may come from missing EDNS`() {
         for usesEDNS in [true, false] {
             let expected = expectation(usesEDNS: usesEDNS)
             for code in UInt8(0)..<16 {
-                // What there is none of has no records.
+                // Only NOERROR comes with a record.
                 let change = code == 0 ? [:] : [3: 0x80 | code, 7: 0]
                 let wanted =
                     [0, 3, 6].contains(code)
                     ? "answer" : usesEDNS && [1, 4].contains(code) ? "without EDNS" : "failure"
                 #expect(verdict(answer(to: expected, replacing: change), expected) == wanted, "\(code)")
             }
-            // From one that could not read the query.
+            // The answer comes from a server that could not read the query.
             let header: [UInt8] = [0x12, 0x34, 0x81, 0x81] + [UInt8](repeating: 0, count: 8)
             #expect(verdict(header, expected) == (usesEDNS ? "without EDNS" : "failure"))
             #expect(verdict(header + [0], expected) == "unrelated")

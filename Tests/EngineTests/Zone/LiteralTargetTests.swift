@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// SRV records that name their targets by the addresses themselves.
+/// SRV records whose targets are named by the addresses themselves.
 struct LiteralTargetTests {
     private func makeServer(
         _ names: [String: NameContent], strategy: RotationStrategyName = .roundRobin
@@ -37,7 +37,7 @@ struct LiteralTargetTests {
     func `order, TC and whole records are as with other targets`(
         _ strategy: RotationStrategyName, isList: Bool
     ) throws {
-        // Lengths of all kinds.
+        // The targets' names have all kinds of lengths.
         let targets = (0..<300).map { $0 % 3 == 0 ? IPAddress.v6(0xFD00 << 48, 1 << (UInt64($0) % 60)) : .ten($0 * 97) }
         for count in [1, 2, 7, 30, 300] {
             let set = RRset.srv(Array(targets.prefix(count)))

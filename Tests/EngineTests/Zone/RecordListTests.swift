@@ -2,8 +2,8 @@ import Testing
 
 @testable import Engine
 
-/// RRsets of many records, changed record by record: every answer is that of the same RRset given whole, octet by
-/// octet.
+/// RRsets of many records that are changed record by record. Every answer is that of the same RRset given whole, octet
+/// by octet.
 struct RecordListTests {
     /// An RRset as a dictionary.
     private struct Model {
@@ -26,7 +26,7 @@ struct RecordListTests {
                 })
         }
 
-        /// The first records of all targets; `nil`: records of this type have none, and each counts as the first.
+        /// The first record of each target. `nil`: records of this type have no targets, so each counts as the first.
         private var firsts: Set<UInt64>? {
             guard type == .srv else { return nil }
             var seen: Set<IPAddress> = []
@@ -42,7 +42,7 @@ struct RecordListTests {
                 records[sequence] != before.records[sequence]
                     || firsts?.contains(sequence) != firstsBefore?.contains(sequence)
             }
-            // Sorted last: nearly all are the same, and the lists are long.
+            // Sorting comes last, because nearly all records are the same and the lists are long.
             let changes = changed.sorted().map { sequence in
                 let record = records[sequence]
                 return RecordChange(
@@ -81,7 +81,7 @@ struct RecordListTests {
         var model = Model(type: type)
         for step in 0..<60 {
             let before = model
-            // Grows beyond some blocks, shrinks to few records, and grows again.
+            // The RRset grows beyond some blocks, shrinks to few records, and grows again.
             let goal = [150, 400, 20, 300, 3, 0][step / 10 % 6]
             for _ in 0..<Int.random(in: 0...max(8, abs(goal - model.records.count) / 4), using: &random) {
                 let isGrowing = model.records.count < goal ? Int.random(in: 0..<5, using: &random) > 0 : false
@@ -107,7 +107,7 @@ struct RecordListTests {
                 let reply = try changed.ask(query, overTCP: overTCP)
                 #expect((reply.outcome == .noData) == model.records.isEmpty)
                 guard !model.records.isEmpty else { continue }
-                // Both go round, and have begun at different places.
+                // Both rotate, and began at different places.
                 let octets = try query.octets
                 let isSame = (0...model.records.count).contains { _ in
                     whole.reply(to: octets, overTCP: overTCP) == reply.octets
@@ -133,7 +133,7 @@ struct RecordListTests {
             }
         }
         try expectSame()
-        // What each has gained goes on when only the TTL changes, and begins anew when a weight does.
+        // The state of the rotation continues if only the TTL changes, and starts anew if a weight changes.
         for turn in 0..<200 {
             if turn % 50 == 20 {
                 let before = model
@@ -178,7 +178,7 @@ struct RecordListTests {
         model.weightDivisor = 4
         let changed = try TestServer(["web": .changed([model.whole])])
         let whole = try TestServer(["web": .records([model.rrset])])
-        // Blocks are packed with a divisor that is another one by now.
+        // The blocks were packed with a divisor that has changed by now.
         let before = model
         model.records[1500] = nil
         model.weightDivisor = 2
@@ -235,7 +235,7 @@ struct RecordListTests {
             #expect(next.count <= 10_000 / 32)
             blocks = next
         }
-        // When most records go, the blocks become fewer.
+        // When most records go, there are fewer blocks.
         let before = model
         model.records = model.records.filter { $0.key % 300 == 0 }
         #expect(try apply(model.change(from: before)).count <= model.records.count / 16)
@@ -277,7 +277,7 @@ struct RecordListTests {
         let change = model.change(from: before)
         lists = try apply([change, change])
         #expect(lists[0] === lists[1] && lists[0].view.parts.count == 999)
-        // From then on each goes its own way.
+        // From now on the two lists differ.
         let unchanged = RRsetChange(type: .a, ttl: 9, records: [])
         lists = try apply([unchanged])
         #expect(builder.list(of: "web1") !== lists[0])
@@ -339,7 +339,7 @@ struct RecordListTests {
         try server.publish(["web": .changed([gone])])
         #expect(try server.ask("web", .aaaa).outcome == .noData)
         #expect(try server.ask("web").addresses.count == 3)
-        // A name changed twice in one update has both changes.
+        // A name that is changed twice in one update has both changes.
         var responder = try InProcessResponder(.test())
         let changes = [one, gone, one].map { NameChange(name: "web", content: .changed([$0])) }
         try responder.publish(ZoneUpdate(serial: 1, changes: changes))
@@ -399,7 +399,7 @@ extension Record {
 }
 
 extension SnapshotBuilder {
-    /// The records of a name that has many.
+    /// The list of a name with many records.
     fileprivate func list(of name: String) -> RecordList? {
         let wire = [UInt8(name.utf8.count)] + name.utf8
         let hash = NameHash.hash(wire.rawSpan)

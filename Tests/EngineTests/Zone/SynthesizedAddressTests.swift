@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// `<hex>.addr.<domain>`: answered without any state.
+/// `<hex>.addr.<domain>` is answered without any state.
 struct SynthesizedAddressTests {
     @Test(arguments: [
         ("0a000001", IPAddress.v4(0x0A00_0001)), ("DFFFFFFF", .v4(0xDFFF_FFFF)), ("01000000", .v4(0x0100_0000)),
@@ -37,7 +37,7 @@ struct SynthesizedAddressTests {
         configuration.zone.addressTTL = 604_800
         let server = try TestServer(configuration)
         let targets = (0..<300).map { $0 % 3 == 0 ? IPAddress.unique($0) : .ten($0) }
-        // Few records, many as they are, and many as a list whose own TTL changes.
+        // There are few records, many records given whole, and many in a list whose own TTL changes.
         try server.publish([
             "few": .records([.srv(Array(targets.prefix(3)))]), "many": .records([.srv(targets)]),
             "list": .changed([.whole(.srv(targets))]),
@@ -48,13 +48,13 @@ struct SynthesizedAddressTests {
                 #expect(!reply.additional.isEmpty && reply.additional.allSatisfy { $0.ttl == 604_800 })
                 #expect(reply.answers.allSatisfy { $0.ttl == (name == "list" ? ttl : 5) })
             }
-            // The block is made anew for the one, copied with another TTL for the others.
+            // The block is packed anew for this one, and copied with another TTL for the others.
             let change = RecordChange(sequence: 7, record: RRset.srv([.ten(1000)]).records[0])
             try server.publish(["list": .changed([RRsetChange(type: .srv, ttl: 9, records: [change])])])
         }
         #expect(try server.ask("0a000001.addr").answers.map(\.ttl) == [604_800])
         #expect(try server.ask("fd000000000000000000000000000102.addr", .aaaa).answers.map(\.ttl) == [604_800])
-        // The server's own name and the zone's records are none of these.
+        // This does not concern the server's own name and the zone's records.
         #expect(try server.ask("ns").answers.map(\.ttl) == [60])
         for ttl: UInt32 in [0, 604_801] {
             configuration.zone.addressTTL = ttl

@@ -102,7 +102,7 @@ struct ZoneBuilderTests {
             #expect(builder.snapshot === before)
         }
         #expect(builder.kind(of: "new") == nil && builder.kind(of: "web") == .records)
-        // Nor did the children counts change: an empty non-terminal still comes and goes.
+        // The counts of children did not change either: an empty non-terminal still comes and goes.
         #expect(throws: EngineError.self) { try builder.apply(update(("x.y", address), ("", address))) }
         try builder.apply(update(("z.y", address)))
         try builder.apply(update(("z.y", .absent)))
@@ -135,7 +135,7 @@ struct ZoneBuilderTests {
     @Test func `the longest name fits the zone, a longer one does not`() throws {
         var builder = try makeBuilder()
         let labels = Array(repeating: String(repeating: "x", count: 60), count: 3).joined(separator: ".")
-        // 255 octets: 3 × 61 + 1 + n, and 14 of the origin.
+        // This is 255 octets: 3 × 61 + 1 + n, and 14 of the origin.
         let longest = "\(labels).\(String(repeating: "y", count: 57))"
         try builder.apply(update((longest, address)))
         #expect(builder.kind(of: longest) == .records)
@@ -226,7 +226,7 @@ extension SnapshotBuilder {
         return view.index(of: wire.rawSpan, hash: hash).map { (view, view.names[$0]) }
     }
 
-    /// What a name is in the newest snapshot.
+    /// The kind of a name in the newest snapshot.
     func kind(of name: String) -> NameEntry.Kind? { entry(name)?.1.kind }
 
     /// The cells of a name's RRsets.

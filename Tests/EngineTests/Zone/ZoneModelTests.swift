@@ -2,9 +2,9 @@ import Testing
 
 @testable import Engine
 
-/// Random sequences of updates, compared with a plain dictionary for every name.
+/// Random sequences of updates, each compared with a plain dictionary for every name.
 struct ZoneModelTests {
-    /// The zone as a dictionary, and what RFC 1034 and 8020 make of it.
+    /// The zone as a dictionary, with the rules of RFC 1034 and 8020.
     private struct Model {
         var contents: [String: NameContent] = [:]
 
@@ -27,7 +27,7 @@ struct ZoneModelTests {
         }
     }
 
-    /// Few labels, so that names are often below each other.
+    /// There are few labels, so that names are often below each other.
     private let names: [String] = {
         let labels = ["a", "b", "c"]
         let two = labels.flatMap { first in labels.map { "\(first).\($0)" } }
@@ -58,7 +58,7 @@ struct ZoneModelTests {
                 NameChange(name: names.randomElement(using: &random) ?? "a", content: randomContent(using: &random))
             }
             if Int.random(in: 0..<10, using: &random) == 0 {
-                // Refused as a whole.
+                // The update is refused as a whole.
                 let bad = changes + [NameChange(name: "", content: .absent)]
                 #expect(throws: EngineError.self) {
                     try responder.publish(ZoneUpdate(serial: UInt32(serial), changes: bad))

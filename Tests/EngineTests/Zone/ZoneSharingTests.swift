@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// A publication costs what changes: seen by what two snapshots share, not by the time it took.
+/// A publication costs only what changes. The tests compare what two snapshots share, and measure no time.
 struct ZoneSharingTests {
     private static func makeBuilder(names: Int) throws -> SnapshotBuilder {
         var builder = try SnapshotBuilder([EngineConfiguration.test().zone], strategy: .roundRobin)
@@ -11,7 +11,7 @@ struct ZoneSharingTests {
         return builder
     }
 
-    /// How many nodes and shards of `new` are not those of `old`.
+    /// The numbers of nodes and shards of `new` that are not in `old`.
     private func countDifferences(_ old: ZoneRoot, _ new: ZoneRoot) -> (branches: Int, twigs: Int, shards: Int) {
         var differences = (branches: 0, twigs: 0, shards: 0)
         for branch in 0..<32 where old.child(branch) !== new.child(branch) {
@@ -35,7 +35,7 @@ struct ZoneSharingTests {
             try builder.apply(ZoneUpdate(serial: 2, changes: [change]))
             #expect(countDifferences(before, builder.snapshot.zones[0].root) == (1, 1, 1))
         }
-        // A name below a name touches its parent's shard too, and no more.
+        // A name below another one also touches its parent's shard, and no more.
         let before = builder.snapshot.zones[0].root
         try builder.apply(ZoneUpdate(serial: 3, changes: [NameChange(name: "x.n7", content: .records([.a(1)]))]))
         let differences = countDifferences(before, builder.snapshot.zones[0].root)
@@ -58,7 +58,7 @@ struct ZoneSharingTests {
             }
         }
         #expect(counts.reduce(0, +) == 100_001)  // and "ns"
-        // Three names a shard on average; twenty by chance would be one shard in ten billion.
+        // A shard has three names on average. By chance one shard in ten billion would have twenty.
         #expect(counts.max() ?? 0 < 20)
     }
 
@@ -106,7 +106,7 @@ struct ZoneSharingTests {
         }
         #expect(references.count { $0.snapshot != nil } == 1)
         #expect(references.count { $0.root != nil } == 1)
-        // The last shard of each of the ten names.
+        // These are the last shards of the ten names.
         #expect(Set(references.compactMap { $0.shard.map(ObjectIdentifier.init) }).count <= 10)
         #expect(references.dropLast(10).allSatisfy { $0.shard == nil })
     }

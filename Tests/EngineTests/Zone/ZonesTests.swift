@@ -2,7 +2,7 @@ import Testing
 
 @testable import Engine
 
-/// Several zones: the one with the longest matching origin answers.
+/// Several zones. The one with the longest matching origin answers.
 struct ZonesTests {
     private static let reverse = ["10.in-addr.arpa", "1.10.in-addr.arpa", "d.f.ip6.arpa"]
 
@@ -73,7 +73,7 @@ struct ZonesTests {
         #expect(try zones.ask("2.d.f.ip6.arpa", .ptr).outcome == .nameError)
     }
 
-    @Test func `a zone's serial changes with it, and the first one's with each update`() throws {
+    @Test func `a zone's serial changes with the zone, and the first zone's with each update`() throws {
         let zones = try makeResponder()
         func serials() throws -> [[UInt8]] {
             try (["service.kong"] + Self.reverse).map { origin in
@@ -87,7 +87,7 @@ struct ZonesTests {
         #expect(zip(before, after).map { $0 != $1 } == [true, false, true, false])
     }
 
-    @Test func `an update that can't be done in one zone changes none`() throws {
+    @Test func `an update that fails in one zone changes none`() throws {
         let zones = try makeResponder()
         for bad in [
             NameChange(zone: 4, name: "1", content: .absent), NameChange(zone: -1, name: "1", content: .absent),
@@ -109,7 +109,7 @@ struct ZonesTests {
     }
 }
 
-/// The packet → answer function with several zones.
+/// The function from packet to answer, with several zones.
 private final class TestZones {
     private var responder: InProcessResponder
     private var serial: UInt32 = 1
