@@ -1,11 +1,11 @@
 import Foundation
 import Testing
 
-/// Whole clusters in virtual time, each of which is what its seed says.
+/// Whole clusters in virtual time, each determined by its seed.
 @Suite struct SimulationTests {
     /// Runs a seed.
     ///
-    /// - Returns: what was wrong, with the last steps; `nil`: nothing.
+    /// - Returns: what was wrong, with the last steps; `nil` if nothing was.
     private static func failure(
         _ kind: Cluster.Kind, _ seed: UInt64, _ sabotage: Sabotage? = nil
     ) -> (report: String?, digest: UInt64) {
@@ -22,7 +22,7 @@ import Testing
         return start..<start + (environment["SEEDS"].flatMap { UInt64($0) } ?? 20)
     }()
 
-    /// Runs every second seed, so that two processors have something to do.
+    /// Runs every second seed, so that two processors have work.
     private static func run(_ kind: Cluster.Kind, part: UInt64) {
         for seed in seeds where seed % 2 == part {
             if let report = failure(kind, seed).report { Issue.record("\(report)") }
@@ -50,7 +50,7 @@ import Testing
     @Test(arguments: Sabotage.all)
     func `a fault put in on purpose is found`(_ sabotage: Sabotage, _ kind: Cluster.Kind) throws {
         let found = (1...1000 as ClosedRange<UInt64>).first { seed in
-            // It is the fault that is found, and nothing else.
+            // The fault alone is found: without it the same seed passes.
             Self.failure(kind, seed, sabotage).report != nil && Self.failure(kind, seed).report == nil
         }
         let seed = try #require(found)

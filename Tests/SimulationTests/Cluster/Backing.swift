@@ -1,81 +1,81 @@
 @testable import ControlPlane
 
-/// What the nodes of a cluster keep their instances in, and what goes wrong with that.
+/// The storage in which the nodes of a cluster keep their instances, with its faults.
 protocol Backing: AnyObject {
-    /// How many nodes there are: drawn from the seed.
+    /// The number of nodes, drawn from the seed.
     func makeNodes() -> Int
 
-    /// What one node has of it, from the start of its process on.
+    /// The storage of one node, from the start of its process on.
     ///
-    /// - Parameter world: draws what the process is like.
-    /// - Throws: when the process can't start.
+    /// - Parameter process: the process that uses the storage. Its world draws what differs between processes.
+    /// - Throws: if the process can't start.
     func storage(ofNode number: Int, _ process: SimulatedProcess) throws(StoreUnavailable) -> any NodeStorage
 
-    /// A text without what is not the same every time.
+    /// A text without the parts that differ between runs.
     func withoutPaths(_ text: String) -> String
 
-    /// What goes wrong in a cluster.
+    /// The faults that happen in a cluster.
     func storm(_ cluster: Cluster) -> any Storm
 
-    /// What is kept now that all is quiet.
+    /// What is kept once all is quiet.
     ///
-    /// - Throws: what is wrong with it.
+    /// - Throws: a fault of what is kept.
     func kept(_ cluster: Cluster) throws(Complaint) -> KeptInstances
 
-    /// Puts it to a last test, once all is quiet.
+    /// Runs a last test once all is quiet.
     func finish(_ cluster: Cluster)
 
-    /// Whether a node shows an instance in the place in which it is kept, always.
+    /// Whether a node always shows an instance in the place in which it is kept.
     var hasOneOrder: Bool { get }
 
-    /// How long a node may show what is over.
+    /// How long a node may show something that is over.
     var lateness: Microseconds { get }
 
-    /// Whether clients register all that an instance can have.
+    /// Whether clients register everything that an instance can have.
     var takesEverything: Bool { get }
 }
 
-/// What one process has of what its instances are kept in.
+/// The storage as one process has it.
 protocol NodeStorage: AnyObject, Sendable {
     var store: any Store { get }
 
-    /// Is told when the process ends by what happens to its storage.
+    /// Called when the process ends because of what happens to its storage.
     var onCrash: () -> Void { get set }
 
-    /// Whether it may show nothing of instances that are alive, for what happened to them is forgotten.
+    /// Whether it may miss instances that are alive, because what happened to them has been forgotten.
     var isInGap: Bool { get }
 
-    /// Everything is loaded.
+    /// Everything has been loaded.
     ///
-    /// - Returns: what is wrong with it; `nil`: nothing.
+    /// - Returns: a fault of what was loaded; `nil` if there is none.
     func problemOfLoading() -> String?
 
-    /// Something was kept.
+    /// Something has been kept.
     func noteCommit()
 
-    /// The process ends: nothing that it does from here on has an effect.
+    /// The process ends. Nothing that it does from here on has an effect.
     ///
-    /// - Parameter isLoaded: whether it has everything that is kept.
+    /// - Parameter isLoaded: whether it has loaded everything that is kept.
     func sever(isLoaded: Bool)
 }
 
-/// What goes wrong, and when: drawn from the seed.
+/// The faults that happen, and their times, drawn from the seed.
 protocol Storm: AnyObject {
     func begin()
 
-    /// Everything works again.
+    /// The faults end, and everything works again.
     func end()
 }
 
-/// What is kept when all is quiet.
+/// What is kept once all is quiet.
 struct KeptInstances {
-    /// By their ids.
+    /// The instances by their ids.
     var instances: [String: ServiceInstance] = [:]
-    /// Those that were written again without a client.
+    /// The ids of those that were written again without a client.
     var restored: Set<String> = []
 }
 
-/// What is wrong.
+/// A fault that was found.
 struct Complaint: Error {
     let text: String
 

@@ -2,14 +2,14 @@ import Engine
 
 @testable import ControlPlane
 
-/// Nodes, their etcd and their clients, as a seed has them.
+/// Nodes, their storage and their clients, as the seed determines them.
 final class Cluster {
-    /// How long faults come.
+    /// The time during which faults happen.
     private static let stormTime = Microseconds.seconds(20)
-    /// How long it may take until all is as it should be when they have ended.
+    /// The longest time from the end of the faults until all is as it should be.
     private static let patience = Microseconds.seconds(90)
 
-    /// What its nodes keep instances in.
+    /// The storage in which the nodes keep instances.
     enum Kind: CaseIterable, Sendable {
         case etcd
         /// There is one node.
@@ -20,7 +20,7 @@ final class Cluster {
     let history: History
     let backing: any Backing
     let sabotage: Sabotage?
-    /// What names answer that have no healthy instance.
+    /// The rule for what names without a healthy instance answer.
     let policy: RecordPolicy
     private(set) var nodes: [SimulatedNode] = []
     private var clients: [SimulatedClient] = []
@@ -43,12 +43,12 @@ final class Cluster {
         nodes = (0..<count).map { SimulatedNode($0, self) }
     }
 
-    /// Runs everything from the start to the end.
+    /// Runs everything from start to end.
     func run() {
         for node in nodes { node.start() }
         let count = 3 + world.random.below(3)
         for number in 0..<count {
-            // Some have an instance of their own, two may have the same.
+            // Some clients have an instance of their own, and two may share one.
             let isShared = number >= count - 2 && world.random.once(in: 2)
             let ttl = isShared ? 3 : world.random.once(in: 4) ? 0 : 2 + world.random.below(4)
             let id = isShared ? "shared" : "own\(number)"
@@ -66,7 +66,7 @@ final class Cluster {
         end()
     }
 
-    /// Waits until everything is as it should be, and stays so for a time.
+    /// Waits until everything is as it should be, and has stayed so for a time.
     private func waitUntilQuiet() {
         let deadline = world.now + Self.patience
         var quietSince: Microseconds?
@@ -83,7 +83,7 @@ final class Cluster {
         }
     }
 
-    /// Why it is not as it should be when no more faults come.
+    /// The reason why it is not as it should be once no more faults happen.
     private var problem: String? {
         for client in clients where !client.isContent { return "the client of \(client.id) has not got what it wants" }
         let kept: KeptInstances
@@ -112,7 +112,7 @@ final class Cluster {
         if let problem = life.store.state.problem { return problem }
         for id in history.ids {
             var shown = life.store.instance(id: id)?.instance
-            // Two nodes that give the same number at once move one of them.
+            // If two nodes give the same number at once, one of the two instances is moved.
             if !backing.hasOneOrder, let sequence = kept[id]?.sequence { shown?.sequence = sequence }
             if shown != kept[id] {
                 let versions = (shown.map { "v\($0.weight)" } ?? "none", kept[id].map { "v\($0.weight)" } ?? "none")

@@ -1,7 +1,7 @@
 /// The faults of a storm, one after the other at times that the seed decides.
 final class FaultSequence<Fault: CaseIterable & Equatable> {
     private let world: World
-    /// Those that this seed has: with all of them at once, little of what they are about would happen.
+    /// The faults of this seed. With all of them at once, each would seldom find something to disturb.
     private let faults: [Fault]
     private(set) var isOver = false
 
@@ -12,7 +12,7 @@ final class FaultSequence<Fault: CaseIterable & Equatable> {
 
     func contains(_ fault: Fault) -> Bool { faults.contains(fault) }
 
-    /// - Parameter happen: makes one happen.
+    /// - Parameter happen: makes a fault happen.
     func begin(_ happen: @escaping (Fault) -> Void) {
         if isOver || faults.isEmpty { return }
         world.after(world.random.within(.milliseconds(100) ... .milliseconds(2500))) { [self] in

@@ -2,14 +2,14 @@ import Engine
 
 @testable import ControlPlane
 
-/// Names whose last healthy instance has gone: each has to be a failure for the time that is configured, no longer and
-/// no shorter, and without that no name is one.
+/// Names whose last healthy instance has gone. Each must be a failure for the configured time, no longer and no
+/// shorter. For any other reason no name may be one.
 struct GraceCheck {
-    /// How long.
+    /// The configured time.
     let duration: Microseconds
-    /// How much longer it may be, for the committer has something else to do.
+    /// How much longer it may last while the committer is busy.
     let lateness: Microseconds
-    /// Until when each name is a failure.
+    /// The time until which each name is a failure.
     private var ends: [String: Microseconds] = [:]
 
     init(_ duration: Microseconds, lateness: Microseconds) {
@@ -17,17 +17,17 @@ struct GraceCheck {
         self.lateness = lateness
     }
 
-    /// Whether a name may be a failure, whatever instances there are that are not healthy.
+    /// Whether a name may be a failure, whatever unhealthy instances there are.
     func mayBeFailure(_ name: String, _ now: Microseconds) -> Bool {
         ends[name].map { now <= $0 + lateness } ?? false
     }
 
-    /// When the time of a name is over; `nil`: it has none.
+    /// When the grace time of a name ends; `nil` if it has none.
     func end(of name: String) -> Microseconds? { ends[name] }
 
-    /// A name answers something else.
+    /// A name's content changes.
     ///
-    /// - Returns: why it must not; `nil`: it has to.
+    /// - Returns: why that is wrong; `nil` if it is right.
     mutating func problem(
         _ name: String, from old: NameContent, to new: NameContent, _ now: Microseconds
     ) -> String? {

@@ -1,6 +1,6 @@
 @testable import ControlPlane
 
-/// A change that a client has asked for.
+/// A change that a client requested.
 struct Operation: CustomStringConvertible {
     enum Kind { case register, patch, deregister }
 
@@ -8,48 +8,49 @@ struct Operation: CustomStringConvertible {
         case kept
         /// There was no such instance.
         case refused
-        /// It may have been made, may yet be, or neither.
+        /// The change may have been made, may still be made, or neither.
         case unknown
     }
 
-    /// Also the weight that it gives the instance, by which its effect is told from others'.
+    /// The number of the operation. It is also the weight that it gives the instance, which tells its effect from
+    /// others'.
     let version: Int
     let kind: Kind
     let id: String
     let start: Microseconds
     var end: Microseconds?
     var result: Result?
-    /// What was asked for.
+    /// The command that was requested.
     var command: RegistryCommand?
-    /// Whether it has happened by now if it ever does, though its result is not known.
+    /// Whether it must have happened by now if it ever does, although its result is unknown.
     var isDecided = false
 
-    /// Whether it may have happened, or may yet.
+    /// Whether it may have happened, or may still happen.
     var isOpen: Bool { result != .kept && result != .refused && !isDecided }
 
     var description: String { "\(kind) \(id) v\(version)" }
 }
 
-/// All changes that clients have asked for, and what follows from their answers: an operation that began when another
-/// was over and answered comes after it, and what it has done counts.
+/// All changes that clients requested, and what follows from their answers. An operation that was answered, and began
+/// when another was over, comes after it: its effect is the one that counts.
 final class History {
-    /// How long something whose fate is not known may yet happen: etcd gives up after 7 s. `nil`: until something else
-    /// is kept.
+    /// How long an operation with an unknown result may still happen: etcd gives up after 7 s. `nil`: until something
+    /// else is kept.
     var afterlife: Microseconds? = .seconds(12)
-    /// How long something may be shown that is over.
+    /// How long something that is over may still be shown.
     var lateness: Microseconds = 0
     unowned let world: World
     private(set) var operations: [Operation] = []
     private var byID: [String: [Int]] = [:]
     private var ttls: [String: Int] = [:]
     private(set) var ids: [String] = []
-    /// Whether etcd has forgotten when a change was made: a node that has not heard of it then never does, and writes
-    /// again what it knows.
+    /// Whether etcd has forgotten when a change was made. A node that has not heard of the change by then never will,
+    /// and writes again what it knows.
     var isForgotten: (_ version: Int) -> Bool = { _ in false }
 
     init(_ world: World) { self.world = world }
 
-    /// The seconds that an instance lives unheard; `nil`: for ever.
+    /// The seconds that an instance lives without heartbeats; `nil`: for ever.
     func ttl(of id: String) -> Int? { ttls[id] }
 
     func add(id: String, ttl: Int) {
@@ -68,7 +69,7 @@ final class History {
 
     func note(_ command: RegistryCommand, of version: Int) { operations[version - 1].command = command }
 
-    /// Something was kept, one after the other: what has failed before does not happen any more.
+    /// Something was kept, and changes are kept one after the other: an earlier one that failed can't happen any more.
     func noteCommit() {
         if afterlife != nil { return }
         for index in operations.indices where operations[index].result == .unknown {
@@ -81,7 +82,7 @@ final class History {
         operations[version - 1].result = result
     }
 
-    /// When an operation is over for certain.
+    /// The time at which an operation is certainly over.
     private func isOver(_ operation: Operation) -> Microseconds {
         switch (operation.result, operation.end) {
         case (.kept, let end?), (.refused, let end?): end
@@ -91,9 +92,10 @@ final class History {
         }
     }
 
-    /// An operation that was answered and came after the one of a version: what that one did must not be seen any more.
+    /// An answered operation that came after the one of this version: the effect of that one must not be seen any more.
     ///
-    /// - Parameter isRestored: whether it was written again without a client: changes that are forgotten do not count.
+    /// - Parameter isRestored: whether the version was written again without a client. Then changes that etcd has
+    ///   forgotten do not count.
     private func successor(
         of version: Int, _ id: String, ofKind kind: Operation.Kind? = nil, isRestored: Bool = false
     ) -> Operation? {
@@ -105,20 +107,20 @@ final class History {
         }
     }
 
-    /// Whether it is not known if the operation of a version was made.
+    /// Whether it is unknown if the operation of this version was made.
     func isOpen(version: Int) -> Bool { operations[version - 1].isOpen }
 
-    /// Whether it is not known if any operation of a kind was made.
+    /// Whether it is unknown if any operation of this kind was made.
     func isOpen(_ id: String, _ kind: Operation.Kind) -> Bool {
         (byID[id] ?? []).contains { operations[$0].kind == kind && operations[$0].isOpen }
     }
 
-    /// Whether an operation that was answered came after the one of a version.
+    /// Whether an answered operation came after the one of this version.
     func isOver(version: Int, of id: String) -> Bool { successor(of: version, id) != nil }
 
-    // MARK: What must not be
+    // MARK: What must not happen
 
-    /// An instance is not what was asked for.
+    /// Compares an instance with what was requested.
     func problemOfContent(_ instance: ServiceInstance) -> String? {
         let version = Int(instance.weight)
         guard operations.indices.contains(version - 1) else { return "\(instance.id) has the weight \(version)" }
@@ -136,16 +138,16 @@ final class History {
         return isAsAsked ? nil : "\(instance.id) v\(version) is not what was asked for: \(instance)"
     }
 
-    /// etcd has a version of an instance from now on.
+    /// From now on etcd has this version of an instance.
     ///
-    /// - Parameter isOvertaken: whether it is known that the version is not the newest, and it will be written over.
+    /// - Parameter isOvertaken: whether the version is known not to be the newest, so that it will be written over.
     func problemOfWriting(_ version: Int, of id: String, isRestored: Bool, isOvertaken: Bool) -> String? {
         successor(of: version, id, ofKind: isOvertaken ? .deregister : nil, isRestored: isRestored).map {
             "\(id) v\(version) is written to etcd again, after \($0)"
         }
     }
 
-    /// A node shows a version of an instance that it did not show before. It may be late, but not for so long.
+    /// A node shows a version of an instance that it did not show before. It may be late, but only within the limit.
     func problemOfShowing(_ version: Int, of id: String) -> String? {
         guard let successor = successor(of: version, id, ofKind: .deregister), let end = successor.end,
             world.now > end + lateness
@@ -153,22 +155,22 @@ final class History {
         return "\(id) v\(version) is back, after \(successor)"
     }
 
-    /// What a node shows after it has answered an operation.
+    /// Checks what a node shows after it has answered an operation.
     ///
-    /// - Parameter version: `nil`: nothing.
+    /// - Parameter version: what it shows; `nil`: nothing.
     func problemOfReading(_ version: Int?, after operation: Operation) -> String? {
         guard let version else {
             if operation.kind == .deregister || mayHaveLeft(operation.id, after: operation.version) { return nil }
-            // It took longer than the instance lives.
+            // The operation took longer than the instance lives.
             if let ttl = ttl(of: operation.id), world.now >= operation.start + .seconds(Int64(ttl)) { return nil }
             return operation.kind == .patch ? nil : "finds nothing"
         }
         if version == operation.version { return operation.kind == .deregister ? "is impossible" : nil }
-        // Others may be under way at the same time.
+        // Other operations may be under way at the same time.
         return isOver(operations[version - 1]) < operation.start ? "finds v\(version)" : nil
     }
 
-    /// Whether an instance may have been deregistered after the operation of a version has begun.
+    /// Whether an instance may have been deregistered after the operation of this version began.
     func mayHaveLeft(_ id: String, after version: Int) -> Bool {
         let time = operations[version - 1].start
         return (byID[id] ?? []).contains { index in
@@ -177,10 +179,10 @@ final class History {
         }
     }
 
-    /// What is wrong with an instance when all is quiet.
+    /// Checks an instance once all is quiet.
     ///
     /// - Parameters:
-    ///   - version: of what etcd has; `nil`: nothing.
+    ///   - version: the version that is kept; `nil`: none.
     ///   - isRestored: whether it was written again without a client.
     ///   - isWanted: whether clients keep it alive.
     func problemInTheEnd(_ id: String, version: Int?, isRestored: Bool, isWanted: Bool) -> String? {

@@ -1,46 +1,46 @@
 @testable import ControlPlane
 
-/// Faults put in on purpose, each of which the simulation must find: only tests can.
+/// Faults that are put in on purpose. The simulation must find each of them. Only tests can put them in.
 enum Sabotage: CaseIterable, Sendable {
     // MARK: With etcd
 
-    /// Transactions are made whatever has become of their keys.
+    /// Transactions are made whatever has happened to their keys.
     case noRevisionCheck
-    /// Instances are written again without a look at who was deregistered meanwhile.
+    /// Instances are written again without a check for deregistrations meanwhile.
     case noLimitOnRestoring
     case leasesAreNotRenewed
     case watchSkipsAnEvent
 
     // MARK: With SQLite
 
-    /// Commits are not synced, which is what WAL is used with most.
+    /// Commits are not synced, which is the most usual setting with WAL.
     case journalIsNotSynced
-    /// Rows of instances that were deregistered stay.
+    /// The rows of deregistered instances stay.
     case rowsStay
 
     // MARK: With both
 
-    /// Clients are answered before what they ask for is kept.
+    /// Clients are answered before their changes are kept.
     case answerBeforeCommit
-    /// Clients are answered before DNS knows.
+    /// Clients are answered before DNS has the change.
     case answerBeforeDNS
-    /// Names whose last healthy instance has gone are failures for half of their time.
+    /// Names whose last healthy instance has gone are failures for half of the configured time.
     case graceEndsEarly
-    /// They are for longer.
+    /// These names are failures for longer than configured.
     case graceEndsLate
 
-    /// What nodes keep instances in that it is a fault of.
+    /// The kinds of cluster that the fault applies to.
     var kinds: [Cluster.Kind] {
         switch self {
         case .noRevisionCheck, .noLimitOnRestoring, .leasesAreNotRenewed, .watchSkipsAnEvent: [.etcd]
         case .journalIsNotSynced, .rowsStay: [.sqlite]
         case .answerBeforeCommit, .answerBeforeDNS, .graceEndsEarly: [.etcd, .sqlite]
-        // With etcd it may end late, when the committer waits.
+        // With etcd the grace time may end late anyway, when the committer waits.
         case .graceEndsLate: [.sqlite]
         }
     }
 
-    /// All, each with all that it is a fault of.
+    /// All faults, each with every kind that it applies to.
     static var all: [(Sabotage, Cluster.Kind)] { allCases.flatMap { each in each.kinds.map { (each, $0) } } }
 
     func emptyGrace(_ duration: Duration) -> Duration {
@@ -60,11 +60,11 @@ enum Sabotage: CaseIterable, Sendable {
     }
 }
 
-/// Says that changes are kept, and then has them kept.
+/// Reports changes as kept, and only then has them kept.
 final class HastyStore: Store, @unchecked Sendable {
     private let store: any Store
     private let timers: any Timers
-    /// How much later.
+    /// The delay until they are kept.
     private let delay: Duration
     private let late: AsyncStream<[StoreChange]>
     private let later: AsyncStream<[StoreChange]>.Continuation
@@ -119,7 +119,7 @@ final class HastyStore: Store, @unchecked Sendable {
     nonisolated(nonsending) func close() async { await store.close() }
 }
 
-/// Has instances that were deregistered out of its view, and nowhere else.
+/// Removes deregistered instances from its view, and nowhere else.
 final class ForgetfulStore: Store, @unchecked Sendable {
     private let store: any Store
 

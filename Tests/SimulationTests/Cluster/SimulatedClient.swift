@@ -2,25 +2,25 @@ import Engine
 
 @testable import ControlPlane
 
-/// A client that registers an instance, keeps it alive, changes it and takes it out, at whatever node answers.
+/// A client that registers an instance, keeps it alive, changes it and deregisters it, at any node that answers.
 final class SimulatedClient: @unchecked Sendable {
     private let cluster: Cluster
     let id: String
     private let number: Int
     private let ttl: Int
-    /// The service that it registers for.
+    /// The service for which it registers.
     private var name: String
     private var home: Int
-    /// Whether its instance is to be there.
+    /// Whether its instance should be registered.
     private(set) var isWanted = false
-    /// Whether it was told that its instance is there.
+    /// Whether it was told that its instance is registered.
     private var isRegistered = false
-    /// Whether it was not told that its instance is gone.
+    /// Whether it still has to deregister its instance, because no node has confirmed that.
     private var isToBeTakenOut = false
-    /// How often in a row nodes have said that they do not know it.
+    /// How many times in a row nodes have answered that they do not know the instance.
     private var refusals = 0
     private var pending: Operation?
-    /// Whether it makes no changes any more that are not needed.
+    /// Whether it makes only necessary changes from now on.
     var isSettled = false
 
     init(_ number: Int, id: String, ttl: Int, _ cluster: Cluster) {
@@ -34,7 +34,7 @@ final class SimulatedClient: @unchecked Sendable {
 
     private var world: World { cluster.world }
 
-    /// Whether there is nothing that it still wants.
+    /// Whether it has reached everything that it wants.
     var isContent: Bool { pending == nil && isRegistered == isWanted && !isToBeTakenOut }
 
     func live() {
@@ -48,7 +48,7 @@ final class SimulatedClient: @unchecked Sendable {
     private func act() {
         if isRegistered, ttl > 0 { beat() }
         if let operation = pending {
-            // It does not wait for ever; what it has asked for may happen all the same.
+            // It does not wait for ever. The change that it requested may still happen.
             if operation.start + .seconds(8) < world.now {
                 pending = nil
                 moveHome()
@@ -100,7 +100,7 @@ final class SimulatedClient: @unchecked Sendable {
 
     private func tags() -> [String] { ["red", "blue"].filter { _ in world.random.once(in: 2) } }
 
-    /// Nothing, little, or more than a page of a database holds.
+    /// No metadata, little, or more than fits on a page of a database.
     private func metadata() -> [MetadataEntry] {
         let length = [0, 20, 9000][world.random.below(3)]
         return length == 0
@@ -146,7 +146,7 @@ final class SimulatedClient: @unchecked Sendable {
         case (.deregister, .kept):
             if isAwaited { isToBeTakenOut = false }
         case (.deregister, .refused):
-            // This node may not have heard of it yet; what has a ttl ends without heartbeats.
+            // This node may not have heard of the instance yet. An instance with a ttl ends without heartbeats.
             refusals += 1
             if isAwaited, ttl > 0 || refusals > 4 { isToBeTakenOut = false }
             moveHome()

@@ -1,15 +1,15 @@
 @testable import ControlPlane
 
-/// One node of the cluster, which may be killed and started again: registry, committer, store, publisher and zone are
-/// the product's.
+/// One node of the cluster, which may be killed and started again. Registry, committer, store and publisher are the
+/// product's.
 final class SimulatedNode {
     let number: Int
     private let cluster: Cluster
-    /// The process that runs now; `nil`: none does.
+    /// The process that is running; `nil`: none is.
     private(set) var life: NodeLife?
-    /// How often it was to be started later: the last time alone counts.
+    /// How many times a later start was planned. Only the latest plan counts.
     private var startCount = 0
-    /// Processes that were killed: what is left of their tasks ends without any effect.
+    /// Processes that were killed. Their remaining tasks end without any effect.
     private var former: [NodeLife] = []
 
     init(_ number: Int, _ cluster: Cluster) {
@@ -17,7 +17,7 @@ final class SimulatedNode {
         self.cluster = cluster
     }
 
-    /// Whether it takes requests.
+    /// Whether it accepts requests.
     var isServing: Bool { life?.isLoaded ?? false }
 
     func start() {
@@ -47,7 +47,7 @@ final class SimulatedNode {
         }
     }
 
-    /// Has its process end in good order.
+    /// Ends the process in good order.
     func stop() {
         guard let life, !life.isDead else { return }
         cluster.world.note("node \(number): is stopped")
@@ -74,7 +74,7 @@ final class SimulatedNode {
     }
 }
 
-/// A node's process from its start to its end.
+/// The process of a node from its start to its end.
 final class NodeLife: @unchecked Sendable {
     private let number: Int
     private let cluster: Cluster
@@ -85,13 +85,13 @@ final class NodeLife: @unchecked Sendable {
     let zone: SimulatedZone
     private var task: Task<Void, Never>?
     private(set) var isDead = false
-    /// Is told when it ends by itself.
+    /// Called when it ends by itself.
     var onEnd: () -> Void = {}
-    /// When each instance was heard of last, by a heartbeat or a registration that was answered.
+    /// When each instance was last heard of, by a heartbeat or by a registration that was answered.
     private var heard: [String: Microseconds] = [:]
-    /// What is shown of each instance: its version.
+    /// The version of each instance that is shown.
     private var shown: [String: Int] = [:]
-    /// What was shown last of each instance, gone or not.
+    /// The version of each instance that was last shown, whether it is gone or not.
     private var latest: [String: Int] = [:]
 
     init(_ number: Int, _ cluster: Cluster) throws(StoreUnavailable) {
@@ -127,14 +127,14 @@ final class NodeLife: @unchecked Sendable {
             } catch {
                 process.world.note("node \(number): can't load: \(cluster.backing.withoutPaths("\(error)"))")
                 end()
-                // The process is gone, and with it its lock.
+                // The process is gone, and its lock with it.
                 await store.close()
             }
             end()
         }
     }
 
-    /// The process ends, by itself or by what happens to it.
+    /// The process ends, by itself or because of what happens to it.
     private func end() {
         if isDead { return }
         die()
@@ -148,7 +148,7 @@ final class NodeLife: @unchecked Sendable {
         storage.sever(isLoaded: registry.isLoaded)
     }
 
-    /// From here on nothing that it does has an effect: its tasks are only let end.
+    /// Nothing that it does from here on has an effect. Its tasks are only allowed to end.
     func kill() {
         die()
         registry.stop()
@@ -156,7 +156,7 @@ final class NodeLife: @unchecked Sendable {
         if process.isPaused { process.resume() }
     }
 
-    // MARK: What clients ask of it
+    // MARK: Requests of clients
 
     func submit(
         _ operation: Operation, _ command: RegistryCommand, _ receive: @escaping @Sendable (Operation.Result) -> Void
@@ -194,7 +194,7 @@ final class NodeLife: @unchecked Sendable {
 
     // MARK: What must hold
 
-    /// A change is about to be answered: who reads now sees it.
+    /// A change is about to be answered: whoever reads now must see it.
     private func answered(_ operation: Operation, _ result: Operation.Result) {
         process.world.note("node \(number): \(operation) is \(result)")
         guard result == .kept else { return }
@@ -203,12 +203,12 @@ final class NodeLife: @unchecked Sendable {
         if let problem = cluster.history.problemOfReading(version, after: operation) {
             process.world.fail("node \(number): the read after \(operation) \(problem)")
         }
-        // Nothing is known of its heartbeats if others have gone past.
+        // If other changes have overtaken it, nothing is known of its heartbeats.
         if operation.kind == .register, version == operation.version {
             heard[operation.id] = max(heard[operation.id] ?? 0, operation.start)
         }
         if cluster.backing.hasOneOrder {
-            // The committer may be in the middle of the next change: it is done before time goes on.
+            // The committer may be in the middle of the next change. It completes that before time goes on.
             process.world.after(0, process) { [self] in checkDNS(after: operation) }
         } else {
             checkDNS(after: operation)
@@ -244,8 +244,8 @@ final class NodeLife: @unchecked Sendable {
         }
     }
 
-    /// An instance is not there: it must not have been heard of within its ttl, unless somebody has deregistered what
-    /// was shown, or etcd has forgotten whether anybody has.
+    /// An instance is gone. It must not have been heard of within its ttl, unless somebody has deregistered what was
+    /// shown, or etcd has forgotten whether anybody has.
     private func checkGone(_ id: String) {
         guard let heard = heard[id], let ttl = cluster.history.ttl(of: id), let latest = latest[id] else { return }
         if storage.isInGap || cluster.history.mayHaveLeft(id, after: latest) {

@@ -2,7 +2,7 @@ import Engine
 
 @testable import ControlPlane
 
-/// A zone as the data plane would have it after all publications: what DNS answers.
+/// A zone as the engine would have it after all publications: what DNS answers.
 final class SimulatedZone: ZoneSink, @unchecked Sendable {
     private let process: SimulatedProcess
     private let sabotage: Sabotage?
@@ -12,10 +12,10 @@ final class SimulatedZone: ZoneSink, @unchecked Sendable {
     /// Whether its process is dead.
     var isOver = false
     private var generation: UInt64 = 0
-    /// Is told of every publication.
+    /// Called after every publication.
     var onPublication: () -> Void = {}
 
-    /// - Parameter lateness: how long names may be failures beyond their time.
+    /// - Parameter lateness: how much longer than configured names may be failures.
     init(_ process: SimulatedProcess, _ policy: RecordPolicy, lateness: Microseconds, _ sabotage: Sabotage?) {
         self.process = process
         self.policy = policy
@@ -25,7 +25,7 @@ final class SimulatedZone: ZoneSink, @unchecked Sendable {
 
     private var world: World { process.world }
 
-    /// What it answers otherwise than it has to, with what is in a view.
+    /// A name that it answers differently from what the view requires.
     func problem(_ store: any Store) -> String? {
         let expected = store.expectedNames(policy)
         for name in Set(names.keys).union(expected.keys).sorted() {
@@ -59,7 +59,7 @@ final class SimulatedZone: ZoneSink, @unchecked Sendable {
         }
     }
 
-    /// Looks at a name when it may be a failure no longer, once everything is done that is to be done at that time.
+    /// Checks a name when it may no longer be a failure, after everything due at that time is done.
     private func checkEnd(of name: String) {
         guard let end = grace.end(of: name) else { return }
         world.after(end + grace.lateness - world.now, process) { [self] in
@@ -72,7 +72,7 @@ final class SimulatedZone: ZoneSink, @unchecked Sendable {
 }
 
 extension Store {
-    /// What DNS has to answer with what is in the view, but for names that are failures for a while.
+    /// What DNS must answer for the content of the view, apart from names that are failures for a while.
     func expectedNames(_ policy: RecordPolicy) -> [String: NameContent] {
         var names: [String: NameContent] = [:]
         for summary in serviceSummaries(after: nil, limit: .max) {

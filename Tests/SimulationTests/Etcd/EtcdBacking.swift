@@ -1,17 +1,17 @@
 @testable import ControlPlane
 
-/// etcd, the way of each node to it, and the snapshots that nodes have of it.
+/// etcd, each node's way to it, and the nodes' snapshots of it.
 final class EtcdBacking: Backing {
     private let world: World
     private let history: History
     private let sabotage: Sabotage?
     let etcd: SimulatedEtcd
     let weather: Weather
-    /// What each node's snapshot is written to; `nil`: it has none.
+    /// The file of each node's snapshot; `nil` if it has none.
     private(set) var files: [SimulatedFile?] = []
-    /// As of which revision what was written last under each key of an instance counts.
+    /// For each key of an instance, the revision as of which its latest value counts.
     private var ranks: [String: [String: Int64]] = [:]
-    /// When each version was written for a client.
+    /// The revision at which each version was written for a client.
     private var revisions: [Int: Int64] = [:]
     let hasOneOrder = false
     let lateness = Microseconds.seconds(30)
@@ -45,9 +45,10 @@ final class EtcdBacking: Backing {
     private func look(_ key: String, _ octets: [UInt8]) {
         guard key.contains("/services/"), let (instance, asOf) = try? StoredInstance.decodeWithOrigin(octets)
         else { return }
-        // Written again by a node that did not know what was there last: whoever knows that writes it over this.
+        // A node that did not know the last value has written the instance again. A node that knows that value writes it
+        // over this one.
         let isOvertaken = asOf.map { $0 < ranks[instance.id]?[key] ?? 0 } ?? false
-        // It is not taken for the instance by anybody who knows the other name, and is deleted.
+        // Nobody who knows the other name takes it for the instance, and it is deleted.
         if isOutranked(key, instance.id, asOf) { return }
         let version = Int(instance.weight)
         if asOf == nil { revisions[version] = etcd.revision }
@@ -58,13 +59,13 @@ final class EtcdBacking: Backing {
         }
     }
 
-    /// Whether etcd has forgotten when a version was written, or a node was not told of it: one that has to read
-    /// everything misses also what has happened since, and is gone by then.
+    /// Whether etcd has forgotten when a version was written, or a node was not told of it. A node that has to read
+    /// everything also misses what has happened since and is gone by then.
     private func isForgotten(_ version: Int) -> Bool {
         revisions[version].map { $0 <= max(etcd.compacted, etcd.skipped) } ?? false
     }
 
-    /// Whether what is written under a key is older than what the instance was under another name.
+    /// Whether a value written under a key is older than the instance's value under another name.
     private func isOutranked(_ key: String, _ id: String, _ asOf: Int64?) -> Bool {
         let rank = min(etcd.revision, asOf ?? etcd.revision)
         ranks[id, default: [:]][key] = rank
@@ -102,7 +103,7 @@ final class EtcdNodeStorage: NodeStorage, @unchecked Sendable {
     init(_ backing: EtcdBacking, _ process: SimulatedProcess, node: Int, _ sabotage: Sabotage?) {
         file = backing.files[node].map { SimulatedFileHandle($0) }
         gateway = SimulatedGateway(process, backing.etcd, backing.weather, node: node, sabotage)
-        // What has happened since it was written is not told: it reads everything.
+        // Nobody reports what has happened since it was written, so the node reads everything.
         file?.onRead = { [gateway] in gateway.beginGap() }
         let etcdStore = EtcdStore(
             Configuration.Etcd(), client: gateway, clock: process.time, timers: process.timers,

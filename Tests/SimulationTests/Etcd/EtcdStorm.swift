@@ -1,4 +1,4 @@
-/// What goes wrong with nodes, the network and etcd.
+/// The faults of nodes, the network and etcd.
 final class EtcdStorm: Storm {
     private enum Fault: CaseIterable {
         case climate, cut, brokenWatches, stalledMember, noLeader, compaction, pause, kill, clock, otherKeys, disk
@@ -18,7 +18,7 @@ final class EtcdStorm: Storm {
 
     func begin() { faults.begin { [self] in happen($0) } }
 
-    /// Everything works again.
+    /// The faults end, and everything works again.
     func end() {
         faults.end()
         backing.weather.clear()
@@ -57,7 +57,7 @@ final class EtcdStorm: Storm {
         case .pause: node.pause(for: world.random.within(.milliseconds(100) ... .seconds(6)))
         case .kill:
             node.kill()
-            // It may have to begin with its snapshot, if it finds that whole.
+            // It may have to begin with its snapshot, if that is whole.
             if world.random.once(in: 3) { cut(node) }
             if faults.contains(.disk), world.random.once(in: 3) { backing.files[node.number]?.damage() }
             world.after(world.random.within(.milliseconds(50) ... .seconds(4))) { node.start() }
@@ -75,7 +75,7 @@ final class EtcdStorm: Storm {
         (node.life?.storage as? EtcdNodeStorage)?.gateway
     }
 
-    /// Nothing gets through from and to a node, for a while in which etcd may forget what happened.
+    /// Nothing passes between a node and etcd for a while, in which etcd may forget what happened.
     private func cut(_ node: SimulatedNode) {
         let time = world.random.within(.milliseconds(200) ... .seconds(8))
         world.note("node \(node.number): is cut off for \(time / 1000) ms")

@@ -2,7 +2,7 @@ import FoundationEssentials
 
 @testable import ControlPlane
 
-/// A request of etcd's JSON gateway, as a server reads it.
+/// A request to etcd's JSON gateway, as a server reads it.
 struct GatewayRequest {
     private let json: JSONValue
 
@@ -25,7 +25,7 @@ struct GatewayRequest {
 
     var text: String { String(decoding: octets, as: UTF8.self) }
 
-    /// `kv/txn`
+    /// The transaction of a request to `kv/txn`.
     var transaction: EtcdTransaction {
         EtcdTransaction(
             conditions: self["compare"].elements.map { condition in

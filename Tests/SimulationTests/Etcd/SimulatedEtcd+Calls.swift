@@ -1,9 +1,9 @@
 @testable import ControlPlane
 
 extension SimulatedEtcd {
-    /// Does what a request of the JSON gateway asks for.
+    /// Carries out a request to the JSON gateway.
     ///
-    /// - Parameter skipped: the conditions that do not count.
+    /// - Parameter skipped: the conditions that are not checked.
     func perform(
         _ path: String, _ body: [UInt8], skipping skipped: SkippedConditions
     ) -> Result<[UInt8], EtcdError> {
@@ -57,7 +57,7 @@ extension SimulatedEtcd {
             return skipped == .revisions || revision == condition.revision
         }
         let operations = holds ? transaction.success : transaction.failure
-        // What is asked for is as it was before.
+        // Reads in the transaction see the state before it.
         let found = operations.map { operation -> [(key: String, value: Value)] in
             guard case .get(let key) = operation else { return [] }
             return keys[key].map { [(key, $0)] } ?? []
@@ -95,11 +95,11 @@ extension SimulatedEtcd {
     }
 }
 
-/// Conditions of transactions that a fault put in on purpose has etcd not check.
+/// The conditions of transactions that etcd does not check because of a fault put in on purpose.
 enum SkippedConditions {
     case none
-    /// Of a key.
+    /// Conditions on the revision of a key.
     case revisions
-    /// That nothing was deregistered meanwhile.
+    /// Conditions that nothing was deregistered meanwhile.
     case limits
 }

@@ -1,4 +1,4 @@
-/// An etcd cluster: keys with revisions, leases that end, watches, compaction, members that stall, a leader that is lost.
+/// An etcd cluster: keys with revisions, leases that end, watches, compaction, members that stall, and a lost leader.
 final class SimulatedEtcd {
     struct Value: Equatable {
         var octets: [UInt8]
@@ -8,33 +8,33 @@ final class SimulatedEtcd {
 
     struct Event {
         var key: String
-        /// `nil`: it was deleted.
+        /// The new value; `nil`: the key was deleted.
         var value: Value?
     }
 
     struct Lease {
         var ttl: Int64
-        /// When it ends; what was set for an earlier time does nothing.
+        /// When it ends. A timer for an earlier end has no effect.
         var end: Microseconds
     }
 
-    /// What has reached a member and is not done yet.
+    /// A request that has reached a member and is not carried out yet.
     struct Waiting {
         var arrivedAt: Microseconds
         var action: (_ isTooLate: Bool) -> Void
     }
 
     static let memberCount = 3
-    /// After this long a member gives up.
+    /// The time after which a member gives up on a request.
     private static let requestTime = Microseconds.seconds(7)
 
     unowned let world: World
     private(set) var revision: Int64 = 1
     private(set) var keys: [String: Value] = [:]
-    /// What has happened at each revision from 2 on.
+    /// The events of each revision from 2 on.
     private var log: [[Event]] = []
     private(set) var compacted: Int64 = 0
-    /// Up to which revision there is a node that was not told what happened, and finds only what is left of it.
+    /// The last revision of which some node was not told, and finds only the result.
     private(set) var skipped: Int64 = 0
     private(set) var leases: [Int64: Lease] = [:]
     private var leaseCount: Int64 = 0
@@ -42,16 +42,16 @@ final class SimulatedEtcd {
     private var stalled = [Bool](repeating: false, count: memberCount)
     private var waiting = [[Waiting]](repeating: [], count: memberCount)
     var watches: [WatchConnection] = []
-    /// Is told of what is written under a key.
+    /// Called with everything that is written under a key.
     var onWrite: (_ key: String, _ octets: [UInt8]) -> Void = { _, _ in }
 
     init(_ world: World) { self.world = world }
 
     // MARK: Keys
 
-    /// Makes changes of one revision.
+    /// Makes the changes of one revision.
     ///
-    /// - Parameter changes: `nil` deletes; of what is not there nobody is told.
+    /// - Parameter changes: `nil` deletes. Nobody is told of a key that was not there.
     func change(_ changes: [(key: String, value: [UInt8]?, lease: Int64)]) {
         var events: [Event] = []
         for (key, octets, lease) in changes {
@@ -72,13 +72,13 @@ final class SimulatedEtcd {
         for watch in watches { watch.tell() }
     }
 
-    /// What has happened at a revision that is there.
+    /// The events of an existing revision.
     func events(at revision: Int64) -> [Event] { log[Int(revision - 2)] }
 
     /// A node has to read everything.
     func noteGap() { skipped = revision }
 
-    /// Forgets what happened up to now.
+    /// Forgets all events up to now.
     func compact() {
         compacted = revision
         world.note("etcd: compacted up to \(revision)")
@@ -93,7 +93,7 @@ final class SimulatedEtcd {
         return leaseCount
     }
 
-    /// - Returns: its ttl; `nil`: there is none.
+    /// - Returns: the lease's ttl; `nil` if there is no such lease.
     @discardableResult
     func renew(_ id: Int64) -> Int64? {
         guard let ttl = leases[id]?.ttl else { return nil }
@@ -102,7 +102,7 @@ final class SimulatedEtcd {
         return ttl
     }
 
-    /// - Returns: whether there was one.
+    /// - Returns: whether the lease existed.
     func revoke(_ id: Int64, _ reason: String) -> Bool {
         guard leases.removeValue(forKey: id) != nil else { return false }
         let lost = keys(on: id)
@@ -116,14 +116,14 @@ final class SimulatedEtcd {
     private func schedule(_ id: Int64) {
         guard let end = leases[id]?.end else { return }
         world.after(end - world.now) { [unowned self] in
-            // The leader ends leases, if there is one.
+            // Only a leader ends leases.
             if hasLeader, leases[id]?.end == end { _ = revoke(id, "has ended") }
         }
     }
 
     // MARK: Members
 
-    /// A request has reached a member: `action` is called when it does it.
+    /// A request has reached a member, which calls `action` when it carries the request out.
     func arrive(at member: Int, _ action: @escaping (_ isTooLate: Bool) -> Void) {
         if hasLeader, !stalled[member] {
             action(false)
@@ -150,7 +150,7 @@ final class SimulatedEtcd {
         }
     }
 
-    /// A new leader gives every lease a whole ttl again, since it does not know how much was left.
+    /// A new leader gives every lease its whole ttl again, because it does not know how much was left.
     func findLeader() {
         if hasLeader { return }
         world.note("etcd: a leader")

@@ -1,8 +1,9 @@
 @testable import ControlPlane
 
-/// One node's way to etcd, with all that happens on it. It asks one member after the other, as ``EtcdClient`` does.
+/// One node's way to etcd, with everything that happens on it. It asks one member after the other, as ``EtcdClient``
+/// does.
 final class SimulatedGateway: EtcdGateway, @unchecked Sendable {
-    /// Who waits for an answer.
+    /// A call that waits for its answer.
     private final class Call: @unchecked Sendable {
         private var continuation: CheckedContinuation<Result<[UInt8], EtcdError>, Never>?
 
@@ -23,10 +24,10 @@ final class SimulatedGateway: EtcdGateway, @unchecked Sendable {
     private var current: Int
     private var calls: [Call] = []
     private var watches: [WatchConnection] = []
-    /// Until when its node may show nothing of instances that are alive: etcd has forgotten what happened, and if that
-    /// was a deregistration nobody can tell whose.
+    /// The time until which its node may miss instances that are alive. etcd has forgotten what happened, and nobody
+    /// can tell whether it was a deregistration, and of which instance.
     private var gapEnd: Microseconds = 0
-    /// Whether its process is dead: nothing it does has an effect.
+    /// Whether its process is dead, so that nothing it does has an effect.
     private var isSevered = false
     let timeout = Duration.seconds(5)
 
@@ -47,7 +48,7 @@ final class SimulatedGateway: EtcdGateway, @unchecked Sendable {
 
     func shutdown() { sever() }
 
-    /// Ends all calls; none has an effect any more.
+    /// Ends all calls. None has an effect any more.
     func sever() {
         isSevered = true
         for call in calls { call.finish(.failure(Self.lost)) }
@@ -117,7 +118,7 @@ final class SimulatedGateway: EtcdGateway, @unchecked Sendable {
         }
     }
 
-    /// What a fault put in on purpose answers by itself.
+    /// The answer that a fault put in on purpose gives by itself.
     private func fakeAnswer(_ path: String, _ body: [UInt8]) -> [UInt8]? {
         switch (sabotage, path) {
         case (.leasesAreNotRenewed, "lease/keepalive"):
@@ -164,10 +165,10 @@ final class SimulatedGateway: EtcdGateway, @unchecked Sendable {
         var watch: WatchConnection?
     }
 
-    /// When something arrives that is sent to this node now and not lost.
+    /// When something arrives that is sent to this node now and is not lost.
     func arrival() -> Microseconds { world.now + weather.latency(to: node) }
 
-    /// What it was to be told of next is not there any more: it reads everything anew.
+    /// The next events that it should be told of are gone, so it reads everything again.
     func beginGap() {
         gapEnd = .max
         etcd.noteGap()
@@ -182,7 +183,7 @@ final class SimulatedGateway: EtcdGateway, @unchecked Sendable {
 
     func skipsEvent() -> Bool { sabotage == .watchSkipsAnEvent && world.random.once(in: 30) }
 
-    /// Connections break: some at once, some without anybody noticing.
+    /// Connections break: some at once, and some without anybody noticing.
     func breakWatches() {
         for watch in watches {
             if world.random.once(in: 2) {
@@ -195,6 +196,6 @@ final class SimulatedGateway: EtcdGateway, @unchecked Sendable {
 }
 
 extension SimulatedEtcd {
-    /// The start of all keys of this project.
+    /// The prefix of all keys of this project.
     static let prefix = "/kong-discovery/v1/"
 }

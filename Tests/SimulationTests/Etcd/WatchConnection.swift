@@ -1,21 +1,21 @@
 @testable import ControlPlane
 
-/// A watch on its connection: what is sent comes in that order, late, or never.
+/// A watch on its connection. What is sent arrives in order, late, or never.
 final class WatchConnection: @unchecked Sendable {
     let member: Int
     unowned let etcd: SimulatedEtcd
     private unowned let gateway: SimulatedGateway
-    /// The first revision that it was not told of.
+    /// The first revision of which it was not told.
     private var next: Int64
     private let onOctets: @Sendable ([UInt8]) -> Bool
     private var continuation: CheckedContinuation<EtcdError?, Never>?
-    /// Whether etcd has got the request.
+    /// Whether etcd has received the request.
     private var isCreated = false
-    /// Whether etcd sends no more.
+    /// Whether etcd no longer sends anything.
     private var isClosed = false
-    /// Whether what is sent gets lost, without anybody noticing.
+    /// Whether everything that is sent gets lost without anybody noticing.
     var leadsNowhere = false
-    /// When the last of what was sent arrives.
+    /// The time when the last thing sent arrives.
     private var lastArrival: Microseconds = 0
 
     init(
@@ -30,7 +30,7 @@ final class WatchConnection: @unchecked Sendable {
         self.continuation = continuation
     }
 
-    /// etcd has got the request.
+    /// etcd has received the request.
     func create() {
         if isClosed { return }
         isCreated = true
@@ -39,7 +39,7 @@ final class WatchConnection: @unchecked Sendable {
         tell()
     }
 
-    /// Sends what it was not told of.
+    /// Sends everything of which the watch was not told.
     func tell() {
         guard isCreated, !isClosed, !etcd.isStalled(member) else { return }
         if next <= etcd.compacted, next <= etcd.revision {
@@ -67,7 +67,7 @@ final class WatchConnection: @unchecked Sendable {
         }
     }
 
-    /// etcd ends it.
+    /// etcd ends the watch.
     func fail(_ reason: String) {
         guard isCreated, !isClosed else { return }
         send(#"{"error":{"message":"\#(reason)"}}"#)
@@ -76,7 +76,7 @@ final class WatchConnection: @unchecked Sendable {
 
     private func send(_ line: String) {
         let octets = Array((line + "\n").utf8)
-        // What is sent while nothing gets through comes when it does again.
+        // What is sent while nothing gets through arrives when the network works again.
         let arrival = max(lastArrival, gateway.arrival())
         lastArrival = arrival
         let pieces: [ArraySlice<UInt8>]
@@ -94,7 +94,7 @@ final class WatchConnection: @unchecked Sendable {
         }
     }
 
-    /// The client's side is over.
+    /// The client's side ends.
     func end(_ error: EtcdError?) {
         guard let continuation else { return }
         self.continuation = nil

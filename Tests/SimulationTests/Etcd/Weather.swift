@@ -1,6 +1,7 @@
-/// What the network between the nodes and etcd is like: drawn from the seed, some of it always, some for a while.
+/// The state of the network between the nodes and etcd. It is drawn from the seed, some of it for ever, some for a
+/// while.
 final class Weather {
-    /// How often calls are slow, lost and doubled, in a thousand.
+    /// How many calls in a thousand are slow, lost and doubled.
     struct Climate {
         var slow = 0
         var lost = 0
@@ -9,14 +10,14 @@ final class Weather {
 
     private unowned let world: World
     var climate = Climate()
-    /// Until when nothing gets through from and to a node.
+    /// For each node, the time until which nothing passes to or from it.
     private var cutUntil: [Int: Microseconds] = [:]
 
     init(_ world: World) { self.world = world }
 
     func cut(_ node: Int, for time: Microseconds) { cutUntil[node] = world.now + time }
 
-    /// From now on all is well.
+    /// From now on the network is in order.
     func clear() {
         climate = Climate()
         cutUntil = [:]
@@ -24,13 +25,13 @@ final class Weather {
 
     func isCut(_ node: Int) -> Bool { cutUntil[node, default: 0] > world.now }
 
-    /// How long something takes; `nil`: it is lost.
+    /// How long a call takes; `nil`: it is lost.
     func delay(from node: Int) -> Microseconds? {
         if isCut(node) || world.random.happens(climate.lost) { return nil }
         return ordinaryDelay
     }
 
-    /// How long something takes on a connection, which loses nothing but waits.
+    /// How long something takes on a connection, which loses nothing but may have to wait.
     func latency(to node: Int) -> Microseconds {
         max(0, cutUntil[node, default: 0] - world.now) + ordinaryDelay
     }

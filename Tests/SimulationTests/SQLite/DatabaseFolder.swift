@@ -2,7 +2,7 @@ import Foundation
 
 @testable import ControlPlane
 
-/// Where the product finds a database that is on a ``SimulatedDisk``: its lock alone is really there.
+/// The path of a database that is on a ``SimulatedDisk``. Only its lock is in the real folder.
 final class DatabaseFolder {
     private static let name = "db"
 
@@ -21,13 +21,13 @@ final class DatabaseFolder {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    /// Opens the database as a process that starts now.
+    /// Opens the database as a process that starts now does.
     func open() throws(StoreUnavailable) -> (store: SQLiteStore, session: DiskSession) {
         let session = disk.begin()
         do throws(StoreUnavailable) {
             try mirrorJournal(session)
             let store = try SQLiteStore(path: "\(folder)/\(Self.name)", logger: .none)
-            // It may have ended in the middle of something that a start does without.
+            // The process may have ended in the middle of something that a start can do without.
             if session.isSevered { throw StoreUnavailable(reason: "the process has ended") }
             return (store, session)
         } catch {
@@ -53,6 +53,6 @@ final class DatabaseFolder {
         }
     }
 
-    /// A text without the folder's name, which is another one every time.
+    /// A text without the folder's name, which differs between runs.
     func withoutPaths(_ text: String) -> String { text.replacing(folder, with: "") }
 }

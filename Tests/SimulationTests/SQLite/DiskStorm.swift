@@ -1,4 +1,4 @@
-/// What goes wrong with a node and its disk.
+/// The faults of a node and its disk.
 final class DiskStorm: Storm {
     private enum Fault: CaseIterable {
         case pause, clock, kill, powerLoss, end, failures, fullDisk
@@ -54,7 +54,7 @@ final class DiskStorm: Storm {
         }
     }
 
-    /// Its process ends: now, or in the middle of something that it does to the disk.
+    /// The process ends, now or in the middle of something that it does to the disk.
     private func kill(_ node: SimulatedNode, losesPower: Bool) {
         if world.random.once(in: 3) { return killNow(node, losesPower: losesPower) }
         disk.prepareCrash(after: world.random.below(world.random.once(in: 3) ? 60 : 8), losesPower: losesPower)

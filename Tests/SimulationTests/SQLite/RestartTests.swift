@@ -3,7 +3,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// What a store finds when the process before it has ended in the middle of a change.
+/// What a store finds if the previous process ended in the middle of a change.
 @Suite struct RestartTests {
     private func registration(_ number: Int) -> StoreChange {
         .register(
@@ -14,7 +14,7 @@ import Testing
     }
 
     @Test(arguments: 0..<12)
-    func `what a start finds is there after a loss of power, though the process before did not sync it`(steps: Int)
+    func `what a start finds survives a loss of power, although the previous process did not sync it`(steps: Int)
         async throws
     {
         for seed in 1...8 as ClosedRange<UInt64> {
@@ -45,13 +45,13 @@ import Testing
         }
     }
 
-    @Test func `a start that can't sync what it finds says so, until something can be written`() async throws {
+    @Test func `a start that can't sync what it finds reports it until something can be written`() async throws {
         let world = World(seed: 1)
         let time = SimulatedProcess(world).time
         let disk = SimulatedDisk(world)
         let folder = DatabaseFolder(disk)
         let first = try folder.open()
-        // More than the file has room for as it is.
+        // This is more than the file has room for at first.
         #expect(await first.store.commit((1...200).map { registration($0) }, time: time).count == 200)
         first.session.sever()
         await first.store.close()

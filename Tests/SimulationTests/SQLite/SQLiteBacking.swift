@@ -2,14 +2,15 @@ import GRDB
 
 @testable import ControlPlane
 
-/// A disk with a database, which is one node's.
+/// A disk with the database of one node.
 final class SQLiteBacking: Backing {
     fileprivate let world: World
     fileprivate let history: History
     fileprivate let sabotage: Sabotage?
     let disk: SimulatedDisk
     fileprivate let folder: DatabaseFolder
-    /// What the node had of each instance when it ended last, and before that as long as it could write nothing.
+    /// The states of each instance at the last end of the node, and at earlier ends, as long as it could write nothing
+    /// in between.
     private var left: [String: [ServiceInstance?]] = [:]
     let hasOneOrder = true
     let lateness: Microseconds = 0
@@ -25,7 +26,7 @@ final class SQLiteBacking: Backing {
     }
 
     func makeNodes() -> Int {
-        // The first start may be cut short as well.
+        // The first start may be cut short too.
         if world.random.once(in: 4) {
             disk.prepareCrash(after: world.random.below(80), losesPower: world.random.once(in: 2))
         }
@@ -66,7 +67,7 @@ final class SQLiteBacking: Backing {
     }
 
     func finish(_ cluster: Cluster) {
-        // What has failed is over: something was written since.
+        // Failed changes are decided, because something was written since.
         history.noteCommit()
         for node in cluster.nodes {
             node.kill()
@@ -78,13 +79,13 @@ final class SQLiteBacking: Backing {
         }
     }
 
-    /// What a node has from its start on that it can't have kept, or has not kept.
+    /// What is wrong after a start: the node has something that it can't have kept, or misses something that it kept.
     fileprivate func problemOfLoading(_ store: any Store) -> String? {
         for id in history.ids {
             let before = left[id] ?? [nil]
             let now = store.instance(id: id)?.instance
             if before.contains(now) { continue }
-            // Somebody may have asked for it at the last moment, and was not answered.
+            // A client may have asked for it at the last moment, and got no answer.
             let mayHaveLeft = history.isOpen(id, .deregister)
             guard let now else {
                 if mayHaveLeft { continue }
@@ -92,7 +93,7 @@ final class SQLiteBacking: Backing {
             }
             if let problem = history.problemOfContent(now) { return "\(problem) after a restart" }
             if !history.isOpen(version: Int(now.weight)) {
-                // It has expired, and its row was not deleted yet.
+                // The instance has expired, and its row was not deleted yet.
                 if before.contains(nil), !history.isOver(version: Int(now.weight), of: id) { continue }
                 return "\(id) is \(now) after a restart, and was \(before)"
             }
@@ -106,7 +107,7 @@ final class SQLiteBacking: Backing {
 
     /// The node ends.
     ///
-    /// - Parameter isSafe: whether what it had is on the disk.
+    /// - Parameter isSafe: whether everything that it had is on the disk.
     fileprivate func noteEnd(_ store: any Store, isSafe: Bool) {
         if isSafe { left = [:] }
         for id in history.ids { left[id, default: isSafe ? [] : [nil]].append(store.instance(id: id)?.instance) }
@@ -121,7 +122,7 @@ final class SQLiteNodeStorage: NodeStorage, @unchecked Sendable {
     let store: any Store
     var onCrash: () -> Void = {}
     let isInGap = false
-    /// Whether all that was loaded is on the disk.
+    /// Whether everything that was loaded is on the disk.
     private var isSafe = false
 
     init(_ backing: SQLiteBacking, _ process: SimulatedProcess) throws(StoreUnavailable) {
@@ -130,7 +131,7 @@ final class SQLiteNodeStorage: NodeStorage, @unchecked Sendable {
         self.session = session
         do throws(StoreUnavailable) {
             database = sqlite.database
-            // Few changes: what happens every 1,000 pages shall happen in their time.
+            // There are few changes. What happens every 1,000 pages should happen within them.
             let pages = [1, 4, 16, 1000][process.world.random.below(4)]
             try Self.set("wal_autocheckpoint = \(pages)", database)
             switch backing.sabotage {
@@ -157,7 +158,7 @@ final class SQLiteNodeStorage: NodeStorage, @unchecked Sendable {
     }
 
     func problemOfLoading() -> String? {
-        // A disk that fails would be taken for a damaged file.
+        // If the disk failed, the file would seem damaged.
         if backing.disk.failures == 0 {
             let found = try? database.queue.inDatabase { try String.fetchOne($0, sql: "PRAGMA integrity_check") }
             if let found, found != "ok" { return "the database is damaged: \(found)" }

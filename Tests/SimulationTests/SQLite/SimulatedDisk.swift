@@ -1,51 +1,51 @@
-/// A machine's disk, which outlives what happens to its processes: it may be full, fail, and lose what was not synced.
+/// A machine's disk, which outlives the machine's processes. It may be full, fail, and lose what was not synced.
 ///
-/// What could not be synced is synced by the next attempt that succeeds. A system that forgets it instead, and says that
-/// all is well, can't be told from one that has lost nothing.
+/// If a sync fails, the next one that succeeds also syncs what is left. A system that forgets it instead, and reports
+/// success, can't be distinguished from one that has lost nothing.
 final class SimulatedDisk: @unchecked Sendable {
-    /// How a process ends in the middle of what it does to the disk.
+    /// How a process ends in the middle of its work on the disk.
     private struct Crash {
-        /// What is done until then.
+        /// The number of steps until then.
         var stepsLeft: Int
         var losesPower: Bool
     }
 
     let world: World
     fileprivate var files: [String: SyncedFile] = [:]
-    /// The files that a loss of power leaves for certain, by their names.
+    /// The files that certainly survive a loss of power, by name.
     private var safeFiles: [String: SyncedFile] = [:]
-    /// The process that uses it.
+    /// The process that uses the disk.
     private(set) weak var session: DiskSession?
     private var crash: Crash?
-    /// By how many octets files may still grow; `nil`: by any number.
+    /// The number of octets by which files may still grow; `nil`: there is no limit.
     fileprivate var room: Int?
-    /// How often it fails, in a thousand.
+    /// How many operations in a thousand fail.
     var failures = 0
 
     init(_ world: World) { self.world = world }
 
-    /// Another process begins to use it.
+    /// Another process begins to use the disk.
     func begin() -> DiskSession {
         let session = DiskSession(self)
         self.session = session
         return session
     }
 
-    /// Has whatever process uses it end in the middle of something.
+    /// Makes the process that uses the disk end in the middle of something.
     func prepareCrash(after steps: Int, losesPower: Bool) { crash = Crash(stepsLeft: steps, losesPower: losesPower) }
 
-    /// Whether a crash is still to come.
+    /// Whether a crash is prepared.
     var isCrashAhead: Bool { crash != nil }
 
-    /// Files may grow no more but by so many octets.
+    /// Lets files grow by only so many octets more.
     func fill(leaving room: Int) { self.room = room }
 
     func empty() { room = nil }
 
-    /// Nothing goes wrong any more.
+    /// Ends all faults.
     func recover() { (crash, room, failures) = (nil, nil, 0) }
 
-    /// Of what was not synced any part is left.
+    /// Any part of what was not synced survives.
     func losePower() {
         world.note("disk: loses power")
         for name in Set(files.keys).union(safeFiles.keys).sorted() where files[name] !== safeFiles[name] {
@@ -57,7 +57,7 @@ final class SimulatedDisk: @unchecked Sendable {
 
     func syncFolder() { safeFiles = files }
 
-    /// Whether the next step is the last one.
+    /// Counts a step, and tells whether it is the last.
     fileprivate func takeStep() -> (isLast: Bool, losesPower: Bool) {
         guard let next = crash else { return (false, false) }
         if next.stepsLeft > 0 {
@@ -69,7 +69,7 @@ final class SimulatedDisk: @unchecked Sendable {
     }
 }
 
-/// Why something was not done to a disk.
+/// The reason why an operation on the disk was not done.
 enum DiskError: Error {
     case failure, noSpace, noFile
 }
@@ -77,9 +77,9 @@ enum DiskError: Error {
 /// The disk as one process has it.
 final class DiskSession: @unchecked Sendable {
     fileprivate let disk: SimulatedDisk
-    /// Whether the process is dead: nothing it does has an effect.
+    /// Whether the process is dead, so that nothing it does has an effect.
     private(set) var isSevered = false
-    /// Is told when the process ends in the middle of something.
+    /// Called when the process ends in the middle of something.
     var onCrash: () -> Void = {}
 
     init(_ disk: SimulatedDisk) { self.disk = disk }
@@ -102,12 +102,12 @@ final class DiskSession: @unchecked Sendable {
         if syncsFolder { disk.syncFolder() }
     }
 
-    /// How long a file is; `nil`: there is none.
+    /// The length of a file; `nil` if there is none.
     func length(of name: String) -> Int? { disk.files[name]?.octets.count }
 
-    /// Something is about to be done.
+    /// An operation is about to be done.
     ///
-    /// - Parameter before: what is done of it if it is the process's last step.
+    /// - Parameter before: the part that is still done if it is the last step of the process.
     fileprivate func step(_ before: () -> Void = {}) throws(DiskError) {
         if isSevered { throw .failure }
         let (isLast, losesPower) = disk.takeStep()
@@ -123,11 +123,11 @@ final class DiskSession: @unchecked Sendable {
     }
 }
 
-/// An open file of a process.
+/// A file that a process has open.
 final class DiskHandle {
     private let session: DiskSession
     private let file: SyncedFile
-    /// Whether the folder is to be synced with the file, for that is new.
+    /// Whether the folder has to be synced with the file, because the file is new.
     private var syncsFolder: Bool
 
     fileprivate init(_ session: DiskSession, _ file: SyncedFile, syncsFolder: Bool) {
@@ -138,7 +138,7 @@ final class DiskHandle {
 
     var length: Int { file.octets.count }
 
-    /// What is there of so many octets.
+    /// Reads up to `count` octets: as many as there are.
     func read(_ count: Int, at offset: Int) throws(DiskError) -> ArraySlice<UInt8> {
         if session.isSevered || session.disk.world.random.happens(session.disk.failures) { throw .failure }
         return file.octets.dropFirst(offset).prefix(count)

@@ -2,16 +2,16 @@ import GRDBSQLite
 import Glibc
 import Synchronization
 
-/// What SQLite takes for the operating system: files in certain folders are on a ``SimulatedDisk``, all others are the
+/// The operating system that SQLite sees. Files in certain folders are on a ``SimulatedDisk``, all others are the
 /// system's.
 ///
-/// It is the process's default, so that the product opens its file as it always does. One process at a time has a
-/// file here, so that locks and the memory shared with other processes mean nothing.
+/// It is the process's default, so the product opens its file as always. Only one process at a time has a file here, so
+/// locks and memory shared with other processes mean nothing.
 enum SimulatedVFS {
-    /// The disks, by their folders.
+    /// The disks by their folders.
     private static let disks = Mutex<[String: SimulatedDisk]>([:])
 
-    /// Puts a disk in the place of a folder.
+    /// Puts a disk in place of a folder.
     static func mount(_ disk: SimulatedDisk, at folder: String) {
         _ = isRegistered
         disks.withLock { $0[folder] = disk }
@@ -19,7 +19,7 @@ enum SimulatedVFS {
 
     static func unmount(_ folder: String) { disks.withLock { $0[folder] = nil } }
 
-    /// The process that has the disk of a file, and the file's name on it; `nil`: it is the system's.
+    /// The process that has the disk of a file, and the file's name on the disk; `nil` if the file is the system's.
     private static func place(_ path: String) -> (session: DiskSession, name: String)? {
         guard let slash = path.lastIndex(of: "/"),
             let session = disks.withLock({ $0[String(path[..<slash])]?.session })
@@ -29,7 +29,7 @@ enum SimulatedVFS {
 
     // MARK: The process's file system
 
-    // Unsafe: both are made once and live as long as the process; nothing writes to them after that.
+    // Unsafe: both are made once and live as long as the process; nothing writes to them later.
     private nonisolated(unsafe) static let system: UnsafeMutablePointer<sqlite3_vfs> = unsafe sqlite3_vfs_find(nil)
     private nonisolated(unsafe) static let methods: UnsafeMutablePointer<sqlite3_io_methods> = {
         let methods = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
@@ -38,7 +38,7 @@ enum SimulatedVFS {
     }()
 
     private static let isRegistered: Bool = {
-        // Unsafe: what there is is copied, all but what is about files' names.
+        // Unsafe: the system's methods are copied; those about file names are replaced.
         var own = unsafe system.pointee
         unsafe own.szOsFile = max(own.szOsFile, Int32(MemoryLayout<OpenFile>.size))
         unsafe own.pNext = nil
@@ -58,7 +58,7 @@ enum SimulatedVFS {
             guard let path = unsafe path, let place = unsafe place(String(cString: path)) else {
                 return unsafe system.pointee.xAccess(system, path, flags, result)
             }
-            // As the system's: an empty file is none.
+            // Like the system's: an empty file counts as missing.
             unsafe result?.pointee = place.session.length(of: place.name) ?? 0 > 0 ? 1 : 0
             return SQLITE_OK
         }
@@ -76,7 +76,7 @@ enum SimulatedVFS {
         }
         // Unsafe: SQLite has made room for `szOsFile` octets.
         let opened = unsafe UnsafeMutableRawPointer(file)?.assumingMemoryBound(to: OpenFile.self)
-        // Nothing is closed that was not opened.
+        // A file that was not opened is not closed either.
         unsafe opened?.initialize(to: OpenFile(methods: nil, state: nil))
         let isJournal = flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL) != 0
         let makes = flags & SQLITE_OPEN_CREATE != 0
@@ -89,9 +89,9 @@ enum SimulatedVFS {
         }
     }
 
-    /// What became of something, as SQLite has it.
+    /// The result of an operation as SQLite's code.
     ///
-    /// - Parameter failure: what it is if the disk fails.
+    /// - Parameter failure: the code if the disk fails.
     private static func code(_ failure: Int32, _ body: () throws(DiskError) -> Void) -> Int32 {
         do throws(DiskError) {
             try body()
@@ -107,16 +107,16 @@ enum SimulatedVFS {
 
     // MARK: Files
 
-    /// What SQLite has of an open file: first of all that which every file of SQLite has.
+    /// An open file as SQLite has it. It begins with what every file of SQLite has.
     @unsafe
     private struct OpenFile {
         var methods: UnsafePointer<sqlite3_io_methods>?
         var state: UnsafeMutableRawPointer?
     }
 
-    /// What is behind an open file.
+    /// The state behind an open file.
     ///
-    /// Unsafe: owns the memory that SQLite takes for shared.
+    /// Unsafe: it owns the memory that SQLite takes for shared.
     @safe
     private final class OpenState {
         let handle: DiskHandle
@@ -142,7 +142,7 @@ enum SimulatedVFS {
     }
 
     private static func state(_ file: UnsafeMutablePointer<sqlite3_file>?) -> OpenState? {
-        // Unsafe: SQLite hands over only what was opened here and is not closed.
+        // Unsafe: SQLite passes only files that were opened here and are not closed.
         guard let state = unsafe UnsafeMutableRawPointer(file)?.assumingMemoryBound(to: OpenFile.self).pointee.state
         else { return nil }
         return unsafe Unmanaged<OpenState>.fromOpaque(state).takeUnretainedValue()
@@ -150,7 +150,7 @@ enum SimulatedVFS {
 
     private static var fileMethods: sqlite3_io_methods {
         var methods = sqlite3_io_methods()
-        // Up to the memory that is shared: mapped files are not there.
+        // This version includes shared memory, but no mapped files.
         methods.iVersion = 2
         unsafe methods.xClose = { file in
             let opened = unsafe UnsafeMutableRawPointer(file)?.assumingMemoryBound(to: OpenFile.self)
@@ -163,7 +163,7 @@ enum SimulatedVFS {
         }
         unsafe methods.xWrite = { file, source, count, offset in
             guard let handle = unsafe SimulatedVFS.state(file)?.handle else { return SQLITE_MISUSE }
-            // Unsafe: SQLite says how long it is.
+            // Unsafe: SQLite gives the length.
             let octets = unsafe Array(UnsafeRawBufferPointer(start: source, count: Int(count)))
             return SimulatedVFS.code(SQLITE_IOERR | 3 << 8) { () throws(DiskError) in
                 try handle.write(octets, at: Int(offset))
@@ -192,7 +192,7 @@ enum SimulatedVFS {
         }
         unsafe methods.xFileControl = { _, _, _ in SQLITE_NOTFOUND }
         unsafe methods.xSectorSize = { _ in 4096 }
-        // As the system's: what is written beside an octet does it no harm.
+        // Like the system's: a write does no harm to the octets beside it.
         unsafe methods.xDeviceCharacteristics = { _ in SQLITE_IOCAP_POWERSAFE_OVERWRITE }
         unsafe methods.xShmMap = { file, number, length, makes, region in
             unsafe region?.pointee = SimulatedVFS.state(file)?.region(Int(number), Int(length), makes: makes != 0)
@@ -215,7 +215,7 @@ enum SimulatedVFS {
         let code = code(SQLITE_IOERR | 1 << 8) { () throws(DiskError) in
             let octets = try handle.read(count, at: offset)
             found = octets.count
-            // Unsafe: SQLite has made room for as many as it wants, and the rest is to be zeros.
+            // Unsafe: SQLite has made room for as many octets as it wants, and the rest must be zeros.
             let place = unsafe UnsafeMutableRawBufferPointer(start: target, count: count)
             unsafe place.copyBytes(from: octets)
             for index in found..<count { unsafe place[index] = 0 }

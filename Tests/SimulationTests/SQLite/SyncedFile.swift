@@ -1,6 +1,6 @@
-/// A file on a ``SimulatedDisk``: what processes read, and what of it is safe.
+/// A file on a ``SimulatedDisk``: what processes read, and which part of it is safe.
 final class SyncedFile {
-    /// Octets that a disk writes as a whole.
+    /// The number of octets that a disk writes as a whole.
     private static let sectorLength = 512
 
     private enum Change {
@@ -10,7 +10,7 @@ final class SyncedFile {
 
     /// What processes read.
     private(set) var octets: [UInt8] = []
-    /// What was there when it was synced last, and what else has reached the disk by chance.
+    /// The content at the last sync, and whatever else has reached the disk by chance.
     private var safe: [UInt8] = []
     private var unsynced: [Change] = []
 
@@ -30,7 +30,7 @@ final class SyncedFile {
         unsynced = []
     }
 
-    /// Of what was not synced any part is left: changes reach a disk in any order, and sector by sector.
+    /// Any part of what was not synced survives: changes reach a disk in any order, sector by sector.
     func losePower(_ random: inout SplitMix64) {
         let share = [0, 500, 950, 1000][random.below(4)]
         for change in unsynced {

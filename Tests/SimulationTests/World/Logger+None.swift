@@ -1,6 +1,6 @@
 import Logging
 
 extension Logger {
-    /// Says nothing.
+    /// Logs nothing.
     static let none = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
 }

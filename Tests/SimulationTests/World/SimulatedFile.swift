@@ -1,18 +1,18 @@
 @testable import ControlPlane
 
-/// A disk with one file, which outlives its node's processes.
+/// A disk with one file, which outlives the processes of its node.
 final class SimulatedFile: @unchecked Sendable {
     fileprivate let world: World
     fileprivate var octets: [UInt8]?
-    /// Whether it takes nothing: it is full.
+    /// Whether the disk is full, so that it accepts nothing.
     var isFull = false
 
     init(_ world: World) { self.world = world }
 
-    /// The machine has lost its power before everything was on the disk.
+    /// The machine loses power before everything is on the disk.
     func damage() {
         guard let octets, !octets.isEmpty else { return }
-        // A share of it, for the same reason.
+        // A share is drawn, not a length, because the file's length is random.
         self.octets = Array(octets.prefix(octets.count * world.random.below(1000) / 1000))
     }
 }
@@ -20,9 +20,9 @@ final class SimulatedFile: @unchecked Sendable {
 /// The file as one process has it.
 final class SimulatedFileHandle: WholeFile, @unchecked Sendable {
     private let file: SimulatedFile
-    /// Whether the process is dead: nothing it does has an effect.
+    /// Whether the process is dead, so that nothing it does has an effect.
     private var isSevered = false
-    /// Is told when the process begins with what the file says.
+    /// Called when the process begins with the content of the file.
     var onRead: () -> Void = {}
     let path = "/snapshot"
 
@@ -42,7 +42,7 @@ final class SimulatedFileHandle: WholeFile, @unchecked Sendable {
         if isSevered { return }
         if file.isFull { throw StoreUnavailable(reason: "no space") }
         file.octets = octets
-        // The identity of etcd's history in it is random, its length too: the seed alone must decide what is noted.
+        // The identity of etcd's history in it is random, and so is its length. Only the seed may decide what is noted.
         file.world.note("snapshot: \(octets.count { $0 == UInt8(ascii: "\n") }) lines")
     }
 }

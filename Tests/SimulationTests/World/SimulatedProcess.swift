@@ -1,8 +1,8 @@
 @testable import ControlPlane
 
-/// A process with threads of its own, as far as anybody can tell: it can be paused, and its clock can be wrong.
+/// A process that seems to have threads of its own. It can be paused, and its clock can be wrong.
 final class SimulatedProcess: @unchecked Sendable {
-    /// Where tasks run that nothing else is said about.
+    /// Runs the tasks for which no other executor is named.
     private final class Pool: TaskExecutor, @unchecked Sendable {
         unowned let process: SimulatedProcess
 
@@ -22,11 +22,11 @@ final class SimulatedProcess: @unchecked Sendable {
 
     let world: World
     private(set) var isPaused = false
-    /// By how much the clock on its wall is wrong.
+    /// The error of its wall clock.
     var wallOffset: Microseconds = 0
     private var pooled: [UnownedJob] = []
     private var threaded: [UnownedJob] = []
-    /// What came while it was paused.
+    /// Actions that arrived while it was paused.
     private var postponed: [() -> Void] = []
     private lazy var poolExecutor = Pool(self)
     private lazy var threadExecutor = Thread(self)
@@ -34,19 +34,19 @@ final class SimulatedProcess: @unchecked Sendable {
     init(_ world: World) { self.world = world }
 
     var pool: any TaskExecutor { poolExecutor }
-    /// The committer's.
+    /// The committer's thread.
     var thread: any SerialExecutor { threadExecutor }
     var time: TimeSource { TimeSource { [self] in world.moment(offset: wallOffset) } }
     var timers: any Timers { SimulatedTimers(process: self) }
 
-    /// Jobs of which any may be the next.
+    /// The number of jobs of which any may be the next.
     var readyCount: Int { isPaused ? 0 : pooled.count + (threaded.isEmpty ? 0 : 1) }
 
     func runJob(_ choice: Int) {
         if choice < pooled.count {
             pooled.swapAt(choice, pooled.count - 1)
             let job = pooled.removeLast()
-            // Unsafe: the reference is unowned; this process keeps the executor.
+            // Unsafe: the reference is unowned, and this process keeps the executor.
             unsafe job.runSynchronously(on: poolExecutor.asUnownedTaskExecutor())
         } else {
             let job = threaded.removeFirst()
@@ -55,7 +55,7 @@ final class SimulatedProcess: @unchecked Sendable {
         }
     }
 
-    /// Starts a task that runs here, with all that it starts.
+    /// Starts a task that runs here, together with all tasks that it starts.
     @discardableResult
     func start(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
         Task.detached(executorPreference: pool) { await body() }
@@ -63,7 +63,7 @@ final class SimulatedProcess: @unchecked Sendable {
 
     func pause() { isPaused = true }
 
-    /// Goes on: timers that are late and what has come over the network first, in the order of their times.
+    /// Continues. Late timers and what has come over the network are handled first, in the order of their times.
     func resume() {
         isPaused = false
         let actions = postponed
@@ -78,7 +78,7 @@ final class SimulatedProcess: @unchecked Sendable {
 struct SimulatedTimers: Timers {
     let process: SimulatedProcess
 
-    /// Whether a timer goes on.
+    /// Whether a timer continues.
     private final class Life: @unchecked Sendable {
         var isOver = false
     }

@@ -1,9 +1,9 @@
-/// Random numbers that follow from a seed.
+/// Random numbers determined by a seed.
 struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
 
     init(seed: UInt64) {
-        // Seeds that follow each other must not give the same numbers a little later.
+        // Consecutive seeds must not give the same numbers a few steps apart.
         state = seed &* 0xD134_2543_DE82_EF95 &+ 0x2545_F491_4F6C_DD1D
     }
 
@@ -22,9 +22,9 @@ struct SplitMix64: RandomNumberGenerator {
         range.lowerBound + Microseconds(below(Int(range.upperBound - range.lowerBound + 1)))
     }
 
-    /// Whether something happens that does so once in `count` times.
+    /// Whether something happens that happens once in `count` times.
     mutating func once(in count: Int) -> Bool { below(count) == 0 }
 
-    /// Whether something happens that does so in so many of a thousand times.
+    /// Whether something happens that happens this many times in a thousand.
     mutating func happens(_ permille: Int) -> Bool { permille > 0 && below(1000) < permille }
 }

@@ -1,6 +1,6 @@
-/// What has happened: the last steps as text, all of them as a number that tells one run from another.
+/// What has happened: the last steps as text, and all steps as a number that distinguishes runs.
 struct Trace {
-    /// Steps that are kept as text.
+    /// The number of steps kept as text.
     private static let length = 60
 
     private var steps: [String] = []
@@ -22,7 +22,7 @@ struct Trace {
         }
     }
 
-    /// The last steps, a line each, in order.
+    /// The last steps in order, one a line.
     var lastSteps: String { (steps[oldest...] + steps[..<oldest]).joined(separator: "\n") }
 
     private static func seconds(_ time: Microseconds) -> String {

@@ -3,15 +3,15 @@ import HeapModule
 
 /// Virtual time, and everything that happens in it, on the one thread that calls ``run(until:)``.
 ///
-/// Nothing here waits: when no job is ready, time jumps to the next event. Which of the jobs that are ready runs next is
-/// drawn from the seed, so that a seed is one interleaving, and always the same.
+/// Nothing here waits: when no job is ready, time jumps to the next event. The seed decides which of the ready jobs
+/// runs next. So a seed is one interleaving, and always the same one.
 final class World: @unchecked Sendable {
-    /// Something that is to happen at a time.
+    /// An action at a time.
     private struct Event: Comparable {
         let at: Microseconds
-        /// Events of one time happen in the order in which they were asked for.
+        /// Events of the same time happen in the order in which they were requested.
         let order: UInt64
-        /// Who does it: not while it is paused. `nil`: nobody of whom that could be said.
+        /// The process that does it, but not while it is paused. `nil`: no process does it.
         let process: SimulatedProcess?
         let action: () -> Void
 
@@ -22,15 +22,15 @@ final class World: @unchecked Sendable {
         static func == (one: Event, other: Event) -> Bool { one.order == other.order }
     }
 
-    /// Jobs and events at one time: more are an endless loop.
+    /// The most jobs and events at one time. More are an endless loop.
     private static let maximumStepsAtOnce = 200_000
 
-    /// The real time that virtual time is counted from: whatever it is, only differences are looked at.
+    /// The real time from which virtual time counts. Its value does not matter, because only differences are used.
     let origin = ContinuousClock.now
     private(set) var now: Microseconds = 0
     var random: SplitMix64
     var trace = Trace()
-    /// What was found to be wrong first; nothing happens after it.
+    /// The first fault that was found. Nothing happens after it.
     private(set) var failure: String?
     private var isFinishing = false
     private var events = Heap<Event>()
@@ -43,13 +43,13 @@ final class World: @unchecked Sendable {
 
     func add(_ process: SimulatedProcess) { processes.append(process) }
 
-    /// Has something happen later.
+    /// Plans an action for later.
     func after(_ delay: Microseconds, _ process: SimulatedProcess? = nil, _ action: @escaping () -> Void) {
         eventCount += 1
         events.insert(Event(at: now + max(0, delay), order: eventCount, process: process, action: action))
     }
 
-    /// Lets time pass, until there is a failure or `end` has come.
+    /// Lets time pass until there is a failure or `end` is reached.
     func run(until end: Microseconds) {
         var stepsAtOnce = 0
         while failure == nil {
@@ -71,7 +71,7 @@ final class World: @unchecked Sendable {
         if failure == nil { now = max(now, end) }
     }
 
-    /// Runs one of the jobs that are ready.
+    /// Runs one of the ready jobs.
     private func runJob() -> Bool {
         let ready = processes.reduce(0) { $0 + $1.readyCount }
         if ready == 0 { return false }
@@ -86,7 +86,7 @@ final class World: @unchecked Sendable {
         return false
     }
 
-    /// Lets go of everything, once nobody has anything to do any more: jobs alone still run.
+    /// Releases everything, once nobody has anything left to do. Only jobs still run.
     func finish() {
         isFinishing = true
         var steps = 0
@@ -95,17 +95,17 @@ final class World: @unchecked Sendable {
         processes = []
     }
 
-    /// Something is as it must not be.
+    /// A fault was found.
     func fail(_ reason: String) {
         if failure != nil || isFinishing { return }
         failure = reason
         note("FAILED: \(reason)")
     }
 
-    /// Notes what happens, for whoever has to find out why it failed.
+    /// Records what happens, for whoever has to find out why a run failed.
     func note(_ text: String) { trace.add(now, text) }
 
-    /// The present moment on a machine whose clock is wrong by `offset`.
+    /// The current moment on a machine whose clock is wrong by `offset`.
     func moment(offset: Microseconds) -> Moment {
         Moment(
             monotonic: origin + .microseconds(now),
@@ -113,7 +113,7 @@ final class World: @unchecked Sendable {
     }
 }
 
-/// Of virtual time.
+/// Virtual time, in microseconds.
 typealias Microseconds = Int64
 
 extension Microseconds {
