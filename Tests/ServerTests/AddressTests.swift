@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 extension ServerTests {
-    /// Where the server listens, and from where it answers.
+    /// The addresses on which the server listens, and from which it answers.
     @Suite struct AddressTests {
         @Test func `IPv6 works for DNS and the API`() async throws {
             try await withServer(["dns.listen": "[::1]:0", "server.listen": "[::1]:0"]) { server in
@@ -23,7 +23,7 @@ extension ServerTests {
                 try HTTPConnection(Endpoint("127.0.0.1", server.rest.port)).register(Registration("orders", "10.0.0.1"))
                 for host in ["127.0.0.1", "127.0.0.2", "127.10.20.30", "::1"] {
                     for transport in ClientSocket.Transport.allCases {
-                        // A connected socket takes nothing that comes from another address.
+                        // A connected socket accepts nothing from another address.
                         let client = try DNSClient(Endpoint(host, port), transport)
                         #expect(try client.ask("orders.service.kong").texts == ["10.0.0.1"])
                     }
@@ -49,7 +49,7 @@ extension ServerTests {
             let settings = ["dns.listen": "\(dns)", "server.listen": "\(rest)", "dns.workers": "2"]
             for _ in 0..<3 {
                 let server = try ServerProcess(settings)
-                // Connections that the kernel goes on with after the server's end.
+                // The kernel keeps these connections after the server's end.
                 let http = try HTTPConnection(rest)
                 try http.register(Registration("orders", "10.0.0.1"))
                 let tcp = try DNSClient(dns, .tcp)

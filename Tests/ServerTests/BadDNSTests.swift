@@ -3,7 +3,7 @@ import Testing
 extension ServerTests {
     /// Packets that no client should send.
     @Suite struct BadDNSTests {
-        /// A server with something to answer, and proof that it still does.
+        /// Runs a server with something to answer, and checks that it still answers.
         private func withAnsweringServer(
             _ settings: [String: String] = [:],
             _ body: (ServerProcess) async throws -> Void
@@ -22,7 +22,7 @@ extension ServerTests {
             }
         }
 
-        /// Random octets, or a query of which some octets are wrong.
+        /// Random octets, or a query with some wrong octets.
         private func badMessage(_ random: inout SeededGenerator) -> [UInt8] {
             if Int.random(in: 0..<4, using: &random) == 0 {
                 return random.octets(Int.random(in: 0...600, using: &random))
@@ -36,7 +36,7 @@ extension ServerTests {
             return Bool.random(using: &random) ? message : Array(message.prefix(.random(in: 0...80, using: &random)))
         }
 
-        @Test func `bad packets by the thousand get well-formed replies or none, and others theirs at once`()
+        @Test func `thousands of bad packets get well-formed replies or none, and others get theirs at once`()
             async throws
         {
             try await withAnsweringServer { server in
@@ -70,7 +70,7 @@ extension ServerTests {
                         case 0: try client.socket.send(random.octets(.random(in: 1...2000, using: &random)))
                         case 1: for _ in 0..<10 { try client.send(badMessage(&random)) }
                         default:
-                            // A length that does not fit what follows.
+                            // The length does not fit what follows.
                             let message = DNSMessage.query("orders.service.kong", .a)
                             try client.socket.send(UInt16.random(in: 0...100, using: &random).octets + message)
                         }
@@ -95,7 +95,7 @@ extension ServerTests {
                         #expect(try server.ask("orders.service.kong", over: transport).texts == ["10.0.0.1"])
                     }
                 }
-                // And they get their answers when the other half comes.
+                // They get their answers when the other half arrives.
                 for (index, client) in halves.enumerated() {
                     try client.socket.send(framed.dropFirst(1 + index % 20))
                     #expect(try client.receive().texts == ["10.0.0.1"])
@@ -121,7 +121,7 @@ extension ServerTests {
                 #expect(try reply { $0.removeLast(2) }.code == .formatError)
                 #expect(try reply { $0[$0.count - 1] = 4 }.code == .refused)
                 #expect(try reply { $0[$0.count - 3] = 252 }.code == .refused)
-                // A response is dropped: two servers must never talk to each other for ever.
+                // A response is dropped: two servers must never answer each other for ever.
                 var response = query
                 response[2] |= 0x80
                 try client.send(response)

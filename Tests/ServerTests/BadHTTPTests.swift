@@ -1,7 +1,7 @@
 import Testing
 
 extension ServerTests {
-    /// Requests that no client should send: each has its status, and never 500.
+    /// Requests that no client should send. Each has its own status, which is never 500.
     @Suite struct BadHTTPTests {
         private static let path = "/api/v1/services"
         private static let good = #"{"name":"orders","ip":"10.0.0.1","port":80,"ttl":0}"#
@@ -38,7 +38,7 @@ extension ServerTests {
                 }
                 try rest.send(raw: "POST \(Self.path) HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
                 #expect(try rest.receive().status == 415)
-                // 0xff is in no UTF-8 text.
+                // The octet 0xff occurs in no UTF-8 text.
                 try rest.send("POST", Self.path, Array(#"{"name":""#.utf8) + [0xff] + Array(#""}"#.utf8))
                 #expect(try rest.receive().status == 400)
                 try server.expectWell()
@@ -179,7 +179,7 @@ extension ServerTests {
                 #expect(try chunked.receive().status == 201)
                 #expect(try chunked.request("GET", "/healthz").status == 200)
 
-                // An octet at a time, while others are served.
+                // The request comes one octet at a time, while others are served.
                 let slow = try HTTPConnection(server.rest)
                 let request =
                     "POST \(Self.path) HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -190,7 +190,7 @@ extension ServerTests {
                 }
                 #expect(try slow.receive().status == 200)
 
-                // A client that has nothing more to say still wants its answer.
+                // A client that sends nothing more still wants its answer.
                 let halfClosed = try HTTPConnection(server.rest)
                 try halfClosed.send("POST", Self.path, Array(Self.good.utf8))
                 halfClosed.socket.shutdownSending()
@@ -231,9 +231,9 @@ extension ServerTests {
                         let status = try connection.receive().status
                         #expect((400...499).contains(status), "\(text.prefix(60))")
                     } catch is HTTPConnection.Failure {
-                        // Closed without a word.
+                        // It was closed without an answer.
                     } catch let error as SocketError where !error.isTimeout {
-                        // Reset.
+                        // It was reset.
                     }
                 }
                 try server.expectWell()
@@ -244,7 +244,7 @@ extension ServerTests {
             try await withServer { server in
                 let rest = try HTTPConnection(server.rest)
                 _ = try rest.batch(register: (0..<1000).map { Registration("s\($0)", "10.1.\($0 / 256).\($0 % 256)") })
-                // 50 answers of some 300 kB to each of 8 clients: more than socket buffers hold.
+                // Each of 8 clients asks for 50 answers of some 300 kB: more than socket buffers hold.
                 let clients = try (0..<8).map { _ in try HTTPConnection(server.rest) }
                 for client in clients {
                     for _ in 0..<50 { try client.send("GET", "\(Self.path)?limit=1000") }
@@ -257,7 +257,7 @@ extension ServerTests {
 }
 
 extension Array {
-    /// The elements in pieces of `count`; the last may be shorter.
+    /// The elements in pieces of `count`. The last piece may be shorter.
     func chunked(by count: Int) -> [[Element]] {
         stride(from: 0, to: self.count, by: count).map { Array(self[$0..<Swift.min($0 + count, self.count)]) }
     }

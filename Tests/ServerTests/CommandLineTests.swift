@@ -1,7 +1,7 @@
 import Testing
 
 extension ServerTests {
-    /// The commands but `serve`.
+    /// The commands other than `serve`.
     @Suite struct CommandLineTests {
         private func run(
             _ arguments: String...,
@@ -11,7 +11,7 @@ extension ServerTests {
             return (try process.waitForExit(), process.output, process.errors)
         }
 
-        @Test func `check-config prints the effective configuration, which is one itself`() throws {
+        @Test func `check-config prints the effective configuration, which is a configuration itself`() throws {
             let folder = try TemporaryFolder()
             let file = try folder.write("good.yaml", "dns: {ttl: 10s, domain: a.example}\nlog: {format: json}\n")
             let settings = ["dns.ttl": "7s", "dns.listen": "127.0.0.1:0,[::1]:0", "server.listen": ""]
@@ -40,7 +40,7 @@ extension ServerTests {
             }
         }
 
-        @Test func `check-config of nothing shows the defaults`() throws {
+        @Test func `check-config without settings shows the defaults`() throws {
             let result = try run("check-config")
             #expect(result.status == .exited(0))
             #expect(result.output.contains("listen: 127.0.0.1:8080"))

@@ -2,11 +2,11 @@ import Foundation
 import Testing
 
 extension ServerTests {
-    /// Names whose last healthy instance has gone a short while ago are SERVFAIL, however it went.
+    /// Names whose last healthy instance has gone a short while ago are SERVFAIL, whichever way it went.
     @Suite struct EmptyGraceTests {
         private static let names = ["orders", "_orders._tcp", "blue.orders"]
 
-        /// A time that no test waits for.
+        /// A grace time that no test waits for.
         private static let long = "1h"
 
         private func expect(
@@ -30,7 +30,7 @@ extension ServerTests {
         }
 
         @Test(arguments: ["memory", "sqlite"])
-        func `who deregisters, drains or expires leaves SERVFAIL`(storage: String) async throws {
+        func `an instance that deregisters, drains or expires leaves SERVFAIL`(storage: String) async throws {
             let folder = try TemporaryFolder()
             let settings = [
                 "dns.empty_grace": Self.long, "storage.type": storage, "dns.workers": "2",
@@ -46,7 +46,7 @@ extension ServerTests {
                 try expect(server, .nameError)
                 try rest.deregister(try register(rest))
                 try expect(server, .serverFailure)
-                // Never there, or there without that name: no failure.
+                // These names never existed, or the instance never had them: they are no failures.
                 for name in ["nobody", "red.orders", "_orders._udp", "x.blue.orders"] {
                     #expect(try server.ask("\(name).service.kong").code == .nameError)
                 }
@@ -66,7 +66,8 @@ extension ServerTests {
                 try expect(server, .serverFailure)
             }
             guard storage == "sqlite" else { return }
-            // Who left before a start is not known: a name without anybody is as one that never was.
+            // It is unknown which instances left before a start. A name without instances is like one that never
+            // existed.
             try await withServer(settings) { server in
                 try expect(server, .nameError)
                 #expect(try server.ask("_tcp.service.kong").code == .nameError)
@@ -74,7 +75,7 @@ extension ServerTests {
         }
 
         @Test(arguments: [("nxdomain", ResponseCode.nameError), ("nodata", .noError), ("servfail", .serverFailure)])
-        func `the time ends by itself`(onEmpty: String, code: ResponseCode) async throws {
+        func `the grace time ends by itself`(onEmpty: String, code: ResponseCode) async throws {
             try await withServer(["dns.empty_grace": "300ms", "dns.on_empty": onEmpty]) { server in
                 let rest = try HTTPConnection(server.rest)
                 let id = try register(rest)
@@ -87,7 +88,7 @@ extension ServerTests {
                     try eventually("for all names") { try server.ask("blue.orders.service.kong").code == code }
                 }
                 try expect(server, code)
-                // And once more, to nothing.
+                // Now the last instance leaves altogether, and its names end too.
                 try rest.patch(id, #"{"draining":false}"#)
                 try rest.deregister(id)
                 try eventually("it ends") { try server.ask("orders.service.kong").code == .nameError }
@@ -117,7 +118,7 @@ extension ServerTests {
                 for node in nodes { try expect(node, .serverFailure) }
                 try b.deregister(id)
                 _ = try register(b, ttl: 2)
-                // Or a node that has not heard of it yet would be taken for one at which it has expired.
+                // Otherwise a node that has not heard of it yet would seem to be one at which it has expired.
                 for node in nodes { try node.waitForAddresses("orders", ["10.0.0.1"]) }
                 for node in nodes {
                     try eventually("it expires") { try node.ask("orders.service.kong").code != .noError }

@@ -2,19 +2,20 @@ import Glibc
 import Testing
 
 extension ServerTests {
-    /// Life of an instance: ttl, heartbeats, draining.
+    /// The life of an instance: ttl, heartbeats, draining.
     @Suite struct ExpiryTests {
         private static let settings = ["heartbeat.cleanup_interval": "200ms", "dns.workers": "2"]
 
-        /// When an instance was seen last, and first not seen, in DNS or the API.
+        /// When an instance was last seen, and first found missing, in DNS or the API.
         private struct Sighting {
             var lastSeen: ContinuousClock.Instant
             var goneBy: ContinuousClock.Instant
-            /// The longest time between two looks: what the machine took from the test.
+            /// The longest time between two looks: the delay that the machine caused.
             var longestGap = Duration.zero
         }
 
-        /// Looks again and again until an instance is gone. There is no event to wait for: it is the answer that counts.
+        /// Looks again and again until an instance is gone. There is no event to wait for, because only the answer
+        /// counts.
         private func watch(_ isThere: () throws -> Bool) throws -> Sighting {
             let start = ContinuousClock.now
             var sighting = Sighting(lastSeen: start, goneBy: start)
@@ -48,7 +49,7 @@ extension ServerTests {
                     case .rest: try rest.request("GET", "/api/v1/services/\(id)").status == 200
                     }
                 }
-                // The one right after the other: which is first is nobody's business.
+                // One is checked right after the other, because the order in which they change does not matter.
                 for place in [place, place == .dns ? .rest : .dns] {
                     let sighting = try watch { try isThere(place) }
                     #expect(before.duration(to: sighting.goneBy) >= .seconds(1))
@@ -62,7 +63,7 @@ extension ServerTests {
             }
         }
 
-        @Test func `heartbeats keep an instance, changes do not, and what needs none stays`() async throws {
+        @Test func `heartbeats keep an instance, changes do not, and a permanent one stays`() async throws {
             try await withServer(Self.settings) { server in
                 let rest = try HTTPConnection(server.rest)
                 let kept = try rest.register(Registration("kept", "10.0.0.1", ttl: 2)).id
@@ -73,7 +74,7 @@ extension ServerTests {
                 let before = ContinuousClock.now
                 let patched = try rest.register(Registration("patched", "10.0.0.5", ttl: 2)).id
 
-                // Until three ttls are over.
+                // This goes on until three ttls are over.
                 let end = before + .seconds(6)
                 while ContinuousClock.now < end {
                     let beat = try rest.request("PUT", "/api/v1/services/\(kept)/heartbeat")
@@ -112,7 +113,7 @@ extension ServerTests {
         }
 
         @Test func `thousands that expire together are all gone in time`() async throws {
-            // Searches are far apart: what one of them leaves would stay too long.
+            // Searches are far apart: anything that one of them left would stay too long.
             let settings = ["heartbeat.cleanup_interval": "4s", "dns.workers": "2"]
             try await withServer(settings) { server in
                 let rest = try HTTPConnection(server.rest)
@@ -125,7 +126,7 @@ extension ServerTests {
                 let sighting = try watch {
                     try (0..<50).contains { try dns.ask("s\($0).service.kong").code == .noError }
                 }
-                // The work of taking them out comes on top; a debug build takes its time.
+                // The time for removing them comes on top, and a debug build is slow.
                 let slack = Duration.seconds(1) + sighting.longestGap * 2
                 #expect(after.duration(to: sighting.lastSeen) <= .milliseconds(6000) + slack)
                 #expect(try rest.request("GET", "/api/v1/names").text == #"{"names":[],"next_cursor":null}\#n"#)
@@ -133,7 +134,7 @@ extension ServerTests {
         }
 
         @Test(arguments: ["memory", "sqlite"])
-        func `a server that was paused for longer than the ttl expires nobody who is alive`(storage: String)
+        func `a server that was paused for longer than the ttl expires no instance that is alive`(storage: String)
             async throws
         {
             let folder = try TemporaryFolder()
@@ -146,7 +147,7 @@ extension ServerTests {
                 try rest.register(Registration("dead", "10.0.0.1", id: "dead", ttl: 3))
                 let body = json(["ids": ids])
                 var unknown: [String] = []
-                /// Heartbeats every half second, whether they are answered or not.
+                /// Sends heartbeats every half second, whether they are answered or not.
                 func beat(until end: ContinuousClock.Instant) throws {
                     let sender = try HTTPConnection(server.rest)
                     var sent = 0
@@ -167,13 +168,13 @@ extension ServerTests {
                 try beat(until: .now + .seconds(2))
                 #expect(unknown.isEmpty)
                 #expect(try server.ask("alive.service.kong", over: .tcp).texts.count == 50)
-                // Who is dead leaves a ttl after the pause at the latest.
+                // A dead instance leaves at most one ttl after the pause.
                 try eventually("it expires") { try server.ask("dead.service.kong").code == .nameError }
                 #expect(resumed.duration(to: .now) < .milliseconds(3000 + 200 + 1000))
             }
         }
 
-        @Test func `what comes back after it has expired is in the next answer`() async throws {
+        @Test func `an instance that comes back after it has expired is in the next answer`() async throws {
             try await withServer(Self.settings) { server in
                 let rest = try HTTPConnection(server.rest)
                 let id = try rest.register(Registration("orders", "10.0.0.1", id: "a", ttl: 1)).id

@@ -3,11 +3,11 @@ import Glibc
 import Testing
 
 extension ServerTests {
-    /// Names outside, through the real program. The upstream is a second one, which serves another domain.
+    /// Names outside, with the real program. The upstream is a second server, for another domain.
     @Suite struct ForwardingTests {
         private static let settings = ["dns.workers": "2", "dns.domain": "service.kong"]
 
-        /// A server of `upstream.test` with one service.
+        /// A server for `upstream.test` with one service.
         private static func makeUpstream(_ address: String) throws -> ServerProcess {
             let upstream = try ServerProcess(["dns.domain": "upstream.test", "dns.workers": "1"])
             try HTTPConnection(upstream.rest).register(Registration("db", address))
@@ -42,7 +42,7 @@ extension ServerTests {
             }
         }
 
-        @Test func `who is not in recursion_allow is REFUSED, and own names are not`() async throws {
+        @Test func `a client outside recursion_allow is REFUSED, but gets the names of the zone`() async throws {
             let upstream = try Self.makeUpstream("192.0.2.1")
             let keys = ["dns.upstream.servers": "\(upstream.dns[0])", "dns.recursion_allow": "10.0.0.0/8"]
             try await withServer(Self.settings.merging(keys) { $1 }) { server in
@@ -82,7 +82,7 @@ extension ServerTests {
             try second.stop()
         }
 
-        @Test func `an upstream that stops answering and comes back is a line each, and a warning in between`()
+        @Test func `an upstream that stops answering and comes back causes a line each, and a warning in between`()
             async throws
         {
             let upstream = try Self.makeUpstream("192.0.2.1")
@@ -107,7 +107,7 @@ extension ServerTests {
             }
         }
 
-        @Test func `servers that name each other find out, say so, and when that is over`() async throws {
+        @Test func `servers that name each other discover it, report it, and report its end`() async throws {
             let good = try Self.makeUpstream("192.0.2.1")
             let folder = try TemporaryFolder()
             func write(_ name: String, _ servers: [Endpoint]) throws -> String {

@@ -3,10 +3,10 @@ import Synchronization
 import Testing
 
 extension ServerTests {
-    /// Sockets that stay open while one server ends and the next begins.
+    /// Sockets that stay open while one server ends and the next one starts.
     @Suite struct InheritedSocketTests {
         @Test(arguments: [true, false])
-        func `what comes in between two servers is answered by the second`(isStored: Bool) throws {
+        func `what arrives between two servers is answered by the second`(isStored: Bool) throws {
             let manager = try ServiceManager(isStored: isStored)
             try HTTPConnection(manager.rest).register(Registration("orders", "10.0.0.1"))
             try manager.stopServer()
@@ -51,7 +51,7 @@ extension ServerTests {
             }
         }
 
-        @Test func `sockets of addresses that are configured no longer are kept no longer`() throws {
+        @Test func `sockets of addresses that are no longer configured are no longer kept`() throws {
             let manager = try ServiceManager(isStored: true)
             let (dns, rest) = (manager.dns, manager.rest)
             try HTTPConnection(rest).register(Registration("orders", "10.0.0.1"))
@@ -65,7 +65,7 @@ extension ServerTests {
                 #expect(throws: SocketError.self) { try DNSClient(dns, .tcp) }
                 #expect(throws: SocketError.self) { try DNSClient(dns).ask("orders.service.kong") }
             }
-            // What came in between is answered all the same.
+            // What arrived in between is answered nevertheless.
             try manager.stopServer()
             let client = try DNSClient(manager.dns)
             try client.send(DNSMessage.query("orders.service.kong", .a, id: 7))
@@ -81,7 +81,7 @@ extension ServerTests {
             #expect(try manager.process.waitForErrors { $0.components(separatedBy: "told READY").count == 3 })
             try manager.stopServer()
             #expect(manager.process.errors.contains("told STOPPING"))
-            // Those of DNS and of the REST API.
+            // These are the sockets of DNS and of the REST API.
             #expect(manager.process.errors.components(separatedBy: "told FDSTORE FDNAME FDPOLL").count == 3)
         }
 
@@ -91,7 +91,7 @@ extension ServerTests {
             ("LISTEN_FDS=2 LISTEN_FDNAMES=dns", "LISTEN_FDNAMES must name each of the 2 passed sockets"),
             ("LISTEN_FDS=1 LISTEN_FDNAMES=dns", "LISTEN_FDS: descriptor 3 (dns) is neither a UDP socket"),
         ])
-        func `passed sockets that are none are refused`(variables: String, message: String) throws {
+        func `passed sockets that are not valid are refused`(variables: String, message: String) throws {
             let script = "LISTEN_PID=$$ \(variables) exec \"$0\" serve 3</dev/null"
             let process = try ChildProcess(
                 "/bin/sh", ["-c", script, ServerProcess.path],
@@ -115,7 +115,7 @@ extension ServerTests {
     }
 }
 
-/// Whether those who ask are to stop.
+/// Whether the clients should stop.
 private final class TestEnd: Sendable {
     let hasCome = Atomic(false)
 }

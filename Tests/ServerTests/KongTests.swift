@@ -2,7 +2,7 @@ import Glibc
 import Testing
 
 extension ServerTests {
-    /// What Kong's clients need that no other client asks for.
+    /// What Kong's clients need and no other client asks for.
     @Suite struct KongTests {
         private static let query = DNSMessage.query("orders.service.kong", .srv, id: 7, payload: nil)
 
@@ -23,14 +23,14 @@ extension ServerTests {
                         try client.send(Self.query)
                         let reply = try client.receive()
                         #expect(!reply.isTruncated && reply.answers.count == 64 && reply.code == .noError)
-                        // Only what fits, and no OPT record.
+                        // ADDITIONAL has only what fits, and no OPT record.
                         #expect(reply.additional.allSatisfy { $0.type == RecordType.a.rawValue })
                     }
                 }
             }
         }
 
-        @Test func `SIGHUP changes who gets large answers`() async throws {
+        @Test func `SIGHUP changes which clients get large answers`() async throws {
             let folder = try TemporaryFolder()
             func write(_ networks: String) throws -> String {
                 try folder.write("k.yaml", "dns: {large_udp: {networks: [\(networks)]}}\n")
@@ -58,7 +58,7 @@ extension ServerTests {
                 let rest = try HTTPConnection(server.rest)
                 try rest.register(Registration("orders", "10.0.0.1", port: 81, weight: 200))
                 try rest.register(Registration("orders", "fd00::1", port: 82, weight: 100))
-                // The same target and port: the higher weight.
+                // For the same target and port the higher weight counts.
                 try rest.register(Registration("orders", "10.0.0.1", port: 81, protocol: "udp", weight: 50))
                 let reply = try server.ask("orders.service.kong", .srv)
                 #expect(Set(reply.texts) == ["0 2 81 10.0.0.1", "0 1 82 fd00::1"])
@@ -81,7 +81,7 @@ extension ServerTests {
             }
         }
 
-        @Test func `who has weight 0 stands by`() async throws {
+        @Test func `an instance of weight 0 stands by`() async throws {
             try await withServer { server in
                 let rest = try HTTPConnection(server.rest)
                 try rest.register(Registration("orders", "10.0.0.1", id: "spare", weight: 0))

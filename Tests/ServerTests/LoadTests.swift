@@ -1,12 +1,12 @@
 import Testing
 
 extension ServerTests {
-    /// Many at once.
+    /// Many clients at once.
     @Suite struct LoadTests {
         @Test func `no answer is wrong or missing while 16 connections register and deregister`() async throws {
             try await withServer(["dns.workers": "2"]) { server in
                 let rest = try HTTPConnection(server.rest)
-                // One service that never changes, and one in which two instances never do.
+                // One service never changes, and in another one two instances never do.
                 let steady: Set = ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
                 let always: Set = ["10.0.1.1", "10.0.1.2"]
                 for ip in steady { try rest.register(Registration("steady", ip)) }
@@ -26,7 +26,8 @@ extension ServerTests {
                             var asked = 0
                             let kept = try DNSClient(server.dns[0], transport)
                             while !working.isOver {
-                                // Now over one socket, now over a new one, which another worker may have.
+                                // The queries use the same socket and a new one in turn. Another worker may have the
+                                // new one.
                                 let client = asked % 2 == 0 ? kept : try DNSClient(server.dns[0], transport)
                                 let answer = try client.ask("steady.service.kong")
                                 try #require(Set(answer.texts) == steady && answer.answers.count == 3)
@@ -44,7 +45,7 @@ extension ServerTests {
                     let asked = try await group.reduce(0, +)
                     #expect(asked > 30)
                 }
-                // Everything that was put in was taken out.
+                // Everything that was registered was deregistered.
                 #expect(Set(try server.ask("mixed.service.kong").texts) == always)
                 #expect(try rest.request("GET", "/api/v1/status").text.contains(#""instances":{"total":5,"#))
             }

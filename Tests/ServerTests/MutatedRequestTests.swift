@@ -1,7 +1,7 @@
 import Testing
 
 extension ServerTests {
-    /// Requests that are nearly right, by the thousand: whatever they are, the answer is never 5xx.
+    /// Thousands of requests that are nearly right. Whatever they are, the answer is never 5xx.
     @Suite struct MutatedRequestTests {
         private static let path = "/api/v1/services"
 
@@ -37,7 +37,7 @@ extension ServerTests {
                     try #require(response.status < 500, "\(sent): \(response.text)")
                     if response.fields["connection"] == "close" { connection = try HTTPConnection(server.rest) }
                 }
-                // All ways were gone.
+                // Every kind of answer occurred.
                 #expect(Set(statuses.keys) == [200, 201, 400, 404, 422])
                 #expect([200, 400, 422].allSatisfy { statuses[$0, default: 0] > 100 }, "\(statuses)")
                 for name in ["orders", "x", "y", "z"] { _ = try server.ask("\(name).service.kong", .srv) }
@@ -45,12 +45,12 @@ extension ServerTests {
             }
         }
 
-        /// A request that is right.
+        /// A valid request.
         private struct Seed {
             let method: String
             let path: String
             private let body: [UInt8]
-            /// Where its values are.
+            /// The places of its values.
             private let values: [Range<Int>]
 
             private static let splices = [
@@ -73,7 +73,7 @@ extension ServerTests {
                 }
             }
 
-            /// The body with a value replaced, or with octets changed, cut out, doubled or put in.
+            /// The body with a value replaced, or with octets changed, removed, doubled or inserted.
             func mutatedBody(_ random: inout SeededGenerator) -> [UInt8] {
                 var body = body
                 if Bool.random(using: &random), let value = values.randomElement(using: &random) {
@@ -125,9 +125,9 @@ extension ServerTests {
                         try #require(response.status < 500, "\(String(decoding: head, as: UTF8.self)): \(response)")
                         statuses[response.status, default: 0] += 1
                     } catch is HTTPConnection.Failure {
-                        // Closed without a word.
+                        // It was closed without an answer.
                     } catch let error as SocketError where !error.isTimeout {
-                        // Reset.
+                        // It was reset.
                     }
                 }
                 #expect(Set(statuses.keys).isSuperset(of: [200, 400, 404, 415, 422]), "\(statuses)")

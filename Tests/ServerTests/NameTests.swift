@@ -56,10 +56,7 @@ extension ServerTests {
             }
         }
 
-        /// Asks for a name below the domain over UDP and TCP.
-        ///
-        /// - Parameter texts: the records, none for NODATA; `nil` for NXDOMAIN.
-        @Test func `names of registered addresses tell their services`() async throws {
+        @Test func `reverse names of registered addresses lead to their services`() async throws {
             let settings = ["dns.reverse": "10.0.0.0/8, fd00::/8"]
             try await withServer(settings) { server in
                 let rest = try HTTPConnection(server.rest)
@@ -84,6 +81,9 @@ extension ServerTests {
             }
         }
 
+        /// Asks for a name below the domain over UDP and TCP, and checks the answers.
+        ///
+        /// - Parameter texts: the texts of the records; none for NODATA; `nil` for NXDOMAIN.
         private func expect(
             _ server: ServerProcess,
             _ name: String,
@@ -132,7 +132,7 @@ extension ServerTests {
             try await withServer(["dns.domain": "Internal.Example.ORG"]) { server in
                 try HTTPConnection(server.rest).register(Registration("orders", "10.0.0.1"))
                 let reply = try server.ask("oRdErS.internal.EXAMPLE.org", .srv)
-                // The question comes back as it was written; targets are lower case, always.
+                // The question comes back as it was written, but targets are always in lower case.
                 #expect(reply.texts == ["0 1 80 0a000001.addr.internal.example.org"])
                 #expect(try server.ask("orders.service.kong").code == .refused)
             }
@@ -201,7 +201,7 @@ extension ServerTests {
         }
 
         @Test(arguments: [("nxdomain", ResponseCode.nameError), ("nodata", .noError), ("servfail", .serverFailure)])
-        func `on_empty decides what a service with nobody healthy answers`(
+        func `on_empty decides what a service without healthy instances answers`(
             onEmpty: String,
             code: ResponseCode
         ) async throws {
@@ -216,7 +216,7 @@ extension ServerTests {
                         #expect(reply.authority.isEmpty == (code == .serverFailure))
                     }
                 }
-                // Who is not registered at all is no empty service.
+                // A service that nobody has registered is no empty service.
                 #expect(try server.ask("nobody.service.kong").code == .nameError)
                 try rest.patch(id, #"{"draining":false}"#)
                 #expect(try server.ask("blue.orders.service.kong").texts == ["10.0.0.1"])
@@ -234,7 +234,7 @@ extension ServerTests {
                 let large = try server.ask("orders.service.kong", payload: 1232)
                 #expect(!large.isTruncated && large.answers.count == 40)
                 #expect(large.additional.map(\.type) == [RecordType.opt.rawValue])
-                // 40 SRV need more than dns.udp_payload, whatever the client offers.
+                // 40 SRV records need more than dns.udp_payload, whatever the client offers.
                 #expect(try server.ask("orders.service.kong", .srv, payload: 4096).isTruncated)
                 let tcp = try server.ask("orders.service.kong", .srv, over: .tcp)
                 #expect(!tcp.isTruncated && tcp.answers.count == 40 && tcp.additional.count == 40)

@@ -2,12 +2,12 @@ import Glibc
 import Testing
 
 extension ServerTests {
-    /// Clients that ask for much, read nothing, or only sit on connections: who is alive stays alive.
+    /// Clients that ask for much, read nothing, or only hold connections. Instances that are alive stay alive.
     @Suite struct OverloadTests {
-        /// An instance with a ttl of 6 s, and its heartbeats over one connection, one a second.
+        /// An instance with a ttl of 6 s, and its heartbeats, one a second over one connection.
         private struct Heart {
             let connection: HTTPConnection
-            /// How long the slowest heartbeat took.
+            /// The time that the slowest heartbeat took.
             private(set) var slowest = Duration.zero
 
             init(_ server: ServerProcess) throws {
@@ -27,7 +27,7 @@ extension ServerTests {
         func `pages that are asked for and never read hold up no heartbeat`(clients: Int) async throws {
             try await withServer { server in
                 let rest = try HTTPConnection(server.rest)
-                // Six octets of JSON for each: a page of them would have 98 MB.
+                // Each character takes six octets in JSON, so a page of these would have 98 MB.
                 let metadata = ["k": String(repeating: "\u{1}", count: 16 * 1024 - 1)]
                 for batch in 0..<10 {
                     let instances = (0..<100).map {
@@ -45,7 +45,7 @@ extension ServerTests {
                     #expect(try server.ask("alive.service.kong").texts == ["10.9.9.9"])
                     sleep(1)
                 }
-                // With a ttl of 6 s, and 14 s for a page of each reader before.
+                // The ttl is 6 s. If each reader's page were written first, a heartbeat would take 14 s.
                 #expect(heart.slowest < .seconds(1))
                 let page = try readers[0].receive()
                 #expect(page.status == 200 && page.body.count <= 1 << 20)
@@ -54,7 +54,7 @@ extension ServerTests {
         }
 
         /// - Parameters:
-        ///   - soft, hard: limits of file descriptors.
+        ///   - soft, hard: the limits of file descriptors.
         @Test(arguments: [(1024, 20_000, 1100), (20_000, 20_000, 4200), (700, 700, 1100)])
         func `connections that only sit there take nothing from others`(soft: Int, hard: Int, idle: Int) async throws {
             raiseDescriptorLimit()
@@ -79,7 +79,7 @@ extension ServerTests {
                 #expect(heart.slowest < .seconds(1))
                 let open = try sitting.filter { try !($0.socket.isReadable() && $0.isClosedByServer()) }
                 #expect(open.count <= 256)
-                // Accepting what can't be accepted would keep a processor busy for all of the 4 s.
+                // If the server kept trying to accept connections, a processor would be busy for all of the 4 s.
                 #expect(try server.processorTime() - worked < .seconds(2))
             }
         }
@@ -91,7 +91,7 @@ extension ServerTests {
                 let silent = try HTTPConnection(server.rest)
                 for _ in 0..<20 {
                     let others = try (0..<2).map { _ in try HTTPConnection(server.rest) }
-                    // Both are new: which of them came in first is not known here, and that one may have given way.
+                    // Both are new. It is unknown which of them was accepted first, and that one may have given way.
                     #expect(others.contains { (try? $0.request("GET", "/healthz").status) == 200 })
                     #expect(try used.request("GET", "/healthz").status == 200)
                 }
@@ -100,7 +100,7 @@ extension ServerTests {
             }
         }
 
-        @Test func `what does not fit into the limit of file descriptors is said at the start`() async throws {
+        @Test func `limits that exceed the file descriptors are reported at the start`() async throws {
             try await withServer(descriptors: (512, 900)) { server in
                 let lines = server.logLines
                 #expect(lines.contains { $0.contains("file descriptors") && $0.contains("limit=900") })
@@ -119,7 +119,7 @@ extension ServerTests {
 
     /// A log whose reader has stopped reading.
     @Suite struct StalledLogTests {
-        /// A server that has logged more than the pipe to its reader, who has not read yet, takes.
+        /// A server that has logged more than fits into the pipe to its reader, which has not read yet.
         private func stalled() throws -> (ServerProcess, HTTPConnection) {
             let server = try ServerProcess(["log.level": "debug", "dns.workers": "1"])
             let rest = try HTTPConnection(server.rest)
@@ -129,14 +129,14 @@ extension ServerTests {
                 }
                 #expect(try rest.batch(register: instances).count == 1000)
             }
-            // Each is a line.
+            // Each instance is one line.
             try eventually("all expire") {
                 try rest.request("GET", "/api/v1/status").text.contains(#""instances":{"total":0,"#)
             }
             return (server, rest)
         }
 
-        @Test func `a log reader that stalls stops nothing, and loses nothing that is not too much`() throws {
+        @Test func `a log reader that stalls stops nothing, and loses nothing below the limit`() throws {
             let (server, rest) = try stalled()
             for number in 0..<100 {
                 let instance = try rest.register(Registration("late", "10.0.0.\(number)", ttl: 600))

@@ -19,7 +19,7 @@ extension ServerTests {
             }
         }
 
-        /// One instance's life, looked at after every step. A service is shared by two clients.
+        /// The life of one instance, checked after every step. Two clients share a service.
         private static func round(
             _ round: Int,
             of client: Int,

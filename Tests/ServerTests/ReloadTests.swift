@@ -24,7 +24,7 @@ extension ServerTests {
 
                 _ = try folder.write("k.yaml", "log: {level: warning}\nheartbeat: {cleanup_interval: 50ms}\n")
                 server.process.signal(SIGHUP)
-                // Says nothing of itself at this level, but what needs a restart is a warning.
+                // At this level the reload itself logs nothing, but a key that needs a restart is a warning.
                 _ = try folder.write("k.yaml", "log: {level: warning}\ndns: {ttl: 9s}\n")
                 server.process.signal(SIGHUP)
                 try server.waitForLog("needs a restart key=dns.ttl")
@@ -54,7 +54,7 @@ extension ServerTests {
                 let line = try #require(server.logLines.last { $0.contains("uptime_seconds") })
                 try expectStatus(line.drop { $0 != "{" })
 
-                // Who asks gets an answer at any level.
+                // A requested status is logged at any level.
                 _ = try folder.write("k.yaml", "log: {format: json, level: warning}\ndns: {ttl: 9s}\n")
                 server.process.signal(SIGHUP)
                 try server.waitForLog(#""message":"a changed key needs a restart""#)

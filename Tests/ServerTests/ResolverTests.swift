@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension ServerTests {
-    /// Other resolvers in front of the server, with the files that README shows.
+    /// Other resolvers in front of the server, with the files from the README.
     @Suite struct ResolverTests {
         @Test(arguments: Resolver.allCases)
         func `a resolver in front answers with what is registered`(resolver: Resolver) throws {
@@ -20,7 +20,7 @@ extension ServerTests {
                 let target = try client.ask("0a000001.addr.service.kong")
                 #expect(target.texts == ["10.0.0.1"])
                 #expect(try client.ask("nobody.service.kong").code == .nameError)
-                // Kong's clients are behind it, too: a name without that type is no error.
+                // Kong's clients are behind the resolver too: a name without records of that type is no error.
                 #expect(try client.ask("orders.service.kong", .aaaa).code == .noError)
             }
         }

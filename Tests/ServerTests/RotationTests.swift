@@ -10,7 +10,7 @@ extension ServerTests {
                 for (name, count) in counts {
                     for host in 1...count { try rest.register(Registration(name, "10.0.\(count).\(host)")) }
                 }
-                // More than fits 512 octets: UDP answers are truncated, and do not count.
+                // This is more than fits into 512 octets: UDP answers are truncated, and do not count.
                 for host in 1...60 { try rest.register(Registration("big", "10.1.0.\(host)")) }
 
                 async let changes: Void = Self.change(server.rest, times: 150)
@@ -54,7 +54,7 @@ extension ServerTests {
                 let rest = try HTTPConnection(server.rest)
                 let weights = ["10.0.0.1": 50, "10.0.0.2": 20, "10.0.0.3": 10, "10.0.0.4": 0]
                 for (ip, weight) in weights { try rest.register(Registration("orders", ip, weight: weight)) }
-                // Two instances with one address: for A their weights add up.
+                // Two instances share an address, so their weights add up for A.
                 try rest.register(Registration("orders", "10.0.0.3", port: 81, weight: 10))
 
                 func firsts(_ type: RecordType, _ count: Int) throws -> [String: Int] {
@@ -82,7 +82,7 @@ extension ServerTests {
                 let client = try DNSClient(server.dns[0])
                 let firsts = try (0..<2000).map { _ in try client.ask("orders.service.kong").texts.first ?? "" }
                 let counts = Dictionary(firsts.map { ($0, 1) }, uniquingKeysWith: +)
-                // 500 each; the standard deviation is 19, so that one run in a million is further off than 100.
+                // 500 each are expected. The standard deviation is 19, so one run in a million is off by more than 100.
                 #expect(counts.count == 4)
                 #expect(counts.values.allSatisfy { abs($0 - 500) < 100 }, "\(counts)")
                 let isRoundRobin = (4..<firsts.count).allSatisfy { firsts[$0] == firsts[$0 - 4] }

@@ -2,6 +2,6 @@ import Testing
 
 /// The real program, over real sockets.
 ///
-/// One test after the other: each starts servers of its own, and several load the machine.
+/// The tests run one after the other, because each starts servers of its own, and several load the machine.
 @Suite(.serialized, .ownThreads)
 enum ServerTests {}

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension ServerTests {
-    /// SIGTERM and SIGINT: stop accepting, answer what was received, exit 0 within 5 seconds.
+    /// SIGTERM and SIGINT: the server accepts no more, answers what it has received, and exits with 0 within 5 seconds.
     @Suite struct ShutdownTests {
         @Test(arguments: [SIGTERM, SIGINT])
         func `a signal ends an idle server with 0 at once`(signal: Int32) throws {
@@ -85,7 +85,7 @@ extension ServerTests {
                 raw: "POST /api/v1/services HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                     + "Expect: 100-continue\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
             )
-            // From here on the server is known to be in the middle of the request.
+            // Now the server is known to be in the middle of the request.
             #expect(try connection.receive().status == 100)
             server.process.signal(SIGTERM)
             try HTTPConnection.waitUntilRefused(server.rest)
@@ -121,15 +121,15 @@ extension ServerTests {
                                 answered += 1
                             }
                         } catch let failure as HTTPConnection.Failure {
-                            // Closed: allowed between two responses.
+                            // It was closed, which is allowed between two responses.
                             #expect(failure.description.hasSuffix("so far: "))
                         } catch is SocketError {
-                            // Reset, or refused: the same.
+                            // It was reset or refused, which is the same.
                         }
                         return answered
                     }
                 }
-                // Not before all are at work.
+                // The server is not stopped before all clients are at work.
                 let watcher = try HTTPConnection(rest)
                 struct Status: Decodable {
                     struct Instances: Decodable { var total: Int }
@@ -145,7 +145,7 @@ extension ServerTests {
 }
 
 extension HTTPConnection {
-    /// Waits until nobody accepts connections any longer.
+    /// Waits until nobody accepts connections any more.
     static func waitUntilRefused(_ endpoint: Endpoint) throws {
         while (try? HTTPConnection(endpoint)) != nil {}
     }

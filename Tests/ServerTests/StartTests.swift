@@ -2,7 +2,8 @@ import Foundation
 import Testing
 
 extension ServerTests {
-    /// What keeps the server from starting: one clear line that names it, exit 1, nothing half-started.
+    /// Reasons why the server can't start: there is one clear line that names the reason, exit status 1, and nothing
+    /// half-started.
     @Suite struct StartTests {
         /// Starts a server that must not start.
         ///
@@ -40,11 +41,11 @@ extension ServerTests {
             let rest = try Endpoint.unused()
             let taken = try ClientSocket.bound(to: rest, .tcp)
             let process = try ServerProcess.start(["serve"], ["dns.listen": "\(dns)", "server.listen": "\(rest)"])
-            // Asks all the time that the server is on its way up and down again.
+            // Asks all the time while the server starts and ends again.
             let client = try DNSClient(dns)
             var answered = 0
             while !(try process.hasEnded()) {
-                // Refused while nobody has the port.
+                // The query is refused while nobody has the port.
                 try? client.send(DNSMessage.query("service.kong", .soa))
                 if client.socket.isReadable(within: 1), (try? client.receive()) != nil { answered += 1 }
             }
@@ -127,7 +128,7 @@ extension ServerTests {
             #expect(try failingStart(file: folder.path) == ["\(folder.path): can't be read: it is a directory"])
         }
 
-        @Test func `where the log is JSON, so is why the server does not start`() throws {
+        @Test func `if the log is JSON, so is the reason why the server does not start`() throws {
             let folder = try TemporaryFolder()
             let json = try folder.write("json.yaml", "log: {format: json}\n")
             let bad = try folder.write("bad.yaml", "dns: {tttl: 5s, ttl: 0s}\n")

@@ -1,7 +1,7 @@
 import Testing
 
 extension ServerTests {
-    /// What the README tells a newcomer to try.
+    /// What the README tells newcomers to try.
     @Suite struct StoryTests {
         @Test(arguments: [[], ["+tcp"]])
         func `three registered instances rotate in kdig's answers and one that leaves is gone in the next`(

@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 extension ServerTests {
-    /// A cluster of three members of etcd, of which one is lost.
+    /// A cluster of three etcd members, one of which is lost.
     @Suite struct EtcdClusterTests {
         @Test func `kill -9 of the leader under load loses nothing acknowledged, and DNS goes on`() async throws {
             let cluster = try EtcdCluster()
@@ -26,7 +26,7 @@ extension ServerTests {
                             zip(clients, before).allSatisfy { $0.count >= $1 + 5 }
                         }
                     }
-                    // Twice, so that the one that was lost has to catch up in between.
+                    // This happens twice, so that the lost member has to catch up in between.
                     for _ in 0..<2 {
                         try waitForProgress()
                         let leader = try cluster.leader
@@ -70,7 +70,7 @@ extension ServerTests {
             let leader = try cluster.leader
             let followers = cluster.members.filter { $0.name != leader.name }
             let lost = loss == .follower ? [followers[0]] : loss == .majority ? followers : [leader]
-            // The first of each node's endpoints is the member that is lost.
+            // The first of the node's endpoints is the member that is lost.
             let first = cluster.members.firstIndex { $0.name == lost[0].name } ?? 0
             try await withNodes([cluster.settings(first: first)], toleratesErrors: true) { nodes in
                 let rest = try HTTPConnection(nodes[0].rest)
@@ -90,9 +90,10 @@ extension ServerTests {
                     try eventually("another member is asked") {
                         try rest.storage().endpoint?.contains("\(lost[0].endpoint)") == false
                     }
-                    // Also what another has written is seen.
+                    // Changes of other clients are seen as well.
                     let other = try #require(cluster.members.first { member in !lost.contains { $0 === member } })
-                    // etcd itself takes some seconds to tell who leads, on a busy machine longer than a request may take.
+                    // etcd itself takes some seconds to report its leader, and on a busy machine longer than a request
+                    // may take.
                     try eventually(within: .seconds(30), "etcd deletes the key") {
                         (try? other.client.delete("/kong-discovery/v1/services/new/")) != nil
                     }
@@ -112,7 +113,7 @@ extension ServerTests {
     }
 }
 
-/// Registers and deregisters instances of its own, again until each is acknowledged.
+/// Registers and deregisters instances of its own, and repeats each change until it is acknowledged.
 private final class ClusterClient: Sendable {
     private struct State {
         var kept: Set<String> = []
@@ -126,10 +127,10 @@ private final class ClusterClient: Sendable {
         self.number = number
     }
 
-    /// How many changes were acknowledged.
+    /// The number of acknowledged changes.
     var count: Int { state.withLock { $0.kept.count + $0.gone.count * 2 } }
 
-    /// Whether those are there that must be, and those not that must not.
+    /// Whether the instances that must be there are there, and those that must not be there are not.
     func isKept(in ids: Set<String>) -> Bool {
         state.withLock { ids.isSuperset(of: $0.kept) && ids.isDisjoint(with: $0.gone) }
     }
@@ -144,7 +145,7 @@ private final class ClusterClient: Sendable {
             try acknowledged(rest, "POST", "/api/v1/services", body, [200, 201])
             _ = state.withLock { $0.kept.insert(id) }
             if round % 3 == 0 {
-                // Gone already if the first try was made and not acknowledged.
+                // It is gone already if the first attempt was carried out and not acknowledged.
                 try acknowledged(rest, "DELETE", "/api/v1/services/\(id)", nil, [204, 404])
                 state.withLock { state in
                     state.kept.remove(id)

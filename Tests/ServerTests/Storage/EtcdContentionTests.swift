@@ -3,11 +3,11 @@ import Glibc
 import Testing
 
 extension ServerTests {
-    /// Two nodes that change the same at once.
+    /// Two nodes that change the same instances at once.
     @Suite struct EtcdContentionTests {
         @Test func `what another node does to a group that is being written is not undone`() async throws {
             let etcd = try EtcdProcess.started()
-            // Far away for the node that writes the group: it learns late what became of it.
+            // The node that writes the group is far from etcd, so it learns the result late.
             let proxy = try TCPProxy(to: etcd.endpoint)
             try await withNodes([etcd.settings(proxy.endpoint), etcd.settings()]) { nodes in
                 let count = 4000
@@ -28,7 +28,7 @@ extension ServerTests {
                 let response = try await writing.value
                 #expect(response.status == 200 && !response.text.contains(#""status":503"#))
                 proxy.set(.pass)
-                // What comes last in the watch has come.
+                // The last change in the watch has arrived.
                 try other.register(Registration("last", "10.9.9.9", id: "last", ttl: 60))
                 try nodes[0].waitForAddresses("last", ["10.9.9.9"])
                 for node in nodes {
@@ -51,7 +51,7 @@ extension ServerTests {
                         group.addTask {
                             let rest = try HTTPConnection(nodes[client % 2].rest)
                             for round in 0..<50 {
-                                // Another ttl each time: a lease of its own.
+                                // Each has another ttl, and so a lease of its own.
                                 let registration = Registration(
                                     "contended", "10.0.0.1", id: "one", ttl: 1000 + client * 100 + round)
                                 let status = try rest.request("POST", "/api/v1/services", json(registration)).status
@@ -70,7 +70,7 @@ extension ServerTests {
             }
         }
 
-        @Test func `a key that is deleted with other means leaves at all nodes, though its heartbeats go on`()
+        @Test func `an instance whose key is deleted by other means leaves all nodes, although it has heartbeats`()
             async throws
         {
             let etcd = try EtcdProcess.started()
@@ -83,7 +83,8 @@ extension ServerTests {
                 try etcd.client.delete("/kong-discovery/v1/services/orders/a")
                 for node in nodes { try node.waitForAddresses("orders", ["10.0.0.2"], within: .seconds(5)) }
                 #expect(try rest.heartbeat("a") == 404)
-                // Nor does it come back: whatever would bring it back has had its turn several times by now.
+                // It does not come back either: everything that might bring it back has had its turn several times by
+                // now.
                 let rounds = try (0..<20).map { _ in
                     usleep(100_000)
                     return try nodes.map { Set(try $0.ask("orders.service.kong").texts) }
@@ -93,10 +94,10 @@ extension ServerTests {
             }
         }
 
-        @Test func `values that are large are written in smaller transactions`() async throws {
+        @Test func `large values are written in smaller transactions`() async throws {
             let etcd = try EtcdProcess.started()
             try await withNodes([etcd.settings()]) { nodes in
-                // Each octet is six in JSON: 50 of these are more than etcd takes at once.
+                // Each octet takes six in JSON, so 50 of these are more than etcd accepts at once.
                 let metadata = Dictionary(
                     uniqueKeysWithValues: (0..<15).map { ("k\($0)", String(repeating: "\u{1}", count: 1000)) })
                 let batch = (0..<60).map { number in

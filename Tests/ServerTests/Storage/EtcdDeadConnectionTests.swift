@@ -3,9 +3,9 @@ import Glibc
 import Testing
 
 extension ServerTests {
-    /// Connections that take everything and lead nowhere: no error, no end, and every octet acknowledged.
+    /// Connections that accept everything and lead nowhere: there is no error, no end, and every octet is acknowledged.
     @Suite struct EtcdDeadConnectionTests {
-        @Test func `a watch that is dead is noticed, and until then nobody says that all is well`() async throws {
+        @Test func `a dead watch is noticed, and until then no status says that all is well`() async throws {
             let etcd = try EtcdProcess.started()
             let proxy = try TCPProxy(to: etcd.endpoint)
             try await withNodes([etcd.settings(proxy.endpoint), etcd.settings()], toleratesErrors: true) { nodes in
@@ -18,7 +18,8 @@ extension ServerTests {
                     try other.register(Registration("new-\(round)", "10.0.0.2", id: "new-\(round)", ttl: 60))
                     var greatestLag = 0.0
                     try eventually(within: .seconds(10), "what the other node has done is here") {
-                        // First what is told, then what is so: never well for long while it is not.
+                        // First the reported state, then the real one: the report must not be good for long while the
+                        // change is missing.
                         let lag = try rest.storage().lag
                         let isHere = try nodes[0].ask("new-\(round).service.kong").texts == ["10.0.0.2"]
                         let passed = start.duration(to: .now) / .seconds(1)
@@ -39,7 +40,7 @@ extension ServerTests {
             proxy.stop()
         }
 
-        @Test func `who goes on with heartbeats stays when kept connections are dead`() async throws {
+        @Test func `instances with heartbeats stay when kept connections are dead`() async throws {
             let etcd = try EtcdProcess.started()
             let proxy = try TCPProxy(to: etcd.endpoint)
             try await withNodes([etcd.settings(proxy.endpoint), etcd.settings()], toleratesErrors: true) { nodes in

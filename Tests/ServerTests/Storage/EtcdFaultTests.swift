@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 extension ServerTests {
-    /// Nodes that die, values that are none, and a history that is gone.
+    /// Nodes that die, values that are no instances, and history that is gone.
     @Suite struct EtcdFaultTests {
         private static let services = "/kong-discovery/v1/services"
 
@@ -46,14 +46,14 @@ extension ServerTests {
                 for node in nodes {
                     let list = try HTTPConnection(node.rest).list()
                     #expect(list == before)
-                    // All but the one that drains.
+                    // These are all instances except the draining one.
                     let counts = try (0..<3).map { try node.ask("s\($0).service.kong", over: .tcp).texts.count }
                     #expect(counts.reduce(0, +) == 29)
                 }
             }
         }
 
-        @Test func `values that are no instances are skipped, told once, counted, and hide no other`() async throws {
+        @Test func `values that are no instances are skipped, logged once, counted, and hide no others`() async throws {
             let etcd = try EtcdProcess.started()
             let good = try await Self.goodValue(etcd)
             let bad: [(key: String, value: [UInt8])] = [
@@ -74,7 +74,7 @@ extension ServerTests {
                 let rest = try HTTPConnection(nodes[0].rest)
                 #expect(try rest.storage().malformed == 6)
                 for (key, value) in bad.dropFirst(6) { try etcd.client.put(Self.services + key, value) }
-                // Comes after them in the watch.
+                // This one comes after them in the watch.
                 try etcd.client.put(Self.services + "/orders/good", good)
                 try nodes[0].waitForAddresses("orders", ["10.0.0.1"])
                 #expect(try rest.list().map(\.id) == ["good"])
@@ -83,7 +83,7 @@ extension ServerTests {
                 try rest.register(Registration("orders", "10.0.0.2", id: "new", ttl: 60))
                 #expect(try nodes[0].addresses("orders") == [["10.0.0.1", "10.0.0.2"]])
 
-                // The same again is not told again, and what is put right is there.
+                // A bad value that is repeated is not logged again, and a value that is put right appears.
                 let lines = nodes[0].logLines.count { $0.contains("/orders/not-json") }
                 #expect(lines == 1)
                 for round in 1...3 { try etcd.client.put(Self.services + "/orders/not-json", Array("\(round)".utf8)) }
@@ -92,7 +92,7 @@ extension ServerTests {
                 try eventually("it is there") { try rest.request("GET", "/api/v1/services/empty").status == 200 }
                 #expect(nodes[0].logLines.count { $0.contains("/orders/not-json") } == 1)
                 #expect(try rest.storage().malformed == bad.count - 1)
-                // A good one that turns bad is gone.
+                // An instance whose value turns bad is gone.
                 try etcd.client.put(Self.services + "/orders/good", Array("{}".utf8))
                 try eventually("it is gone") { try rest.request("GET", "/api/v1/services/good").status == 404 }
                 for (key, _) in bad { try etcd.client.delete(Self.services + key) }
@@ -100,7 +100,7 @@ extension ServerTests {
             }
         }
 
-        /// What a node writes for an instance.
+        /// The value that a node writes for an instance.
         private static func goodValue(_ etcd: EtcdProcess) async throws -> [UInt8] {
             var value: [UInt8] = []
             try await withNodes([etcd.settings()]) { nodes in
@@ -112,7 +112,7 @@ extension ServerTests {
             return value
         }
 
-        @Test func `an etcd without space keeps changes again when it has, and not before`() async throws {
+        @Test func `an etcd without space keeps changes again once it has space, and not before`() async throws {
             let etcd = try EtcdProcess.started(options: ["--quota-backend-bytes", "1500000"])
             try await withNodes([etcd.settings()], toleratesErrors: true) { nodes in
                 let rest = try HTTPConnection(nodes[0].rest)
@@ -124,13 +124,13 @@ extension ServerTests {
                     number += 1
                     return (try? etcd.client.put("/others/\(number)", [UInt8](repeating: 0, count: 200_000))) == nil
                 }
-                // It says so to everybody from then on.
+                // From now on etcd reports it to everybody.
                 try eventually("not for small ones either") {
                     (try? etcd.client.put("/others/0", [0])) == nil
                 }
                 for round in 0..<3 {
                     try rest.expectUnavailable("kept", within: .seconds(5))
-                    // Longer than it takes to find out whether etcd answers, and than a lease.
+                    // This is longer than it takes to find out whether etcd answers, and longer than a lease.
                     let start = ContinuousClock.now
                     try eventually("time passes") { start.duration(to: .now) > .seconds(1.5) }
                     #expect(try rest.storage().health == "fail", "\(round)")
@@ -172,7 +172,7 @@ extension ServerTests {
                     try nodes[0].waitForAddresses("changes", [])
                     try nodes[0].waitForStorage("pass")
                     #expect(try HTTPConnection(nodes[0].rest).list() == other.list())
-                    // And it watches again.
+                    // The node watches again.
                     try other.register(Registration("leaves", "10.0.0.1", id: "leaves", ttl: 60))
                     try other.patch("changes", #"{"draining":false}"#)
                     try nodes[0].waitForAddresses("leaves", ["10.0.0.1"])

@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 extension ServerTests {
-    /// What the tests of etcd rely on, without a server.
+    /// What the tests of etcd rely on, checked without a server.
     @Suite struct EtcdFixtureTests {
         @Test func `a member can be stopped, frozen, wiped and started again`() throws {
             let etcd = try EtcdProcess.started()
@@ -43,7 +43,7 @@ extension ServerTests {
             try eventually("it has caught up") { try leader.client.entries("/x").first?.value == [2] }
         }
 
-        @Test func `the way can be cut`() throws {
+        @Test func `the way to etcd can be cut`() throws {
             let etcd = try EtcdProcess.started()
             let proxy = try TCPProxy(to: etcd.endpoint)
             let connection = try HTTPConnection(proxy.endpoint)
@@ -79,26 +79,26 @@ extension ServerTests {
         }
 
         @Test func `a program ends with the tests that have started it`() throws {
-            // The outer one starts the inner one as the tests do theirs, and is killed.
+            // The outer program starts the inner one as the tests start theirs, and is killed.
             let script = "setpriv --pdeathsig KILL sleep 1000 & echo $!; wait"
             let outer = try Command.start(["sh", "-c", script])
             var inner: pid_t = 0
             try eventually("it has started") {
                 _ = try outer.hasEnded()
                 inner = pid_t(outer.output.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
-                // Not before it is what it is to be: until then nobody would end it.
+                // The inner program is not ready before it is `sleep`: until then nothing would end it.
                 let name = try? String(contentsOfFile: "/proc/\(inner)/comm", encoding: .utf8)
                 return inner > 0 && name == "sleep\n"
             }
             outer.signal(SIGKILL)
             try eventually("it has ended too") {
-                // Whoever it belongs to by now may leave it a zombie.
+                // The process that owns it by now may leave it a zombie.
                 let status = try? String(contentsOfFile: "/proc/\(inner)/status", encoding: .utf8)
                 return status.map { $0.contains("State:\tZ") } ?? true
             }
         }
 
-        @Test func `TLS wants the client's certificate`() throws {
+        @Test func `TLS requires the client's certificate`() throws {
             let certificates = try Certificates()
             let etcd = try EtcdProcess.started(certificates: certificates)
             try etcd.client.put("/x", [1])
@@ -116,7 +116,7 @@ extension ServerTests {
             try client.put("/x/1", [1])
             #expect(throws: EtcdClient.Refused.self) { try client.put("/y", [1]) }
             #expect(throws: EtcdClient.Refused.self) { try etcd.client.put("/x/2", [1]) }
-            // Each use makes a simple one live longer.
+            // Each use prolongs the life of a simple token.
             let isUsed = ContinuousClock.now
             try eventually("the token has ended") { isUsed.duration(to: .now) > .seconds(2.5) }
             #expect(throws: EtcdClient.Refused.self) { try client.put("/x/1", [2]) }

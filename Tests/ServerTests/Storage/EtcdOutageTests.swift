@@ -3,21 +3,21 @@ import Glibc
 import Testing
 
 extension ServerTests {
-    /// While etcd is away, and after: nobody who goes on with heartbeats is lost, no name is empty in between.
+    /// During and after an outage of etcd, no instance with heartbeats is lost, and no name is empty in between.
     @Suite struct EtcdOutageTests {
         enum Outage: CaseIterable {
-            /// As for an update, or by kill -9.
+            /// Stopped as for an update, or by kill -9.
             case stopped, killed
-            /// SIGSTOP.
+            /// Frozen by SIGSTOP.
             case frozen
             /// Every answer comes too late.
             case slow
-            /// For one node only.
+            /// Only one node is affected.
             case partitioned, refused
-            /// etcd begins anew, with nothing.
+            /// etcd starts again with no data.
             case wiped
 
-            /// Whether etcd and the other node go on.
+            /// Whether etcd and the other node continue.
             var hitsOneNode: Bool { self == .partitioned || self == .refused }
         }
 
@@ -43,7 +43,7 @@ extension ServerTests {
                     try node.waitForAddresses("single", ["10.0.1.1"])
                     try node.waitForAddresses("left", [])
                 }
-                // At any node: as through a load balancer.
+                // The heartbeats go to any node, as through a load balancer.
                 let heartbeats = nodes.map { node in Heartbeats(ids, at: node) }
                 let watches = try nodes.map { try DNSWatch($0, ["kept": Self.kept, "single": ["10.0.1.1"]]) }
 
@@ -59,7 +59,8 @@ extension ServerTests {
                     #expect(try rest[number].request("GET", "/api/v1/services?name=kept").status == 200)
                     #expect(try rest[number].request("GET", "/ready").text.contains(#""health":"fail""#))
                     #expect(try rest[number].request("GET", "/api/v1/health").text.contains(#""status":"warn""#))
-                    // As an idle client would: at the end it must be as if it had been there all the time.
+                    // The writes are repeated later, as by an idle client. At the end the instance must be as if it had
+                    // been there all the time.
                     try rest[number].expectUnavailable("single", within: .seconds(2))
                 }
                 if outage.hitsOneNode { try rest[1].register(Registration("new", "10.0.1.4", id: "new", ttl: 60)) }
@@ -87,7 +88,7 @@ extension ServerTests {
                     $0.key.split(separator: "/").last.map(String.init) ?? ""
                 }
                 #expect(Set(keys).isSuperset(of: ids + ["after-0", "after-1"]))
-                // What was refused may be there: 503 says that it is not known to be kept.
+                // A refused change may have been made: 503 says that it is not known to be kept.
                 #expect(!keys.contains("left") && !keys.contains("silent"))
                 try eventually("both have the same") { try rest[0].list() == rest[1].list() }
                 #expect(try rest[0].list().map(\.id).sorted() == keys.sorted())
@@ -117,7 +118,7 @@ extension ServerTests {
             }
         }
 
-        @Test func `etcd that comes and goes all the time loses nobody`() async throws {
+        @Test func `etcd that comes and goes all the time loses no instance`() async throws {
             let etcd = try EtcdProcess.started()
             let proxy = try TCPProxy(to: etcd.endpoint)
             try await withNodes([etcd.settings(proxy.endpoint, timeout: "1s")], toleratesErrors: true) { nodes in

@@ -9,7 +9,7 @@ extension ServerTests {
             let etcd = try EtcdProcess.started(certificates: certificates)
             try await withNodes([Self.settings(etcd, certificates)]) { nodes in
                 try nodes[0].expectWell()
-                // Over both ways at once: a watch, and changes.
+                // Both ways work: the watch, and changes.
                 try etcd.client.delete("/kong-discovery/v1/services/")
                 try nodes[0].waitForAddresses("well", [])
             }
@@ -27,7 +27,7 @@ extension ServerTests {
         enum Mistake: CaseIterable { case otherAuthority, noCertificate, plainText }
 
         @Test(arguments: Mistake.allCases)
-        func `a connection that is not trusted is told, and nothing is served`(mistake: Mistake) throws {
+        func `an untrusted connection is reported, and nothing is served`(mistake: Mistake) throws {
             let certificates = try Certificates()
             let etcd = try EtcdProcess.started(certificates: certificates)
             var settings = Self.settings(etcd, certificates)
@@ -44,14 +44,14 @@ extension ServerTests {
             try server.stop()
         }
 
-        /// Waits for a line of the log that names the endpoint, and finds nothing served.
+        /// Waits for a log line that names the endpoint, and checks that nothing is served.
         private static func expectRefused(_ server: ServerProcess, _ endpoint: String) throws {
             try server.waitForLog(endpoint)
             let rest = try HTTPConnection(server.rest)
             let storage = try rest.storage()
             #expect(storage.health == "fail" && storage.problem?.isEmpty == false)
             #expect(try rest.request("GET", "/ready").status == 503)
-            // It says so once, not with every try.
+            // It is reported once, not with every attempt.
             #expect(server.logLines.count { $0.contains(endpoint) } < 4)
         }
 
@@ -84,7 +84,7 @@ extension ServerTests {
                 for round in 0..<4 {
                     let start = ContinuousClock.now
                     try eventually("a token ends") { start.duration(to: .now) > .seconds(1.5) }
-                    // Also the watch of the other node goes on.
+                    // The other node's watch continues too.
                     try rest[round % 2].register(Registration("new-\(round)", "10.0.0.2", ttl: 60))
                     try nodes[1 - round % 2].waitForAddresses("new-\(round)", ["10.0.0.2"])
                 }
@@ -101,7 +101,7 @@ extension ServerTests {
             try etcd.client.addUsers(
                 root: "r", user: "registry", password: "se cret\"", prefix: "/kong-discovery/")
             let settings = Self.settings(etcd, password: "se cret\"")
-            // Names and passwords are there, and not asked for yet.
+            // Names and passwords exist, but are not required yet.
             try await withNodes([settings, settings]) { nodes in
                 try HTTPConnection(nodes[0].rest).register(Registration("kept", "10.0.0.1", id: "kept", ttl: 2))
                 let heartbeats = Heartbeats(["kept"], at: nodes[0])
@@ -126,7 +126,8 @@ extension ServerTests {
             }
         }
 
-        /// etcd's gateway takes a certificate's CommonName for a user's name, which may not come beside a token.
+        /// etcd's gateway takes the CommonName of a certificate as a user's name, which may not come together with a
+        /// token.
         @Test(arguments: [true, false])
         func `with passwords a client's certificate must have no CommonName`(hasCommonName: Bool) async throws {
             let certificates = try Certificates(client: hasCommonName ? "/CN=registry" : "/O=registry")
@@ -137,7 +138,7 @@ extension ServerTests {
             if hasCommonName {
                 let server = try ServerProcess(settings, until: .restListens)
                 try Self.expectRefused(server, "\(etcd.secureEndpoint)")
-                // In the gateway's own words, which are no JSON.
+                // The message is the gateway's own, which is not JSON.
                 try server.waitForLog("HTTP status 400: CommonName of client")
                 try server.stop()
             } else {
@@ -151,7 +152,7 @@ extension ServerTests {
             ) { $1 }
         }
 
-        @Test func `a wrong password is told, not shown`() throws {
+        @Test func `a wrong password is reported, but not shown`() throws {
             let etcd = try EtcdProcess.started(tokens: .simple(seconds: 60))
             try etcd.client.enableAuthentication(root: "r", user: "registry", password: "right", prefix: "/other/")
             let server = try ServerProcess(Self.settings(etcd, password: "wr0ng"), until: .restListens)
@@ -159,7 +160,7 @@ extension ServerTests {
             #expect(!server.process.errors.contains("wr0ng"))
             #expect(!(try HTTPConnection(server.rest).request("GET", "/api/v1/status").text.contains("wr0ng")))
             try server.stop()
-            // The right password, but no right to the prefix.
+            // The password is right, but the user has no right to the prefix.
             let limited = try ServerProcess(Self.settings(etcd, password: "right"), until: .restListens)
             try Self.expectRefused(limited, "\(etcd.endpoint)")
             try limited.stop()

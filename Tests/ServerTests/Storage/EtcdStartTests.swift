@@ -5,7 +5,7 @@ import Testing
 extension ServerTests {
     /// How a node finds its etcd.
     @Suite struct EtcdStartTests {
-        @Test func `a node waits for etcd, saying so, and its DNS ports are closed`() async throws {
+        @Test func `a node waits for etcd and reports that, and its DNS ports are closed`() async throws {
             let etcd = try EtcdProcess()
             let dns = try Endpoint.unused()
             let settings = etcd.settings(timeout: "1s").merging(["dns.listen": "\(dns)"]) { $1 }
@@ -13,7 +13,7 @@ extension ServerTests {
             try server.waitForLog("etcd")
             let rest = try HTTPConnection(server.rest)
             try Self.expectWaiting(rest)
-            // At once, not after a time: who asks turns to another server.
+            // The query is refused at once, so the client turns to another server.
             let client = try DNSClient(dns)
             try client.send(DNSMessage.query("service.kong", .soa))
             #expect { try client.receive() } throws: { ($0 as? SocketError)?.code == ECONNREFUSED }
@@ -26,7 +26,7 @@ extension ServerTests {
             try server.stop()
         }
 
-        /// What a node says that has nothing to answer from.
+        /// Checks what a node reports that has nothing to answer from.
         private static func expectWaiting(_ rest: HTTPConnection) throws {
             #expect(try rest.request("GET", "/healthz").status == 200)
             let ready = try rest.request("GET", "/ready")
@@ -87,7 +87,7 @@ extension ServerTests {
                 try rest.register(Registration("after", "10.0.0.4", id: "d", ttl: 60))
                 watch.stop()
             }
-            // One that is none does no harm: what etcd has counts.
+            // An invalid snapshot does no harm: the data in etcd counts.
             for text in ["", "{", String(repeating: "x", count: 10_000)] {
                 _ = try folder.write("snapshot", text)
                 try await withNodes([settings], toleratesErrors: true) { nodes in
@@ -118,7 +118,7 @@ extension ServerTests {
         }
 
         @Test(arguments: ["ftp://127.0.0.1:2379", "127.0.0.1", "http://", "http://127.0.0.1:99999", "http://x:1/path"])
-        func `an endpoint that is none is named`(endpoint: String) throws {
+        func `an endpoint that is not valid is named`(endpoint: String) throws {
             let settings = ["storage.type": "etcd", "storage.etcd.endpoints": endpoint]
             let process = try ServerProcess.start(["serve"], settings)
             #expect(try process.waitForExit() == .exited(1))

@@ -23,13 +23,13 @@ extension ServerTests {
                 try a.waitForAddresses("orders", [])
                 #expect(try restA.list() == restB.list())
                 #expect(try restA.list().first?.status == "draining")
-                // It is the same instance at any node, and draining still.
+                // It is the same instance at any node, and still draining.
                 let again = Registration("orders", "10.0.0.1", port: 81, protocol: "udp", ttl: 60)
                 #expect(try restA.register(again).id == id)
                 try restA.patch(id, #"{"draining":false}"#)
                 try b.waitForAddresses("orders", ["10.0.0.1"])
 
-                // Moved to another service: out of the first at once.
+                // It moves to another service, and leaves the first at once.
                 try restB.register(Registration("moved", "10.0.0.2", id: id, ttl: 60))
                 try a.waitForAddresses("moved", ["10.0.0.2"])
                 try a.waitForAddresses("orders", [])
@@ -68,7 +68,7 @@ extension ServerTests {
                 #expect(storage.endpoint?.contains("\(etcd.endpoint)") == true)
                 #expect(try storage.revision == etcd.client.status().revision)
                 try rest.deregister("leased")
-                // Nor does its lease stay.
+                // Its lease does not stay either.
                 #expect(
                     try etcd.client.entries("/other/v1/services/").map(\.key) == ["/other/v1/services/orders/permanent"]
                 )
@@ -86,7 +86,7 @@ extension ServerTests {
                 try nodes[1].waitForAddresses("kept", ["10.0.0.1"])
                 let start = ContinuousClock.now
                 var gone: [Int: Duration] = [:]
-                // Three times its ttl, and longer where the machine is so busy that etcd seems to be away.
+                // This is three times its ttl, and longer if the machine is so busy that etcd seems to be away.
                 while start.duration(to: .now) < .seconds(gone.count == 2 ? 6 : 15) {
                     #expect(try rest[1].heartbeat("kept") == 200)
                     for (number, node) in nodes.enumerated() {
@@ -99,7 +99,7 @@ extension ServerTests {
                 }
                 for number in 0...1 {
                     let time = try #require(gone[number])
-                    // Not before its ttl, but for what had passed when the test began to look.
+                    // It did not leave before its ttl, less the time that had passed when the test began to look.
                     #expect(time > .seconds(1), "\(number)")
                     #expect(try rest[number].list().map(\.id) == ["kept"])
                     #expect(try rest[number].heartbeat("lost") == 404)
@@ -108,7 +108,7 @@ extension ServerTests {
             }
         }
 
-        @Test func `what is acknowledged is in every next answer of the node that was told`() async throws {
+        @Test func `what is acknowledged is in every next answer of the node that acknowledged it`() async throws {
             let etcd = try EtcdProcess.started()
             try await withNodes([etcd.settings(), etcd.settings()]) { nodes in
                 try await withThrowingTaskGroup(of: Void.self) { group in
@@ -145,11 +145,12 @@ extension ServerTests {
             let etcd = try EtcdProcess.started()
             try await withNodes([etcd.settings(), etcd.settings()]) { nodes in
                 for round in 1...20 {
-                    // Each client's status and what it was told.
+                    // The status for each client, and its answer.
                     let answers = try await withThrowingTaskGroup(of: HTTPConnection.Response.self) { group in
                         for client in 0..<4 {
                             group.addTask {
-                                // With an id: the same one with other values. Without: the same values.
+                                // With an id, it is the same instance with other values. Without one, the values are
+                                // the same.
                                 let ip = withID ? "10.0.\(round).\(client)" : "10.0.\(round).1"
                                 let id = withID ? "id-\(round)" : nil
                                 let registration = Registration("s\(round)", ip, id: id, ttl: 60)
@@ -159,7 +160,7 @@ extension ServerTests {
                         }
                         return try await group.reduce(into: []) { $0.append($1) }
                     }
-                    // One has made it, the others have replaced it: what it was from the beginning stays.
+                    // One client has created it, and the others have replaced it: its original values stay.
                     try #require(answers.map(\.status).sorted() == [200, 200, 200, 201], "round \(round)")
                     let instances = try answers.map { try $0.decoded(as: WholeInstance.self) }
                     let ids = Set(instances.map(\.id))

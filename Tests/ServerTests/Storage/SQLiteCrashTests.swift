@@ -2,7 +2,7 @@ import Synchronization
 import Testing
 
 extension ServerTests {
-    /// kill -9 takes nothing with it that was acknowledged, and brings nothing back.
+    /// kill -9 loses nothing that was acknowledged, and brings nothing back.
     @Suite struct SQLiteCrashTests {
         @Test func `after each of 20 kills under load all that was acknowledged is as it was`() async throws {
             let database = try Database()
@@ -10,7 +10,7 @@ extension ServerTests {
             var generator = SeededGenerator(seed: 1)
             for round in 1...20 {
                 let server = try ServerProcess(database.settings)
-                // What the last round has left.
+                // What the previous round has left is checked.
                 let rest = try HTTPConnection(server.rest)
                 let listed = Dictionary(uniqueKeysWithValues: try rest.list().map { ($0.id, $0) })
                 for client in clients {
@@ -39,11 +39,11 @@ extension ServerTests {
     }
 }
 
-/// Registers, changes and deregisters instances of its own, and knows what the server must know of them.
+/// Registers, changes and deregisters instances of its own, and knows what the server must have.
 private final class CrashClient: Sendable {
     enum Kind: CaseIterable { case register, replace, change, deregister }
 
-    /// What is told of an instance; `nil`: that it is not there.
+    /// What the API shows of an instance; `nil` if it shows none.
     fileprivate struct Told: Equatable {
         var ip: String
         var weight: Int
@@ -53,7 +53,7 @@ private final class CrashClient: Sendable {
     fileprivate struct State {
         var generator: SeededGenerator
         var known: [String: Told] = [:]
-        /// The change that was not answered: made or not.
+        /// The unanswered change, which may have been made or not.
         var pending: (id: String, told: Told?)?
         var kinds: Set<Kind> = []
         var acknowledged = 0
@@ -69,20 +69,20 @@ private final class CrashClient: Sendable {
         state = Mutex(State(generator: SeededGenerator(seed: UInt64(100 + number))))
     }
 
-    /// How many instances it has.
+    /// The number of its instances.
     var count: Int { state.withLock { $0.known.count } }
     /// The addresses that DNS must answer.
     var addresses: Set<String> {
         let healthy = state.withLock { $0.known.values.filter { !$0.isDraining } }
-        // Those with weight 0 stand by.
+        // Instances of weight 0 stand by.
         let active = healthy.filter { $0.weight > 0 }
         return Set((active.isEmpty ? healthy : active).map(\.ip))
     }
-    /// What it has done so far, and was acknowledged; and how often.
+    /// The kinds of acknowledged changes so far, and their number.
     var kinds: Set<Kind> { state.withLock { $0.kinds } }
     var acknowledged: Int { state.withLock { $0.acknowledged } }
 
-    /// Requires the list to be what it knows, and takes from it what became of the change that was not answered.
+    /// Requires the list to match what it knows, and learns from the list whether the unanswered change was made.
     func compare(with list: [String: WholeInstance], _ what: String) throws {
         try state.withLock { state in
             var ids = Set(state.known.keys).union(list.values.filter { $0.name == service }.map(\.id))
@@ -120,15 +120,15 @@ private final class CrashClient: Sendable {
                 }
             }
         } catch is HTTPConnection.Failure {
-            // Closed within a response, or before it.
+            // It was closed within a response, or before it.
         } catch is SocketError {
-            // Refused, or reset.
+            // It was refused or reset.
         }
     }
 }
 
 extension CrashClient.State {
-    /// Decides on the next change, which is pending from then on.
+    /// Decides on the next change, which is pending from now on.
     fileprivate mutating func next(_ client: Int) -> (CrashClient.Kind, id: String, told: CrashClient.Told?) {
         let id = "c\(client)-\(Int.random(in: 0..<20, using: &generator))"
         let weight = Int.random(in: 0...1000, using: &generator)
@@ -142,7 +142,7 @@ extension CrashClient.State {
                 let isDraining = Bool.random(using: &generator)
                 told = CrashClient.Told(ip: now.ip, weight: weight, isDraining: isDraining)
             case .deregister: told = nil
-            // It stays draining if it was.
+            // It stays draining if it was draining.
             default: told = CrashClient.Told(ip: ip, weight: weight, isDraining: now.isDraining)
             }
         } else {

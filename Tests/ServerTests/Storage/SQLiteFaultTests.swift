@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension ServerTests {
-    /// A database that can't be written to for a while: writes are refused, all else goes on.
+    /// A database that can't be written for a while: writes are refused, and everything else continues.
     @Suite struct SQLiteFaultTests {
         @Test(.enabled(if: SmallDisk.isPossible, "needs the right to mount"))
         func `a full disk refuses writes, and takes them again when there is room`() async throws {
@@ -19,14 +19,14 @@ extension ServerTests {
         @Test func `a file that may not grow refuses writes, and takes them again when it may`() async throws {
             try await fillUp(try Database()) { room, server in
                 let limit = [Room.little: "500000", .none: "4096"][room] ?? "unlimited"
-                // The soft limit only, so that it can be raised again.
+                // This sets only the soft limit, so that it can be raised again.
                 try Command.run("prlimit", "--pid", "\(server.process.identifier)", "--fsize=\(limit):")
             }
         }
 
         private enum Room { case little, none, enough }
 
-        /// Registers until there is no room, makes some, and kills the server.
+        /// Registers until there is no room, makes room, and kills the server.
         private func fillUp(_ database: Database, _ setRoom: (Room, ServerProcess) throws -> Void) async throws {
             let server = try ServerProcess(database.settings)
             let rest = try HTTPConnection(server.rest)
@@ -48,7 +48,7 @@ extension ServerTests {
                 acknowledged.append("i\(number)")
             }
             #expect(acknowledged.count > 10)
-            // What is smaller may still find room, as where the last try has been given up.
+            // A smaller change may still find room, for example in the space of the attempt that was given up.
             try setRoom(.none, server)
             for weight in 1... {
                 try #require(weight < 50, "small changes always find room")
@@ -110,7 +110,7 @@ extension ServerTests {
                 try rest.register(Registration("short", "10.0.0.2", id: "short", ttl: 1))
                 let watch = try DNSWatch(server, ["steady": ["10.0.0.1"]])
                 let other = try database.lock()
-                // A second of its own, and those of the searches that come before it.
+                // It may take a second for this write, and a second for each search before it.
                 try rest.expectUnavailable("steady", within: .seconds(5))
                 try Self.expectFailing(rest, database.path)
                 try eventually("the short one expires") { try server.ask("short.service.kong").code == .nameError }
@@ -162,7 +162,7 @@ extension ServerTests {
                 #expect(try rest.storage().problem?.contains("removed or replaced") == true)
                 #expect(try server.ask("steady.service.kong").texts == ["10.0.0.1"])
             }
-            // Without a write too.
+            // It is noticed without a write too.
             try await withServer(database.settings, toleratesErrors: true) { server in
                 let rest = try HTTPConnection(server.rest)
                 try FileManager.default.removeItem(atPath: database.path)
@@ -170,7 +170,7 @@ extension ServerTests {
             }
         }
 
-        @Test func `a batch for which there is no room is not there after a restart, in no part`() async throws {
+        @Test func `no part of a batch for which there was no room is there after a restart`() async throws {
             let database = try Database()
             let server = try ServerProcess(database.settings)
             let rest = try HTTPConnection(server.rest)
@@ -212,33 +212,33 @@ extension ServerTests {
 /// A file system of one megabyte.
 final class SmallDisk {
     private let folder: TemporaryFolder
-    /// Where it is mounted.
+    /// The path at which it is mounted.
     let path: String
     private var ballast: String { "\(path)/ballast" }
 
-    /// Whether that can be had here.
+    /// Whether one can be mounted here.
     static let isPossible = (try? SmallDisk()) != nil
 
     init() throws {
         folder = try TemporaryFolder()
         path = folder.path
         try Command.run("mount", "-t", "tmpfs", "-o", "size=1m", "kong-discovery-test", path)
-        // Lets go of a third later.
+        // makeRoom() frees this third later.
         try Command.run("dd", "if=/dev/zero", "of=\(ballast)", "bs=1k", "count=300")
     }
 
     deinit {
-        // Lazily: a server that a failed test has left may still have files open.
+        // The unmount is lazy, because a server that a failed test left behind may still have files open.
         _ = Command.works("umount", "-l", path)
     }
 
     /// Fills it to the last octet.
     func fill() throws {
-        // Fails when it is full, as it should.
+        // This fails when the disk is full, as it should.
         _ = Command.works("dd", "if=/dev/zero", "of=\(path)/rest", "bs=1k")
     }
 
-    /// Gives room back.
+    /// Frees room.
     func makeRoom() throws {
         try Command.run("rm", "-f", ballast, "\(path)/rest")
     }

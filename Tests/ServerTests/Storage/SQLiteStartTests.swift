@@ -2,11 +2,11 @@ import Foundation
 import Testing
 
 extension ServerTests {
-    /// A database that can't be used: one clear line that names it, exit 1.
+    /// A database that can't be used: there is one clear line that names it, and exit status 1.
     @Suite struct SQLiteStartTests {
         /// Starts a server that must not start.
         ///
-        /// - Returns: its only line.
+        /// - Returns: the only line that it writes.
         private func failingStart(
             _ settings: [String: String],
             at location: SourceLocation = #_sourceLocation
@@ -29,7 +29,7 @@ extension ServerTests {
                 #expect(try failingStart(database.settings).contains("another kong-discovery"))
                 try server.expectWell()
             }
-            // And no lock outlives its server, whichever way that ended.
+            // No lock outlives its server, whichever way the server ended.
             try ServerProcess(database.settings).kill()
             try await withServer(database.settings) { server in
                 let answer = try server.ask("well.service.kong")
@@ -51,7 +51,7 @@ extension ServerTests {
             }
         }
 
-        @Test func `nobody else may read the files, and memory is written to none`() async throws {
+        @Test func `nobody else may read the files, and no core dump is written`() async throws {
             let folder = try TemporaryFolder()
             try await withServer(["storage.type": "", "log.level": "debug"], folder: folder.path) { server in
                 try server.expectWell()
@@ -82,7 +82,7 @@ extension ServerTests {
             case .noDatabase: octets = Data(generator.octets(20_000))
             case .pageInTheMiddle: octets.replaceSubrange(middle..<middle + 4096, with: generator.octets(4096))
             case .zeroPage: octets.replaceSubrange(middle..<middle + 4096, with: repeatElement(0, count: 4096))
-            // All but the magic string and the page size, which say that it is a database.
+            // This replaces everything except the magic string and the page size, which identify a database.
             case .firstPage: octets.replaceSubrange(100..<4096, with: generator.octets(3996))
             case .truncated: octets = octets.prefix(middle + 100)
             case .foreign: octets = Data()
@@ -91,11 +91,11 @@ extension ServerTests {
             if damage == .foreign { try database.execute("CREATE TABLE instance (x); INSERT INTO instance VALUES (1)") }
             let before = try database.octets
             _ = try failingStart(database.settings)
-            // It may be something else, of which there is no copy.
+            // The file may be something else, of which there is no copy.
             if [.noDatabase, .foreign].contains(damage) { #expect(try database.octets == before) }
         }
 
-        @Test func `a database of a newer version is left to that one`() throws {
+        @Test func `a database of a newer version is left as it is`() throws {
             let database = try Database()
             try database.fill(10)
             try database.execute("INSERT INTO grdb_migrations VALUES ('999 of the future')")
@@ -106,7 +106,7 @@ extension ServerTests {
             try server.stop()
         }
 
-        @Test func `a database of an earlier version is taken over, with who was registered without an id`() throws {
+        @Test func `a database of an earlier version is taken over, with instances registered without an id`() throws {
             let database = try Database()
             let first = try ServerProcess(database.settings)
             let before = try HTTPConnection(first.rest)
@@ -128,12 +128,12 @@ extension ServerTests {
                 #expect(try rest.list().map(\.id) == [id, "own", another])
                 try server.kill()
             }
-            // It is known by its identifier from then on.
+            // From now on its identifier identifies it.
             try database.execute("DROP TABLE trial; CREATE TABLE trial (id INTEGER PRIMARY KEY, time INTEGER) STRICT;")
             try Command.run("python3", "-c", Self.readIdentifier, database.path)
         }
 
-        @Test func `a first start that was cut short is made up for`() throws {
+        @Test func `a first start that was cut short is completed`() throws {
             let database = try Database()
             try database.execute("CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY)")
             let server = try ServerProcess(database.settings)
@@ -243,7 +243,7 @@ extension ServerTests {
 final class Immutable {
     private let paths: [String]
 
-    /// Whether that can be had here.
+    /// Whether files can be made immutable here.
     static let isPossible: Bool = {
         guard let folder = try? TemporaryFolder(), let immutable = try? Immutable([folder.path]) else { return false }
         let isRefused = (try? folder.write("x", "")) == nil

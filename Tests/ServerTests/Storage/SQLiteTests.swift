@@ -44,7 +44,7 @@ extension ServerTests {
                 #expect(service.answers.map(\.ttl) == [11])
                 #expect(try server.ask("green.patched.service.kong").texts == ["10.0.0.7"])
                 #expect(try server.ask("later.service.kong").code == .nameError)
-                // The same instance as before, by its id and without.
+                // It is the same instance as before, with its id or without.
                 #expect(try rest.register(Registration("plain", "10.0.0.4", ttl: 60)).status == "draining")
                 if isKilled { try server.kill() } else { try server.stop() }
             }
@@ -75,7 +75,7 @@ extension ServerTests {
             }
         }
 
-        @Test func `everybody alive at the stop has a whole ttl again, however long the server was away`() async throws
+        @Test func `instances alive at the stop have a whole ttl again, however long the server was away`() async throws
         {
             let folder = try TemporaryFolder()
             let ttl = Duration.seconds(2)
@@ -118,7 +118,7 @@ extension ServerTests {
             }
         }
 
-        /// The name, size and time of the last change of every file.
+        /// The name, size and last modification time of every file.
         private static func state(of folder: TemporaryFolder) throws -> [String] {
             try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted().map { name in
                 let attributes = try FileManager.default.attributesOfItem(atPath: "\(folder.path)/\(name)")
@@ -129,7 +129,7 @@ extension ServerTests {
 
         @Test func `without configuration the database is in the folder data`() async throws {
             let folder = try TemporaryFolder()
-            // An empty value: not set.
+            // An empty value counts as not set.
             let defaults = ["storage.type": ""]
             try await withServer(defaults, folder: folder.path) { server in
                 let rest = try HTTPConnection(server.rest)

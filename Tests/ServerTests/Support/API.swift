@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// A body of `POST /api/v1/services`; permanent unless a ttl is given.
+/// The body of `POST /api/v1/services`. The instance is permanent unless a ttl is given.
 struct Registration: Encodable {
     var name: String
     var ip: String
@@ -63,7 +63,7 @@ struct Instance: Decodable, Equatable {
     }
 }
 
-/// What a batch answers.
+/// The answer to a batch.
 struct BatchResponse: Decodable {
     struct Result: Decodable {
         var status: Int
@@ -87,7 +87,7 @@ struct Problem: Decodable {
 }
 
 extension HTTPConnection {
-    /// Registers an instance, which must succeed.
+    /// Registers an instance, and requires success.
     @discardableResult
     func register(_ registration: Registration) throws -> Instance {
         let response = try request("POST", "/api/v1/services", json(registration))
@@ -95,19 +95,19 @@ extension HTTPConnection {
         return try response.decoded()
     }
 
-    /// Deregisters an instance, which must be there.
+    /// Deregisters an instance, which must exist.
     func deregister(_ id: String) throws {
         let response = try request("DELETE", "/api/v1/services/\(id)")
         try #require(response.status == 204, "\(response.text)")
     }
 
-    /// Changes an instance, which must be there.
+    /// Changes an instance, which must exist.
     func patch(_ id: String, _ json: String) throws {
         let response = try request("PATCH", "/api/v1/services/\(id)", json)
         try #require(response.status == 200, "\(response.text)")
     }
 
-    /// Registers and deregisters together.
+    /// Registers and deregisters in one batch.
     func batch(register: [Registration] = [], deregister: [String] = []) throws -> [BatchResponse.Result] {
         struct Body: Encodable {
             var register: [Registration]
@@ -121,7 +121,7 @@ extension HTTPConnection {
 }
 
 extension ServerProcess {
-    /// Proof that the server is well: it registers and answers.
+    /// Checks that the server works: it registers and answers.
     func expectWell() throws {
         try HTTPConnection(rest).register(Registration("well", "10.0.0.1"))
         let reply = try ask("well.service.kong")
@@ -131,6 +131,6 @@ extension ServerProcess {
 
 /// A value as JSON.
 func json(_ value: some Encodable) -> String {
-    // These types always encode; if not, the server says that nothing is no JSON, and the test fails.
+    // These types can always be encoded. Otherwise the server would report that an empty body is not JSON.
     (try? JSONEncoder().encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? ""
 }

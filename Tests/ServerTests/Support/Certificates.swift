@@ -1,7 +1,7 @@
-/// An authority of a test, with a certificate for a server on 127.0.0.1 and one for a client.
+/// A certificate authority for one test, with a certificate for a server on 127.0.0.1 and one for a client.
 struct Certificates: Sendable {
     struct Identity: Sendable {
-        /// Paths of PEM files.
+        /// The paths of PEM files.
         var certificate: String
         var key: String
     }
@@ -11,7 +11,7 @@ struct Certificates: Sendable {
     let client: Identity
     private let folder: TemporaryFolder
 
-    /// - Parameter client: the subject of the client's certificate.
+    /// - Parameter client: the subject of the client certificate.
     init(client subject: String = "/CN=kong-discovery") throws {
         folder = try TemporaryFolder()
         let path = folder.path
@@ -26,7 +26,7 @@ struct Certificates: Sendable {
         }
         try request(authority, ["-x509", "-subj", "/CN=authority of a test"])
         let signed = ["-x509", "-CA", authority.certificate, "-CAkey", authority.key]
-        // etcd's gateway is a client of etcd with the server's certificate.
+        // etcd's gateway is a client of etcd, and uses the server certificate.
         let server = identity("server")
         try request(
             server,
@@ -44,7 +44,7 @@ struct Certificates: Sendable {
         (self.server, self.client) = (server, client)
     }
 
-    /// Keys for tokens.
+    /// Keys that sign tokens.
     static func signingKeys(in folder: TemporaryFolder) throws -> (public: String, private: String) {
         let keys = (public: "\(folder.path)/token.pub", private: "\(folder.path)/token.key")
         try Command.run(["openssl", "genrsa", "-out", keys.private, "2048"])

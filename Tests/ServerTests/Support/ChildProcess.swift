@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A program that a test has started; killed when the test forgets it, and when the tests die.
+/// A program started by a test. It is killed when the test drops it, and when the tests die.
 final class ChildProcess: Sendable {
     /// How a program ended.
     enum Status: Sendable, Equatable { case exited(Int32), killed(signal: Int32) }
@@ -15,15 +15,15 @@ final class ChildProcess: Sendable {
     private let state: Mutex<State>
 
     private struct State {
-        /// Standard output and standard error: descriptors, `-1` when closed, and what came.
+        /// Standard output and standard error: the descriptors, `-1` when closed, and what was read.
         var descriptors: [Int32]
         var received: [[UInt8]] = [[], []]
         var status: Status?
     }
 
-    /// Starts a program with nothing on standard input, in a folder.
+    /// Starts a program in a folder, with empty standard input.
     ///
-    /// - Parameter descriptors: the soft and the hard limit of files that it may have open.
+    /// - Parameter descriptors: the soft and the hard limit of open files.
     init(
         _ path: String, _ arguments: [String], environment: [String: String], folder: String,
         descriptors: (soft: Int, hard: Int)? = nil
@@ -34,7 +34,8 @@ final class ChildProcess: Sendable {
             close(output.writing)
             close(errors.writing)
         }
-        // Each becomes the next: setpriv has it end with this process, env changes the folder, prlimit the limits.
+        // Each program becomes the next: setpriv makes it end with this process, env changes the folder, prlimit the
+        // limits.
         let limits = descriptors.map { ["prlimit", "--nofile=\($0.soft):\($0.hard)"] } ?? []
         let words = SpawningThread.setpriv + ["/usr/bin/env", "-C", folder] + limits + [path] + arguments
         let variables = environment.map { "\($0)=\($1)" }
@@ -68,13 +69,13 @@ final class ChildProcess: Sendable {
 
     /// Sends a signal.
     func signal(_ signal: Int32) {
-        // Once it was waited for, its number may be somebody else's.
+        // After the process was waited for, its number may belong to another one.
         if status == nil { kill(identifier, signal) }
     }
 
-    /// Waits until standard error holds a text.
+    /// Waits until the text on standard error is enough.
     ///
-    /// - Returns: `false` when the program ended before.
+    /// - Returns: `false` if the program ended first.
     func waitForErrors(within seconds: Int = 30, _ isEnough: (String) -> Bool) throws -> Bool {
         try read(within: seconds, "wait for a log line", until: isEnough)
         return isEnough(errors)
@@ -86,22 +87,22 @@ final class ChildProcess: Sendable {
         return state.withLock { $0.descriptors.allSatisfy { $0 < 0 } }
     }
 
-    /// Waits until the program has ended, and reads all that it writes.
+    /// Waits until the program has ended, and reads everything that it writes.
     func waitForExit(within seconds: Int = 30) throws -> Status {
         if let status { return status }
         try read(within: seconds, "wait for the end") { _ in false }
         var code: Int32 = 0
-        // Unsafe: writes one integer. Returns at once, or nearly: both streams have ended.
+        // Unsafe: writes one integer. It returns at once, or nearly, because both streams have ended.
         guard uninterrupted({ Int(unsafe waitpid(identifier, &code, 0)) }) == identifier else {
             throw SocketError(action: "waitpid", code: errno)
         }
-        // WIFEXITED and its family are macros that Swift does not see.
+        // WIFEXITED and its relatives are macros, which Swift does not import.
         let status = code & 0x7f == 0 ? Status.exited(code >> 8 & 0xff) : .killed(signal: code & 0x7f)
         state.withLock { $0.status = status }
         return status
     }
 
-    /// Waits until the program has ended, while nobody reads what it writes.
+    /// Waits until the program has ended, while nobody reads its output.
     func waitForExitWithoutReading(within seconds: Int) throws -> Status {
         var code: Int32 = 0
         let deadline = ContinuousClock.now + .seconds(seconds)
@@ -116,7 +117,7 @@ final class ChildProcess: Sendable {
         return status
     }
 
-    /// Reads both streams until both have ended or it is enough; without patience no more than is there.
+    /// Reads both streams until both have ended or it is enough. Without patience it reads only what is there.
     private func read(
         within seconds: Int,
         _ what: String,
@@ -129,14 +130,14 @@ final class ChildProcess: Sendable {
             // poll skips negative descriptors.
             var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
             let left = max(0, ContinuousClock.now.duration(to: deadline) / .milliseconds(1))
-            // Unsafe: as many pollfds are told as there are.
+            // Unsafe: as many pollfds are given as there are.
             guard uninterrupted({ Int(unsafe poll(&polled, nfds_t(polled.count), Int32(left))) }) > 0 else {
                 if !isPatient { return }
                 throw Timeout(description: "\(what): \(seconds) s were not enough; standard error:\n\(errors)")
             }
             for (index, entry) in polled.enumerated() where entry.revents != 0 {
                 var buffer = [UInt8](repeating: 0, count: 65_536)
-                // Unsafe: writes at most as many octets as told.
+                // Unsafe: writes at most as many octets as given.
                 let count = uninterrupted { unsafe Glibc.read(entry.fd, &buffer, 65_536) }
                 state.withLock { state in
                     if count > 0 {
@@ -180,7 +181,7 @@ final class ChildProcess: Sendable {
         unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
         unsafe posix_spawn_file_actions_adddup2(&actions, errors, 2)
 
-        // Ignored signals are inherited, and some library in this process may ignore some.
+        // Ignored signals are inherited, and a library in this process may ignore some.
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
         defer { unsafe posix_spawnattr_destroy(&attributes) }

@@ -1,18 +1,18 @@
 import Glibc
 
-/// What went wrong with a socket.
+/// An error of a socket.
 struct SocketError: Error, CustomStringConvertible {
     var action: String
     var code: Int32
 
-    /// Whether nothing came for too long.
+    /// Whether nothing arrived for too long.
     var isTimeout: Bool { code == EAGAIN }
 
     // Unsafe: strerror returns a C string that is valid until the thread's next call.
     var description: String { "\(action): \(unsafe String(cString: strerror(code)))" }
 }
 
-/// The result of a system call, made again when a signal or a stopped machine has interrupted it.
+/// The result of a system call, which is repeated if a signal or a stopped machine interrupts it.
 func uninterrupted(_ call: () -> Int) -> Int {
     while true {
         let result = call()
@@ -20,23 +20,23 @@ func uninterrupted(_ call: () -> Int) -> Int {
     }
 }
 
-/// A blocking socket of a test; no wait is longer than its timeout.
+/// A blocking socket for tests. No wait is longer than its timeout.
 final class ClientSocket: Sendable {
     enum Transport: Sendable, CaseIterable { case udp, tcp }
 
-    /// Far longer than any wait of a test that passes.
+    /// This is far longer than any wait of a test that passes.
     static let timeoutSeconds = 10
 
     private let number: Int32
 
-    /// Connects; for UDP: only what comes from `endpoint` is received.
+    /// Connects. Over UDP only datagrams from `endpoint` are received.
     convenience init(connectedTo endpoint: Endpoint, _ transport: Transport) throws {
         try unsafe self.init(endpoint, transport, "connect to \(endpoint)") { number, address, length in
             unsafe connect(number, address, length)
         }
     }
 
-    /// A socket that has an address, so that nobody else can have it; for TCP it listens.
+    /// A socket bound to an address, so that nobody else can have it. Over TCP it listens.
     static func bound(to endpoint: Endpoint, _ transport: Transport) throws -> ClientSocket {
         let socket = try unsafe ClientSocket(endpoint, transport, "bind \(endpoint)") { number, address, length in
             unsafe bind(number, address, length)
@@ -68,7 +68,7 @@ final class ClientSocket: Sendable {
         }
         var timeout = timeval(tv_sec: Self.timeoutSeconds, tv_usec: 0)
         let length = socklen_t(MemoryLayout<timeval>.size)
-        // Unsafe: the kernel reads a timeval, and an address of the length that is told.
+        // Unsafe: the kernel reads a timeval, and an address of the given length.
         _ = unsafe setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &timeout, length)
         _ = unsafe setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &timeout, length)
         guard unsafe attach(number, address, first.pointee.ai_addrlen) == 0 else {
@@ -84,19 +84,19 @@ final class ClientSocket: Sendable {
         close(number)
     }
 
-    /// Waits for a client of a socket that listens.
+    /// Waits for a client of a listening socket.
     ///
-    /// - Returns: `nil` when none came within the time.
+    /// - Returns: `nil` if none came within the time.
     func accept(within milliseconds: Int32) -> ClientSocket? {
         guard isReadable(within: milliseconds) else { return nil }
         let accepted = Glibc.accept(number, nil, nil)
         guard accepted >= 0 else { return nil }
-        // A child must not keep it open.
+        // A child process must not keep it open.
         _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
         return ClientSocket(accepted: accepted)
     }
 
-    /// Sends all octets; over UDP as one datagram.
+    /// Sends all octets, over UDP as one datagram.
     func send(_ octets: some Collection<UInt8>) throws {
         let octets = Array(octets)
         var sent = 0
@@ -113,40 +113,40 @@ final class ClientSocket: Sendable {
         } while sent < octets.count
     }
 
-    /// Waits for octets, or a datagram.
+    /// Waits for octets of the stream, or for a datagram.
     ///
-    /// - Returns: what came; over TCP nothing at the end of the stream.
+    /// - Returns: what arrived; over TCP nothing at the end of the stream.
     func receive(atMost limit: Int = 65_536) throws -> [UInt8] {
         var octets = [UInt8](repeating: 0, count: limit)
-        // Unsafe: writes at most as many octets as told.
+        // Unsafe: writes at most as many octets as given.
         let count = uninterrupted { unsafe recv(number, &octets, limit, 0) }
         guard count >= 0 else { throw SocketError(action: "receive", code: errno) }
         octets.removeLast(limit - count)
         return octets
     }
 
-    /// Whether something can be received, or the peer has closed, within a time.
+    /// Whether something can be received, or the peer has closed, within the time.
     func isReadable(within milliseconds: Int32 = 0) -> Bool {
         var descriptor = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
-        // Unsafe: one pollfd is told and given.
+        // Unsafe: one pollfd is given.
         return uninterrupted { Int(unsafe poll(&descriptor, 1, milliseconds)) } > 0
     }
 
-    /// Waits for the end of the stream; what comes before is forgotten.
+    /// Waits for the end of the stream, and drops everything before it.
     func waitForEnd() throws {
         do {
             while try !receive().isEmpty {}
         } catch let error as SocketError where error.code == ECONNRESET {
-            // Also an end.
+            // An error is also an end.
         }
     }
 
-    /// Ends the connection for both sides; who waits for octets finds the end.
+    /// Ends the connection for both sides. Anyone who waits for octets finds the end.
     func cut() {
         shutdown(number, Int32(SHUT_RDWR))
     }
 
-    /// Tells the peer that nothing more comes.
+    /// Tells the peer that nothing more follows.
     func shutdownSending() {
         shutdown(number, Int32(SHUT_WR))
     }

@@ -1,12 +1,12 @@
 import Foundation
 
-/// Programs of the system that tests use.
+/// System programs that tests use.
 enum Command {
     struct Failure: Error, CustomStringConvertible {
         var description: String
     }
 
-    /// Starts a program found as a shell finds it.
+    /// Starts a program, which is found as a shell finds it.
     static func start(
         _ words: [String],
         folder: String = ServerProcess.temporaryFolder
@@ -16,9 +16,9 @@ enum Command {
         return try ChildProcess(program, Array(words.dropFirst()), environment: environment, folder: folder)
     }
 
-    /// Runs a program, which must end with 0.
+    /// Runs a program, which must exit with 0.
     ///
-    /// - Returns: what it has written to standard output.
+    /// - Returns: what it wrote to standard output.
     @discardableResult
     static func run(_ words: [String]) throws -> String {
         let process = try start(words)
@@ -29,11 +29,11 @@ enum Command {
         return process.output
     }
 
-    /// The same.
+    /// The same with single words.
     @discardableResult
     static func run(_ words: String...) throws -> String { try run(words) }
 
-    /// Whether a program works here, where it may not be permitted.
+    /// Whether a program works here. It may not be permitted.
     static func works(_ words: String...) -> Bool {
         (try? start(words).waitForExit()) == .exited(0)
     }

@@ -4,7 +4,7 @@ import Synchronization
 final class Countdown: Sendable {
     private let left: Atomic<Int>
 
-    /// Is over after so many calls of ``step()``.
+    /// It is over after this many calls of ``step()``.
     init(_ count: Int = 1) {
         left = Atomic(count)
     }

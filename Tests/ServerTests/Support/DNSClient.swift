@@ -1,6 +1,6 @@
 import Testing
 
-/// Asks a server over one socket.
+/// Queries a server over one socket.
 final class DNSClient {
     struct BadReply: Error, CustomStringConvertible {
         var description: String
@@ -16,7 +16,7 @@ final class DNSClient {
         socket = try ClientSocket(connectedTo: server, transport)
     }
 
-    /// Asks, and checks what is true of every reply.
+    /// Asks, and checks what must be true of every reply.
     func ask(_ name: String, _ type: RecordType = .a, payload: UInt16? = nil) throws -> DNSMessage {
         nextID &+= 1
         let query = DNSMessage.query(name, type, id: nextID, payload: payload)
@@ -25,7 +25,7 @@ final class DNSClient {
         let reply = try DNSMessage(octets)
         let queryLength = 12 + reply.question.count
         let records = reply.answers + reply.authority
-        // Addresses of targets have a TTL of their own.
+        // The addresses of targets have a TTL of their own.
         let targets = reply.additional.filter { $0.type != RecordType.opt.rawValue }
         guard reply.id == nextID, reply.isResponse, reply.question == Array(query[12..<min(queryLength, query.count)]),
             (records + targets).allSatisfy({ $0.ttl >= 1 }), Set(records.map(\.ttl)).count <= 1,
@@ -35,7 +35,7 @@ final class DNSClient {
         return reply
     }
 
-    /// Sends a message, framed if it is TCP.
+    /// Sends a message, framed over TCP.
     func send(_ message: [UInt8]) throws {
         try socket.send(transport == .tcp ? UInt16(message.count).octets + message : message)
     }
@@ -63,7 +63,7 @@ final class DNSClient {
 }
 
 extension ServerProcess {
-    /// Asks from a socket of its own, so that any of the workers may be the one to answer.
+    /// Asks from a new socket, so that any worker may be the one that answers.
     func ask(
         _ name: String,
         _ type: RecordType = .a,
@@ -74,9 +74,9 @@ extension ServerProcess {
         return try DNSClient(endpoint, transport).ask(name, type, payload: payload)
     }
 
-    /// Asks for a service's addresses until each of up to 4 workers must have been asked, most likely.
+    /// Asks for the addresses of a service so often that most likely each of up to 4 workers was asked.
     ///
-    /// - Returns: the answers' addresses, each in order, and those that are different, once.
+    /// - Returns: the different sets of addresses that were answered.
     func addresses(_ service: String, times: Int = 4) throws -> Set<Set<String>> {
         var answers: Set<Set<String>> = []
         for _ in 0..<times { answers.insert(Set(try ask("\(service).service.kong").texts)) }

@@ -19,16 +19,16 @@ enum ResponseCode: UInt8, Sendable {
     case noError, formatError, serverFailure, nameError, notImplemented, refused
 }
 
-/// A record as it came.
+/// A record as it was received.
 struct DNSRecord: Sendable, Equatable {
     var name: String
     var type: UInt16
     var ttl: UInt32
-    /// Presentation form of A, AAAA, NS, PTR, SRV and SOA; hexadecimal digits of others.
+    /// The presentation form of A, AAAA, NS, PTR, SRV and SOA; hexadecimal digits for others.
     var text: String
 }
 
-/// A query or reply taken apart; own code, so that a test does not believe what the server believes.
+/// A parsed query or reply. The code is separate from the server's, so that a test does not share its mistakes.
 struct DNSMessage: Sendable {
     struct Malformed: Error, CustomStringConvertible {
         var description: String
@@ -36,7 +36,7 @@ struct DNSMessage: Sendable {
 
     var id: UInt16
     var flags: UInt16
-    /// The question's octets as they are; empty when there is none.
+    /// The octets of the question as they came; empty if there is none.
     var question: [UInt8]
     var answers: [DNSRecord]
     var authority: [DNSRecord]
@@ -46,10 +46,10 @@ struct DNSMessage: Sendable {
     var isAuthoritative: Bool { flags & 0x0400 != 0 }
     var isTruncated: Bool { flags & 0x0200 != 0 }
     var code: ResponseCode? { ResponseCode(rawValue: UInt8(flags & 15)) }
-    /// The texts of the answer's records, in order.
+    /// The texts of the records in ANSWER, in order.
     var texts: [String] { answers.map(\.text) }
 
-    /// Reads a message; all octets must belong to it.
+    /// Parses a message. All octets must belong to it.
     init(_ octets: [UInt8]) throws {
         var reader = Reader(octets: octets)
         id = try reader.uint16()
@@ -67,7 +67,7 @@ struct DNSMessage: Sendable {
         if reader.position != octets.count { throw Malformed(description: "octets after the end") }
     }
 
-    /// A query for a name in class IN, with RD set as clients do.
+    /// A query for a name in class IN, with RD set as clients set it.
     ///
     /// - Parameter payload: the UDP payload that EDNS offers; `nil`: no EDNS.
     static func query(_ name: String, _ type: RecordType, id: UInt16 = 0, payload: UInt16? = nil) -> [UInt8] {
@@ -147,7 +147,7 @@ struct DNSMessage: Sendable {
         private static func text(ofIPv6 octets: ArraySlice<UInt8>) -> String {
             let octets = Array(octets)
             var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-            // Unsafe: reads 16 octets and writes at most as many as told.
+            // Unsafe: reads 16 octets and writes at most as many as given.
             _ = unsafe inet_ntop(AF_INET6, octets, &text, socklen_t(text.count))
             return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         }
@@ -155,6 +155,6 @@ struct DNSMessage: Sendable {
 }
 
 extension UInt16 {
-    /// In network byte order.
+    /// The number in network byte order.
     var octets: [UInt8] { [UInt8(self >> 8), UInt8(self & 255)] }
 }

@@ -2,9 +2,9 @@ import Foundation
 import Synchronization
 import Testing
 
-/// Asks one server the same names over UDP all the time, and remembers every answer that was wrong or missing.
+/// Asks one server for the same names over UDP all the time, and remembers every wrong or missing answer.
 final class DNSWatch: Sendable {
-    /// Within which an answer must come: no client waits longer.
+    /// The time within which an answer must come: no client waits longer.
     static let patience: Duration = .seconds(2)
 
     private let endpoint: Endpoint
@@ -13,9 +13,9 @@ final class DNSWatch: Sendable {
     private let ended = DispatchSemaphore(value: 0)
     private let result = Mutex((asked: 0, problems: [String]()))
 
-    /// Begins.
+    /// Starts.
     ///
-    /// - Parameter expected: the addresses of services, in every answer.
+    /// - Parameter expected: the addresses that every answer for a service must have.
     init(_ server: ServerProcess, _ expected: [String: Set<String>]) throws {
         endpoint = try #require(server.dns.first)
         self.expected = expected
@@ -27,16 +27,16 @@ final class DNSWatch: Sendable {
         }
     }
 
-    /// How many answers came so far.
+    /// The number of answers so far.
     var asked: Int { result.withLock { $0.asked } }
 
-    /// Waits until it has asked so often from now on: what is wrong now has been seen then.
+    /// Waits for this many answers from now on. If something is wrong now, it has been seen by then.
     func waitForAnswers(_ count: Int) throws {
         let before = asked
         try eventually("\(count) more answers; \(problems)") { asked >= before + count }
     }
 
-    /// Ends; nothing must have been wrong.
+    /// Ends. Nothing must have been wrong.
     func stop(at location: SourceLocation = #_sourceLocation) {
         over.step()
         ended.wait()
@@ -50,7 +50,7 @@ final class DNSWatch: Sendable {
         let start = ContinuousClock.now
         let problem: String?
         do {
-            // A socket of its own each time, which any worker may have.
+            // Each query has a new socket, which any worker may have.
             let reply = try DNSClient(endpoint).ask("\(name).service.kong")
             let waited = start.duration(to: .now)
             if Set(reply.texts) != addresses {
@@ -63,7 +63,7 @@ final class DNSWatch: Sendable {
         }
         result.withLock { result in
             result.asked += 1
-            // The first say enough.
+            // The first problems say enough.
             if let problem, result.problems.count < 10 { result.problems.append(problem) }
         }
     }

@@ -1,19 +1,19 @@
 import Foundation
 import Testing
 
-/// A database in a folder of its own, used by servers one after the other, and by others.
+/// A database in a folder of its own. Servers use it one after the other, and other programs use it too.
 struct Database {
     let folder: TemporaryFolder
-    /// Where the file is.
+    /// The path of the file.
     let path: String
 
-    /// - Parameter place: the folder that it is in; otherwise a temporary one.
+    /// - Parameter place: the folder for the file; a temporary one by default.
     init(in place: String? = nil) throws {
         folder = try TemporaryFolder()
         path = "\(place ?? folder.path)/registry.db"
     }
 
-    /// What a server needs to use it.
+    /// The settings with which a server uses it.
     var settings: [String: String] {
         [
             "storage.type": "sqlite", "storage.sqlite.path": path, "dns.workers": "2",
@@ -26,13 +26,13 @@ struct Database {
         get throws { try Data(contentsOf: URL(filePath: path)) }
     }
 
-    /// Lets another program execute statements.
+    /// Runs statements in another program.
     func execute(_ sql: String) throws {
         let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.executescript(sys.argv[2]); c.close()"
         try Command.run("python3", "-c", script, path, sql)
     }
 
-    /// A server that has filled it and ended.
+    /// Runs a server that fills it and ends.
     func fill(_ count: Int) throws {
         let server = try ServerProcess(settings)
         let registrations = (0..<count).map {
@@ -42,7 +42,7 @@ struct Database {
         try server.stop()
     }
 
-    /// A program that reads and writes the file as nobody else may, until it is ended.
+    /// Starts a program that locks the file exclusively until it is ended.
     func lock() throws -> ChildProcess {
         let script = """
             import sqlite3, sys, time

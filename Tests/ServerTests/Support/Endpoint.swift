@@ -10,7 +10,7 @@ struct Endpoint: Sendable, Hashable, CustomStringConvertible {
         self.port = port
     }
 
-    /// Reads what `description` writes.
+    /// Parses what `description` writes.
     init?(_ text: some StringProtocol) {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
             return nil
@@ -21,9 +21,9 @@ struct Endpoint: Sendable, Hashable, CustomStringConvertible {
 
     var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
-    /// A port of 127.0.0.1 that nobody has, for UDP and TCP.
+    /// A port of 127.0.0.1 that is free for UDP and TCP.
     ///
-    /// It is below those that the system gives to clients, so that none of the many sockets of other tests gets it.
+    /// It is below the ports that the system gives to clients, so none of the many sockets of other tests gets it.
     static func unused() throws -> Endpoint {
         for _ in 0..<100 {
             let endpoint = Endpoint("127.0.0.1", .random(in: 20_000..<32_000))

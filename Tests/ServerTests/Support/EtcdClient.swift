@@ -1,13 +1,13 @@
 import Foundation
 import Testing
 
-/// etcd's JSON gateway, as a test looks into it and meddles with it.
+/// A client of etcd's JSON gateway, with which a test inspects and changes etcd's data.
 struct EtcdClient {
-    /// A key with what etcd knows of it.
+    /// A key with what etcd knows about it.
     struct Entry: Equatable {
         var key: String
         var value: [UInt8]
-        /// 0: none.
+        /// 0 if there is none.
         var lease: Int
         var modRevision: Int
 
@@ -15,27 +15,27 @@ struct EtcdClient {
     }
 
     struct Lease: Equatable {
-        /// Seconds that are left; -1: there is no such lease.
+        /// The seconds that are left; -1 if there is no such lease.
         var left: Int
-        /// Seconds that it was granted for.
+        /// The seconds for which it was granted.
         var granted: Int
         var keys: [String]
     }
 
     struct MemberStatus: Equatable {
         var member: String
-        /// "0": there is none.
+        /// "0" if there is none.
         var leader: String
         var revision: Int
     }
 
-    /// A call that etcd does not do.
+    /// A call that etcd refuses.
     struct Refused: Error, CustomStringConvertible {
         var description: String
     }
 
     var endpoint: Endpoint
-    /// From ``authenticated(_:_:)``; empty without authentication.
+    /// The token from ``authenticated(_:_:)``; empty without authentication.
     var token = ""
 
     init(_ endpoint: Endpoint) {
@@ -48,7 +48,7 @@ struct EtcdClient {
         try call("kv/put", members)
     }
 
-    /// The keys that begin with something.
+    /// The keys with this prefix.
     func entries(_ prefix: String) throws -> [Entry] {
         struct Response: Decodable {
             struct Pair: Decodable {
@@ -72,12 +72,12 @@ struct EtcdClient {
         }
     }
 
-    /// Deletes the keys that begin with something.
+    /// Deletes the keys with this prefix.
     func delete(_ prefix: String) throws {
         try call("kv/deleterange", range(prefix))
     }
 
-    /// Makes a lease.
+    /// Grants a lease.
     func grant(seconds: Int) throws -> Int {
         struct Response: Decodable {
             var id: String
@@ -87,7 +87,7 @@ struct EtcdClient {
         return try #require(Int(response.id))
     }
 
-    /// All leases that there are.
+    /// All leases.
     func leases() throws -> [Int] {
         struct Response: Decodable {
             struct Lease: Decodable {
@@ -100,7 +100,7 @@ struct EtcdClient {
         return (response.leases ?? []).compactMap { Int($0.id) }
     }
 
-    /// What is left of a lease.
+    /// The state of a lease.
     func lease(_ id: Int) throws -> Lease {
         struct Response: Decodable {
             var left: String
@@ -127,12 +127,12 @@ struct EtcdClient {
             keys: (response.keys ?? []).map { String(decoding: octets($0), as: UTF8.self) })
     }
 
-    /// Forgets all revisions before the present one.
+    /// Forgets all revisions before the current one.
     func compact() throws {
         try call("kv/compaction", ["revision": "\(try status().revision)"])
     }
 
-    /// Gives back the space of what was forgotten, and goes on after there was none.
+    /// Frees the space of what was forgotten, and ends the alarm about missing space.
     func freeSpace() throws {
         try compact()
         try call("maintenance/defragment", [String: String]())
@@ -140,7 +140,7 @@ struct EtcdClient {
             "maintenance/alarm", ["action": "DEACTIVATE", "alarm": "NOSPACE", "memberID": "\(try status().member)"])
     }
 
-    /// What the member says of itself.
+    /// What the member reports about itself.
     func status() throws -> MemberStatus {
         struct Response: Decodable {
             struct Header: Decodable {
@@ -160,13 +160,13 @@ struct EtcdClient {
             revision: Int(response.header.revision) ?? 0)
     }
 
-    /// Demands names and passwords from now on: root's, and one of a user that may use one prefix only.
+    /// Requires names and passwords from now on: root's, and those of a user that may use only one prefix.
     func enableAuthentication(root: String, user: String, password: String, prefix: String) throws {
         try addUsers(root: root, user: user, password: password, prefix: prefix)
         try enableAuthentication()
     }
 
-    /// Makes root, and a user that may use one prefix only, for when authentication is enabled.
+    /// Creates root, and a user that may use only one prefix, for the time when authentication is enabled.
     func addUsers(root: String, user: String, password: String, prefix: String) throws {
         try call("auth/user/add", ["name": "root", "password": root])
         try call("auth/role/add", ["name": "root"])
@@ -182,10 +182,10 @@ struct EtcdClient {
         try call("auth/user/grant", ["user": user, "role": "limited"])
     }
 
-    /// Demands names and passwords of the users that there are from now on.
+    /// Requires names and passwords of the existing users from now on.
     func enableAuthentication() throws { try call("auth/enable", [String: String]()) }
 
-    /// Asks nobody for a name from now on; root alone may do that.
+    /// Requires no names from now on, which only root may do.
     func disableAuthentication() throws { try call("auth/disable", [String: String]()) }
 
     /// The same client with a token.
@@ -198,7 +198,7 @@ struct EtcdClient {
     }
 
     private func range(_ prefix: String) -> [String: String] {
-        // The first key that does not begin so: no prefix of a test ends with 255.
+        // The first key without the prefix. No prefix of a test ends with 255.
         var end = Array(prefix.utf8)
         end[end.count - 1] += 1
         return ["key": base64(prefix.utf8), "range_end": base64(end)]

@@ -4,20 +4,20 @@ import Testing
 final class EtcdCluster: Sendable {
     let members: [EtcdProcess]
 
-    /// Starts it.
+    /// Starts all members.
     init() throws {
         members = try (1...3).map { try EtcdProcess(name: "member-\($0)") }
         for member in members { try member.start(members: members, isAwaited: false) }
         for member in members { try member.waitUntilHealthy() }
     }
 
-    /// What a server needs to use it, beginning with one of the members.
+    /// The settings with which a server uses it. One of the members is the first endpoint.
     func settings(first: Int = 0) -> [String: String] {
         let endpoints = members.indices.map { members[(first + $0) % members.count].endpoint }
         return EtcdProcess.settings(endpoints: endpoints, timeout: "1s")
     }
 
-    /// The member that leads; waits until there is one.
+    /// The member that leads. It waits until there is one.
     var leader: EtcdProcess {
         get throws {
             var leader: EtcdProcess?

@@ -2,24 +2,24 @@ import Foundation
 import Synchronization
 import Testing
 
-/// A real etcd: one member, on ports and in a folder of its own.
+/// A real etcd with one member, on ports and in a folder of its own.
 ///
-/// It can be stopped, killed, frozen, wiped and started again, and is the same member on the same ports then.
+/// It can be stopped, killed, frozen, wiped and started again. Then it is the same member on the same ports.
 final class EtcdProcess: Sendable {
-    /// What makes a token of a user's password.
+    /// How tokens are made when a user logs in with a password.
     enum Tokens: Sendable {
-        /// Lives for so many seconds without use.
+        /// The token ends after so many seconds without use.
         case simple(seconds: Int)
-        /// Lives for so many seconds.
+        /// The token ends after so many seconds.
         case signed(seconds: Int)
     }
 
     let name: String
-    /// For clients, without TLS.
+    /// The endpoint for clients without TLS.
     let endpoint: Endpoint
-    /// For clients, with TLS and a certificate of the client's; the port is open only if there are certificates.
+    /// The endpoint for clients with TLS and a client certificate. The port is open only if there are certificates.
     let secureEndpoint: Endpoint
-    /// For the other members.
+    /// The endpoint for the other members.
     let peer: Endpoint
     private let folder: TemporaryFolder
     private let certificates: Certificates?
@@ -27,9 +27,9 @@ final class EtcdProcess: Sendable {
     private let options: [String]
     private let process = Mutex<ChildProcess?>(nil)
 
-    /// A member that is not started yet.
+    /// A member that is not started.
     ///
-    /// - Parameter options: more of its command line.
+    /// - Parameter options: further command line options.
     init(
         name: String = "only", certificates: Certificates? = nil, tokens: Tokens? = nil, options: [String] = []
     ) throws {
@@ -43,7 +43,7 @@ final class EtcdProcess: Sendable {
         peer = try .unused()
     }
 
-    /// A single member, started.
+    /// A single member that is started.
     static func started(
         certificates: Certificates? = nil, tokens: Tokens? = nil, options: [String] = []
     ) throws -> EtcdProcess {
@@ -54,16 +54,16 @@ final class EtcdProcess: Sendable {
 
     var client: EtcdClient { EtcdClient(endpoint) }
 
-    /// What a server needs to use it.
+    /// The settings with which a server uses it.
     ///
     /// - Parameters:
-    ///   - endpoint: the way to it; otherwise the direct one.
-    ///   - timeout: short where etcd is going to be away; a busy machine's etcd may take seconds.
+    ///   - endpoint: the endpoint to use; the member's own by default.
+    ///   - timeout: short if etcd is going to be away. On a busy machine etcd may take seconds.
     func settings(_ endpoint: Endpoint? = nil, timeout: String = "5s") -> [String: String] {
         Self.settings(endpoints: [endpoint ?? self.endpoint], timeout: timeout)
     }
 
-    /// What a server needs to use any of several members.
+    /// The settings with which a server uses any of several members.
     static func settings(endpoints: [Endpoint], timeout: String) -> [String: String] {
         [
             "storage.type": "etcd", "storage.etcd.endpoints": endpoints.map { "http://\($0)" }.joined(separator: ","),
@@ -71,11 +71,11 @@ final class EtcdProcess: Sendable {
         ]
     }
 
-    /// Starts it, with the data that it has.
+    /// Starts it with the data that it has.
     ///
     /// - Parameters:
-    ///   - members: all members of its cluster; otherwise it is alone.
-    ///   - isAwaited: whether it must answer before this returns: a single member of several never does.
+    ///   - members: all members of its cluster; by default it is alone.
+    ///   - isAwaited: whether it must answer before this returns. One of several members never does so alone.
     func start(members: [EtcdProcess] = [], isAwaited: Bool = true) throws {
         let members = members.isEmpty ? [self] : members
         let certificate = certificates.map { _ in ",https://\(secureEndpoint)" } ?? ""
@@ -85,7 +85,7 @@ final class EtcdProcess: Sendable {
             "--advertise-client-urls", "http://\(endpoint)",
             "--listen-peer-urls", "http://\(peer)", "--initial-advertise-peer-urls", "http://\(peer)",
             "--initial-cluster", members.map { "\($0.name)=http://\($0.peer)" }.joined(separator: ","),
-            // Not into the pipe, which nobody may read for long.
+            // The log does not go into the pipe, because nobody may read that for long.
             "--logger", "zap", "--log-level", "warn", "--log-outputs", "\(folder.path)/log",
         ]
         if let certificates {
@@ -94,7 +94,7 @@ final class EtcdProcess: Sendable {
                 "--client-cert-auth", "--trusted-ca-file", certificates.authority.certificate,
             ]
         }
-        // The cheapest there is.
+        // This is the lowest cost that is allowed.
         if tokens != nil { arguments += ["--bcrypt-cost", "4"] }
         switch tokens {
         case .simple(let seconds): arguments += ["--auth-token-ttl", "\(seconds)"]
@@ -109,7 +109,7 @@ final class EtcdProcess: Sendable {
         if isAwaited { try waitUntilHealthy() }
     }
 
-    /// Waits until it has a leader and takes changes.
+    /// Waits until it has a leader and accepts changes.
     func waitUntilHealthy() throws {
         try eventually(within: .seconds(20), "etcd is healthy; \(log)") {
             guard let response = try? HTTPConnection(endpoint).request("GET", "/health") else { return false }
@@ -117,25 +117,25 @@ final class EtcdProcess: Sendable {
         }
     }
 
-    /// Ends it in order, as for an update.
+    /// Ends it in good order, as for an update.
     func stop() throws {
         let child = process.withLock { $0 }
         child?.signal(SIGTERM)
         _ = try child?.waitForExit()
     }
 
-    /// kill -9.
+    /// Ends it with kill -9.
     func kill() throws {
         try process.withLock { $0 }?.end()
     }
 
-    /// SIGSTOP: connections stay, nothing is answered.
+    /// Stops it with SIGSTOP: connections stay, and nothing is answered.
     func freeze() { process.withLock { $0 }?.signal(SIGSTOP) }
 
-    /// SIGCONT.
+    /// Continues it with SIGCONT.
     func thaw() { process.withLock { $0 }?.signal(SIGCONT) }
 
-    /// Takes its data while it is not running: it begins anew.
+    /// Removes its data while it is not running, so that it starts empty.
     func wipe() throws {
         try FileManager.default.removeItem(atPath: "\(folder.path)/data")
     }

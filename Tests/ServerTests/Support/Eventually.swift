@@ -1,9 +1,9 @@
 import Glibc
 import Testing
 
-/// Waits for something that there is no event for, by looking again and again.
+/// Waits for something for which there is no event, by looking again and again.
 ///
-/// - Throws: when it is not so within the time, or `isSo` throws.
+/// - Throws: if it is not so within the time, or if `isSo` throws.
 func eventually(
     within time: Duration = .seconds(20),
     _ what: @autoclosure () -> String,

@@ -1,10 +1,10 @@
 import Foundation
 
-/// An HTTP/1.1 client that keeps its connection, and sends what a real one would not.
+/// An HTTP/1.1 client that keeps its connection, and can also send what a real client would not.
 final class HTTPConnection {
     struct Response: Sendable {
         var status: Int
-        /// Fields by their names in lower case.
+        /// The fields by their names in lower case.
         var fields: [String: String]
         var body: [UInt8]
 
@@ -37,7 +37,7 @@ final class HTTPConnection {
         return try receive(isHead: method == "HEAD")
     }
 
-    /// Sends a request; one with a body is said to be JSON unless the fields say something else.
+    /// Sends a request. If it has a body, its type is JSON unless the fields say otherwise.
     func send(_ method: String, _ path: String, _ body: [UInt8]? = nil, fields: [String] = []) throws {
         var head = ["\(method) \(path) HTTP/1.1", "Host: localhost"]
         if let body {
@@ -82,7 +82,7 @@ final class HTTPConnection {
         return response
     }
 
-    /// A body in chunks (RFC 9112 §7.1), as etcd sends one that is long; without trailers.
+    /// Reads a body in chunks (RFC 9112 §7.1) without trailers. etcd sends long bodies so.
     private func receiveChunks() throws -> [UInt8] {
         var body: [UInt8] = []
         while true {
@@ -93,7 +93,7 @@ final class HTTPConnection {
         }
     }
 
-    /// Whether the server has closed the connection; waits for that.
+    /// Whether the server closes the connection. This waits for it.
     func isClosedByServer() throws -> Bool {
         guard received.isEmpty else { return false }
         do {

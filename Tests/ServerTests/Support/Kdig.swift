@@ -1,18 +1,18 @@
 import Foundation
 import Testing
 
-/// Debian's `kdig`: a client that has nothing in common with the server.
+/// Debian's `kdig`, a client that shares no code with the server.
 enum Kdig {
     struct Reply {
         /// NOERROR, NXDOMAIN, …
         var status: String
-        /// The data of the answer's records, in order.
+        /// The data of the records in ANSWER, in order.
         var answers: [String]
-        /// The data of the additional records, in order.
+        /// The data of the records in ADDITIONAL, in order.
         var additional: [String]
     }
 
-    /// Asks.
+    /// Runs a query.
     static func ask(_ server: Endpoint, _ name: String, _ type: String, _ options: String...) throws -> Reply {
         let arguments = ["@\(server.host)", "-p", "\(server.port)", name, type, "+retry=0"] + options
         let process = try ChildProcess(
@@ -26,7 +26,7 @@ enum Kdig {
         func data(_ section: String) -> [String] {
             guard let text = sections.first(where: { $0.hasPrefix(";; \(section) SECTION:") }) else { return [] }
             return text.split(separator: "\n").dropFirst().map { line in
-                // name, ttl, class, type, data
+                // The fields are name, ttl, class, type and data.
                 line.split(separator: /[ \t]+/, maxSplits: 4).last.map(String.init) ?? ""
             }
         }

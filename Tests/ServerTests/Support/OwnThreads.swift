@@ -3,7 +3,7 @@ import Testing
 
 /// Lets tests block: each of their tasks runs on a thread of its own.
 ///
-/// The clients here wait in system calls. On the threads that all other tests share, that would hold those up.
+/// The clients here wait in system calls. On the threads that other tests share, that would hold up the others.
 struct OwnThreads: SuiteTrait, TestTrait, TestScoping {
     var isRecursive: Bool { true }
 
@@ -21,17 +21,17 @@ extension Trait where Self == OwnThreads {
     static var ownThreads: Self { OwnThreads() }
 }
 
-/// Runs every task that is ready on a thread of its own, however many others block.
+/// Runs every ready task on a thread of its own, however many others block.
 ///
-/// A concurrent queue of Dispatch would not: it has as many threads as the machine has cores, and one more now and then
-/// when it finds them blocked, so that of 8 clients 3 are at work and 5 wait for their end.
+/// A concurrent queue of Dispatch would not do so. It has as many threads as the machine has cores, and adds one now
+/// and then when it finds them blocked. So 3 of 8 clients would work while 5 wait for their end.
 private final class ThreadExecutor: TaskExecutor {
     static let shared = ThreadExecutor()
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         Thread.detachNewThread {
-            // Unsafe: the references are unowned; the job is run once, and this closure keeps the executor.
+            // Unsafe: the references are unowned; the job runs once, and this closure keeps the executor.
             unsafe job.runSynchronously(on: self.asUnownedTaskExecutor())
         }
     }

@@ -1,17 +1,17 @@
 import Foundation
 import Testing
 
-/// A resolver of Debian's in front of the server, configured as README says.
+/// A resolver from Debian in front of the server, configured as the README says.
 enum Resolver: String, CaseIterable {
     case unbound
     case dnsmasq
     case bind
 
-    /// Starts it, and waits until it answers.
+    /// Starts the resolver, and waits until it answers.
     ///
     /// - Parameters:
-    ///   - server: where the zone is.
-    ///   - folder: for its files.
+    ///   - server: the server that has the zone.
+    ///   - folder: the folder for its files.
     func start(for server: Endpoint, in folder: TemporaryFolder) throws -> (process: ChildProcess, endpoint: Endpoint) {
         let own = try Endpoint.unused()
         let words = try files(own, server, folder)
@@ -23,14 +23,14 @@ enum Resolver: String, CaseIterable {
         return (process, own)
     }
 
-    /// Writes its configuration: ours from README, and around it what a machine of its own would have.
+    /// Writes its configuration: ours from the README, within a configuration for a machine of its own.
     ///
-    /// - Returns: its command.
+    /// - Returns: the command that starts it.
     private func files(_ own: Endpoint, _ server: Endpoint, _ folder: TemporaryFolder) throws -> [String] {
         let ours = try folder.write("zone.conf", Self.block(rawValue, server))
         switch self {
         case .unbound:
-            // Debian's validates: here with a trust anchor of which nothing can be learned.
+            // Debian's configuration validates. Here it does so with a trust anchor from which nothing can be learned.
             let main = """
                 server:
                     interface: \(own.host)@\(own.port)
@@ -72,7 +72,7 @@ enum Resolver: String, CaseIterable {
         }
     }
 
-    /// A block of README in that language, for a server elsewhere.
+    /// The block of the README in this language, for a server at another address.
     private static func block(_ language: String, _ server: Endpoint) throws -> String {
         let path = URL(filePath: #filePath).appending(path: "../../../../README.md").standardizedFileURL
         let text = try String(contentsOf: path, encoding: .utf8)

@@ -1,4 +1,4 @@
-/// SplitMix64: the same numbers in every run, so that a failure comes again.
+/// SplitMix64: the numbers are the same in every run, so a failure occurs again.
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
@@ -14,7 +14,7 @@ struct SeededGenerator: RandomNumberGenerator {
         return mixed ^ mixed >> 31
     }
 
-    /// So many octets of any value.
+    /// This many octets of any value.
     mutating func octets(_ count: Int) -> [UInt8] {
         (0..<count).map { _ in UInt8.random(in: 0...255, using: &self) }
     }

@@ -2,11 +2,11 @@ import Foundation
 import Synchronization
 import Testing
 
-/// Several servers that share a registry, for the time of `body`, which must leave all that run well.
+/// Runs several servers that share a registry while `body` runs. It must leave all running servers working.
 ///
 /// - Parameters:
-///   - settings: those of each.
-///   - toleratesErrors: whether their logs may tell of errors: the test makes some.
+///   - settings: the settings of each server.
+///   - toleratesErrors: whether their logs may contain errors, because the test causes some.
 func withNodes(
     _ settings: [[String: String]],
     toleratesErrors: Bool = false,
@@ -27,13 +27,13 @@ func withNodes(
     #expect(bad.isEmpty || toleratesErrors, "\(bad)")
 }
 
-/// Sends heartbeats all the time, from a thread of its own, each of which must be accepted.
+/// Sends heartbeats all the time from a thread of its own. Each must be accepted.
 final class Heartbeats: Sendable {
     private let over = Countdown()
     private let ended = DispatchSemaphore(value: 0)
     private let result = Mutex((rounds: 0, problem: String?.none))
 
-    /// Begins.
+    /// Starts.
     init(_ ids: [String], at server: ServerProcess) {
         Thread.detachNewThread { [weak self, over, ended] in
             do {
@@ -65,15 +65,15 @@ final class Heartbeats: Sendable {
     }
 }
 
-/// Registers one new instance after the other, from a thread of its own, each of which must be taken.
+/// Registers one new instance after the other from a thread of its own. Each must be accepted.
 final class Registrations: Sendable {
     private let over = Countdown()
     private let ended = DispatchSemaphore(value: 0)
     private let result = Mutex((ids: [String](), problem: String?.none))
 
-    /// Begins.
+    /// Starts.
     ///
-    /// - Parameter service: what they are instances of, and how their ids begin.
+    /// - Parameter service: the service of the instances, and the beginning of their ids.
     init(_ service: String, at server: ServerProcess) {
         Thread.detachNewThread { [weak self, over, ended] in
             do {
@@ -94,15 +94,15 @@ final class Registrations: Sendable {
 
     deinit { over.step() }
 
-    /// How many were taken.
+    /// The number of accepted instances.
     var count: Int { result.withLock { $0.ids.count } }
 
-    /// Whether one was not taken.
+    /// Whether one was not accepted.
     var hasEnded: Bool { result.withLock { $0.problem != nil } }
 
     /// Ends.
     ///
-    /// - Returns: the ids of those that were taken.
+    /// - Returns: the ids of the accepted instances.
     func stop(at location: SourceLocation = #_sourceLocation) -> [String] {
         over.step()
         ended.wait()
@@ -113,7 +113,7 @@ final class Registrations: Sendable {
 }
 
 extension ServerProcess {
-    /// Waits until the node answers a service with these addresses: a change made at another node has come.
+    /// Waits until the node answers these addresses for a service: a change at another node has arrived.
     func waitForAddresses(
         _ service: String,
         _ addresses: Set<String>,
@@ -127,7 +127,7 @@ extension ServerProcess {
         }
     }
 
-    /// Waits until the node shows storage as it should be.
+    /// Waits until the node reports this state of its storage.
     func waitForStorage(
         _ health: String,
         within time: Duration = .seconds(20),

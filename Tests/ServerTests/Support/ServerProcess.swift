@@ -3,33 +3,33 @@ import Testing
 
 /// The real program, run as a user runs it, in a folder of its own.
 final class ServerProcess: Sendable {
-    /// Where the program is: beside the tests.
+    /// The path of the program, which is beside the tests.
     static let path: String = {
         let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         return URL(filePath: tests).deletingLastPathComponent().appending(path: "kong-discovery").path
     }()
 
-    /// What a start is waited for.
+    /// What the start waits for.
     enum Milestone: String {
         case ready = " ready"
-        /// Long before, while it waits for its storage.
+        /// This is long before the server is ready, while it waits for its storage.
         case restListens = " REST API listens "
     }
 
     let process: ChildProcess
-    /// Where it listens for DNS, as its log tells; where it will listen while it does not yet.
+    /// The DNS endpoints from the log. While the server does not listen yet, they are where it will listen.
     let dns: [Endpoint]
-    /// Where its REST API listens, as its log tells.
+    /// The endpoint of the REST API from the log.
     let rest: Endpoint
 
     /// Starts the server and waits until it listens.
     ///
     /// - Parameters:
-    ///   - settings: configuration keys by path, handed over in the environment; ports default to free ones, storage
-    ///     to memory, and a name whose last healthy instance has gone is gone at once.
+    ///   - settings: configuration keys by path, passed in the environment. By default ports are free ones, storage is
+    ///     memory, and a name whose last healthy instance has gone ends at once.
     ///   - file: the configuration file.
-    ///   - folder: where it works.
-    ///   - descriptors: the soft and the hard limit of files that it may have open.
+    ///   - folder: its working folder.
+    ///   - descriptors: the soft and the hard limit of open files.
     init(
         _ settings: [String: String] = [:],
         file: String? = nil,
@@ -51,7 +51,7 @@ final class ServerProcess: Sendable {
         rest = try #require(Self.endpoints(log, "REST API listens").first)
     }
 
-    /// Starts the program, whatever comes of it.
+    /// Starts the program, whatever the result.
     static func start(
         _ arguments: [String],
         _ settings: [String: String] = [:],
@@ -70,43 +70,43 @@ final class ServerProcess: Sendable {
             path, arguments, environment: environment, folder: folder, descriptors: descriptors)
     }
 
-    /// A folder that nothing should be written to, and nobody's home.
+    /// A folder in which nothing should be written, and which is nobody's home.
     static let temporaryFolder = FileManager.default.temporaryDirectory.path
 
-    /// The addresses in lines of the log.
+    /// The addresses in log lines with this message.
     private static func endpoints(_ log: String, _ message: String) -> [Endpoint] {
         log.split(separator: "\n").filter { $0.contains(message) }.compactMap { line in
             line.split(separator: " ").first { $0.hasPrefix("address=") }.flatMap { Endpoint($0.dropFirst(8)) }
         }
     }
 
-    /// What the server has logged so far, by lines.
+    /// The lines that the server has logged so far.
     var logLines: [String] { process.errors.split(separator: "\n").map(String.init) }
 
-    /// Waits until the server has logged a line with a text `count` times.
+    /// Waits until the server has logged `count` lines with this text.
     func waitForLog(_ text: String, count: Int = 1) throws {
         let isLogged = try process.waitForErrors { $0.split(separator: "\n").count { $0.contains(text) } >= count }
         #expect(isLogged, "the server ended without logging '\(text)':\n\(process.errors)")
     }
 
-    /// Ends the server at once, as a loss of power would, but for what the system still has.
+    /// Ends the server at once, like a loss of power, except that the system keeps what it has in memory.
     func kill() throws {
         process.signal(SIGKILL)
         #expect(try process.waitForExit(within: 20) == .killed(signal: SIGKILL), "\(process.errors)")
     }
 
-    /// Stops the server, which must end with 0 within the 5 seconds that are promised.
+    /// Stops the server, which must exit with 0 within the promised 5 seconds.
     func stop(_ signal: Int32 = SIGTERM) throws {
         process.signal(signal)
         #expect(try process.waitForExit(within: 20) == .exited(0), "\(process.errors)")
     }
 }
 
-/// Runs a server for the time of `body`, which must leave it well.
+/// Runs a server while `body` runs, which must leave it working.
 ///
 /// - Parameters:
-///   - folder: where it works.
-///   - toleratesErrors: whether its log may tell of errors: the test makes some.
+///   - folder: its working folder.
+///   - toleratesErrors: whether its log may contain errors, because the test causes some.
 func withServer(
     _ settings: [String: String] = [:],
     file: String? = nil,
@@ -132,7 +132,7 @@ func withServer(
     #expect(bad.isEmpty || toleratesErrors)
 }
 
-/// A folder for the files of one test, removed when the test forgets it.
+/// A folder for the files of one test. It is removed when the test drops it.
 final class TemporaryFolder: Sendable {
     let path: String
 
@@ -145,7 +145,7 @@ final class TemporaryFolder: Sendable {
         try? FileManager.default.removeItem(atPath: path)
     }
 
-    /// Writes a file; one that is there is replaced at once, never seen half written.
+    /// Writes a file. An existing one is replaced at once, and never seen half written.
     func write(_ name: String, _ text: String) throws -> String {
         let url = URL(filePath: path).appending(path: name)
         try Data(text.utf8).write(to: url, options: .atomic)

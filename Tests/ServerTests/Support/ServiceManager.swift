@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 import Testing
 
-/// A service manager with a server that it starts, and sockets that it keeps: `service_manager.py`.
+/// A service manager with a server that it starts, and with sockets that it keeps: `service_manager.py`.
 final class ServiceManager: Sendable {
     let process: ChildProcess
     private let folder: TemporaryFolder
@@ -11,8 +11,8 @@ final class ServiceManager: Sendable {
 
     /// Starts both, and waits until the server answers.
     ///
-    /// - Parameter isStored: whether the server opens its sockets and asks for them to be kept; else they are opened for
-    ///   it.
+    /// - Parameter isStored: whether the server opens its sockets and asks the manager to keep them. Otherwise the
+    ///   manager opens them.
     init(isStored: Bool) throws {
         folder = try TemporaryFolder()
         let (dns, rest) = (try Endpoint.unused(), try Endpoint.unused())
@@ -26,12 +26,12 @@ final class ServiceManager: Sendable {
         try waitForServer()
     }
 
-    /// Where the server answers, or will.
+    /// Where the server answers, or will answer.
     var dns: Endpoint { endpoints.withLock { $0.dns } }
     /// Where its REST API is.
     var rest: Endpoint { endpoints.withLock { $0.rest } }
 
-    /// Has the next server listen elsewhere.
+    /// Makes the next server listen elsewhere.
     func move() throws {
         let (dns, rest) = (try Endpoint.unused(), try Endpoint.unused())
         _ = try Self.configure(dns, rest, in: folder)
@@ -48,7 +48,7 @@ final class ServiceManager: Sendable {
             """)
     }
 
-    /// Stops the server; its sockets stay open.
+    /// Stops the server, whose sockets stay open.
     func stopServer() throws {
         process.signal(SIGUSR1)
         let count = startCount.load(ordering: .relaxed)

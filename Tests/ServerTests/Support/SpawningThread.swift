@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// A thread that starts programs and never ends: a program that is to end with its parent ends with the thread that has
+/// A thread that starts programs and never ends. A program that should end with its parent ends with the thread that
 /// started it (PR_SET_PDEATHSIG, prctl(2)), and threads of a pool come and go.
 enum SpawningThread {
     private static let work = Mutex<[@Sendable () -> Void]>([])
@@ -14,10 +14,10 @@ enum SpawningThread {
         }
     }
 
-    /// What makes a program end with this one: its arguments are the program to be.
+    /// The command that makes a program end with this one. Its further arguments are the program.
     static let setpriv = ["/usr/bin/setpriv", "--pdeathsig", "KILL"]
 
-    /// Does something on the thread, and waits for it.
+    /// Runs `body` on the thread, and waits for it.
     static func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) throws -> Value {
         _ = thread
         let result = Mutex<Result<Value, any Error>?>(nil)

@@ -1,13 +1,13 @@
 import Testing
 
-/// What the server tells of its storage.
+/// What the server reports about its storage.
 struct StorageStatus: Decodable {
     var type: String
     var health: String
     var lag: Double
-    /// Only while it is failing.
+    /// Present only while the storage is failing.
     var problem: String?
-    /// Only etcd has the following.
+    /// Only etcd has the following fields.
     var endpoint: String?
     var revision: Int?
     var malformed: Int?
@@ -21,7 +21,7 @@ struct StorageStatus: Decodable {
     }
 }
 
-/// An instance with all that a GET shows of it, but for its lease.
+/// An instance with everything that a GET shows, except its lease.
 struct WholeInstance: Decodable, Equatable {
     var id, name, ip, `protocol`, status, registeredAt: String
     var port, weight, priority, ttl, dnsTTL: Int
@@ -36,13 +36,13 @@ struct WholeInstance: Decodable, Equatable {
 }
 
 extension HTTPConnection {
-    /// `storage` of the status.
+    /// The `storage` part of the status.
     func storage() throws -> StorageStatus {
         struct Status: Decodable { var storage: StorageStatus }
         return try request("GET", "/api/v1/status").decoded(as: Status.self).storage
     }
 
-    /// The whole list, page by page.
+    /// The whole list, read page by page.
     func list() throws -> [WholeInstance] {
         struct Page: Decodable {
             var services: [WholeInstance]
@@ -65,12 +65,12 @@ extension HTTPConnection {
 
     /// Sends a heartbeat.
     ///
-    /// - Returns: the status.
+    /// - Returns: the status code.
     func heartbeat(_ id: String) throws -> Int {
         try request("PUT", "/api/v1/services/\(id)/heartbeat").status
     }
 
-    /// Writes of every kind to an instance that is there, each of which must be refused for now and change nothing.
+    /// Sends writes of every kind to an existing instance. Each must be refused for now, and change nothing.
     func expectUnavailable(
         _ id: String,
         within time: Duration,

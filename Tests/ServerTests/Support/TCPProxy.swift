@@ -1,19 +1,19 @@
 import Foundation
 import Synchronization
 
-/// The way between a server and etcd, which a test can make long, or cut.
+/// The way between a server and etcd. A test can make it long, or cut it.
 final class TCPProxy: Sendable {
     enum Mode: Sendable, Equatable {
         case pass
-        /// Everything takes so long, each way.
+        /// Everything takes this long, in each direction.
         case delay(milliseconds: UInt32)
-        /// A partition: connections stay and new ones are accepted, nothing gets through until it ends.
+        /// A partition: connections stay and new ones are accepted, but nothing gets through until it ends.
         case hold
-        /// Connections end, and new ones at once.
+        /// Connections end, and new ones end at once.
         case close
     }
 
-    /// Where it listens.
+    /// The endpoint on which it listens.
     let endpoint: Endpoint
     private let target: Endpoint
     private let state = Mutex(State())
@@ -22,7 +22,7 @@ final class TCPProxy: Sendable {
         var mode = Mode.pass
         var isOver = false
         var sockets: [ObjectIdentifier: ClientSocket] = [:]
-        /// Connections whose octets are taken and go nowhere.
+        /// Connections whose octets are accepted and go nowhere.
         var swallowed: Set<ObjectIdentifier> = []
     }
 
@@ -41,7 +41,7 @@ final class TCPProxy: Sendable {
         state.withLock { state in for socket in state.sockets.values { socket.cut() } }
     }
 
-    /// What it does from now on.
+    /// Sets what it does from now on.
     func set(_ mode: Mode) {
         state.withLock { state in
             state.mode = mode
@@ -49,10 +49,10 @@ final class TCPProxy: Sendable {
         }
     }
 
-    /// What the present connections carry is taken and acknowledged from now on, and goes nowhere; new ones work. As
-    /// with a balancer whose member is gone, or a firewall that has forgotten them.
+    /// From now on octets of the present connections are accepted and acknowledged, and go nowhere. New connections
+    /// work. A balancer whose member is gone behaves so, or a firewall that has forgotten the connections.
     ///
-    /// - Returns: how many there were.
+    /// - Returns: the number of these connections.
     @discardableResult
     func swallowPresentConnections() -> Int {
         state.withLock { state in
@@ -92,16 +92,16 @@ final class TCPProxy: Sendable {
                 if state.withLock({ $0.swallowed.contains(ObjectIdentifier(from)) }) { continue }
                 try to.send(octets)
             } catch let error as SocketError where error.isTimeout {
-                // Nothing was said for a while.
+                // Nothing was sent for a while.
             } catch {
                 return
             }
         }
     }
 
-    /// Waits until octets may go on.
+    /// Waits until octets may pass.
     ///
-    /// - Returns: whether they ever may.
+    /// - Returns: whether they may ever pass.
     private func wait() -> Bool {
         while true {
             switch state.withLock({ $0.mode }) {
