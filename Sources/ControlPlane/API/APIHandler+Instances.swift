@@ -12,12 +12,17 @@ extension APIHandler {
             guard case .registered(let registered, let isNew) = outcome else {
                 return .unknownInstance(registration.id)
             }
-            var response = ServerResponse.json(isNew ? .created : .ok) { $0.instance(registered) }
+            var response = instance(registered, isNew ? .created : .ok)
             response.fields = [HTTPField(name: .location, value: "/api/v1/services/\(registered.instance.id)")]
             return response
         } catch {
             return Self.response(to: error)
         }
+    }
+
+    /// An instance as the body of an answer.
+    func instance(_ registered: RegisteredInstance, _ status: HTTPResponse.Status = .ok) -> ServerResponse {
+        .json(status) { $0.instance(registered, checks) }
     }
 
     /// `GET /api/v1/services`
@@ -44,13 +49,14 @@ extension APIHandler {
     }
 
     private func page(_ query: ListQuery) -> InstancePageWriter {
-        InstancePageWriter(registry.list(after: query.after, limit: query.limit, filter: query.filter))
+        InstancePageWriter(
+            registry.list(after: query.after, limit: query.limit, filter: query.filter), checks: checks)
     }
 
     /// `GET /api/v1/services/{id}`
     func show(_ id: String) -> ServerResponse {
         guard let registered = registry.instance(id: id) else { return .unknownInstance(id) }
-        return .json { $0.instance(registered) }
+        return instance(registered)
     }
 
     /// `PATCH /api/v1/services/{id}`
@@ -60,7 +66,7 @@ extension APIHandler {
             let outcome = try await registry.patch(id: id, patch)
             if case .refused(let limit) = outcome { return .refused(limit) }
             guard case .patched(let registered) = outcome else { return .unknownInstance(id) }
-            return .json { $0.instance(registered) }
+            return instance(registered)
         } catch {
             return Self.response(to: error)
         }
@@ -138,8 +144,9 @@ extension JSONWriter {
             switch outcome {
             case .registered(_, let isNew): isNew ? 201 : 200
             case .patched: 200
+            case .reported: 200
             case .deregistered: 204
-            case .unknownInstance: 404
+            case .unknownInstance, .unknownCheck: 404
             case .refused: 422
             }
         beginObject()
@@ -149,7 +156,7 @@ extension JSONWriter {
         switch (outcome, command) {
         case (.registered(let registered, _), _): string(registered.instance.id)
         case (_, .register(let registration)): string(registration.id)
-        case (_, .patch(let id, _)), (_, .deregister(let id)): string(id)
+        case (_, .patch(let id, _)), (_, .deregister(let id)), (_, .report(let id, _)): string(id)
         }
         endObject()
     }

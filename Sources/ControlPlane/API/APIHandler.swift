@@ -10,6 +10,8 @@ struct APIHandler: RequestHandler {
     let state: ServerState
     let cache: any AnswerCacheControl
     let time: TimeSource
+    /// What this server's own checks have found last; `nil`: it runs none.
+    var checks: (any CheckObserver)?
     var origin = RequestOrigin(hosts: [])
     /// The threads that make long answers, a few at a time.
     let largeAnswers = SideThreads(count: 2, capacity: 128)
@@ -32,7 +34,7 @@ struct APIHandler: RequestHandler {
         let target = RequestTarget(head.target)
         if let refusal = origin.refusal(of: head, target) { return .failure(ResponseError(refusal)) }
         let endpoint: Endpoint
-        let id: String
+        let variables: [String]
         switch target.segments.map({ EndpointTable.match(head.method, $0) }) ?? .nothing {
         case .nothing: return .failure(ResponseError(.problem(.notFound, Self.nothing)))
         case .otherMethods(let methods):
@@ -41,7 +43,7 @@ struct APIHandler: RequestHandler {
             return .failure(
                 ResponseError(.problem(.methodNotAllowed, "only \(methods) can be used here", fields: [allow]))
             )
-        case .endpoint(let found, let foundID): (endpoint, id) = (found, foundID)
+        case .endpoint(let found, let values): (endpoint, variables) = (found, values)
         }
         var bodyLimit: Int?
         if case .json(let maximumOctets) = endpoint.body {
@@ -56,7 +58,8 @@ struct APIHandler: RequestHandler {
                 return .failure(ResponseError(.invalid(error)))
             }
         }
-        let request = Endpoint.Request(id: id, target: target, arrival: head.arrival, client: head.client)
+        let request = Endpoint.Request(
+            variables: variables, target: target, arrival: head.arrival, client: head.client)
         return .success(
             ResolvedRequest(bodyLimit: bodyLimit) { body in await respond(to: request, body, at: endpoint) })
     }

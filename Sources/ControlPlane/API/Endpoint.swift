@@ -26,8 +26,8 @@ final class Endpoint: Sendable {
 
     /// A request for it.
     struct Request: Sendable {
-        /// The segment in place of `{id}` in the path; empty if the path has none.
-        var id = ""
+        /// The segments in place of the path's variables, in order.
+        var variables: [String] = []
         var target: RequestTarget
         /// When it arrived.
         var arrival: Moment
@@ -35,6 +35,9 @@ final class Endpoint: Sendable {
         var client: IPAddress?
         /// The whole body; empty if it does not matter.
         var body = ByteBuffer()
+
+        /// The segment in place of the path's first variable: an id or a name; empty if the path has none.
+        var id: String { variables.first ?? "" }
     }
 
     /// Answers a request.

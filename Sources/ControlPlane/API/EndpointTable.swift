@@ -2,7 +2,7 @@ import HTTPTypes
 
 /// All endpoints. Routing, the methods that a path allows, and the API's description follow from this table only.
 enum EndpointTable {
-    static let all = Endpoint.services + Endpoint.heartbeats + Endpoint.state + Endpoint.cache
+    static let all = Endpoint.services + Endpoint.checks + Endpoint.heartbeats + Endpoint.state + Endpoint.cache
 
     /// The endpoints by the number of segments in their paths.
     private static let byLength: [[Endpoint]] = {
@@ -12,7 +12,7 @@ enum EndpointTable {
 
     /// The result of a search.
     enum Match {
-        case endpoint(Endpoint, id: String)
+        case endpoint(Endpoint, variables: [String])
         /// The path allows only these methods.
         case otherMethods([HTTPRequest.Method])
         case nothing
@@ -25,7 +25,7 @@ enum EndpointTable {
         guard path.count < byLength.count else { return .nothing }
         let candidates = byLength[path.count]
         for endpoint in candidates where endpoint.method == method || endpoint.method == .get && method == .head {
-            if let id = endpoint.path.match(path) { return .endpoint(endpoint, id: id) }
+            if let variables = endpoint.path.match(path) { return .endpoint(endpoint, variables: variables) }
         }
         let methods = candidates.filter { $0.path.match(path) != nil }.flatMap(\.methods)
         return methods.isEmpty ? .nothing : .otherMethods(methods)
@@ -37,7 +37,10 @@ enum EndpointTable {
         for (index, endpoint) in all.enumerated() {
             if index == 0 || all[index - 1].path != endpoint.path {
                 text += "  \(endpoint.path):\n"
-                if endpoint.path.hasID { text += "    parameters:\n      - {$ref: '#/components/parameters/ID'}\n" }
+                if !endpoint.path.variables.isEmpty { text += "    parameters:\n" }
+                for variable in endpoint.path.variables {
+                    text += "      - {$ref: '#/components/parameters/\(variable)'}\n"
+                }
             }
             text += "    \(endpoint.method.rawValue.lowercased()):\n"
             for line in endpoint.operation.split(separator: "\n", omittingEmptySubsequences: false) {

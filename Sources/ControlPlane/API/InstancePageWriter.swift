@@ -7,11 +7,13 @@ struct InstancePageWriter: Sendable {
     static let maximumOctets = 1024 * 1024 - 64
 
     private let page: InstancePage
+    private let checks: (any CheckObserver)?
     private var writer: JSONWriter
     private var writtenCount = 0
 
-    init(_ page: InstancePage) {
+    init(_ page: InstancePage, checks: (any CheckObserver)? = nil) {
         self.page = page
+        self.checks = checks
         writer = JSONWriter(capacity: 64 + min(page.instances.count * 384, Self.maximumOctets))
         writer.beginObject()
         writer.member("services")
@@ -25,7 +27,7 @@ struct InstancePageWriter: Sendable {
     mutating func write(upTo limit: Int) {
         while writtenCount < page.instances.count {
             let octetCount = writer.octets.count
-            writer.instance(page.instances[writtenCount])
+            writer.instance(page.instances[writtenCount], checks)
             if writer.octets.count > limit {
                 writer.takeBack(to: octetCount)
                 return

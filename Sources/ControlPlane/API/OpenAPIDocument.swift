@@ -67,6 +67,11 @@ enum OpenAPIDocument {
                       type: \(type("integer"))
                       minimum: 1
                       maximum: 86400
+                    checks:
+                      type: \(type("array"))
+                      maxItems: \(Check.maximumCount)
+                      items: {$ref: '#/components/schemas/\(isNullable ? "Check" : "CheckState")'}
+                      default: []
             """
     }
 
@@ -84,16 +89,69 @@ enum OpenAPIDocument {
             """
     }
 
+    /// A check as it is sent, and as it is shown.
+    private static var checkSchemas: String {
+        let fields = """
+                    name: {type: string, pattern: '^[A-Za-z0-9._-]{1,64}$'}
+                    type: {type: string, enum: [http, https, tcp, tls, grpc, ttl]}
+                    interval: {$ref: '#/components/schemas/Duration', default: 10s, description: 1s to 1h.}
+                    timeout: {$ref: '#/components/schemas/Duration', default: 2s}
+                    rise: {type: integer, minimum: 1, default: 2, description: Successes in a row.}
+                    fall: {type: integer, minimum: 1, default: 3, description: Failures in a row.}
+                    initial: {type: string, enum: [passing, critical], default: passing}
+                    deregister_after: {$ref: '#/components/schemas/Duration', description: Of critical status.}
+                    path: {type: string, default: /, description: 'http, https.'}
+                    method: {type: string, enum: [GET, HEAD], default: GET, description: 'http, https.'}
+                    host: {type: string, description: 'http, https: the Host sent, and the name verified.'}
+                    headers: {type: object, additionalProperties: {type: string}, description: 'http, https.'}
+                    expect: {type: string, default: 200-299, description: 'http, https: statuses.'}
+                    body: {type: string, description: 'http, https: text that the body must contain.'}
+                    verify: {type: boolean, default: true, description: 'https, tls, grpc: the certificate.'}
+                    port: {type: integer, minimum: 1, maximum: 65535, description: Default - the instance's.}
+                    server_name: {type: string, description: 'tls: the name verified.'}
+                    service: {type: string, description: 'grpc: the service asked for.'}
+                    tls: {type: boolean, default: false, description: 'grpc.'}
+                    ttl: {$ref: '#/components/schemas/Duration', description: 'ttl: time between reports.'}
+            """
+        return """
+                Duration:
+                  description: '"500ms", "10s", "2m" or "1h", or whole seconds.'
+                  anyOf: [{type: string, pattern: '^[0-9]+(ms|s|m|h)$'}, {type: integer, minimum: 0}]
+                Check:
+                  description: How an instance is checked; the fields after deregister_after belong to some types.
+                  type: object
+                  required: [name, type]
+                  properties:
+            \(fields)
+                CheckState:
+                  type: object
+                  required: [name, type, status, since, output, duration_ms, checked_at]
+                  properties:
+            \(fields)
+                    status: {$ref: '#/components/schemas/CheckStatus', readOnly: true}
+                    since: {type: string, format: date-time, readOnly: true}
+                    output: {type: string, readOnly: true}
+                    duration_ms: {type: [integer, 'null'], readOnly: true}
+                    checked_at: {type: [string, 'null'], format: date-time, readOnly: true}
+            """
+    }
+
     private static let components = """
         components:
           parameters:
-            ID:
+            id:
               name: id
               in: path
               required: true
               description: |
                 An instance may have the id "batch", too: POST to that path is then the batch, all else the instance's.
               schema: {type: string, pattern: '^[A-Za-z0-9._-]{1,128}$'}
+            check:
+              name: check
+              in: path
+              required: true
+              description: The name of one of the instance's checks.
+              schema: {type: string, pattern: '^[A-Za-z0-9._-]{1,64}$'}
           headers:
             Location: {description: The path of the instance., schema: {type: string}}
             RetryAfter: {description: Seconds to wait., schema: {type: integer}}
@@ -124,6 +182,7 @@ enum OpenAPIDocument {
               content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
           schemas:
             Status: {type: string, enum: [passing, warning, critical, draining]}
+            CheckStatus: {type: string, enum: [passing, warning, critical]}
             Label: {type: string, pattern: '^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$'}
             Number: {type: integer, minimum: 0, maximum: 65535}
             Tags: {type: array, maxItems: 64, items: {$ref: '#/components/schemas/Label'}}
@@ -147,7 +206,7 @@ enum OpenAPIDocument {
                 expires_at: {description: Ignored.}
             Instance:
               type: object
-              required: [id, name, ip, port, protocol, tags, metadata, weight, priority, ttl, dns_ttl, status,
+              required: [id, name, ip, port, protocol, tags, metadata, weight, priority, ttl, dns_ttl, checks, status,
                 registered_at, last_heartbeat, expires_at]
               properties:
         \(fields(isNullable: false))
@@ -155,6 +214,7 @@ enum OpenAPIDocument {
                 registered_at: {type: string, format: date-time, readOnly: true}
                 last_heartbeat: {type: string, format: date-time, readOnly: true}
                 expires_at: {type: [string, 'null'], format: date-time, readOnly: true}
+        \(checkSchemas)
             Change:
               description: What is given is replaced, the rest stays, and so does what is null.
               type: object
@@ -216,7 +276,7 @@ enum OpenAPIDocument {
                   properties:
                     health: {type: string, enum: [pass, fail]}
                     lag_seconds: {type: number, description: how old what is known may be; 0 below a second}
-            Check: {type: object, properties: {status: {type: string, enum: [pass, warn, fail]}}}
+            Part: {type: object, properties: {status: {type: string, enum: [pass, warn, fail]}}}
             Health:
               type: object
               required: [status, checks]
@@ -224,7 +284,7 @@ enum OpenAPIDocument {
                 status: {type: string, enum: [pass, warn, fail]}
                 checks:
                   type: object
-                  additionalProperties: {$ref: '#/components/schemas/Check'}
+                  additionalProperties: {$ref: '#/components/schemas/Part'}
             ServerStatus:
               type: object
               properties:

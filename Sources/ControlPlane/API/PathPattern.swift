@@ -1,30 +1,32 @@
-/// The path of an endpoint: segments, of which `{id}` stands for any that is not empty.
+/// The path of an endpoint: segments, of which one in braces, such as `{id}`, stands for any that is not empty.
 struct PathPattern: Sendable, Equatable, ExpressibleByStringLiteral, CustomStringConvertible {
     /// As it was written.
     let description: String
     private let segments: [String]
-    private let idPlace: Int?
+    private let places: [Int]
 
     init(stringLiteral path: String) {
         description = path
         segments = path.split(separator: "/").map { String($0) }
-        idPlace = segments.firstIndex(of: "{id}")
+        places = segments.indices.filter { [segments] in segments[$0].hasPrefix("{") }
     }
 
-    /// Whether it has an `{id}`.
-    var hasID: Bool { idPlace != nil }
+    /// The names of its variables, in order, without braces.
+    var variables: [String] { places.map { String(segments[$0].dropFirst().dropLast()) } }
 
     /// How many segments it has.
     var length: Int { segments.count }
 
     /// Matches a path.
     ///
-    /// - Returns: the segment in place of `{id}`, or an empty text if the pattern has none; `nil`: no match.
-    func match(_ path: [String]) -> String? {
+    /// - Returns: the segments in place of its variables, in order; `nil`: no match.
+    func match(_ path: [String]) -> [String]? {
         guard path.count == segments.count else { return nil }
         // The last segments differ most.
-        for place in path.indices.reversed() where place != idPlace && path[place] != segments[place] { return nil }
-        guard let idPlace else { return "" }
-        return path[idPlace].isEmpty ? nil : path[idPlace]
+        for place in path.indices.reversed() where !places.contains(place) && path[place] != segments[place] {
+            return nil
+        }
+        let values = places.map { path[$0] }
+        return values.contains("") ? nil : values
     }
 }

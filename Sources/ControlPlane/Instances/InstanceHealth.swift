@@ -1,9 +1,9 @@
-/// The observed health of an instance, in addition to its registration.
+/// What is known about the health of an instance besides what is stored with it.
 ///
 /// It changes without its owner's action, and a store does not keep it.
 struct InstanceHealth: Sendable, Equatable {
     /// The verdict of a check, or of whatever else watches an instance.
-    enum Verdict: Sendable {
+    enum Verdict: Sendable, Comparable {
         /// Everything is fine.
         case passing
         /// Something is wrong, but DNS still answers with the instance.
@@ -12,15 +12,34 @@ struct InstanceHealth: Sendable, Equatable {
         case critical
     }
 
-    /// The worst of all verdicts.
+    /// The verdict of whatever watches it, other than its checks.
     var verdict = Verdict.passing
+    /// Results of its checks that the store could not keep yet: newer than the stored ones.
+    var unstored: [CheckResult] = []
+}
+
+extension InstanceHealth.Verdict {
+    /// The verdict of checks with this status.
+    init(_ status: CheckStatus) {
+        self =
+            switch status {
+            case .passing: .passing
+            case .warning: .warning
+            case .critical: .critical
+            }
+    }
 }
 
 extension RegisteredInstance {
+    /// What is known of a check.
+    func result(of check: Check) -> CheckResult {
+        health.unstored.first { $0.name == check.name } ?? instance.result(of: check)
+    }
+
     /// The status that its owner sees; draining takes precedence over everything else.
     var status: InstanceStatus {
         if instance.isDraining { return .draining }
-        return switch health.verdict {
+        return switch max(health.verdict, InstanceHealth.Verdict(instance.checkStatus(besides: health.unstored))) {
         case .passing: .passing
         case .warning: .warning
         case .critical: .critical

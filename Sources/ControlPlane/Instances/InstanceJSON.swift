@@ -2,10 +2,14 @@ import Engine
 
 extension JSONWriter {
     /// An instance as the API shows it.
-    mutating func instance(_ registered: RegisteredInstance) {
+    ///
+    /// - Parameter observer: knows what its checks have found last.
+    mutating func instance(_ registered: RegisteredInstance, _ observer: (any CheckObserver)? = nil) {
         let instance = registered.instance
         beginObject()
         registeredFields(instance)
+        member("checks")
+        checks(of: registered, instance.checks.isEmpty ? [] : observer?.observations(ofInstance: instance.id) ?? [])
         member("status")
         string(registered.status.rawValue)
         member("registered_at")
@@ -15,6 +19,36 @@ extension JSONWriter {
         member("expires_at")
         time(registered.lease.expiresAt)
         endObject()
+    }
+
+    /// The checks of an instance with what is known of them, as an array.
+    ///
+    /// - Parameter observations: what they have found last, as far as this server runs them.
+    private mutating func checks(of registered: RegisteredInstance, _ observations: [CheckResult]) {
+        beginArray()
+        for check in registered.instance.checks {
+            var result = registered.result(of: check)
+            // The status and its time are what DNS goes by.
+            if let last = observations.first(where: { $0.name == check.name }), last.isNewer(than: result) {
+                result.output = last.output
+                result.durationMilliseconds = last.durationMilliseconds
+                result.checkedAt = last.checkedAt
+            }
+            beginObject()
+            checkMembers(check)
+            member("status")
+            string(result.status.rawValue)
+            member("since")
+            time(result.since)
+            member("output")
+            string(result.output)
+            member("duration_ms")
+            if let duration = result.durationMilliseconds { integer(duration) } else { null() }
+            member("checked_at")
+            time(result.checkedAt)
+            endObject()
+        }
+        endArray()
     }
 
     /// The registered fields of an instance, as members of the object being written.

@@ -16,6 +16,7 @@ struct Registration: Sendable, Equatable {
     var priority: UInt16
     var ttlSeconds: Int
     var dnsTTL: UInt32
+    var checks: [Check] = []
 }
 
 /// The changes that a client makes to an instance; `nil` leaves a field as it is.

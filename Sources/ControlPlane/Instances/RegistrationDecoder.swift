@@ -16,7 +16,7 @@ struct RegistrationDecoder: Sendable {
     /// Fields for which `null` means the same as leaving them out: clients send it for a list or a pointer that they
     /// have not set.
     private static let fields: Set<String> = [
-        "id", "name", "ip", "port", "protocol", "tags", "metadata", "weight", "priority", "ttl", "dns_ttl", "check",
+        "id", "name", "ip", "port", "protocol", "tags", "metadata", "weight", "priority", "ttl", "dns_ttl", "checks",
     ]
 
     private static let changeableFields: Set<String> = ["weight", "priority", "tags", "metadata", "draining"]
@@ -52,6 +52,7 @@ struct RegistrationDecoder: Sendable {
         var priority: UInt16?
         var ttl: Int?
         var dnsTTL: UInt32?
+        var checks: [Check]?
         for member in members {
             let value = member.value
             if value.isNull, Self.fields.contains(member.name) { continue }
@@ -67,7 +68,7 @@ struct RegistrationDecoder: Sendable {
             case "priority": priority = InstanceFields.integer(value, "priority", 0...65535, &errors)
             case "ttl": ttl = InstanceFields.integer(value, "ttl", 0...Self.maximumTTL, &errors)
             case "dns_ttl": dnsTTL = InstanceFields.integer(value, "dns_ttl", 1...86_400, &errors)
-            case "check": errors.note(FieldError(field: "check", message: "not yet available"))
+            case "checks": checks = InstanceFields.checks(value, &errors)
             default:
                 if InstanceFields.readOnly.contains(member.name) { continue }
                 errors.note(FieldError(field: member.name, message: "unknown field"))
@@ -91,7 +92,8 @@ struct RegistrationDecoder: Sendable {
             weight: weight ?? 100,
             priority: priority ?? 0,
             ttlSeconds: ttl ?? defaults.ttlSeconds,
-            dnsTTL: dnsTTL ?? defaults.dnsTTL
+            dnsTTL: dnsTTL ?? defaults.dnsTTL,
+            checks: checks ?? []
         )
     }
 

@@ -1,9 +1,9 @@
 import Engine
 
-/// One instance of a service as registered, with defaults filled in.
+/// One instance of a service as registered, with defaults filled in, and what its owner and its checks have said since.
 ///
-/// This is what a store keeps durably. Each heartbeat moves the instance's ``Lease``, and its observed state is its
-/// ``InstanceHealth``; neither is part of it.
+/// This is what a store keeps durably. Each heartbeat moves the instance's ``Lease``; that, and ``InstanceHealth``, are
+/// not part of it.
 struct ServiceInstance: Sendable, Equatable {
     /// 1–128 of `A-Za-z0-9._-`.
     var id: String
@@ -27,6 +27,10 @@ struct ServiceInstance: Sendable, Equatable {
     var ttlSeconds: Int
     /// The TTL in seconds of its records; 1–86,400.
     var dnsTTL: UInt32
+    /// How it is checked.
+    var checks: [Check] = []
+    /// What its checks have found, as far as that is stored; at most one result for each.
+    var results: [CheckResult] = []
     /// Whether its owner has taken it out of DNS.
     var isDraining = false
     /// The origin of its id.

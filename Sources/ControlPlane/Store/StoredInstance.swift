@@ -2,10 +2,11 @@
 enum StoredInstance {
     /// The names of the stored members, as in the API.
     private static let registered: Set<String> = [
-        "id", "name", "ip", "port", "protocol", "tags", "metadata", "weight", "priority", "ttl", "dns_ttl",
+        "id", "name", "ip", "port", "protocol", "tags", "metadata", "weight", "priority", "ttl", "dns_ttl", "checks",
     ]
 
-    /// The longest text of an instance: 16 KiB of metadata, each octet of which may take six in JSON, and the rest.
+    /// The longest text of an instance: 16 KiB of metadata and as much of checks, each octet of which may take six in
+    /// JSON, and the rest.
     static let maximumOctets = 256 * 1024
 
     /// The text of an instance.
@@ -19,6 +20,14 @@ enum StoredInstance {
         var writer = JSONWriter(capacity: 384)
         writer.beginObject()
         writer.registeredFields(instance)
+        if !instance.checks.isEmpty {
+            writer.member("checks")
+            writer.checks(instance.checks)
+        }
+        if !instance.results.isEmpty {
+            writer.member("results")
+            writer.results(instance.results)
+        }
         writer.member("draining")
         writer.bool(instance.isDraining)
         writer.member("id_origin")
@@ -63,6 +72,7 @@ enum StoredInstance {
         var registeredAt: WallTime?
         var sequence: UInt64?
         var asOf: Int64?
+        var results: [CheckResult] = []
         for member in members {
             switch (member.name, member.value) {
             case ("draining", .bool(let value)): isDraining = value
@@ -70,6 +80,7 @@ enum StoredInstance {
             case ("registered_at_milliseconds", .integer(let value)):
                 registeredAt = WallTime(checking: Int64(value))
             case ("sequence", .integer(let value)): sequence = UInt64(exactly: value)
+            case ("results", let value): results = StoredResults.results(value)
             case ("as_of", .integer(let value)): asOf = max(0, Int64(value))
             default: continue
             }
@@ -84,6 +95,7 @@ enum StoredInstance {
                 registration, id: registration.id, idOrigin: .given, isDraining: isDraining,
                 registeredAt: registeredAt, sequence: sequence)
             instance.idOrigin = idOrigin ?? instance.presumedOrigin
+            instance.results = results
             return (instance, asOf)
         } catch {
             throw MalformedInstance(reason: error.errors.map { "\($0.field) \($0.message)" }.joined(separator: ", "))

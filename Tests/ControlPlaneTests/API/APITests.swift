@@ -38,7 +38,7 @@ import Testing
             #expect(shown.status == 201)
             let expected = #"""
                 {"id":"a","name":"orders","ip":"2001:db8::1","port":80,"protocol":"udp","tags":["v1"],"metadata":{"k":"\u0001"},
-                 "weight":5,"priority":6,"ttl":60,"dns_ttl":9,"status":"passing","registered_at":"2027-01-15T08:00:00.000Z",
+                 "weight":5,"priority":6,"ttl":60,"dns_ttl":9,"checks":[],"status":"passing","registered_at":"2027-01-15T08:00:00.000Z",
                  "last_heartbeat":"2027-01-15T08:00:00.000Z","expires_at":"2027-01-15T08:01:00.000Z"}
                 """#
             #expect(shown.json == (try JSONParser.parse(Array(expected.utf8))))
@@ -368,7 +368,7 @@ import Testing
     @Test func `an optional field that is null is as if it were not there`() async throws {
         try await running {
             let null = #""id":null,"protocol":null,"tags":null,"metadata":null,"weight":null,"priority":null"#
-            let body = #"{"name":"orders","ip":"10.0.0.1","port":80,"ttl":null,"dns_ttl":null,"check":null,\#(null)}"#
+            let body = #"{"name":"orders","ip":"10.0.0.1","port":80,"ttl":null,"dns_ttl":null,"checks":null,\#(null)}"#
             let first = try await api.send(.post, "/api/v1/services", body)
             let plain = try await api.send(.post, "/api/v1/services", #"{"name":"orders","ip":"10.0.0.1","port":80}"#)
             #expect(first.status == 201 && plain.status == 200 && first.json == plain.json)

@@ -9,7 +9,7 @@ import Yams
         let document = try #require(try Yams.compose(yaml: OpenAPIDocument.text))
         #expect(document["openapi"]?.string == "3.1.0")
         let paths = try #require(document["paths"]?.mapping)
-        #expect(EndpointTable.all.count == 15)
+        #expect(EndpointTable.all.count == 18)
         #expect(Set(paths.keys.compactMap(\.string)) == Set(EndpointTable.all.map(\.path.description)))
         for endpoint in EndpointTable.all {
             let method = endpoint.method.rawValue.lowercased()
@@ -55,7 +55,7 @@ import Yams
         let schemas = try #require(document["components"]?["schemas"])
         let fields: Set = [
             "id", "name", "ip", "port", "protocol", "tags", "metadata", "weight", "priority", "ttl", "dns_ttl",
-            "status", "registered_at", "last_heartbeat", "expires_at",
+            "checks", "status", "registered_at", "last_heartbeat", "expires_at",
         ]
         for name in ["Registration", "Instance"] {
             let properties = try #require(schemas[name]?["properties"]?.mapping)

@@ -18,6 +18,9 @@ import Testing
             (.post, "/api/v1/services/batch", "/api/v1/services/batch", ""),
             (.get, "/api/v1/services/a%2Fb", "/api/v1/services/{id}", "a/b"),
             (.put, "/api/v1/services/a/heartbeat", "/api/v1/services/{id}/heartbeat", "a"),
+            (.put, "/api/v1/services/a/checks/b", "/api/v1/services/{id}/checks/{check}", "a b"),
+            (.post, "/api/v1/services/drain", "/api/v1/services/drain", ""),
+            (.get, "/api/v1/services/drain", "/api/v1/services/{id}", "drain"),
             (.get, "http://localhost:8080/api/v1/names", "/api/v1/names", ""),
             (.post, "/api/v1/heartbeats", "/api/v1/heartbeats", ""), (.get, "/healthz", "/healthz", ""),
             (.get, "/ready", "/ready", ""), (.get, "/openapi.yaml", "/openapi.yaml", ""),
@@ -25,11 +28,11 @@ import Testing
             (.delete, "/api/v1/cache", "/api/v1/cache", ""),
         ] as [(HTTPRequest.Method, String, String, String)])
     func `a path leads to its endpoint`(method: HTTPRequest.Method, target: String, path: String, id: String) throws {
-        guard case .endpoint(let endpoint, let foundID) = match(method, target) else {
+        guard case .endpoint(let endpoint, let variables) = match(method, target) else {
             Issue.record("\(method) \(target) leads nowhere")
             return
         }
-        #expect(endpoint.path.description == path && foundID == id)
+        #expect(endpoint.path.description == path && variables.joined(separator: " ") == id)
         #expect(endpoint.method == method || endpoint.method == .get && method == .head)
     }
 

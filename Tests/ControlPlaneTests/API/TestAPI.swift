@@ -35,6 +35,7 @@ struct TestAPI {
         let fields: HTTPFields
         let contentType: String
         let json: JSONValue
+        let octets: [UInt8]
 
         /// A value inside the body, by names and indexes.
         subscript(_ path: String...) -> JSONValue? { json.value(at: path) }
@@ -72,7 +73,8 @@ struct TestAPI {
             status: response.status.code,
             fields: HTTPFields(response.fields),
             contentType: response.contentType,
-            json: isJSON ? try JSONParser.parse(Array(response.body.readableBytesView)) : .null
+            json: isJSON ? try JSONParser.parse(Array(response.body.readableBytesView)) : .null,
+            octets: Array(response.body.readableBytesView)
         )
     }
 }

@@ -57,14 +57,14 @@ import Testing
         let all = try errors(
             #"""
             {"id":"a b","name":"-a","ip":"1.2.3","port":0,"protocol":"sctp","tags":["ok","a.b",3],
-             "metadata":{"ok":"x","bad":1},"weight":-1,"priority":65536,"ttl":2147483648,"dns_ttl":0,"check":{},"colour":1}
+             "metadata":{"ok":"x","bad":1},"weight":-1,"priority":65536,"ttl":2147483648,"dns_ttl":0,"checks":{},"colour":1}
             """#
         )
         #expect(
             all == [
                 "id", "name", "ip", "port", "protocol", "tags[1]", "tags[2]", "metadata.bad", "weight", "priority",
                 "ttl",
-                "dns_ttl", "check", "colour",
+                "dns_ttl", "checks", "colour",
             ]
         )
         #expect(try errors("{}") == ["name", "ip", "port"])

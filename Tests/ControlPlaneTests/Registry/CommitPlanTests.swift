@@ -30,7 +30,8 @@ import Testing
             case .success(.registered(let registered, let isNew)): "\(registered.instance.sequence) \(isNew)"
             case .success(.patched): "patched"
             case .success(.deregistered): "deregistered"
-            case .success(.unknownInstance): "unknown"
+            case .success(.reported): "reported"
+            case .success(.unknownInstance), .success(.unknownCheck): "unknown"
             case .success(.refused): "refused"
             case .failure(let error): error.reason
             case nil: "again"
@@ -46,6 +47,43 @@ import Testing
         let full = StoreUnavailable(reason: "full")
         let outcomes = plan.outcomes([.unavailable(full), .conflict, .kept(nil)])
         #expect(outcomes == [.failure(full), .success(.unknownInstance), nil, .success(.deregistered)])
+    }
+
+    @Test func `a result is stored when it changes a status, once in a group`() {
+        var known = ServiceInstance.test(7)
+        known.id = "a"
+        known.checks = [.test("c"), .test("d")]
+        func report(_ check: String, _ status: CheckStatus) -> RegistryCommand {
+            .report(id: "a", CheckReport(name: check, status: status, time: now.wall))
+        }
+        let plan = plan(
+            [
+                report("c", .passing), report("c", .critical), report("d", .warning), report("c", .critical),
+                report("e", .passing), .report(id: "x", CheckReport(name: "c", status: .passing, time: now.wall)),
+            ], known: [known])
+        let statuses = plan.changes.map { change -> [CheckStatus] in
+            if case .update(let instance) = change { instance.results.map(\.status) } else { [] }
+        }
+        #expect(statuses == [[.critical], [.critical, .warning]])
+        let kept = RegisteredInstance(known)
+        let outcomes = plan.outcomes([.kept(kept), .kept(kept)])
+        #expect(outcomes.prefix(4).allSatisfy { if case .success(.reported)? = $0 { true } else { false } })
+        #expect(outcomes.suffix(2) == [.success(.unknownCheck), .success(.unknownInstance)])
+    }
+
+    @Test func `a registration that is repeated keeps the results of its checks`() {
+        var known = ServiceInstance.test(7, ip: "10.0.0.1")
+        known.id = "a"
+        known.checks = [.test("c")]
+        _ = known.adopt(CheckReport(name: "c", status: .critical, time: now.wall))
+        var registration = Registration.test("a", ip: "10.0.0.1")
+        registration.port = known.port
+        registration.checks = known.checks
+        guard case .register(let instance)? = plan([.register(registration)], known: [known]).changes.first else {
+            Issue.record("not a registration")
+            return
+        }
+        #expect(instance.results == known.results && instance.checkStatus == .critical)
     }
 
     @Test func `a replaced instance keeps its place, its first registration and its draining`() throws {

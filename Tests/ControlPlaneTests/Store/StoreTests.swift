@@ -48,6 +48,20 @@ import Testing
         #expect(found.map(\.instance.weight) == [7])
     }
 
+    @Test(arguments: StoreKind.allCases) func `checks and their results are kept`(kind: StoreKind) async throws {
+        let fixture = try StoreFixture(kind)
+        var instance = ServiceInstance.test(1)
+        instance.checks = [.test("a"), .test("b", fall: 5, initial: .critical)]
+        var store = try await filled(fixture, [instance])
+        _ = instance.adopt(CheckReport(name: "a", status: .critical, output: "HTTP 503", time: clock.now.wall))
+        _ = await store.keeps([.update(instance)], clock.source)
+        #expect(store.instance(id: "i1")?.instance == instance && store.instance(id: "i1")?.status == .critical)
+        if !kind.isDurable { return }
+        await store.close()
+        store = try await fixture.open(clock.source)
+        #expect(store.instance(id: "i1")?.instance == instance && store.instance(id: "i1")?.status == .critical)
+    }
+
     @Test(arguments: StoreKind.allCases) func `a group is kept in its order`(kind: StoreKind) async throws {
         let fixture = try StoreFixture(kind)
         let store = try await filled(fixture, [.test(1)])

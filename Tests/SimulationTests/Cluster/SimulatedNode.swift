@@ -171,8 +171,8 @@ final class NodeLife: @unchecked Sendable {
             }
             if !isDead {
                 switch outcome {
-                case .registered, .patched, .deregistered: result = .kept
-                case .unknownInstance: result = .refused
+                case .registered, .patched, .deregistered, .reported: result = .kept
+                case .unknownInstance, .unknownCheck: result = .refused
                 case .refused, nil: result = .unknown
                 }
                 answered(operation, result)

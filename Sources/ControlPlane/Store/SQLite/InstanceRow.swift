@@ -6,13 +6,13 @@ struct InstanceRow {
     /// The columns, in the order in which they are read and written.
     private static let columns = """
         sequence, id, name, ip, port, protocol, tags, metadata, weight, priority, ttl, dns_ttl, draining, \
-        registered_at_milliseconds, id_origin
+        registered_at_milliseconds, id_origin, checks, results
         """
 
     /// All rows, in the order of registration.
     static let selection = "SELECT \(columns) FROM instance ORDER BY sequence"
     /// Writes the row of an instance.
-    static let replacement = "INSERT OR REPLACE INTO instance (\(columns)) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    static let replacement = "INSERT OR REPLACE INTO instance (\(columns)) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
     /// Deletes the row with a sequence number.
     static let deletion = "DELETE FROM instance WHERE sequence = ?"
 
@@ -36,6 +36,7 @@ struct InstanceRow {
             StoredText.text(metadata: instance.metadata), Int64(instance.weight), Int64(instance.priority),
             Int64(instance.ttlSeconds), Int64(instance.dnsTTL), instance.isDraining,
             instance.registeredAt.millisecondsSince1970, instance.idOrigin.rawValue,
+            StoredText.text(checks: instance.checks), StoredText.text(results: instance.results),
         ])
         try statement.execute()
     }
@@ -64,14 +65,17 @@ struct InstanceRow {
             let ttl = Int32(exactly: row[10] as Int64? ?? -1), ttl >= 0,
             let dnsTTL = UInt32(exactly: row[11] as Int64? ?? 0), (1...86_400).contains(dnsTTL),
             let isDraining = row[12] as Int64?, (0...1).contains(isDraining),
-            let registeredAt = (row[13] as Int64?).flatMap(WallTime.init(checking:))
+            let registeredAt = (row[13] as Int64?).flatMap(WallTime.init(checking:)),
+            let checks = StoredText.checks(row[15] as String?)
         else { return nil }
         var instance = ServiceInstance(
             id: id, name: name, address: address, port: port, transport: transport, tags: tags, metadata: metadata,
-            weight: weight, priority: priority, ttlSeconds: Int(ttl), dnsTTL: dnsTTL, isDraining: isDraining == 1,
+            weight: weight, priority: priority, ttlSeconds: Int(ttl), dnsTTL: dnsTTL, checks: checks,
+            isDraining: isDraining == 1,
             registeredAt: registeredAt, sequence: UInt64(bitPattern: key)
         )
         instance.idOrigin = (row[14] as String?).flatMap(IdentifierOrigin.init) ?? instance.presumedOrigin
+        instance.results = StoredText.results(row[16] as String?)
         return instance
     }
 }
@@ -90,6 +94,29 @@ private enum StoredText {
         var writer = JSONWriter()
         writer.metadata(metadata)
         return String(decoding: writer.octets, as: UTF8.self)
+    }
+
+    static func text(checks: [Check]) -> String? {
+        if checks.isEmpty { return nil }
+        var writer = JSONWriter()
+        writer.checks(checks)
+        return String(decoding: writer.octets, as: UTF8.self)
+    }
+
+    static func text(results: [CheckResult]) -> String? {
+        if results.isEmpty { return nil }
+        var writer = JSONWriter()
+        writer.results(results)
+        return String(decoding: writer.octets, as: UTF8.self)
+    }
+
+    static func checks(_ text: String?) -> [Check]? {
+        value(text, InstanceFields.checks)
+    }
+
+    static func results(_ text: String?) -> [CheckResult] {
+        guard let text, let json = try? JSONParser.parse(Array(text.utf8)) else { return [] }
+        return StoredResults.results(json)
     }
 
     static func tags(_ text: String?) -> [String]? {

@@ -74,6 +74,11 @@ enum InstanceSchema {
             // NULL in older rows: the origin then follows from the row.
             try database.execute(sql: "ALTER TABLE instance ADD COLUMN id_origin TEXT")
         }
+        migrator.registerMigration("3 checks") { database in
+            // JSON, or NULL for none.
+            try database.execute(
+                sql: "ALTER TABLE instance ADD COLUMN checks TEXT; ALTER TABLE instance ADD COLUMN results TEXT")
+        }
         if try queue.read({ try migrator.hasBeenSuperseded($0) }) {
             throw DatabaseError(message: "the database was written by a newer version of kong-discovery; use that one")
         }
