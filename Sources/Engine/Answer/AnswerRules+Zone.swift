@@ -1,6 +1,6 @@
-/// Names of the zones.
+/// Answers for names in the zones.
 extension AnswerRules {
-    /// What a name of a zone gets.
+    /// Decides the answer for a name in a zone.
     @inline(__always)
     func zoneOutcome(of query: Query, in message: RawSpan, from client: IPAddress?) -> Outcome {
         guard let question = query.question, let position = query.position, query.zone < zones.count else {
@@ -42,8 +42,8 @@ extension AnswerRules {
         return noData(query.zone, position)
     }
 
-    /// The address that a name below `addr.<origin>` stands for. What nobody may register has no name: a filter that
-    /// forbids the address could be passed with it otherwise.
+    /// The address that a name below `addr.<origin>` stands for. An address that nobody may register has no name.
+    /// Otherwise its name could be used to get around a filter that forbids the address.
     private func address(
         of name: RawSpan, _ position: DomainName.Position, from client: IPAddress?
     ) -> IPAddress? {
@@ -53,15 +53,15 @@ extension AnswerRules {
         return address
     }
 
-    // Of a zone's view no more is read than what is needed: so it is found by its place each time.
+    // A zone's view is large, so only the parts that are needed are read: each time, the zone is found by its index.
 
-    /// NXDOMAIN for a name of the zone at that place.
+    /// NXDOMAIN for a name in the zone with this index.
     @inline(__always)
     private func nameError(_ zone: Int, _ name: DomainName.Position) -> Outcome {
         .nameError(zones[zone].negativeSOA, zoneOffset: name.zoneOffset)
     }
 
-    /// NODATA for a name of the zone at that place.
+    /// NODATA for a name in the zone with this index.
     @inline(__always)
     private func noData(_ zone: Int, _ name: DomainName.Position) -> Outcome {
         .noData(zones[zone].negativeSOA, zoneOffset: name.zoneOffset)

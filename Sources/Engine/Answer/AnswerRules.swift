@@ -1,16 +1,16 @@
-/// Decides what queries get: from the zones, and from what is configured. Writes nothing, and never changes: for other
-/// zones or settings there is another one, see ``with(_:largeUDP:outside:)``.
+/// Decides the answers to queries, from the zones and from the configuration. It writes nothing and never changes: for
+/// other zones or settings there is another one, see ``with(_:largeUDP:outside:)``.
 ///
-/// A class, for it has several hundred octets, which the compiler would copy for each call if it were a structure.
+/// This is a class because it has several hundred octets, which the compiler would copy for each call of a structure.
 final class AnswerRules: Sendable {
-    /// Keeps alive what the views show.
+    /// Keeps the views' memory alive.
     private let snapshot: ZoneSnapshot
-    /// Those below others come before them.
+    /// A zone below another one comes before it.
     let zones: [ZoneView]
     private let udpPayload: Int
-    /// Who gets more over UDP.
+    /// The clients that get longer answers over UDP.
     let largeUDP: LargeUDP
-    /// Who may have names outside the zones.
+    /// The clients that may resolve names outside the zones.
     let outside: OutsideAccess
     let fixed: FixedAnswers
     let special: SpecialNames
@@ -18,11 +18,11 @@ final class AnswerRules: Sendable {
 
     /// - Parameters:
     ///   - udpPayload: the largest UDP reply in octets; 512–4096.
-    ///   - largeUDP: who gets more.
-    ///   - outside: who may have names outside the zones.
-    ///   - fixed: answers that no zone has.
-    ///   - special: names outside that are answered here.
-    ///   - addresses: those that synthesized names have.
+    ///   - largeUDP: the clients that get longer ones.
+    ///   - outside: the clients that may resolve names outside the zones.
+    ///   - fixed: the answers that come from no zone.
+    ///   - special: the names outside the zones that are answered here.
+    ///   - addresses: the addresses for which names are synthesized.
     init(
         snapshot: ZoneSnapshot, udpPayload: Int, largeUDP: LargeUDP, outside: OutsideAccess, fixed: FixedAnswers,
         special: SpecialNames, addresses: RegistrableAddresses
@@ -40,15 +40,15 @@ final class AnswerRules: Sendable {
     /// The generation of the zones.
     var generation: UInt64 { snapshot.generation }
 
-    /// What the answers for synthesized names of a zone are made of.
+    /// The parts from which the answers for a zone's synthesized names are made.
     func synthesis(ofZone place: UInt32) -> ZoneView.Synthesis? {
         Int(place) < zones.count ? zones[Int(place)].synthesis : nil
     }
 
-    /// Cells of rotation that the zones' RRsets have.
+    /// The number of rotation cells of the zones' RRsets.
     var cellCount: Int { snapshot.cellCount }
 
-    /// The same with what is other from now on.
+    /// Rules with other zones or settings; those that are not given stay the same.
     func with(
         _ snapshot: ZoneSnapshot? = nil, largeUDP: LargeUDP? = nil, outside: OutsideAccess? = nil
     ) -> AnswerRules {
@@ -57,7 +57,7 @@ final class AnswerRules: Sendable {
             outside: outside ?? self.outside, fixed: fixed, special: special, addresses: addresses)
     }
 
-    /// Reads a query: what is asked, and where that is in which zone. Fetches what an answer from there is copied from.
+    /// Reads a query and finds its name in the zones. Prefetches the octets that the answer will be copied from.
     @inline(__always)
     func read(_ message: RawSpan, over transport: Transport) -> Query {
         var query = Query(message, over: transport)
@@ -70,13 +70,13 @@ final class AnswerRules: Sendable {
         return query
     }
 
-    /// Decides what the reply to a query must look like, whatever it gets.
+    /// Decides everything about the reply to a query that does not depend on the answer.
     ///
-    /// - Parameter client: who has asked.
-    /// - Returns: `nil` when there must be no reply.
+    /// - Parameter client: the client's address.
+    /// - Returns: `nil` if there must be no reply.
     @inline(__always)
     func frame(for query: Query, from client: IPAddress?) -> ReplyFrame? {
-        // Without a header there is nobody to answer; answering a response could start a loop of two servers.
+        // A message without a header can't be answered. An answer to a response could start a loop between two servers.
         guard let header = query.header, !header.isResponse else { return nil }
         var frame = ReplyFrame(
             id: header.id, flags: HeaderFlags.response | header.echoedFlags, transport: query.transport,
@@ -87,11 +87,12 @@ final class AnswerRules: Sendable {
             frame.limit = largeUDP.payload
             mostOverUDP = max(udpPayload, largeUDP.payload)
         }
-        // Every reply to a query with OPT has one (RFC 6891 §6.1.1), errors included.
+        // Every reply to a query with OPT has one too, errors included (RFC 6891 §6.1.1).
         if case .present(let edns) = query.rest {
             frame.opt = OPTRecord(payload: UInt16(truncatingIfNeeded: udpPayload), dnssecOK: edns.dnssecOK)
             if query.transport == .udp {
-                // What the client itself says counts, and less is never meant than every client takes.
+                // The client's own value counts up to our limit. Every client accepts the minimum, so a lower value is
+                // read as that.
                 frame.limit = min(max(Int(edns.payload), MessageSize.minimumPayload), mostOverUDP)
             }
         }
@@ -99,13 +100,13 @@ final class AnswerRules: Sendable {
         return frame
     }
 
-    /// Decides what a query gets.
+    /// Decides the answer to a query.
     ///
     /// - Parameters:
-    ///   - query: as ``read(_:over:)`` has read it.
+    ///   - query: the result of ``read(_:over:)``.
     ///   - message: the message.
-    ///   - frame: what ``frame(for:from:)`` has said.
-    ///   - client: as there.
+    ///   - frame: the result of ``frame(for:from:)``.
+    ///   - client: the client's address.
     @inline(__always)
     func outcome(of query: Query, in message: RawSpan, frame: ReplyFrame, from client: IPAddress?) -> Outcome {
         let isQuery = query.header?.opcode == 0
@@ -113,10 +114,11 @@ final class AnswerRules: Sendable {
         guard let question = query.question else {
             return .error(isQuery ? ResponseCode.formatError : ResponseCode.notImplemented)
         }
-        // RFC 6891 §6.1.3: what another version means nobody here can tell, whatever else is asked.
+        // RFC 6891 §6.1.3: the meaning of another version is unknown here, so the rest of the query does not matter.
         if case .present(let edns) = query.rest, edns.version != EDNS.version { return .error(ResponseCode.badVersion) }
         guard isQuery else { return .error(ResponseCode.notImplemented) }
-        // Zone transfers are not offered. Before the rest is judged: IXFR has a record in AUTHORITY (RFC 1995 §3).
+        // Zone transfers are not offered. This is checked before the other records, because IXFR has one in AUTHORITY
+        // (RFC 1995 §3).
         guard question.type != .axfr, question.type != .ixfr else { return .error(ResponseCode.refused) }
         if case .malformed = query.rest { return .error(ResponseCode.formatError) }
         guard question.type != .opt else { return .error(ResponseCode.formatError) }

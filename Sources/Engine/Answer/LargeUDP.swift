@@ -1,16 +1,16 @@
-/// Clients that get long answers over UDP though they send no EDNS, since nothing on the way to them drops fragments
-/// and nobody can send in their name.
+/// Clients that get long answers over UDP although they send no EDNS: nothing on the way to them drops fragments, and
+/// nobody can send in their name.
 struct LargeUDP: Sendable {
-    /// The longest answer to them in octets: 512–4096.
+    /// The longest answer to such a client in octets: 512–4096.
     let payload: Int
-    /// Whether there are any.
+    /// Whether there are any such clients.
     let isOn: Bool
-    /// Keeps alive what the view shows.
+    /// Keeps the view's memory alive.
     private let access: AccessList
     private let view: AccessList.View
 
     /// - Parameters:
-    ///   - networks: where they are.
+    ///   - networks: the networks of the clients.
     ///   - payload: the longest answer in octets.
     init(networks: [IPNetwork], payload: Int) {
         self.payload = payload
@@ -19,7 +19,7 @@ struct LargeUDP: Sendable {
         view = access.view
     }
 
-    /// Whether a client is one of them.
+    /// Whether a client is one of these.
     func contains(_ client: IPAddress?) -> Bool {
         guard let client else { return false }
         return view.contains(client)

@@ -1,4 +1,4 @@
-/// The records of a large RRset: copied as those of others, but in as many pieces as it has blocks.
+/// The records of a large RRset. They are copied like those of other RRsets, but block by block.
 extension RecordListView: RecordSource {
     func writeAll(from first: Int, to reply: inout OutputRawSpan) {
         let count = Int(parts.count)

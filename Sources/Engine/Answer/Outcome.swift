@@ -1,29 +1,29 @@
-/// What a query gets: decided by ``AnswerRules``, before anything is written.
+/// The answer to a query. ``AnswerRules`` decides it before anything is written.
 ///
-/// No case has more than three words of 64 bits, which is what a function returns in registers beside the case.
+/// No case has more than three words of 64 bits: this is what a function returns in registers, besides the case.
 enum Outcome {
     /// An RRset of a zone.
     case records(ZoneRecords)
-    /// One record, packed.
+    /// One packed record.
     case record(OctetsView)
-    /// The address that is in the asked name, which is one of the zone at that place.
+    /// The address that is contained in the name; the name is in the zone with this index.
     case address(IPAddress, zone: UInt32)
-    /// NXDOMAIN: there is no such name, as a zone's SOA record says (RFC 2308 §2.1).
+    /// NXDOMAIN: the name does not exist, as a zone's SOA record says (RFC 2308 §2.1).
     case nameError(NegativeSOA.View, zoneOffset: UInt16)
-    /// NODATA: there are no such records of the name (RFC 2308 §2.2).
+    /// NODATA: the name has no such records (RFC 2308 §2.2).
     case noData(NegativeSOA.View, zoneOffset: UInt16)
-    /// SERVFAIL, for nobody is healthy under the name.
+    /// SERVFAIL, because the name has no healthy instance.
     case noInstance
-    /// A response code, and no records.
+    /// A response code without records.
     case error(UInt16)
-    /// What the cache has, or else an upstream: a name outside, which the client may have.
+    /// The answer of the cache, or else of an upstream: for a name outside that the client may resolve.
     case outside
 }
 
-/// An RRset in its shard: where its records are, or its list of them.
+/// An RRset in its shard, which contains either its records or its list of them.
 struct ZoneRecords {
     let shard: ShardView
-    /// Its place in the shard.
+    /// Its index in the shard.
     let place: Int
 
     /// The RRset.

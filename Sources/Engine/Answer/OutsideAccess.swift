@@ -1,13 +1,13 @@
-/// Who may have names outside the zones.
+/// Which clients may resolve names outside the zones.
 struct OutsideAccess: Sendable {
-    /// Whether there is an upstream: else names outside are refused.
+    /// Whether there is an upstream; otherwise names outside are REFUSED.
     let isOn: Bool
-    /// Keeps alive what the view shows.
+    /// Keeps the view's memory alive.
     private let access: AccessList
     private let view: AccessList.View
 
     /// - Parameters:
-    ///   - access: who may have them.
+    ///   - access: the clients that may resolve them.
     ///   - isOn: whether there is an upstream.
     init(_ access: AccessList, isOn: Bool) {
         self.isOn = isOn
@@ -15,11 +15,11 @@ struct OutsideAccess: Sendable {
         view = access.view
     }
 
-    /// Whether a client may have names outside: it is one of those, and there is an upstream.
+    /// Whether names outside are resolved for a client: it may have that, and there is an upstream.
     @inline(__always)
     func allows(_ client: IPAddress?) -> Bool { isOn && trusts(client) }
 
-    /// Whether a client is one of those that may have names outside, whether or not there is an upstream.
+    /// Whether a client may resolve names outside, regardless of whether there is an upstream.
     @inline(__always)
     func trusts(_ client: IPAddress?) -> Bool {
         guard let client else { return false }

@@ -1,13 +1,13 @@
-/// Where compression pointers of a reply have to lead once its records stand behind another question and aliases.
+/// How a reply's compression pointers change when its records move behind another question and aliases.
 struct RecordMove {
-    /// Where the question ends that the records were written for: pointers to before lead to its name.
+    /// The end of the question that the records were written for. A pointer to before it leads to the question's name.
     var questionEnd: Int
-    /// Where this name will stand.
+    /// The new offset of this name.
     var nameOffset: Int
-    /// How much further on the records will stand.
+    /// How many octets the records move towards the end of the message.
     var shift: Int
 
-    /// - Returns: `nil` when it is out of a pointer's reach (RFC 1035 §4.1.4).
+    /// - Returns: the new pointer; `nil` if its target is out of reach (RFC 1035 §4.1.4).
     func moved(_ pointer: UInt16) -> UInt16? {
         let target = Int(pointer & 0x3FFF)
         let moved = target < questionEnd ? target &- MessageHeader.byteCount &+ nameOffset : target &+ shift
@@ -16,14 +16,15 @@ struct RecordMove {
 }
 
 extension OutputRawSpan {
-    /// Leads the records' compression pointers to where things will be, and sets the TTLs of ANSWER and AUTHORITY to
-    /// the least. Addresses in ADDITIONAL that their owners can't point to any longer go.
+    /// Adjusts the records' compression pointers to the new places, and sets the TTLs in ANSWER and AUTHORITY to the
+    /// lowest one. If the owner of an address in ADDITIONAL is out of a pointer's reach, this address and all behind it
+    /// are removed.
     ///
     /// - Parameters:
-    ///   - header: of the reply, whose records these are.
-    ///   - frame: what it must look like.
-    ///   - ttl: another TTL, in seconds, that counts too.
-    /// - Returns: the least TTL, in seconds.
+    ///   - header: the header of the reply that has these records.
+    ///   - frame: the frame of that reply.
+    ///   - ttl: another TTL that counts too, in seconds.
+    /// - Returns: the lowest TTL, in seconds.
     @_lifetime(self: copy self)
     mutating func moveRecords(
         _ move: RecordMove, of header: MessageHeader, _ frame: ReplyFrame, ttl: UInt32
@@ -41,7 +42,7 @@ extension OutputRawSpan {
         for number in 0..<header.additionalCount {
             let start = offset
             guard let place = moveName(at: offset, move) else {
-                // OPT is the last of all.
+                // OPT is the last record: it is removed too, and written again.
                 removeLast(byteCount &- start)
                 var count = number
                 if let opt = frame.opt {
@@ -62,7 +63,9 @@ extension OutputRawSpan {
         return leastTTL
     }
 
-    /// - Returns: where the name at `offset` ends at its place; `nil` when its pointer can't be led where it should.
+    /// Adjusts the pointer of the name at `offset`, if it has one.
+    ///
+    /// - Returns: the offset behind the name's own octets; `nil` if the pointer's target would be out of reach.
     @_lifetime(self: copy self)
     private mutating func moveName(at offset: Int, _ move: RecordMove) -> Int? {
         let (end, pointer) = Self.end(ofNameIn: bytes, at: offset)
@@ -72,7 +75,8 @@ extension OutputRawSpan {
         return end
     }
 
-    /// Leads pointers in a record's data on: of the types that zones have, these have names that may be compressed.
+    /// Adjusts pointers in a record's data. Of the types that our zones have, these contain names that may be
+    /// compressed.
     @_lifetime(self: copy self)
     private mutating func moveData(behind place: Int, _ move: RecordMove) {
         let type = RecordType(rawValue: bytes.uint16(at: place) ?? 0)
@@ -81,12 +85,13 @@ extension OutputRawSpan {
         _ = moveName(at: next, move)
     }
 
-    /// - Parameter place: where a record's type is, behind its owner.
+    /// - Parameter place: the offset of a record's type, which follows its owner.
     private func end(ofRecordBehind place: Int) -> Int {
         place &+ 10 &+ Int(bytes.uint16(at: place &+ 8) ?? 0)
     }
 
-    /// Where a name that this server has written ends at its place, and the pointer that it ends with.
+    /// The offset behind the own octets of a name that this server has written, and the pointer with which it ends, if
+    /// any.
     private static func end(ofNameIn message: RawSpan, at offset: Int) -> (end: Int, pointer: UInt16?) {
         var position = offset
         while let length = message.octet(at: position), length > 0 {

@@ -1,31 +1,33 @@
-/// The records of an RRset, packed, as ``ReplyWriter`` copies them: beginning with the one whose turn it is.
+/// The packed records of an RRset, as ``ReplyWriter`` copies them: beginning with the one whose turn it is.
 protocol RecordSource {
     /// The rotation weights of the records; empty unless answers are weighted.
     var weights: Span<UInt32> { @_lifetime(borrow self) get }
 
     /// Writes all records.
     ///
-    /// - Parameter first: the record that comes first.
+    /// - Parameter first: the index of the record that comes first.
     func writeAll(from first: Int, to reply: inout OutputRawSpan)
 
     /// Writes as many whole records as there is room for, at most 65,535.
     ///
-    /// - Returns: how many.
+    /// - Returns: the number of records written.
     func writeSome(from first: Int, to reply: inout OutputRawSpan, limit: Int) -> UInt16
 
-    /// Writes the addresses of an SRV RRset's targets, as many as there is room for: each target's is a whole RRset.
+    /// Writes the addresses of an SRV RRset's targets, as many as there is room for. The address of each target is a
+    /// whole RRset.
     ///
     /// - Parameters:
-    ///   - first: the record that comes first.
-    ///   - start: where the SRV records begin in this reply; all of them are there.
-    /// - Returns: how many.
+    ///   - first: the index of the record that comes first.
+    ///   - start: the offset of the SRV records in this reply, which contains all of them.
+    /// - Returns: the number of records written.
     func writeAdditional(
         from first: Int, answeredAt start: Int, to reply: inout OutputRawSpan, limit: Int
     ) -> UInt16
 }
 
 extension ReplyWriter {
-    /// Writes a whole ANSWER: an RRset's records in rotation; and for SRV a whole ADDITIONAL: their targets' addresses.
+    /// Writes the whole ANSWER: an RRset's records in rotation. For SRV it also writes the whole ADDITIONAL: the
+    /// targets' addresses.
     @inline(__always)
     @_lifetime(self: copy self)
     mutating func append(_ records: ZoneRecords, in rotation: inout WorkerRotation) {
@@ -37,7 +39,7 @@ extension ReplyWriter {
         }
     }
 
-    /// Whether all records of an RRset have room.
+    /// Whether there is room for all records of an RRset.
     @inline(__always)
     private func hasRoom(for rrset: PackedRRset) -> Bool {
         octets.byteCount &+ Int(rrset.answerByteCount) <= limit && rrset.count <= UInt32(UInt16.max)
@@ -59,7 +61,7 @@ extension ReplyWriter {
         }
     }
 
-    /// Writes an RRset that has many records, or no room for all.
+    /// Writes an RRset that has many records, or for which there is not enough room.
     @inline(never)
     @_lifetime(copy self)
     private consuming func appending(_ records: ZoneRecords, in rotation: inout WorkerRotation) -> ReplyWriter {
@@ -71,8 +73,8 @@ extension ReplyWriter {
         }
         let rotated = rrset.rotated
         let isStream = transport == .tcp
-        // Over TCP: more records than a message can hold. As many as fit, the next answer goes on behind them. Without
-        // TC, which could only send the client to the transport that it is using.
+        // Over TCP, there are more records than a message can hold. As many as fit are sent, and the next answer
+        // continues behind them. TC is not set: it could only send the client to the transport that it already uses.
         let first = isStream ? rotation.firstOfSome(of: rotated) : 0
         let count =
             if let list {
@@ -84,7 +86,8 @@ extension ReplyWriter {
         if isStream {
             rotation.note(sent: Int(count), from: first, of: rotated)
         } else {
-            // RFC 2181 §9: TC, since a required RRset is cut. The rotation does not move: the client asks again.
+            // RFC 2181 §9: TC is set, since a required RRset is cut. The rotation does not move, because the client
+            // asks again.
             setTruncated()
         }
         return self
@@ -92,13 +95,13 @@ extension ReplyWriter {
 }
 
 extension OutputRawSpan {
-    /// Writes a record into ADDITIONAL whose owner stands elsewhere in the reply.
+    /// Writes a record into ADDITIONAL whose owner is elsewhere in the reply.
     ///
     /// - Parameters:
-    ///   - record: packed, with a compression pointer as its owner.
-    ///   - target: where the owner's name stands, within ``PackedRecord/pointerReach``.
-    ///   - limit: where the reply must end.
-    /// - Returns: `false` when there is no room for it.
+    ///   - record: a packed record with a compression pointer as its owner.
+    ///   - target: the offset of the owner's name, within ``PackedRecord/pointerReach``.
+    ///   - limit: the most octets of the reply.
+    /// - Returns: `false` if there is no room for it.
     @inline(__always)
     @_lifetime(self: copy self)
     mutating func append(additional record: RawSpan, ownedAt target: Int, limit: Int) -> Bool {
@@ -109,13 +112,13 @@ extension OutputRawSpan {
         return true
     }
 
-    /// Writes a record into ADDITIONAL whose owner no pointer reaches.
+    /// Writes a record into ADDITIONAL whose owner is out of a pointer's reach.
     ///
     /// - Parameters:
-    ///   - record: packed, with a compression pointer as its owner.
-    ///   - name: the owner.
-    ///   - limit: where the reply must end.
-    /// - Returns: `false` when there is no room for it.
+    ///   - record: a packed record with a compression pointer as its owner.
+    ///   - name: the owner, in wire form.
+    ///   - limit: the most octets of the reply.
+    /// - Returns: `false` if there is no room for it.
     @_lifetime(self: copy self)
     mutating func append(additional record: RawSpan, ownedBy name: RawSpan, limit: Int) -> Bool {
         guard byteCount &+ name.byteCount &+ record.byteCount &- 2 <= limit else { return false }

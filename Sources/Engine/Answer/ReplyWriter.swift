@@ -1,30 +1,30 @@
-/// Writes one reply, section by section: the question when it is made, then what is appended, at the end the OPT record
-/// and the header.
+/// Writes one reply, section by section. The question is written when the writer is made; at the end come the OPT
+/// record and the header.
 ///
-/// It takes over the span that it writes to, for a type can't hold an `inout` one, and ``end(reason:text:)`` gives that
-/// back: so nobody can forget the end, nor write anything behind it. What frequent answers need is inlined, and the
-/// writer holds little, so that it is in registers. It would be in memory if anything were given a pointer to it: so
-/// what is seldom needed takes the writer and gives it back (`self = appending(…)`).
+/// A type can't hold an `inout` span, so the writer takes over the span that it writes to, and ``end(reason:text:)``
+/// gives it back. So nobody can forget the end, nor write anything behind it. What frequent answers need is inlined,
+/// and the writer is small, so it stays in registers. It would be in memory if anything got a pointer to it. So
+/// functions that are seldom needed take the writer and give it back (`self = appending(…)`).
 struct ReplyWriter: ~Copyable, ~Escapable {
     /// The reply so far.
     var octets: OutputRawSpan
-    /// Octets that the reply may have before its OPT record.
+    /// The most octets of the reply before its OPT record.
     let limit: Int
-    /// How the reply goes out.
+    /// The transport of the reply.
     let transport: Transport
     /// The header's first two words: ID and flags.
     private var head: UInt32
-    /// The header's other words: records in the sections.
+    /// The header's other words: the number of records in each section.
     private var counts: UInt64
-    /// The OPT record that there will be.
+    /// The OPT record to write at the end.
     private let opt: OPTRecord?
-    /// The response code: twelve bits (RFC 6891 §6.1.3).
+    /// The response code, which has twelve bits (RFC 6891 §6.1.3).
     private var code = ResponseCode.noError
 
     /// - Parameters:
-    ///   - frame: what the reply must look like.
+    ///   - frame: the properties of the reply that don't depend on the answer.
     ///   - message: the query.
-    ///   - octets: where to; empty.
+    ///   - octets: where the reply is written; empty.
     @inline(__always)
     @_lifetime(copy octets)
     init(_ frame: ReplyFrame, to message: RawSpan, into octets: consuming OutputRawSpan) {
@@ -34,15 +34,16 @@ struct ReplyWriter: ~Copyable, ~Escapable {
         head = UInt32(frame.id) << 16 | UInt32(frame.flags)
         counts = frame.questionEnd == nil ? 0 : 1 << 48
         opt = frame.opt
-        // RFC 1035 §4.1.2, and 0x20: the very octets of the query. Those of the header are replaced at the end.
+        // The question has the very octets of the query (RFC 1035 §4.1.2), which 0x20 relies on. The octets of the
+        // header are replaced at the end.
         self.octets.append(octets: message.extracting(0..<(frame.questionEnd ?? MessageHeader.byteCount)))
     }
 
-    /// AA: this server is an authority for the name (RFC 1035 §4.1.1).
+    /// Sets AA: this server is an authority for the name (RFC 1035 §4.1.1).
     @inline(__always)
     mutating func setAuthoritative() { head |= UInt32(HeaderFlags.authoritative) }
 
-    /// TC: something is missing for lack of room (RFC 2181 §9).
+    /// Sets TC: something is missing for lack of room (RFC 2181 §9).
     @inline(__always)
     mutating func setTruncated() { head |= UInt32(HeaderFlags.truncated) }
 
@@ -51,26 +52,26 @@ struct ReplyWriter: ~Copyable, ~Escapable {
         @inline(__always) get { head & UInt32(HeaderFlags.truncated) != 0 }
     }
 
-    /// The response code; without it NOERROR. To be called once.
+    /// Sets the response code, which is NOERROR otherwise. This may be called only once.
     @inline(__always)
     mutating func set(code: UInt16) {
         self.code = code
         head |= UInt32(code & 0xF)
     }
 
-    /// How many records there are in ANSWER. To be called once, as the others of this kind.
+    /// Sets the number of records in ANSWER. Like the others of its kind, this may be called only once.
     @inline(__always)
     mutating func set(answerCount count: UInt16) { counts |= UInt64(count) << 32 }
 
-    /// How many records there are in AUTHORITY.
+    /// Sets the number of records in AUTHORITY.
     @inline(__always)
     mutating func set(authorityCount count: UInt16) { counts |= UInt64(count) << 16 }
 
-    /// How many records there are in ADDITIONAL, without OPT.
+    /// Sets the number of records in ADDITIONAL, not counting OPT.
     @inline(__always)
     mutating func set(additionalCount count: UInt16) { counts |= UInt64(count) }
 
-    /// Writes a whole ANSWER of one packed record.
+    /// Writes the whole ANSWER: one packed record.
     @inline(__always)
     @_lifetime(self: copy self)
     mutating func append(answer record: RawSpan) {
@@ -78,7 +79,7 @@ struct ReplyWriter: ~Copyable, ~Escapable {
         set(answerCount: 1)
     }
 
-    /// Writes a whole ANSWER of one A or AAAA record.
+    /// Writes the whole ANSWER: one A or AAAA record.
     @inline(__always)
     @_lifetime(self: copy self)
     mutating func append(answer address: IPAddress, as synthesis: ZoneView.Synthesis) {
@@ -95,10 +96,10 @@ struct ReplyWriter: ~Copyable, ~Escapable {
         }
     }
 
-    /// Writes a whole AUTHORITY: the SOA record of a zone. There is room for it always: header and question have at
+    /// Writes the whole AUTHORITY: the SOA record of a zone. There is always room for it: header and question have at
     /// most 271 octets, this record at most 175 and OPT 11.
     ///
-    /// - Parameter zoneOffset: where the zone's name begins in the question.
+    /// - Parameter zoneOffset: the offset of the zone's name, which is in the question.
     @inline(__always)
     @_lifetime(self: copy self)
     mutating func append(authority soa: NegativeSOA.View, zoneOffset: UInt16) {
@@ -109,8 +110,8 @@ struct ReplyWriter: ~Copyable, ~Escapable {
     /// Writes the OPT record, if the query had one, and the header.
     ///
     /// - Parameters:
-    ///   - reason: why it is that response code, for clients with EDNS.
-    ///   - text: what people are told of the reason.
+    ///   - reason: the reason for the response code, for clients with EDNS.
+    ///   - text: a text about the reason, for people.
     /// - Returns: the whole reply.
     @inline(__always)
     @_lifetime(copy self)
@@ -142,7 +143,7 @@ extension OutputRawSpan {
         append(bigEndian: UInt16(0))
     }
 
-    /// Appends an option with a reason to the OPT record that was written last (RFC 8914 §2).
+    /// Appends an option with a reason to the OPT record that was just written (RFC 8914 §2).
     @_lifetime(self: copy self)
     fileprivate mutating func append(_ reason: ExtendedError, _ text: OctetsView?) {
         let start = byteCount
@@ -152,7 +153,7 @@ extension OutputRawSpan {
         if let text { append(octets: text.span) }
         let length = UInt16(truncatingIfNeeded: byteCount &- start)
         replace(at: start &+ 2, bigEndian: length &- 4)
-        // The length of the record's data stands right before the option.
+        // The length of the record's data is directly in front of the option.
         replace(at: start &- 2, bigEndian: length)
     }
 }

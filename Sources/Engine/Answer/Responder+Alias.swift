@@ -1,15 +1,15 @@
-/// Names outside that are aliases of names that are answered here.
+/// Answers for names outside that are aliases of names answered here.
 extension Responder {
-    /// Octets at most of a negative answer's SOA record.
+    /// The most octets of a negative answer's SOA record.
     private static let maximumSOAByteCount = 175
 
-    /// Writes an answer whose aliases lead to a name that is answered here, and behind them what there is for this
-    /// name, looked up for this very reply and in its rotation.
+    /// Writes an answer whose aliases lead to a name that is answered here. The records of this name follow the
+    /// aliases. They are looked up for this very reply, and are in rotation.
     ///
-    /// The reply to that name is written first; then the question and the aliases are put in front of its records,
-    /// whose compression pointers are led to where things are then.
+    /// The reply for that name is written first. Then the question and the aliases are put in front of its records, and
+    /// the records' compression pointers are adjusted to the new places.
     ///
-    /// - Parameter ttl: of the aliases, in seconds; all records get the least of the answer.
+    /// - Parameter ttl: the TTL of the aliases, in seconds; all records get the lowest TTL of the answer.
     @inline(never)
     mutating func write(
         alias: CachedAnswer, ttl: UInt32, to message: RawSpan, frame: ReplyFrame, into reply: inout OutputRawSpan
@@ -38,7 +38,7 @@ extension Responder {
             guard let header = MessageHeader(reply.bytes) else { return }
             let leastTTL = reply.moveRecords(move, of: header, own, ttl: ttl)
             reply.put(alias, ttl: leastTTL, to: message, before: move)
-            // RFC 1034 §6.2.7: AA is about the name that was asked.
+            // RFC 1034 §6.2.7: AA refers to the name in the question.
             reply.replace(at: HeaderOffset.flags, bigEndian: header.flags & ~HeaderFlags.authoritative)
             reply.replace(at: HeaderOffset.answerCount, bigEndian: header.answerCount &+ alias.answerCount)
         }
@@ -46,13 +46,13 @@ extension Responder {
 }
 
 extension AnswerRules {
-    /// What a name gets that an alias leads to.
+    /// Decides the answer for a name that an alias leads to.
     ///
-    /// - Parameter query: header and question.
-    /// - Returns: ``Outcome/outside`` when it is not answered here.
+    /// - Parameter query: a query for the name: header and question.
+    /// - Returns: ``Outcome/outside`` if the name is not answered here.
     fileprivate func outcome(ofOwnName query: RawSpan) -> Outcome {
         let parsed = read(query, over: .udp)
-        // What only some clients may know is in no foreign name's answer.
+        // The answer for a foreign name must not contain what only some clients may know.
         if parsed.position != nil { return zoneOutcome(of: parsed, in: query, from: nil) }
         guard let question = parsed.question, let name = special.find(question.name(in: query)) else { return .outside }
         return outcome(of: question.type, for: name)
@@ -60,12 +60,12 @@ extension AnswerRules {
 }
 
 extension OutputRawSpan {
-    /// Puts question and aliases in front of the records of the name that these lead to.
+    /// Puts the question and the aliases in front of the records of the name that they lead to.
     ///
     /// - Parameters:
-    ///   - ttl: of the aliases, in seconds.
-    ///   - query: asks for the first of them.
-    ///   - move: what has become of the records.
+    ///   - ttl: the TTL of the aliases, in seconds.
+    ///   - query: the query that the reply answers.
+    ///   - move: how the records move.
     @_lifetime(self: copy self)
     fileprivate mutating func put(_ alias: CachedAnswer, ttl: UInt32, to query: RawSpan, before move: RecordMove) {
         let end = move.questionEnd &+ move.shift &- alias.body.byteCount

@@ -1,16 +1,16 @@
-/// A query that has to wait for an upstream, or whose answer is worth asking for again.
+/// A query that has to wait for an upstream, or whose cached answer should be refreshed.
 struct DeferredQuery {
     var frame: ReplyFrame
     var question: Question
-    /// Whether the client has its answer already.
+    /// Whether the client has got its answer already.
     var isRefresh: Bool
-    /// Where in its batch it is.
+    /// Its place in its batch.
     var place = 0
 }
 
-/// Names outside the zones.
+/// Answers for names outside the zones.
 extension Responder {
-    /// Answers from the cache, if that has an answer.
+    /// Answers from the cache, if it has an answer.
     @inline(__always)
     mutating func answerOutside(
         _ query: Query, in message: RawSpan, frame: ReplyFrame, cache: inout CacheReading,
@@ -36,11 +36,12 @@ extension Responder {
         return .replyAndRefresh
     }
 
-    /// Writes an upstream's answer, its addresses in rotation; as TC alone when there is no room for it.
+    /// Writes an upstream's answer with its addresses in rotation. If there is no room for it, the reply has TC and no
+    /// records.
     ///
     /// - Parameters:
-    ///   - ttl: of all its records, in seconds.
-    ///   - reason: what is told to clients with EDNS.
+    ///   - ttl: the TTL of all its records, in seconds.
+    ///   - reason: the extended error for clients with EDNS.
     @inline(__always)
     mutating func write(
         _ answer: CachedAnswer, ttl: UInt32, reason: ExtendedError? = nil, to message: RawSpan, frame: ReplyFrame,
@@ -63,7 +64,7 @@ extension Responder {
         reply = writer.end(reason: reason)
     }
 
-    /// Which of an answer's addresses comes first.
+    /// The index of the address that comes first in an answer.
     @inline(__always)
     private mutating func first(of answer: CachedAnswer) -> Int {
         outsideRotation.grow(to: Int(answer.slot) &+ 1)
@@ -71,7 +72,7 @@ extension Responder {
         return outsideRotation.first(of: rrset, weights: Span())
     }
 
-    /// Writes TC alone: the answer has no room.
+    /// Writes a reply with TC and no records, because there is no room for the answer.
     func writeTruncated(
         _ code: UInt16, to message: RawSpan, frame: ReplyFrame, into reply: inout OutputRawSpan
     ) {
@@ -84,7 +85,7 @@ extension Responder {
 }
 
 extension ReplyFrame {
-    /// Whether so many octets of records have room, and OPT with a reason.
+    /// Whether there is room for records of this many octets, and for OPT with a reason.
     @inline(__always)
     func hasRoom(for byteCount: Int, reason: ExtendedError? = nil) -> Bool {
         let option = opt == nil || reason == nil ? 0 : ExtendedError.byteCount
@@ -96,8 +97,8 @@ extension ReplyWriter {
     /// Writes ANSWER and AUTHORITY of an upstream's answer.
     ///
     /// - Parameters:
-    ///   - ttl: of all records, in seconds.
-    ///   - shift: which of the addresses comes first.
+    ///   - ttl: the TTL of all records, in seconds.
+    ///   - shift: the index of the address that comes first.
     @inline(__always)
     @_lifetime(self: copy self)
     fileprivate mutating func append(_ answer: CachedAnswer, ttl: UInt32, shift: Int) {
@@ -114,9 +115,9 @@ extension ReplyWriter {
         if shift > 0 { rotate(answer, from: start, by: shift) }
     }
 
-    /// Lets the addresses change places: their data alone, which stands behind TTL and RDLENGTH.
+    /// Rotates the addresses. Only their data moves, which follows TTL and RDLENGTH.
     ///
-    /// - Parameter start: where the answer's records begin.
+    /// - Parameter start: the offset of the answer's records.
     @inline(__always)
     @_lifetime(self: copy self)
     private mutating func rotate(_ answer: CachedAnswer, from start: Int, by shift: Int) {

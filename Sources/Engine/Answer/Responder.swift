@@ -1,4 +1,4 @@
-/// What came of a query.
+/// What happened to a query.
 enum Disposition {
     /// A reply was written.
     case reply
@@ -6,21 +6,21 @@ enum Disposition {
     case silence
     /// An upstream has to be asked first: see ``Responder/deferred``.
     case forward
-    /// A reply was written from the cache, and the answer is worth asking for again: see ``Responder/deferred``.
+    /// A reply was written from the cache, and the answer should be refreshed: see ``Responder/deferred``.
     case replyAndRefresh
 }
 
-/// A worker's answers: a query in, a reply out. What a query gets is decided by its ``AnswerRules``; the responder owns
-/// what answering changes, which is the rotation and the counters. It knows no sockets.
+/// Answers a worker's queries: a query in, a reply out. Its ``AnswerRules`` decide the answer. The responder owns what
+/// changes with each answer: the rotation and the counters. It knows no sockets.
 struct Responder: ~Copyable {
-    /// What decides.
+    /// The rules that decide the answers.
     private(set) var rules: AnswerRules
-    /// Of the zones' records.
+    /// The rotation of the zones' records.
     private var rotation: WorkerRotation
-    /// Of the addresses in upstreams' answers, which have no weights: a rotation of their own.
+    /// The rotation of the addresses in upstreams' answers. It is a separate one, because these have no weights.
     var outsideRotation: WorkerRotation
     let counters: WorkerCounters
-    /// The query that was answered ``Disposition/forward`` or ``Disposition/replyAndRefresh`` last.
+    /// The last query that was answered ``Disposition/forward`` or ``Disposition/replyAndRefresh``.
     var deferred: DeferredQuery?
 
     init(rules: AnswerRules, strategy: RotationStrategyName, counters: WorkerCounters) {
@@ -31,7 +31,7 @@ struct Responder: ~Copyable {
         self.counters = counters
     }
 
-    /// The generation that is answered from.
+    /// The generation of the snapshot from which queries are answered.
     var generation: UInt64 { rules.generation }
 
     /// Answers from `next` from now on.
@@ -40,13 +40,14 @@ struct Responder: ~Copyable {
         rules = rules.with(next)
     }
 
-    /// Who gets more over UDP from now on.
+    /// Sets the clients that get longer answers over UDP from now on.
     mutating func adopt(_ largeUDP: LargeUDP) { rules = rules.with(largeUDP: largeUDP) }
 
-    /// Who may have names outside from now on.
+    /// Sets the clients that may resolve names outside from now on.
     mutating func adopt(_ outside: OutsideAccess) { rules = rules.with(outside: outside) }
 
-    /// Reads a query, and fetches what its answer will be copied from, or for a name outside what leads there.
+    /// Reads a query, and prefetches the octets that its answer will be copied from; for a name outside, only the link
+    /// to them.
     @inline(__always)
     func read(_ message: RawSpan, over transport: Transport, _ cache: borrowing CacheReading) -> Query {
         var query = rules.read(message, over: transport)
@@ -57,7 +58,8 @@ struct Responder: ~Copyable {
         return query
     }
 
-    /// Fetches what the answer to a query that was read some others ago will be copied from.
+    /// Prefetches the octets that an answer from the cache will be copied from. The query was read some queries
+    /// earlier.
     @inline(__always)
     func prefetch(for query: Query, _ cache: inout CacheReading) {
         if query.position == nil, query.hash != 0 { cache.prefetchEntry(query.hash) }
@@ -67,10 +69,10 @@ struct Responder: ~Copyable {
     ///
     /// - Parameters:
     ///   - message: the query.
-    ///   - query: what ``read(_:over:_:)`` has made of it.
-    ///   - client: who has asked.
-    ///   - cache: what names outside are answered from.
-    ///   - reply: empty, with room for 65,535 octets over TCP, and for the longest datagram else.
+    ///   - query: the result of ``read(_:over:_:)``.
+    ///   - client: the client's address.
+    ///   - cache: the answers for names outside.
+    ///   - reply: empty, with room for 65,535 octets over TCP, and otherwise for the longest datagram.
     @inline(__always)
     mutating func respond(
         to message: RawSpan, as query: Query, from client: IPAddress?, cache: inout CacheReading,
@@ -92,11 +94,11 @@ struct Responder: ~Copyable {
         return .reply
     }
 
-    /// Writes what this server answers by itself.
+    /// Writes an answer of this server itself.
     ///
     /// - Parameters:
     ///   - message: the query.
-    ///   - frame: what the reply must look like.
+    ///   - frame: the properties of the reply that don't depend on the answer.
     @inline(__always)
     mutating func write(
         _ outcome: Outcome, to message: RawSpan, frame: ReplyFrame, into reply: inout OutputRawSpan
@@ -128,14 +130,14 @@ struct Responder: ~Copyable {
         case .noInstance:
             counters.count(.serverFailures)
             writer.set(code: ResponseCode.serverFailure)
-            // RFC 8914: with the reason for clients with EDNS.
+            // RFC 8914: clients with EDNS get the reason.
             reply = writer.end(reason: .other, text: rules.fixed.noInstance)
             return
         case .error(let code):
             count(error: code)
             writer.set(code: code)
         case .outside:
-            // Is not written here.
+            // This is not written here.
             break
         }
         reply = writer.end()
@@ -159,7 +161,7 @@ struct Responder: ~Copyable {
         write(error: ResponseCode.serverFailure, reason: reason, to: message, frame: frame, into: &reply)
     }
 
-    /// Writes a response code and why it is that, without counting it.
+    /// Writes a response code with the reason for it, and does not count it.
     func write(
         error code: UInt16, reason: ExtendedError, to message: RawSpan, frame: ReplyFrame,
         into reply: inout OutputRawSpan

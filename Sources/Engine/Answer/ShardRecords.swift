@@ -1,4 +1,4 @@
-/// The records of an RRset that are in its shard.
+/// The records of an RRset whose records are in its shard.
 struct ShardRecords: RecordSource {
     private let rrset: PackedRRset
     private let shard: ShardView
@@ -62,8 +62,8 @@ struct ShardRecords: RecordSource {
             let index = first &+ step < count ? first &+ step : first &+ step &- count
             let slot = services[base &+ index]
             guard slot.additionalByteCount > 0 else { continue }
-            // The target's name stands in its SRV record, behind owner, type, class, TTL, length, priority, weight
-            // and port.
+            // The target's name is in its SRV record, behind owner, type, class, TTL, length, priority, weight and
+            // port.
             var target = Int(slot.answer) &- rotation
             if target < 0 { target &+= Int(rrset.answerByteCount) }
             target &+= answerStart &+ PackedRecord.target
@@ -85,13 +85,13 @@ struct ShardRecords: RecordSource {
 }
 
 extension PackedRRset {
-    /// Where a record ends, relative to the RRset's records.
+    /// The offset of a record's end, relative to the RRset's records.
     @inline(__always)
     func end(ofRecord index: Int, in services: Span<ServiceSlot>) -> Int {
         index &+ 1 < Int(count) ? offset(ofRecord: index &+ 1, in: services) : Int(answerByteCount)
     }
 
-    /// Where a record begins, relative to the RRset's records.
+    /// The offset of a record, relative to the RRset's records.
     @inline(__always)
     func offset(ofRecord index: Int, in services: Span<ServiceSlot>) -> Int {
         stride > 0 ? index &* Int(stride) : Int(services[Int(firstService) &+ index].answer)

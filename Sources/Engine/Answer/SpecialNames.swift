@@ -1,8 +1,8 @@
-/// Names outside the zone that are answered here, whatever upstreams would say: the names of this machine (RFC 6761
-/// §6.3), those that never exist (§6.4), and those by which a resolver is asked for others that stand for it, of which
-/// there are none (RFC 9462 §6.4).
+/// Names outside the zones that are answered here, whatever upstreams would say: the names of this machine (RFC 6761
+/// §6.3), names that never exist (RFC 6761 §6.4), and the names by which clients ask for the resolvers that a server
+/// designates, of which there are none here (RFC 9462 §6.4).
 final class SpecialNames: Sendable {
-    /// What a zone's names answer.
+    /// The answer for the names of a zone.
     enum Content {
         /// The loopback addresses.
         case loopback
@@ -12,13 +12,13 @@ final class SpecialNames: Sendable {
         case absent
     }
 
-    /// Where a name was found.
+    /// The zone in which a name was found.
     struct Finding {
-        /// What it answers.
+        /// The answer for the name.
         let content: Content
-        /// The SOA record of its zone.
+        /// The SOA record of the zone.
         let authority: NegativeSOA.View
-        /// Where the name of its zone begins in the question.
+        /// The offset of the zone's name in the question.
         let zoneOffset: UInt16
     }
 
@@ -28,13 +28,13 @@ final class SpecialNames: Sendable {
         let content: Content
     }
 
-    /// Seconds that negative answers may be kept, and TTL of all (RFC 6303 §3).
+    /// The TTL of all records in seconds, and how long negative answers may be cached (RFC 6303 §3).
     private static let ttl: UInt32 = 10_800
 
     /// The zones of these names.
     static let origins = ["localhost", "invalid", "resolver.arpa"]
 
-    /// Keeps alive what the views show.
+    /// Keeps the views' memory alive.
     private let octets: [PackedOctets]
     private let zones: [3 of Zone]
     /// The packed A record of a name of this machine.
@@ -42,7 +42,7 @@ final class SpecialNames: Sendable {
     /// The packed AAAA record of a name of this machine.
     let address6: OctetsView
 
-    /// - Throws: ``EngineError/resourceExhausted(_:)`` without memory.
+    /// - Throws: ``EngineError/resourceExhausted(_:)`` if there is no memory.
     init() throws(EngineError) {
         var octets: [PackedOctets] = []
         func keep(_ packed: [UInt8]) -> OctetsView {
@@ -68,12 +68,12 @@ final class SpecialNames: Sendable {
         self.octets = octets
     }
 
-    /// Looks whether a name is one of these.
+    /// Finds the zone of a name; `nil`: it is not a special one.
     @inline(__always)
     func find(_ name: RawSpan) -> Finding? {
         for index in zones.indices {
             let origin = zones[index].origin.span
-            // Most often this octet tells already: the length of the origin's first label.
+            // Usually this octet alone decides: it is the length of the origin's first label.
             guard let length = name.octet(at: name.byteCount &- origin.byteCount), length == origin.octet(at: 0),
                 let position = DomainName.position(of: name, in: origin)
             else { continue }
@@ -86,7 +86,7 @@ final class SpecialNames: Sendable {
 }
 
 extension AnswerRules {
-    /// What a special name gets.
+    /// Decides the answer for a special name.
     func outcome(of type: RecordType, for name: SpecialNames.Finding) -> Outcome {
         switch (name.content, type) {
         case (.loopback, .a): .record(special.address4)
