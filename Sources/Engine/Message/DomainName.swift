@@ -1,16 +1,16 @@
 /// Domain names in wire form (RFC 1035 §3.1).
 enum DomainName {
-    /// Octets a name may have on the wire, the root label included (RFC 1035 §2.3.4).
+    /// The most octets of a name on the wire, including the root label (RFC 1035 §2.3.4).
     static let maximumByteCount = 255
-    /// Octets a label may have (RFC 1035 §2.3.4).
+    /// The most octets of a label (RFC 1035 §2.3.4).
     static let maximumLabelByteCount = 63
 
     /// The length of the uncompressed name that starts at `offset`.
     ///
-    /// A compression pointer is refused: in a question, the first name of a message, it could only point into the
-    /// header or at itself, and ldns would follow it 65,535 times.
+    /// A compression pointer is refused. A question has the first name of its message, so a pointer there could lead
+    /// only into the header or to itself, and ldns would follow it 65,535 times.
     ///
-    /// - Returns: the octets of the name with its root label; `nil` when it is cut off, too long or compressed.
+    /// - Returns: the octets of the name with its root label; `nil` if it is cut off, too long or compressed.
     @inline(__always)
     static func uncompressedByteCount(in message: RawSpan, at offset: Int) -> Int? {
         var position = offset
@@ -23,7 +23,7 @@ enum DomainName {
         return nil
     }
 
-    /// Whether `name` is `ancestor` or below it; both uncompressed and in lower case.
+    /// Whether `name` is `ancestor` or below it; both are uncompressed and in lower case.
     static func isName(_ name: [UInt8], atOrBelow ancestor: [UInt8]) -> Bool {
         var start = 0
         while name.count - start > ancestor.count {
@@ -33,25 +33,25 @@ enum DomainName {
         return name.count - start == ancestor.count && name[start...].elementsEqual(ancestor)
     }
 
-    /// Where a name stands in a zone.
+    /// The position of a name in a zone.
     struct Position {
-        /// Octets of the labels above the zone's origin; 0 for the origin itself.
+        /// The octets of the labels above the zone's origin; 0 for the origin itself.
         var relativeByteCount: Int
-        /// How many labels these are.
+        /// The number of these labels.
         var labelCount: Int
-        /// Where the last of them (the one next to the origin) starts.
+        /// The offset of the last of them, the one next to the origin.
         var lastLabelOffset: Int
 
-        /// Where the zone's origin begins in a message with the name in its question.
+        /// The offset of the zone's origin in a message that has the name in its question.
         var zoneOffset: UInt16 { UInt16(truncatingIfNeeded: MessageHeader.byteCount &+ relativeByteCount) }
     }
 
-    /// Finds where `name` stands in the zone of `origin`.
+    /// Finds the position of `name` in the zone of `origin`.
     ///
     /// - Parameters:
     ///   - name: an uncompressed name, in any case.
     ///   - origin: the zone's name, in lower case.
-    /// - Returns: `nil` when the name is not in the zone.
+    /// - Returns: `nil` if the name is not in the zone.
     @inline(__always)
     static func position(of name: RawSpan, in origin: RawSpan) -> Position? {
         let relative = name.byteCount &- origin.byteCount

@@ -2,30 +2,30 @@ import CLdns
 
 /// A record of an ``LdnsPacket``.
 struct PacketRecord {
-    /// Its place in its section.
+    /// Its index in its section.
     let index: Int
     let section: Section
-    /// In wire form and lower case.
+    /// The owner, in wire form and lower case.
     let owner: [UInt8]
     let type: RecordType
     let recordClass: UInt16
-    /// As it came.
+    /// The TTL field as it was received.
     let ttl: UInt32
-    /// Of a signature the type that it covers (RFC 4034 §3.1.1), else its own.
+    /// The type that a signature covers (RFC 4034 §3.1.1); for other records, their own type.
     let coveredType: RecordType
 
-    /// Where a record stands.
+    /// The section of a record.
     enum Section {
         case answer
         case authority
     }
 }
 
-/// The records of a message as ldns, the authority on the wire format, reads them. Cold: for what upstreams have
-/// answered, never for a query.
+/// The records of a message as they are read by ldns, the authority on the wire format. This is cold code: it is used
+/// for upstreams' answers, never for a query.
 ///
-/// ldns is shown a record only once ``WireReader`` has passed its owner and the names in its data: it would follow
-/// 65,535 pointers for each. What it has read is written by ``LdnsWriter``.
+/// ldns gets a record only after ``WireReader`` has passed its owner and the names in its data, since ldns would follow
+/// 65,535 pointers for each name. ``LdnsWriter`` writes what ldns has read.
 @safe
 struct LdnsPacket: ~Copyable {
     private let packet: UnsafeMutablePointer<ldns_pkt>
@@ -34,28 +34,28 @@ struct LdnsPacket: ~Copyable {
     /// The records in AUTHORITY.
     private(set) var authority: [PacketRecord] = []
 
-    /// - Returns: `nil` without memory.
+    /// - Returns: `nil` if there is no memory.
     init?() {
         guard let packet = unsafe ldns_pkt_new() else { return nil }
         unsafe self.packet = packet
     }
 
     deinit {
-        // Unsafe: this is the one owner; the records go with it.
+        // Unsafe: this is the only owner; the records are freed too.
         unsafe ldns_pkt_free(packet)
     }
 
     // MARK: Reading
 
-    /// Adds records to ANSWER. Their owners, and the names that CNAME records lead to, get small letters: they may
-    /// repeat the mixed case of our own query, a CNAME record that follows from a DNAME record too. Signatures are made
-    /// of small letters (RFC 4034 §6.2).
+    /// Adds records to ANSWER. Their owners, and the targets of CNAME records, are converted to lower case. They may
+    /// repeat the mixed case of our own query, even in a CNAME record that follows from a DNAME record. Signatures
+    /// cover names in lower case (RFC 4034 §6.2).
     ///
     /// - Parameters:
-    ///   - places: where ``WireReader`` has found them.
-    ///   - message: the message that they stand in; it is as before afterwards.
-    ///   - name: the name that most of them are expected to have, in lower case.
-    /// - Returns: `false` when one is malformed.
+    ///   - places: the places of the records, as ``WireReader`` has found them.
+    ///   - message: the message that contains them; it is unchanged afterwards.
+    ///   - name: the expected owner of most records, in lower case.
+    /// - Returns: `false` if one is malformed.
     mutating func read(answers places: [RecordPlace], of message: inout [UInt8], name: [UInt8]) -> Bool {
         answers.reserveCapacity(answers.count + places.count)
         for place in places {
@@ -74,7 +74,7 @@ struct LdnsPacket: ~Copyable {
         return true
     }
 
-    /// Adds records to AUTHORITY, with their letters as they are.
+    /// Adds records to AUTHORITY, without changing the case of letters.
     mutating func read(authority places: [RecordPlace], of message: inout [UInt8]) -> Bool {
         for place in places {
             guard let record = unsafe read(place, of: &message) else { return false }
@@ -90,7 +90,7 @@ struct LdnsPacket: ~Copyable {
         return true
     }
 
-    /// Has ldns read one record. Unsafe: the caller must give it to the packet, or free it.
+    /// Reads one record with ldns. Unsafe: the caller must give it to the packet, or free it.
     private func read(_ place: RecordPlace, of message: inout [UInt8]) -> UnsafeMutablePointer<ldns_rr>? {
         guard let shape = Self.shape(of: place, in: message.rawSpan) else { return nil }
         if shape == .opaque { message.replace(at: place.typeOffset, bigEndian: RecordType.null.rawValue) }
@@ -101,7 +101,7 @@ struct LdnsPacket: ~Copyable {
         guard unsafe ldns_wire2rr(&record, message, message.count, &end, LDNS_SECTION_ANSWER) == LDNS_STATUS_OK,
             let record = unsafe record
         else { return nil }
-        // ldns takes a record's end from its type's fields, and we from RDLENGTH.
+        // ldns takes a record's end from the fields of its type, and we take it from RDLENGTH.
         guard end == place.data.upperBound else {
             unsafe ldns_rr_free(record)
             return nil
@@ -114,16 +114,16 @@ struct LdnsPacket: ~Copyable {
     private enum Shape {
         /// As the fields of its type.
         case fields
-        /// As octets that nothing is known of (RFC 3597).
+        /// As octets of unknown meaning (RFC 3597).
         case opaque
     }
 
-    /// More fields in a record's data ldns, which counts them in an octet, mistakes for others; and it takes as much
-    /// memory as all of the data have for each.
+    /// The most fields in a record's data. ldns counts fields in one octet, so it would mistake further ones for
+    /// others. For each field it also takes as much memory as all of the data.
     private static let maximumFieldCount = 255
 
     /// Checks that the names in a record's data are bounded, and that its fields, as ldns knows them, end where
-    /// RDLENGTH says: else ldns would take octets of the data for the next record's owner.
+    /// RDLENGTH says. Otherwise ldns would read octets of the data as the next record's owner.
     private static func shape(of record: RecordPlace, in message: RawSpan) -> Shape? {
         let end = record.data.upperBound
         var position = record.data.lowerBound
@@ -141,15 +141,15 @@ struct LdnsPacket: ~Copyable {
             position = next
             index += 1
         }
-        // ldns reads a record without data as one whose fields are not there. Of what nobody knows there may be none.
+        // ldns reads a record without data as one without fields. Data of an unknown format may be empty.
         let isWhole = unsafe index >= ldns_rr_descriptor_minimum(descriptor)
         guard position == end, unsafe isWhole || ldns_rr_descriptor_field_type(descriptor, 0) == LDNS_RDF_TYPE_UNKNOWN
         else { return nil }
-        // Of text alone, which has no names.
+        // Such data is only text, which contains no names.
         return index > maximumFieldCount ? .opaque : .fields
     }
 
-    /// Where a field of a record's data ends for ldns; `nil` when it is malformed, or of a kind that is not known here.
+    /// The offset at which a field of a record's data ends for ldns; `nil` if it is malformed or of an unknown kind.
     private static func fieldEnd(_ kind: ldns_rdf_type, _ message: RawSpan, at position: Int, dataEnd: Int) -> Int? {
         switch kind {
         case LDNS_RDF_TYPE_DNAME: WireReader.endOfName(in: message, at: position)
@@ -166,7 +166,7 @@ struct LdnsPacket: ~Copyable {
             message.octet(at: position).map { position + 1 + Int($0) }
         case LDNS_RDF_TYPE_INT16_DATA: message.uint16(at: position).map { position + 2 + Int($0) }
         case LDNS_RDF_TYPE_HIP:
-            // RFC 8005 §5: lengths of the tag and of the key, with the algorithm between them.
+            // RFC 8005 §5: the lengths of the tag and of the key, with the algorithm between them.
             message.octet(at: position).flatMap { tag in
                 message.uint16(at: position + 2).map { position + 4 + Int(tag) + Int($0) }
             }
@@ -183,8 +183,8 @@ struct LdnsPacket: ~Copyable {
 
     /// A name in a record's data, in wire form and lower case.
     ///
-    /// - Parameter field: its place among the fields of its type.
-    /// - Returns: `nil` when there is none.
+    /// - Parameter field: the field's index among the fields of its type.
+    /// - Returns: `nil` if there is none.
     func name(in record: PacketRecord, field: Int) -> [UInt8]? {
         // Unsafe: the packet owns the field; its octets are copied.
         guard let rdf = unsafe self.field(field, of: record), unsafe ldns_rdf_get_type(rdf) == LDNS_RDF_TYPE_DNAME
@@ -196,10 +196,10 @@ struct LdnsPacket: ~Copyable {
         return name
     }
 
-    /// A number of 32 bits in a record's data.
+    /// A 32-bit number in a record's data.
     ///
-    /// - Parameter field: its place among the fields of its type.
-    /// - Returns: `nil` when there is none.
+    /// - Parameter field: the field's index among the fields of its type.
+    /// - Returns: `nil` if there is none.
     func uint32(in record: PacketRecord, field: Int) -> UInt32? {
         // Unsafe: the packet owns the field.
         guard let rdf = unsafe self.field(field, of: record), unsafe ldns_rdf_size(rdf) == 4 else { return nil }
@@ -210,7 +210,7 @@ struct LdnsPacket: ~Copyable {
         unsafe pointer(to: record).flatMap { unsafe ldns_rr_rdf($0, field) }
     }
 
-    /// Unsafe: good as long as the packet is.
+    /// Unsafe: the pointer is valid as long as the packet is.
     private func pointer(to record: PacketRecord) -> UnsafeMutablePointer<ldns_rr>? {
         switch record.section {
         case .answer: unsafe ldns_rr_list_rr(ldns_pkt_answer(packet), record.index)
@@ -223,7 +223,7 @@ struct LdnsPacket: ~Copyable {
     /// Writes a record behind those that were written before.
     ///
     /// - Parameter writesNamesOut: whether the names in its data are written without compression.
-    /// - Returns: where its TTL is in the message; `nil` when the message would be too long.
+    /// - Returns: the offset of its TTL in the message; `nil` if the message would be too long.
     func write(_ record: PacketRecord, writesNamesOut: Bool = false, to writer: inout LdnsWriter) -> Int? {
         // Unsafe: the packet owns the record.
         unsafe pointer(to: record).flatMap { unsafe writer.append($0, writesNamesOut: writesNamesOut) }
@@ -231,7 +231,7 @@ struct LdnsPacket: ~Copyable {
 }
 
 extension PacketRecord {
-    /// - Parameter name: the owner that is expected: an array that it may share.
+    /// - Parameter name: the expected owner, an array that the record may share.
     fileprivate init(
         _ record: UnsafeMutablePointer<ldns_rr>, at index: Int, in section: PacketRecord.Section,
         expecting name: [UInt8]
@@ -260,7 +260,7 @@ extension PacketRecord {
 }
 
 extension UnsafeMutablePointer<ldns_rdf> {
-    /// The field's octets. Unsafe: good as long as the field is.
+    /// The field's octets. Unsafe: they are valid as long as the field is.
     fileprivate var octets: RawSpan {
         @_lifetime(borrow self)
         get {

@@ -1,32 +1,32 @@
 import CLdns
 
-/// Writes a response with ldns: the records that ``LdnsPacket`` has read, one behind the other, their names compressed
-/// as RFC 1035 §4.1.4 has it, and RFC 3597 §4 for types that came later.
+/// Writes a response with ldns: the records that ``LdnsPacket`` has read, one behind the other. Their names are
+/// compressed as in RFC 1035 §4.1.4, and for types that came later as in RFC 3597 §4.
 ///
-/// Names are compressed when they are the same octet for octet: letters stay as they are. ldns's own comparison is not
-/// used also because what it takes grows with the square of the number of labels.
+/// A name is compressed only if it equals an earlier one octet for octet, so letters keep their case. There is another
+/// reason not to use ldns's own comparison: its time grows with the square of the number of labels.
 @safe
 struct LdnsWriter: ~Copyable {
     private let buffer: UnsafeMutablePointer<ldns_buffer>
-    /// Where names stand that later ones can point to.
+    /// The offsets of names that later ones can point to.
     private let names: UnsafeMutablePointer<ldns_rbtree_t>
-    /// Where the question ends.
+    /// The offset of the question's end.
     private let questionEnd: Int
-    /// Labels that may still be looked up out of a pointer's reach, where a name that is not found is not noted either:
-    /// ldns needs many steps for each label, and one name may be written very often.
+    /// How many labels may still be looked up when the position is out of a pointer's reach. A name that is not found
+    /// there is not noted either. ldns needs many steps for each label, and one name may be written very often.
     private var labelBudget: Int
 
-    /// Pointers lead to places before this one.
+    /// Pointers lead only to offsets below this one.
     private static let reach = 0x4000
 
     /// - Parameters:
-    ///   - name: of the question, in lower case.
-    ///   - byteCount: octets of what is to be written, as it came.
-    /// - Returns: `nil` without memory.
+    ///   - name: the name in the question, in lower case.
+    ///   - byteCount: the octets of what will be written, as it was received.
+    /// - Returns: `nil` if there is no memory.
     init?(question name: [UInt8], byteCount: Int) {
         let questionEnd = MessageHeader.byteCount + name.count + 4
-        // Unsafe: all three are freed in deinit, or here; the buffer has room for header and question, whose other
-        // octets nobody reads.
+        // Unsafe: all three are freed in deinit, or here. The buffer has room for header and question; their other
+        // octets are never read.
         let buffer = unsafe ldns_buffer_new(questionEnd + byteCount)
         let names = unsafe ldns_rbtree_create { unsafe order($0, $1) }
         let question = unsafe ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, name.count, name)
@@ -46,7 +46,7 @@ struct LdnsWriter: ~Copyable {
     }
 
     deinit {
-        // Unsafe: this is the one owner of both, of the tree's nodes and of the names that they have.
+        // Unsafe: this is the only owner of both, and of the tree's nodes and their names.
         unsafe ldns_traverse_postorder(
             names,
             { node, _ in
@@ -61,24 +61,25 @@ struct LdnsWriter: ~Copyable {
 
     /// The records, from the end of the question on.
     var body: [UInt8] {
-        // Unsafe: so many octets were written; they are copied.
+        // Unsafe: this many octets were written; they are copied.
         unsafe [UInt8](
             UnsafeBufferPointer(start: ldns_buffer_begin(buffer) + questionEnd, count: byteCount - questionEnd))
     }
 
-    /// Octets of the message.
+    /// The octets of the message so far.
     private var byteCount: Int { unsafe ldns_buffer_position(buffer) }
 
     /// Writes a record.
     ///
     /// - Parameters:
-    ///   - record: with its owner.
+    ///   - record: a record with its owner.
     ///   - writesNamesOut: whether the names in its data are written without compression.
-    /// - Returns: where its TTL is; `nil` when the message is too long.
+    /// - Returns: the offset of its TTL; `nil` if the message is too long.
     mutating func append(_ record: UnsafeMutablePointer<ldns_rr>, writesNamesOut: Bool) -> Int? {
         guard let owner = unsafe ldns_rr_owner(record) else { return nil }
         let isInReach = byteCount < Self.reach
-        // Unsafe in all that follows: the record has its owner again in the end; ldns writes what is not there nowhere.
+        // Unsafe in all that follows: the record has its owner again in the end. ldns does not write parts that are
+        // missing.
         let isKnown = unsafe isInReach || ldns_rbtree_search(names, owner) != nil
         guard unsafe ldns_dname2buffer_wire_compress(buffer, owner, isKnown ? names : nil) == LDNS_STATUS_OK else {
             return nil
@@ -95,13 +96,13 @@ struct LdnsWriter: ~Copyable {
         return place
     }
 
-    /// Takes the labels of the names in a record's data from the budget; those that are found as a whole are free.
+    /// Takes the labels of the names in a record's data from the budget. Names that are found as a whole are free.
     ///
-    /// - Returns: whether there were as many.
+    /// - Returns: whether the budget was sufficient.
     private mutating func takesFromBudget(_ record: UnsafeMutablePointer<ldns_rr>) -> Bool {
         var count = 0
         for index in unsafe 0..<ldns_rr_rd_count(record) {
-            // Unsafe: the record has that field; of what is no name there are no labels.
+            // Unsafe: the record has that field. A field that is not a name has no labels.
             guard let field = unsafe ldns_rr_rdf(record, index), unsafe ldns_rdf_get_type(field) == LDNS_RDF_TYPE_DNAME,
                 unsafe ldns_rbtree_search(names, field) == nil
             else { continue }
@@ -115,7 +116,7 @@ struct LdnsWriter: ~Copyable {
 
 /// The order of names in the tree: by length, then by their octets.
 private func order(_ left: UnsafeRawPointer?, _ right: UnsafeRawPointer?) -> Int32 {
-    // Unsafe: the tree's keys are names, and so is what is looked for; each has as many octets as it says.
+    // Unsafe: the tree's keys and the argument of a search are names, and each has as many octets as it says.
     guard let left = unsafe left?.assumingMemoryBound(to: ldns_rdf.self),
         let right = unsafe right?.assumingMemoryBound(to: ldns_rdf.self)
     else { return 0 }

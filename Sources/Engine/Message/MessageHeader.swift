@@ -1,6 +1,6 @@
-/// How long messages may be, in octets.
+/// Limits for the length of messages, in octets.
 enum MessageSize {
-    /// The smallest UDP payload that every client takes (RFC 1035 §4.2.1, RFC 6891 §6.2.3).
+    /// The UDP payload that every client accepts (RFC 1035 §4.2.1, RFC 6891 §6.2.3).
     static let minimumPayload = 512
     /// The longest message over TCP (RFC 1035 §4.2.2).
     static let maximum = 65535
@@ -8,7 +8,7 @@ enum MessageSize {
 
 /// The header of a query (RFC 1035 §4.1.1).
 struct MessageHeader {
-    /// Octets of a header.
+    /// The octets of a header.
     static let byteCount = 12
 
     let id: UInt16
@@ -18,7 +18,7 @@ struct MessageHeader {
     let authorityCount: UInt16
     let additionalCount: UInt16
 
-    /// Reads the header; `nil` when `message` is too short to have one.
+    /// Reads the header; `nil` if `message` is too short to have one.
     @inline(__always)
     init?(_ message: RawSpan) {
         guard
@@ -43,8 +43,8 @@ struct MessageHeader {
     /// The kind of query; 0 is QUERY.
     var opcode: UInt16 { flags >> 11 & 0xF }
 
-    /// What a response repeats of the query's flags: RD (RFC 1035 §4.1.1) and CD (RFC 4035 §3.1.6). With another opcode
-    /// these bits mean nothing that is known here, so that the opcode alone is repeated (RFC 8906 §3.1.4).
+    /// The query's flags that a response repeats: RD (RFC 1035 §4.1.1) and CD (RFC 4035 §3.1.6). With another opcode
+    /// than QUERY, the meaning of these bits is unknown here, so only the opcode is repeated (RFC 8906 §3.1.4).
     var echoedFlags: UInt16 {
         let opcode = flags & HeaderFlags.opcode
         return opcode == 0 ? flags & (HeaderFlags.recursionDesired | HeaderFlags.checkingDisabled) : opcode
@@ -70,9 +70,9 @@ enum ResponseCode {
     static let nameError: UInt16 = 3
     static let notImplemented: UInt16 = 4
     static let refused: UInt16 = 5
-    /// YXDOMAIN: a name that a DNAME record makes is too long (RFC 6672 §2.2).
+    /// YXDOMAIN: the name that follows from a DNAME record is too long (RFC 6672 §2.2).
     static let nameExists: UInt16 = 6
-    /// Extended: its upper eight bits go into the OPT record.
+    /// An extended code: its upper eight bits go into the OPT record.
     static let badVersion: UInt16 = 16
 }
 

@@ -1,8 +1,8 @@
 // Comparing and hashing names without regard to case (RFC 4343), eight octets at a time. Length octets of labels are
-// below 64, so that lowering a whole name in wire form changes letters only.
+// below 64, so lowering a whole name in wire form changes only letters.
 
 extension RawSpan {
-    /// The eight octets from `offset` on, in the order of memory; zeroes beyond the end.
+    /// The eight octets from `offset` on, in memory order; octets beyond the end are 0.
     @inline(__always)
     private func word(at offset: Int) -> UInt64 {
         guard offset >= 0, offset < byteCount else { return 0 }
@@ -12,8 +12,8 @@ extension RawSpan {
         }
         let count = byteCount &- offset
         if count >= 4 {
-            // Unsafe: four octets each, the first and the last of these: all are within bounds. Where both have the
-            // same octets these come to the same places.
+            // Unsafe: four octets each, the first and the last of these; all are within bounds. Octets that are in both
+            // end up in the same places.
             let first = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self)
             let last = unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: byteCount &- 4, as: UInt32.self)
             return UInt64(UInt32(littleEndian: first))
@@ -32,7 +32,7 @@ extension RawSpan {
         guard byteCount == name.byteCount else { return false }
         var offset = 0
         while offset < byteCount {
-            // The last eight octets as a whole, even if some of them are compared twice.
+            // The last eight octets are compared as a whole, even if some of them are compared twice.
             let start = byteCount >= 8 ? min(offset, byteCount &- 8) : 0
             guard word(at: start).lowercasedASCII == name.word(at: start) else { return false }
             offset = start &+ 8
@@ -53,7 +53,8 @@ extension RawSpan {
     }
 }
 
-/// The hash that finds a name: SipHash, keyed afresh for each process, so that nobody can choose names that collide.
+/// The hash by which names are found: SipHash with a new key for each process, so that nobody can choose names that
+/// collide.
 enum NameHash {
     private static let key = SipHash.Key(low: .random(in: .min ... .max), high: .random(in: .min ... .max))
 
@@ -65,7 +66,7 @@ enum NameHash {
         return hash.finalize()
     }
 
-    /// The hash of a whole name, in any case, and the type that is asked for.
+    /// The hash of a whole name, in any case, and of the type in the question.
     @inline(__always)
     static func hash(_ name: RawSpan, type: RecordType) -> UInt64 {
         var hash = SipHash(key: key)
@@ -81,7 +82,7 @@ extension UInt64 {
     var lowercasedASCII: UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let low = self & (0x7F &* ones)
-        // The highest bit of an octet: whether its lower seven bits are at least "A", and above "Z".
+        // The highest bit of each octet tells whether its lower seven bits are at least "A", or above "Z".
         let fromA = low &+ (0x80 - 0x41) &* ones
         let aboveZ = low &+ (0x80 - 0x5B) &* ones
         let isUpper = fromA & ~aboveZ & ~self & (0x80 &* ones)

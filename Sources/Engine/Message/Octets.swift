@@ -29,7 +29,7 @@ extension RawSpan {
             bigEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt32.self))
     }
 
-    /// Whether both hold the same octets.
+    /// Whether both have the same octets.
     @inline(__always)
     func hasSameOctets(as other: RawSpan) -> Bool {
         guard byteCount == other.byteCount else { return false }
@@ -44,13 +44,13 @@ extension RawSpan {
 
     /// The octets as an array.
     var array: [UInt8] {
-        // Unsafe: the buffer is copied before it ends.
+        // Unsafe: the octets are copied before the buffer ends.
         unsafe withUnsafeBytes { unsafe [UInt8]($0) }
     }
 }
 
 extension OutputRawSpan {
-    /// Appends the octets of `source`; none when they don't fit.
+    /// Appends the octets of `source`, or none of them if they don't fit.
     ///
     /// - Returns: whether they fitted.
     @inline(__always)
@@ -59,8 +59,8 @@ extension OutputRawSpan {
     mutating func append(octets source: RawSpan) -> Bool {
         let count = source.byteCount
         guard count <= freeCapacity else { return false }
-        // Unsafe: `count` octets are free behind those initialized, and `source` has as many; they can't overlap,
-        // for this span is held exclusively.
+        // Unsafe: `count` octets are free behind the initialized ones, and `source` has as many. They can't overlap,
+        // because this span is held exclusively.
         unsafe withUnsafeMutableBytes { buffer, initialized in
             unsafe source.withUnsafeBytes { source in
                 guard let target = buffer.baseAddress, let source = source.baseAddress else { return }
@@ -71,7 +71,7 @@ extension OutputRawSpan {
         return true
     }
 
-    /// Appends `value` in network order; nothing when it doesn't fit.
+    /// Appends `value` in network order, or nothing if it doesn't fit.
     @inline(__always)
     @_lifetime(self: copy self)
     mutating func append(bigEndian value: UInt16) {
@@ -80,7 +80,7 @@ extension OutputRawSpan {
         unsafe append(value.bigEndian, as: UInt16.self)
     }
 
-    /// Appends `value` in network order; nothing when it doesn't fit.
+    /// Appends `value` in network order, or nothing if it doesn't fit.
     @inline(__always)
     @_lifetime(self: copy self)
     mutating func append(bigEndian value: UInt32) {
@@ -89,46 +89,46 @@ extension OutputRawSpan {
         unsafe append(value.bigEndian, as: UInt32.self)
     }
 
-    /// Replaces the two octets at `offset` by `value` in network order; does nothing where none are written yet.
+    /// Replaces the two octets at `offset` with `value` in network order; does nothing if they are not written yet.
     @inline(__always)
     @_lifetime(self: copy self)
     mutating func replace(at offset: Int, bigEndian value: UInt16) {
         guard offset >= 0, offset <= byteCount &- 2 else { return }
-        // Unsafe: two octets that are initialized, by the line above; no alignment is assumed.
+        // Unsafe: these two octets are initialized, by the line above; no alignment is assumed.
         unsafe withUnsafeMutableBytes { buffer, _ in
             unsafe buffer.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt16.self)
         }
     }
 
-    /// Replaces the four octets at `offset` by `value` in network order; does nothing where none are written yet.
+    /// Replaces the four octets at `offset` with `value` in network order; does nothing if they are not written yet.
     @inline(__always)
     @_lifetime(self: copy self)
     mutating func replace(at offset: Int, bigEndian32 value: UInt32) {
         guard offset >= 0, offset <= byteCount &- 4 else { return }
-        // Unsafe: four octets that are initialized, by the line above; no alignment is assumed.
+        // Unsafe: these four octets are initialized, by the line above; no alignment is assumed.
         unsafe withUnsafeMutableBytes { buffer, _ in
             unsafe buffer.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt32.self)
         }
     }
 
-    /// Replaces the eight octets at `offset` by `value` in network order; does nothing where none are written yet.
+    /// Replaces the eight octets at `offset` with `value` in network order; does nothing if they are not written yet.
     @inline(__always)
     @_lifetime(self: copy self)
     mutating func replace(at offset: Int, bigEndian64 value: UInt64) {
         guard offset >= 0, offset <= byteCount &- 8 else { return }
-        // Unsafe: eight octets that are initialized, by the line above; no alignment is assumed.
+        // Unsafe: these eight octets are initialized, by the line above; no alignment is assumed.
         unsafe withUnsafeMutableBytes { buffer, _ in
             unsafe buffer.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt64.self)
         }
     }
 
-    /// Replaces the octets at `offset` by those of `source`; does nothing where none are written yet.
+    /// Replaces the octets at `offset` with those of `source`; does nothing if they are not written yet.
     @inline(__always)
     @_lifetime(self: copy self)
     mutating func replace(at offset: Int, octets source: RawSpan) {
         let count = source.byteCount
         guard offset >= 0, count <= byteCount, offset <= byteCount &- count else { return }
-        // Unsafe: `count` octets that are initialized, by the line above, and `source` has as many.
+        // Unsafe: these `count` octets are initialized, by the line above, and `source` has as many.
         unsafe withUnsafeMutableBytes { buffer, _ in
             unsafe source.withUnsafeBytes { source in
                 guard let target = buffer.baseAddress, let source = source.baseAddress else { return }
@@ -139,15 +139,14 @@ extension OutputRawSpan {
 }
 
 extension OutputRawSpan {
-    /// Moves the octets from `offset` on `count` octets on, so that others can be put before them. Those between are to
-    /// be replaced.
+    /// Moves all octets from `offset` on by `count` octets towards the end, to make room for others. The caller must
+    /// replace those in the gap.
     ///
-    /// - Returns: `false` when there is no room; nothing has changed then.
+    /// - Returns: `false` if there is no room; nothing has changed then.
     @_lifetime(self: copy self)
     mutating func makeRoom(at offset: Int, count: Int) -> Bool {
         guard offset >= 0, offset <= byteCount, count >= 0, count <= freeCapacity else { return false }
-        // Unsafe: `count` octets are free behind those initialized. Those that are skipped over keep what they had, or
-        // are set to 0.
+        // Unsafe: `count` octets are free behind the initialized ones. Those in the gap keep their values, or become 0.
         unsafe withUnsafeMutableBytes { buffer, initialized in
             guard let start = buffer.baseAddress else { return }
             unsafe (start + initialized).initializeMemory(as: UInt8.self, repeating: 0, count: count)
@@ -164,12 +163,12 @@ extension [UInt8] {
         @inline(__always)
         @_lifetime(borrow self)
         get {
-            // Unsafe only for types with padding; octets have none.
+            // Unsafe: this is safe only for types without padding; octets have none.
             unsafe span.bytes
         }
     }
 
-    /// Appends the octets of `source`, A–Z in lower case.
+    /// Appends the octets of `source`, with A–Z in lower case.
     mutating func append(lowerCase source: RawSpan) {
         for offset in 0..<source.byteCount { append((source.octet(at: offset) ?? 0).lowercasedASCII) }
     }
@@ -180,7 +179,7 @@ extension [UInt8] {
         append(UInt8(truncatingIfNeeded: value))
     }
 
-    /// Replaces the octets from `offset` on by `value` in network order; they must be there.
+    /// Replaces the octets from `offset` on with `value` in network order; they must exist.
     mutating func replace(at offset: Int, bigEndian value: some FixedWidthInteger & UnsignedInteger) {
         for index in 0..<(value.bitWidth / 8) {
             self[offset + index] = UInt8(truncatingIfNeeded: value >> (value.bitWidth - 8 - 8 * index))
@@ -189,13 +188,13 @@ extension [UInt8] {
 
     /// Appends the octets of `source`.
     mutating func append(octets source: RawSpan) {
-        // Unsafe: the buffer is copied before it ends.
+        // Unsafe: the octets are copied before the buffer ends.
         unsafe source.withUnsafeBytes { unsafe append(contentsOf: $0) }
     }
 }
 
 extension UInt8 {
-    /// The same octet, A–Z in lower case.
+    /// The same octet, with A–Z in lower case.
     @inline(__always)
     var lowercasedASCII: UInt8 { isLetterASCII && self < 0x60 ? self | 0x20 : self }
 

@@ -1,4 +1,4 @@
-/// The names that this server answers itself: what an upstream says about them is nobody's answer.
+/// The names that this server answers itself. What an upstream says about them is never passed on.
 struct OwnNames: Sendable {
     /// The zones' names, in wire form and lower case.
     private let origins: [[UInt8]]
@@ -7,9 +7,9 @@ struct OwnNames: Sendable {
         self.origins = origins
     }
 
-    /// Whether a name, in lower case, is in a zone.
+    /// Whether a name, in lower case, is in one of the zones.
     func contains(_ name: [UInt8]) -> Bool { origins.contains { DomainName.isName(name, atOrBelow: $0) } }
 
-    /// Whether a zone is at or below a name, in lower case.
+    /// Whether one of the zones is at or below a name, in lower case.
     func hasZone(atOrBelow name: [UInt8]) -> Bool { origins.contains { DomainName.isName($0, atOrBelow: name) } }
 }

@@ -1,22 +1,22 @@
-/// A query as far as it is read before it is answered: all that a lookup in the zone needs.
+/// The part of a query that is read before it is answered: all that a lookup in the zones needs.
 ///
-/// Reading and answering are two steps so that, while a batch is read, the memory that its answers will be copied from
-/// is already on its way to the processor's cache.
+/// Reading and answering are two steps. While a batch is being read, the memory that its answers will be copied from is
+/// already on its way to the processor's cache.
 struct Query {
-    /// How it came in.
+    /// The transport over which it arrived.
     let transport: Transport
-    /// `nil`: too short to have one.
+    /// `nil`: the message is too short to have one.
     let header: MessageHeader?
-    /// `nil`: there is not exactly one (RFC 9619), or it is malformed.
+    /// `nil`: the query does not have exactly one (RFC 9619), or it is malformed.
     private(set) var question: Question?
-    /// What stands behind the question.
+    /// What follows the question.
     private(set) var rest = EDNS.Reading.none
-    /// Where the asked name stands in its zone; `nil`: in none, or there is no question.
+    /// The position of its name in the zone; `nil`: it is in no zone, or there is no question.
     var position: DomainName.Position?
-    /// The place of its zone.
+    /// The index of the zone.
     var zone = 0
-    /// The ``NameHash`` of its labels above the origin; 0 without any. Of a name outside, that of the whole name and
-    /// the type, where that is of use.
+    /// The ``NameHash`` of the labels above the origin; 0 if there are none. For a name outside, the hash of the whole
+    /// name and the type, if there is an upstream.
     var hash: UInt64 = 0
 
     /// Reads `message`.
@@ -34,14 +34,14 @@ struct Query {
             ? .malformed : EDNS.read(message, recordCount: Int(header.additionalCount), from: question.end)
     }
 
-    /// Looks whether the asked name is in a zone.
+    /// Checks whether a name is in a zone, and if so keeps its position.
     ///
     /// - Parameters:
-    ///   - zone: its place.
-    ///   - origin: its name in wire form and lower case.
+    ///   - zone: the zone's index.
+    ///   - origin: the zone's name in wire form and lower case.
     @inline(__always)
     mutating func find(_ name: RawSpan, inZone zone: Int, origin: RawSpan) -> Bool {
-        // Most often this octet tells already: the length of the origin's first label.
+        // Usually this octet alone decides: it is the length of the origin's first label.
         guard let length = name.octet(at: name.byteCount &- origin.byteCount), length == origin.octet(at: 0),
             let position = DomainName.position(of: name, in: origin)
         else { return false }

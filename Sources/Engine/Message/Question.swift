@@ -1,9 +1,9 @@
 /// The question of a query (RFC 1035 §4.1.2).
 ///
-/// Read by hand rather than with ldns, which allocates three times for it; differential tests hold it against
+/// ldns is not used here, because it would allocate three times. Differential tests compare the result with
 /// `ldns_wire2rr`. The name stays where it is, in the message, and is compared without regard to case.
 struct Question {
-    /// Octets of QNAME, its root label included.
+    /// The octets of QNAME, including its root label.
     let nameByteCount: Int
     /// QTYPE.
     let type: RecordType
@@ -12,7 +12,7 @@ struct Question {
 
     /// Reads the question behind the header of `message`.
     ///
-    /// - Returns: `nil` when it is cut off, or its name is malformed or compressed.
+    /// - Returns: `nil` if it is cut off, or its name is malformed or compressed.
     @inline(__always)
     init?(_ message: RawSpan) {
         let start = MessageHeader.byteCount
@@ -25,7 +25,7 @@ struct Question {
         self.recordClass = recordClass
     }
 
-    /// Where the question ends in the message.
+    /// The offset of the question's end in the message.
     var end: Int { MessageHeader.byteCount &+ nameByteCount &+ 4 }
 
     /// QNAME in the message that this was read from.

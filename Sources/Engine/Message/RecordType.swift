@@ -16,7 +16,7 @@ public struct RecordType: RawRepresentable, Hashable, Sendable, BitwiseCopyable 
     public static let cname = RecordType(rawValue: 5)
     /// The start of a zone of authority (RFC 1035 §3.3.13).
     public static let soa = RecordType(rawValue: 6)
-    /// Octets that nothing is known of (RFC 1035 §3.3.10).
+    /// Octets of unknown meaning (RFC 1035 §3.3.10).
     public static let null = RecordType(rawValue: 10)
     /// The name of an address (RFC 1035 §3.3.12).
     public static let ptr = RecordType(rawValue: 12)
@@ -34,7 +34,7 @@ public struct RecordType: RawRepresentable, Hashable, Sendable, BitwiseCopyable 
     public static let rrsig = RecordType(rawValue: 46)
     /// The next name of a zone (RFC 4034 §4).
     public static let nsec = RecordType(rawValue: 47)
-    /// The same for names' hashes (RFC 5155 §3).
+    /// The next hash of a name in a zone (RFC 5155 §3).
     public static let nsec3 = RecordType(rawValue: 50)
     /// The EDNS pseudo-record (RFC 6891 §6.1).
     public static let opt = RecordType(rawValue: 41)

@@ -1,30 +1,30 @@
-/// How a query came in.
+/// The transport over which a query arrived.
 enum Transport {
     case udp
     case tcp
 }
 
-/// What the reply to one query must look like, whatever the answer is.
+/// The properties of the reply to one query that don't depend on the answer.
 struct ReplyFrame {
     /// The query's ID.
     var id: UInt16
-    /// The flags that every reply to this query has: QR, what is repeated, and RA (RFC 1035 §4.1.1) for a client that
-    /// may have names outside.
+    /// The flags that every reply to this query has: QR, the flags that are repeated, and RA (RFC 1035 §4.1.1) for a
+    /// client that may resolve names outside.
     var flags: UInt16
-    /// How the query came in, and the reply goes out.
+    /// The transport of the query and of the reply.
     var transport: Transport
-    /// Where the question ends in the query; `nil` when it can't be repeated.
+    /// The offset of the question's end in the query; `nil`: the question can't be repeated.
     var questionEnd: Int?
-    /// The reply's OPT record: there is one if the query had one (RFC 6891 §6.1.1).
+    /// The reply's OPT record; `nil`: the query has none, so the reply has none either (RFC 6891 §6.1.1).
     var opt: OPTRecord?
-    /// Octets that the reply may have.
+    /// The most octets of the reply.
     var limit: Int
 
-    /// Octets to keep free for the OPT record.
+    /// The octets to keep free for the OPT record.
     var reserved: Int { opt == nil ? 0 : EDNS.byteCount }
 }
 
-/// Why an answer is what it is, for clients with EDNS (RFC 8914 §4).
+/// The reason for an answer, for clients with EDNS (RFC 8914 §4).
 enum ExtendedError: UInt16 {
     case other = 0
     case staleAnswer = 3
@@ -35,7 +35,7 @@ enum ExtendedError: UInt16 {
 
     /// The option's code (RFC 8914 §2).
     static let optionCode: UInt16 = 15
-    /// Octets of the option without a text.
+    /// The octets of the option without a text.
     static let byteCount = 6
 }
 

@@ -1,28 +1,29 @@
-/// The one walk over a message that may hold anything: names that may be compressed, records, and sections as the
-/// header counts them. It says where things are, and that they are bounded; what they say ldns reads, if it is asked,
-/// and it is shown nothing that this walk has not passed.
+/// The only walk over a message of unknown contents: over names that may be compressed, records, and sections as the
+/// header counts them. It finds the places of things, and checks that they are bounded. Their meaning is read by ldns,
+/// if it is needed, and ldns gets nothing that this walk has not passed.
 enum WireReader {
-    /// Compression pointers that are followed for one name. Writers of messages need one; each more is somebody's wish
-    /// to keep the reader busy. ldns follows 65,535.
+    /// The most compression pointers that are followed for one name. A writer of messages needs only one; more of them
+    /// can only serve to keep the reader busy. ldns follows 65,535.
     static let maximumPointerCount = 64
 
-    /// What a walk over a name finds next.
+    /// A step of a walk over a name.
     enum Step {
-        /// A label, with its length octet; the root's is the last.
+        /// A label with its length octet; the root label is the last.
         case label(Range<Int>)
         /// A compression pointer.
         case pointer
     }
 
-    /// Walks over the name at `offset` in a message and follows its compression pointers (RFC 1035 §4.1.4): the one way
-    /// in which names that may be compressed are read. Whatever the message holds, it takes no more steps than
+    /// Walks over the name at `offset` in a message and follows its compression pointers (RFC 1035 §4.1.4). Every name
+    /// that may be compressed is read in this way. Whatever the message contains, the walk takes no more steps than
     /// ``maximumPointerCount`` and the labels of one name.
     ///
-    /// A pointer must lead to a prior occurrence: to before all that was read for this name, and behind the header.
+    /// A pointer must lead to a prior occurrence: to before everything that was read for this name, and behind the
+    /// header.
     ///
-    /// - Parameter visit: is told each step.
-    /// - Returns: where the name ends at its place, which may be behind a pointer; `nil` when it is cut off or too
-    ///   long, has a label of a kind that there is not, too many pointers, or one that does not lead backwards.
+    /// - Parameter visit: called for each step.
+    /// - Returns: the offset behind the name's own octets, of which a pointer may be the last; `nil` if the name is cut
+    ///   off or too long, has a label of an unknown kind, too many pointers, or a pointer that does not lead backwards.
     @inline(__always)
     static func walkName(_ message: RawSpan, at offset: Int, _ visit: (Step) -> Void) -> Int? {
         var position = offset
@@ -56,17 +57,17 @@ enum WireReader {
         return nil
     }
 
-    /// Where the name at `offset` ends in a message, see ``walkName(_:at:_:)``.
+    /// The offset behind the own octets of the name at `offset` in a message, see ``walkName(_:at:_:)``.
     static func endOfName(in message: RawSpan, at offset: Int) -> Int? {
         walkName(message, at: offset) { _ in }
     }
 
-    /// The records of a section.
+    /// Reads the records of a section.
     ///
     /// - Parameters:
-    ///   - count: how many the header promises.
-    ///   - offset: where they begin; afterwards where they end.
-    /// - Returns: `nil` when one of them is malformed.
+    ///   - count: the number of records according to the header.
+    ///   - offset: the offset of the first record; afterwards that of the section's end.
+    /// - Returns: `nil` if one of them is malformed.
     static func section(_ message: RawSpan, count: UInt16, from offset: inout Int) -> [RecordPlace]? {
         var records: [RecordPlace] = []
         let isWhole = all(message, count: count, from: &offset) { record in
@@ -76,11 +77,11 @@ enum WireReader {
         return isWhole ? records : nil
     }
 
-    /// Whether the records of a section are well-formed, and pass a check.
+    /// Whether all records of a section are well-formed and pass a check.
     ///
     /// - Parameters:
-    ///   - count: how many the header promises.
-    ///   - offset: where they begin; afterwards where they end.
+    ///   - count: the number of records according to the header.
+    ///   - offset: the offset of the first record; afterwards that of the section's end.
     @inline(__always)
     static func all(
         _ message: RawSpan, count: UInt16, from offset: inout Int, _ check: (RecordPlace) -> Bool = { _ in true }
@@ -93,22 +94,22 @@ enum WireReader {
     }
 }
 
-/// One record of a message: where its parts are. Its owner is bounded (``WireReader/walkName(_:at:_:)``).
+/// The places of one record's parts in a message. Its owner is known to be bounded (``WireReader/walkName(_:at:_:)``).
 struct RecordPlace {
-    /// Where its owner begins.
+    /// The offset of its owner.
     var owner: Int
     var type: RecordType
     var recordClass: UInt16
-    /// Where its TTL is: behind it RDLENGTH and RDATA.
+    /// The offset of its TTL, which RDLENGTH and RDATA follow.
     var ttlOffset: Int
-    /// As it came.
+    /// The TTL field as it was received.
     var ttl: UInt32
-    /// Where RDATA is.
+    /// The range of RDATA.
     var data: Range<Int>
 
     /// Reads the record at `offset`.
     ///
-    /// - Returns: `nil` when it is cut off or its owner is malformed.
+    /// - Returns: `nil` if it is cut off or its owner is malformed.
     @inline(__always)
     init?(_ message: RawSpan, at offset: Int) {
         guard let fixed = WireReader.endOfName(in: message, at: offset),
@@ -128,6 +129,6 @@ struct RecordPlace {
         data = start..<end
     }
 
-    /// Where its type is, behind its owner.
+    /// The offset of its type, which follows its owner.
     var typeOffset: Int { ttlOffset &- 4 }
 }
