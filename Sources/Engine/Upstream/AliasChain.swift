@@ -1,17 +1,18 @@
-/// The names that an answer is about: the one that was asked, and those that CNAME records lead on to.
+/// The names that an answer is about: the name in the question, and those to which CNAME records lead.
 ///
-/// It ends at a name of our own: what an upstream says of it, and of what it would lead to, is not looked at.
+/// The chain ends at a name of our own. What an upstream says about that name, and about what it would lead to, is
+/// ignored.
 struct AliasChain {
-    /// In lower case; the last one has the records that were asked for, if any has.
+    /// The names in lower case. The last one has the records that were asked for, if any has.
     private(set) var names: [[UInt8]]
-    /// For each name but the last, the place of the record that leads on.
+    /// For each name but the last, the index of the record that leads to the next one.
     private(set) var links: [Int] = []
     /// Whether the last name is one of our own.
     private(set) var endsAtOwnName = false
-    /// Those names and all above them, once they are needed: a message may ask for thousands of comparisons.
+    /// These names and all names above them, from when they are needed: a message may require thousands of comparisons.
     private var namesAndAbove: Set<[UInt8]>?
 
-    /// - Returns: `nil` when it is too long, or a loop.
+    /// - Returns: `nil` if a name is malformed, or the chain is too long or a loop.
     init?(_ packet: borrowing LdnsPacket, _ key: CacheKey, own: OwnNames) {
         names = [key.name]
         if key.type != .cname, key.type != .any {
@@ -24,7 +25,7 @@ struct AliasChain {
 
     private mutating func follow(_ packet: borrowing LdnsPacket, _ own: OwnNames) -> Bool {
         let aliases = packet.answers.filter { $0.type == .cname && $0.recordClass == RecordClass.internet }
-        // RFC 1034 §3.6.2: a name has one CNAME record; of more the first counts.
+        // RFC 1034 §3.6.2: a name has one CNAME record. If there are more, the first one counts.
         while !endsAtOwnName, let next = aliases.first(where: { $0.owner == end }) {
             guard names.count <= UpstreamResponse.maximumChainLength, let target = packet.name(in: next, field: 0),
                 !names.contains(target)
@@ -36,7 +37,7 @@ struct AliasChain {
         return true
     }
 
-    /// Whether a name, in lower case, is one of the names, or above one.
+    /// Whether a name, in lower case, is one of the names or above one of them.
     mutating func isAtOrAbove(_ name: [UInt8]) -> Bool {
         if let namesAndAbove { return namesAndAbove.contains(name) }
         var all: Set<[UInt8]> = []
@@ -51,10 +52,10 @@ struct AliasChain {
         return all.contains(name)
     }
 
-    /// Whether one of the aliases is what a DNAME record makes of its name (RFC 6672 §2.2).
+    /// Whether one of the aliases follows from a DNAME record (RFC 6672 §2.2).
     ///
     /// - Parameters:
-    ///   - owner: the record's, in lower case.
+    ///   - owner: the owner of the record, in lower case.
     ///   - target: the name in its data, in lower case.
     func isRedirected(from owner: [UInt8], to target: [UInt8]) -> Bool {
         zip(names, names.dropFirst()).contains { name, alias in

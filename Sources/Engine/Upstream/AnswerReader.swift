@@ -1,30 +1,30 @@
-/// Turns an upstream's message into what is kept and passed on.
+/// Turns an upstream's message into the content that is cached and passed on.
 ///
-/// What of ANSWER and AUTHORITY is about the name that was asked ``AnswerSelection`` says; the rest is left out.
-/// ADDITIONAL goes: it may be about anything, and nobody has to send it (RFC 2181 §5.4.1).
+/// ``AnswerSelection`` selects the records of ANSWER and AUTHORITY that are about the name in the question; the rest is
+/// left out. ADDITIONAL is dropped: it may be about anything, and nobody has to send it (RFC 2181 §5.4.1).
 enum AnswerReader {
     /// - Parameters:
-    ///   - message: with `header` and `question`, which is the one that was asked.
-    ///   - key: what was asked for.
-    ///   - own: the names that upstreams have no say in.
-    /// - Returns: `nil` when the answer is malformed, or can't be true.
+    ///   - message: the message; `header` and `question` are its own, and the question is the one that was asked.
+    ///   - key: the key of the question.
+    ///   - own: the names about which upstreams have no say.
+    /// - Returns: `nil` if the answer is malformed, or can't be true.
     static func read(
         _ message: RawSpan, _ header: MessageHeader, _ question: Question, key: CacheKey, own: OwnNames = OwnNames()
     ) -> AnswerContent? {
         readAddresses(message, header, question, key: key) ?? readAny(message, header, question, key: key, own: own)
     }
 
-    /// Reads the most usual answer: addresses of the name that was asked, and nothing else. There is no name in it that
-    /// could be read in two ways, nor a length that could be another than it must, so that ldns, which takes several
-    /// times as long, need not be asked; a test holds this against ``readAny(_:_:_:key:)``.
+    /// Reads the most common answer: addresses of the name in the question, and nothing else. It has no name that could
+    /// be read in two ways, and every length in it is fixed. So ldns, which takes several times as long, need not be
+    /// asked. A test compares this with `readAny`.
     ///
-    /// - Returns: `nil` when it is another answer.
+    /// - Returns: `nil` if it is another answer.
     static func readAddresses(
         _ message: RawSpan, _ header: MessageHeader, _ question: Question, key: CacheKey
     ) -> AnswerContent? {
-        // What stands in AUTHORITY then is not passed on.
+        // In these cases no record of AUTHORITY is passed on.
         let dropsAuthority = header.authorityCount == 0 || !key.variant.contains(.dnssecOK)
-        // ldns writes the root's name, which is one octet, instead of a pointer to it.
+        // ldns writes the root's name, which has one octet, instead of a pointer to it.
         guard key.type == .a || key.type == .aaaa, header.flags & 0xF == ResponseCode.noError,
             header.answerCount > 0, dropsAuthority, key.name.count > 1
         else { return nil }
@@ -57,17 +57,17 @@ enum AnswerReader {
             rotation: count > 1 ? rotation : nil, ttl: ttl, isNegative: false)
     }
 
-    /// Owner, as a pointer, type, class, TTL and RDLENGTH.
+    /// The octets before a record's data: owner (a pointer), type, class, TTL and RDLENGTH.
     private static let recordHeadByteCount = 12
-    /// Compressed, the name that was asked (RFC 1035 §4.1.4).
+    /// The compressed form of the name in the question (RFC 1035 §4.1.4).
     static let pointerToQuestion = UInt16(0xC000) | UInt16(MessageHeader.byteCount)
 
-    /// Reads any answer: ldns reads its records, and writes those of them that are passed on.
+    /// Reads any answer. ldns reads its records, and writes those of them that are passed on.
     static func readAny(
         _ message: RawSpan, _ header: MessageHeader, _ question: Question, key: CacheKey, own: OwnNames = OwnNames()
     ) -> AnswerContent? {
         var octets = message.array
-        // Names that lead to the question must not have the letters that were drawn for our query by chance.
+        // Names that point to the question must not get the random case that was drawn for our query.
         octets.replaceSubrange(MessageHeader.byteCount..<(MessageHeader.byteCount + key.name.count), with: key.name)
         var end = question.end
         guard let part = Part(octets, header.answerCount, header.authorityCount, from: &end),
@@ -76,13 +76,13 @@ enum AnswerReader {
         return content(of: [part], code: header.flags & 0xF, key: key, own: own, mayBeOpen: true)
     }
 
-    /// A message whose records have been walked over.
+    /// A message whose records ``WireReader`` has passed.
     private struct Part {
         var octets: [UInt8]
         let answers: [RecordPlace]
         let authority: [RecordPlace]
 
-        /// - Parameter offset: where the records begin; afterwards where those in AUTHORITY end.
+        /// - Parameter offset: the offset of the records; afterwards that of the end of AUTHORITY.
         init?(_ octets: [UInt8], _ answerCount: UInt16, _ authorityCount: UInt16, from offset: inout Int) {
             guard let answers = WireReader.section(octets.rawSpan, count: answerCount, from: &offset),
                 let authority = WireReader.section(octets.rawSpan, count: authorityCount, from: &offset)
@@ -93,11 +93,11 @@ enum AnswerReader {
         }
     }
 
-    /// What several messages say together.
+    /// The content of several messages together.
     ///
     /// - Parameters:
     ///   - code: the response code, without its upper bits.
-    ///   - mayBeOpen: whether aliases may lead on to what an upstream knows.
+    ///   - mayBeOpen: whether upstreams may have to be asked for the name that the aliases lead to.
     private static func content(
         of messages: [Part], code: UInt16, key: CacheKey, own: OwnNames, mayBeOpen: Bool
     ) -> AnswerContent? {
@@ -110,7 +110,7 @@ enum AnswerReader {
         }
         guard var chain = AliasChain(packet, key, own: own) else { return nil }
         var selection = AnswerSelection(packet, of: &chain, key, own: own)
-        // What is behind an alias of a name of ours, its code included, is ours to say.
+        // If an alias leads to a name of ours, this server decides what follows, including the code.
         let code = chain.endsAtOwnName ? ResponseCode.noError : code
         let isNegative = code != ResponseCode.noError || !(selection.hasFinalRecord || chain.endsAtOwnName)
         let wantsProofs = key.variant.contains(.dnssecOK)
@@ -131,16 +131,16 @@ enum AnswerReader {
         var continuation: AnswerContent.Continuation?
         for record in kept {
             let isOwnLink = record.index == ownLink && record.section == .answer
-            // What comes behind an alias of a name of ours points to that name.
+            // Records behind an alias of a name of ours point to that name, so it must not be compressed.
             guard let place = packet.write(record, writesNamesOut: isOwnLink, to: &writer) else { return nil }
             let offset = UInt16(truncatingIfNeeded: place - questionEnd)
             ttlOffsets.append(offset)
-            // Behind TTL and RDLENGTH.
+            // The name follows TTL and RDLENGTH.
             if isOwnLink { continuation = .own(chain.end, offset: offset &+ 6) }
         }
         let body = writer.body
         if chain.endsAtOwnName {
-            // Within the reach of a pointer, whatever comes behind.
+            // Whatever follows, it stays within the reach of a pointer.
             guard questionEnd + body.count <= maximumAliasesByteCount else { return nil }
         } else if !chain.links.isEmpty, isNegative, code == ResponseCode.noError, selection.soa == nil, mayBeOpen {
             continuation = .outside(chain.end)
@@ -154,20 +154,20 @@ enum AnswerReader {
             continuation: continuation)
     }
 
-    /// Octets of a message up to where the records of a name of ours begin: signed aliases are far shorter.
+    /// The most octets of a message in front of the records of a name of ours. Signed aliases are far shorter.
     private static let maximumAliasesByteCount = 12_288
 
-    /// Which field of a SOA record's data MINIMUM is (RFC 1035 §3.3.13).
+    /// The index of MINIMUM among the fields of a SOA record's data (RFC 1035 §3.3.13).
     private static let minimumField = 6
 
-    /// Whether an answer with records may be true: those of other names alone say nothing of the one that was asked,
-    /// and what has records does exist.
+    /// Whether an answer with records may be true. Records of other names alone say nothing about the name in the
+    /// question, and a name with records does exist.
     private static func isPlausible(_ selection: AnswerSelection, of chain: AliasChain, _ code: UInt16) -> Bool {
         guard code == ResponseCode.noError else { return !selection.hasFinalRecord }
         return selection.hasFinalRecord || !chain.links.isEmpty || selection.soa != nil
     }
 
-    /// The addresses whose order may change: those of the last name, if nothing comes behind them.
+    /// The addresses whose order may change: those of the last name, if nothing follows them.
     private static func rotation(_ kept: [PacketRecord], _ type: RecordType) -> RotatedRecords? {
         guard type == .a || type == .aaaa, let first = kept.firstIndex(where: { $0.type == type }) else { return nil }
         let run = kept[first...]
@@ -177,16 +177,16 @@ enum AnswerReader {
             dataByteCount: type == .a ? 4 : 16)
     }
 
-    /// The least TTL of all. Of a negative answer no more than the SOA's MINIMUM, and without a SOA 0, with which it is
-    /// not kept (RFC 2308 §5).
+    /// The lowest TTL of all records, in seconds. For a negative answer it is at most the SOA's MINIMUM. Without a SOA
+    /// it is 0, and the answer is not cached (RFC 2308 §5).
     private static func ttl(_ kept: [PacketRecord], minimum: UInt32?, isNegative: Bool) -> UInt32 {
         let least = kept.map { TTLPolicy.read($0.ttl) }.min() ?? 0
         guard isNegative else { return least }
         return minimum.map { min(least, TTLPolicy.read($0)) } ?? 0
     }
 
-    /// Whether the OPT record, if there is one, leaves the response code what the header says: others are about the
-    /// conversation with this upstream (BADVERS, BADCOOKIE), or unknown.
+    /// Whether an OPT record, if there is one, leaves the header's response code unchanged. Extended codes concern the
+    /// exchange with this upstream (BADVERS, BADCOOKIE), or are unknown.
     private static func hasPlainCode(_ message: RawSpan, count: UInt16, from start: Int) -> Bool {
         var offset = start
         return WireReader.all(message, count: count, from: &offset) { $0.type != .opt || $0.ttl >> 24 == 0 }
@@ -194,22 +194,22 @@ enum AnswerReader {
 
     // MARK: Aliases that lead on
 
-    /// Joins an answer whose aliases lead on with that to the name which they lead to.
+    /// Joins an answer whose aliases are left open with the answer about the name that they lead to.
     ///
     /// - Parameters:
     ///   - first: the answer to `key`.
     ///   - second: the answer to `next`.
-    /// - Returns: `nil` when they are too long, or a loop.
+    /// - Returns: `nil` if the result is malformed or too long, or its aliases are a loop.
     static func join(
         _ first: AnswerContent, _ key: CacheKey, _ second: AnswerContent, _ next: CacheKey, own: OwnNames
     ) -> AnswerContent? {
-        // Proofs of an alias that a wildcard has made come with the first (RFC 4035 §3.1.3.3).
+        // The first answer may have proofs for an alias that comes from a wildcard (RFC 4035 §3.1.3.3).
         guard let aliases = part(first, key), let rest = part(second, next) else { return nil }
         return content(
             of: [aliases, rest], code: second.code, key: key, own: own, mayBeOpen: second.continuation != nil)
     }
 
-    /// What was written before, as the message that it is part of.
+    /// The message that has the content as a part, for content that was written before.
     private static func part(_ content: AnswerContent, _ key: CacheKey) -> Part? {
         let head = [UInt8](repeating: 0, count: MessageHeader.byteCount) + key.name + [0, 0, 0, 0]
         var end = head.count

@@ -1,15 +1,15 @@
-/// What of an upstream's answer is about the name that was asked. The rest is not passed on.
+/// The part of an upstream's answer that is about the name in the question. The rest is not passed on.
 ///
-/// In ANSWER that is each CNAME record of the chain, the DNAME record that makes it, and of the last name the RRset
-/// that was asked for; in AUTHORITY what a negative answer needs of the zone that this name is in (RFC 2308 §2), and
-/// proofs of a zone that one of the names is in (RFC 4035 §3.1.3). Signatures go with what they cover. Nothing of it is
-/// about a name that is answered here, nor redirects any.
+/// In ANSWER this is each CNAME record of the chain, the DNAME record from which it follows, and the requested RRset of
+/// the last name. In AUTHORITY this is what a negative answer needs from the last name's zone (RFC 2308 §2), and proofs
+/// from a zone of any of the names (RFC 4035 §3.1.3). Signatures stay with the records that they cover. No selected
+/// record is about a name that is answered here, and none redirects such a name.
 struct AnswerSelection {
     private(set) var answers: [PacketRecord] = []
     private(set) var authority: [PacketRecord] = []
-    /// Of the zone that the last name is in.
+    /// The SOA record of the last name's zone.
     private(set) var soa: PacketRecord?
-    /// Whether there is a record of the type that was asked for, or any if that was asked.
+    /// Whether there is a record of the requested type; for ANY, whether there is any record.
     private(set) var hasFinalRecord = false
     private let own: OwnNames
 
@@ -25,7 +25,7 @@ struct AnswerSelection {
         answers.reserveCapacity(packet.answers.count)
         for record in packet.answers {
             guard record.recordClass == RecordClass.internet, record.type != .opt else { continue }
-            // Above our zones it would redirect their names.
+            // A DNAME record above our zones would redirect their names.
             if record.coveredType == .dname, own.hasZone(atOrBelow: record.owner) { continue }
             let isKept: Bool
             if record.owner == chain.end {
@@ -42,7 +42,7 @@ struct AnswerSelection {
         }
     }
 
-    /// The owners of the DNAME records that the aliases follow from.
+    /// The owners of the DNAME records from which the aliases follow.
     private func redirecting(_ packet: borrowing LdnsPacket, _ chain: inout AliasChain) -> Set<[UInt8]> {
         var owners: Set<[UInt8]> = []
         for record in packet.answers where record.type == .dname {
@@ -54,10 +54,10 @@ struct AnswerSelection {
         return owners
     }
 
-    /// Selects what is of use in AUTHORITY.
+    /// Selects the useful records of AUTHORITY.
     ///
     /// - Parameters:
-    ///   - isNegative: whether there is no such name, or no such record.
+    ///   - isNegative: whether the name does not exist, or has no record of the requested type.
     ///   - wantsProofs: whether DNSSEC records are wanted.
     mutating func selectAuthority(
         _ packet: borrowing LdnsPacket, of chain: inout AliasChain, isNegative: Bool, wantsProofs: Bool
@@ -82,7 +82,7 @@ struct AnswerSelection {
         }
     }
 
-    /// The owners of proofs that a zone has signed which one of the names is in.
+    /// The owners of proofs that were signed by the zone of one of the names.
     private func provenOwners(
         _ packet: borrowing LdnsPacket, _ records: [PacketRecord], _ chain: inout AliasChain
     ) -> Set<[UInt8]> {
@@ -97,6 +97,6 @@ struct AnswerSelection {
         return proven
     }
 
-    /// Which field of a signature's data the signer's name is (RFC 4034 §3.1).
+    /// The index of the signer's name among the fields of a signature's data (RFC 4034 §3.1).
     private static let signerField = 7
 }

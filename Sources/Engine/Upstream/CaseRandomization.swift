@@ -1,15 +1,15 @@
-/// Which upstreams are asked with each letter of a name in a case by chance (draft-vixie-dnsext-dns0x20): one bit more
-/// for a forger to guess.
+/// Which upstreams are sent names whose letters have random case (draft-vixie-dnsext-dns0x20). Each letter is one more
+/// bit for a forger to guess.
 public enum CaseRandomization: String, CaseIterable, Sendable {
-    /// Those at public addresses. Who is near is harder to forge, and may know names in small letters alone, as
+    /// Upstreams at public addresses. A nearby server is harder to forge, and may know names only in lower case, as
     /// Docker's embedded server does.
     case automatic = "auto"
-    /// All. Of one that changes letters' case that is learned.
+    /// All upstreams. If one changes the letters' case, that is learned.
     case on
-    /// None: all are asked in small letters.
+    /// None: all are asked in lower case.
     case off
 
-    /// Whether an upstream is asked so.
+    /// Whether an upstream is asked with letters in random case.
     func applies(to address: IPAddress) -> Bool {
         switch self {
         case .automatic: address.isPublic
@@ -20,7 +20,7 @@ public enum CaseRandomization: String, CaseIterable, Sendable {
 }
 
 extension IPAddress {
-    /// Networks whose addresses have a meaning in one's own network alone: loopback, private, shared and link-local
+    /// Networks whose addresses have a meaning only within one's own network: loopback, private, shared and link-local
     /// ones (RFC 6890, RFC 1918, RFC 6598, RFC 4193, RFC 3879).
     private static let localNetworks = [
         IPNetwork(.v4(0x7F00_0000), prefixLength: 8), IPNetwork(.v4(0x0A00_0000), prefixLength: 8),
@@ -30,7 +30,7 @@ extension IPAddress {
         IPNetwork(.v6(0xFE80 << 48, 0), prefixLength: 10), IPNetwork(.v6(0xFEC0 << 48, 0), prefixLength: 10),
     ]
 
-    /// Whether the same host is meant by it everywhere.
+    /// Whether the address means the same host everywhere.
     fileprivate var isPublic: Bool {
         let address = unmapped
         return !Self.localNetworks.contains { $0.contains(address) }

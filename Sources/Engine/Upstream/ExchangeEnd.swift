@@ -1,13 +1,13 @@
-/// Why an exchange with an upstream has ended without an answer that was read.
+/// Why an exchange with an upstream has ended before an answer was read.
 enum ExchangeEnd: Equatable {
-    /// There is no way to it.
+    /// The upstream can't be reached.
     case unreachable
-    /// Somebody guesses at its ID, and may find it: its answer is not believed any longer.
+    /// Somebody is guessing the query's ID, and may find it: an answer is no longer believed.
     case guessed
-    /// Its connection has ended, on which answers to other queries may have come before.
+    /// The connection has ended. It may have carried answers to other queries before, as `hasAnswered` tells.
     case connectionEnded(hasAnswered: Bool)
     /// The answer is so long that there is no time to read it before the deadline.
     case tooLong
-    /// The answer is long, and nobody wants it any longer: it was not read.
+    /// The answer is long, and nobody needs it any longer: it was not read.
     case unwanted
 }

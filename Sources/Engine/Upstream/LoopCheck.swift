@@ -1,11 +1,12 @@
-/// Whether an upstream leads back to this server, so that each question would go round until its time is up. Pure: told
-/// what happens.
+/// Finds out whether an upstream leads back to this server. Each question would then go round until its time is up.
+/// Pure: it is told what happens.
 ///
-/// The upstream is asked for a name that nobody can guess (``LoopName``). When a query for it arrives here, the
-/// upstream leads back, or whom it asks does. It does so no longer when it answers such a query that has not arrived.
+/// The upstream is asked for a name that nobody can guess (``LoopName``). If a query for it arrives here, the upstream
+/// leads back, or a server that it asks does. It no longer leads back once it answers such a query that has not arrived
+/// here.
 struct LoopCheck {
-    /// Checks in a row that were neither answered nor came back, after which it does not lead back any longer: where
-    /// nobody can reach the root's servers, names that do not exist may have no answer.
+    /// After this many checks in a row that were neither answered nor came back, an upstream no longer counts as
+    /// leading back. Where the root servers can't be reached, there may be no answer for names that don't exist.
     static let maximumSilence = 2
 
     private(set) var leadsBack = false
@@ -14,13 +15,12 @@ struct LoopCheck {
     private var hasReturned = false
     private var silentCount = 0
 
-    /// Whether it is to be checked, whatever else is known of the upstream: first of all, and until it leads back no
-    /// longer.
+    /// Whether the upstream is to be checked, whatever else is known about it: at first, and as long as it leads back.
     var isDue: Bool { number == nil || leadsBack }
 
-    /// The upstream is asked for the name of this number.
+    /// Notes that the upstream is asked for the name of this number.
     ///
-    /// - Returns: `false` when it is being asked already.
+    /// - Returns: `false` if it is being asked already.
     mutating func begin(_ number: UInt64) -> Bool {
         guard !isUnderWay else { return false }
         self.number = number
@@ -29,9 +29,9 @@ struct LoopCheck {
         return true
     }
 
-    /// A query for the name of a number has arrived here.
+    /// Notes that a query for the name of a number has arrived here.
     ///
-    /// - Returns: whether it is this check's, also when that has ended.
+    /// - Returns: whether it belongs to this check, even if that has ended.
     mutating func returned(_ number: UInt64) -> Bool {
         guard number == self.number else { return false }
         hasReturned = true
@@ -40,7 +40,7 @@ struct LoopCheck {
         return true
     }
 
-    /// The check has ended.
+    /// Notes that the check has ended.
     mutating func end(isAnswered: Bool) {
         isUnderWay = false
         guard leadsBack, !hasReturned else { return }

@@ -1,6 +1,6 @@
-/// Names that upstreams are asked for to see whether they lead back to this server: `<16 hex digits>` below
-/// `loop.kong-discovery.internal`. Nobody has such names, for `internal` is for one's own use and never delegated, so
-/// that any server passes them on as it does others.
+/// Names that upstreams are asked for, to find out whether they lead back to this server: `<16 hex digits>` below
+/// `loop.kong-discovery.internal`. Nobody has such names, because `internal` is for private use and never delegated. So
+/// any server passes them on like other names.
 enum LoopName {
     private static let suffix: [UInt8] =
         ["loop", "kong-discovery", "internal"].reduce(into: []) { name, label in
@@ -16,7 +16,7 @@ enum LoopName {
         return [16] + label + suffix
     }
 
-    /// The number of a name in wire form and lower case; `nil`: it is none of these.
+    /// The number of a name in wire form and lower case; `nil`: it is not such a name.
     static func number(of name: [UInt8]) -> UInt64? {
         guard name.count == 17 + suffix.count, name[0] == 16, name[17...].elementsEqual(suffix) else { return nil }
         var number: UInt64 = 0

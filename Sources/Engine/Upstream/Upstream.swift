@@ -1,10 +1,10 @@
 import Synchronization
 
-/// One upstream, with what is known of it. Its address is its identity: all workers share it, so that what one has
-/// learned all know, and so do the configurations before and after a reload, so that nothing that was learned is lost,
-/// and nobody looks after something else than the others.
+/// One upstream, with what is known about it. Its address is its identity. All workers share it, so what one has
+/// learned, all know. The configurations before and after a reload share it too: nothing learned is lost, and none
+/// watches over a copy.
 ///
-/// Touched when it is asked or has answered, never for an answer from the cache.
+/// It is accessed when the upstream is asked or has answered, never for an answer from the cache.
 final class Upstream: Sendable {
     let address: SocketAddress
     private let state = Mutex(State())
@@ -26,18 +26,18 @@ final class Upstream: Sendable {
 
     // MARK: Choosing it
 
-    /// How it does.
+    /// How it is doing.
     var health: UpstreamHealth { state.withLock { $0.health } }
 
-    /// How it does, and whether it leads back to this server.
+    /// How it is doing, and whether it leads back to this server.
     var standing: (health: UpstreamHealth, leadsBack: Bool) { state.withLock { ($0.health, $0.loop.leadsBack) } }
 
-    /// What it can do, as far as it is known.
+    /// What it can do, as far as that is known.
     var features: UpstreamFeatures { state.withLock { $0.features } }
 
-    /// A query is sent.
+    /// Notes that a query is sent.
     ///
-    /// - Returns: what the upstream can do, as far as it is known.
+    /// - Returns: what the upstream can do, as far as that is known.
     @discardableResult
     func asking() -> UpstreamFeatures {
         state.withLock { state in
@@ -48,15 +48,15 @@ final class Upstream: Sendable {
 
     // MARK: What comes of it
 
-    /// Notes what was learned of its abilities.
+    /// Notes what was learned about its abilities.
     func learn(_ change: (inout UpstreamFeatures) -> Void) {
         state.withLock { change(&$0.features) }
     }
 
-    /// It has answered.
+    /// Notes that it has answered.
     ///
-    /// - Parameter use: of what use that was.
-    /// - Returns: what it can do, as far as it was known.
+    /// - Parameter use: how useful the answer was.
+    /// - Returns: what it can do, as far as that was known.
     @discardableResult
     func answered(sentAt: MonotonicTime, now: MonotonicTime, _ use: UpstreamHealth.Use) -> UpstreamFeatures {
         state.withLock { state in
@@ -70,7 +70,7 @@ final class Upstream: Sendable {
         }
     }
 
-    /// A connection to it was of no use.
+    /// Notes that a connection to it was of no use.
     func failed(now: MonotonicTime) {
         state.withLock { state in
             state.errors += 1
@@ -78,7 +78,7 @@ final class Upstream: Sendable {
         }
     }
 
-    /// A query waits for longer than it should.
+    /// Notes that a query waits longer than it should.
     func overdue(sentAt: MonotonicTime) {
         state.withLock { state in
             state.timeouts += 1
@@ -86,7 +86,7 @@ final class Upstream: Sendable {
         }
     }
 
-    /// It can't be reached.
+    /// Notes that it can't be reached.
     func unreachable() {
         state.withLock { state in
             state.errors += 1
@@ -94,7 +94,7 @@ final class Upstream: Sendable {
         }
     }
 
-    /// It is said that it can't be reached.
+    /// Notes a message that says that it can't be reached.
     func refused() {
         state.withLock { state in
             state.errors += 1
@@ -102,36 +102,37 @@ final class Upstream: Sendable {
         }
     }
 
-    /// Somebody has sent answers in its name, and may find the right one.
+    /// Notes that somebody has sent answers in its name, and may find the right one.
     func noteGuesses() { state.withLock { $0.guesses += 1 } }
 
     // MARK: Probing it
 
-    /// If it must be probed, and nobody does: the caller must, from now on.
+    /// Begins a series of probes, if the upstream must be probed and nobody does so. The caller has to send them from
+    /// now on.
     func beginProbing() -> ProbeSchedule? { state.withLock { $0.health.beginProbing(besides: $0.loop.isDue) } }
 
-    /// Whether those probes are to go on.
+    /// Whether a series of probes should go on.
     func isProbed(by schedule: ProbeSchedule) -> Bool {
         state.withLock { $0.health.isProbed(by: schedule, besides: $0.loop.isDue) }
     }
 
-    /// Whoever finds that it must be probed has to begin anew.
+    /// Ends a series of probes. Whoever then finds that the upstream must be probed begins a new one.
     func endProbing(_ schedule: ProbeSchedule) { state.withLock { $0.health.endProbing(schedule) } }
 
-    /// It is about to be asked for the name of a number, to see whether it leads back.
+    /// Notes that it is about to be asked for the name of a number, to find out whether it leads back.
     ///
-    /// - Returns: `false` when it is being asked already.
+    /// - Returns: `false` if it is being asked already.
     func beginLoopCheck(_ number: UInt64) -> Bool { state.withLock { $0.loop.begin(number) } }
 
-    /// A query for the name of a number has arrived here.
+    /// Notes that a query for the name of a number has arrived here.
     ///
     /// - Returns: whether this upstream was asked for it.
     func noteReturned(_ number: UInt64) -> Bool { state.withLock { $0.loop.returned(number) } }
 
-    /// The answer has come, or is waited for no longer.
+    /// Notes that the answer has arrived, or is no longer waited for.
     func endLoopCheck(isAnswered: Bool) { state.withLock { $0.loop.end(isAnswered: isAnswered) } }
 
-    /// How it does, for people.
+    /// Its statistics, for people.
     func statistics(now: MonotonicTime) -> UpstreamStatistics {
         state.withLock { state in
             UpstreamStatistics(

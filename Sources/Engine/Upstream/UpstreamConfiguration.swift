@@ -1,17 +1,17 @@
-/// The part that can change while the engine runs, see ``Engine/reconfigure(_:)``.
+/// The part of the configuration of forwarding that can change while the engine runs, see ``Engine/reconfigure(_:)``.
 public struct UpstreamConfiguration: Sendable, Equatable {
-    /// The servers that are asked; none: names outside are REFUSED.
+    /// The servers that are asked. Without any, names outside are REFUSED.
     public var servers: [SocketAddress]
-    /// Which one is asked first.
+    /// How the upstream that is asked first is chosen.
     public var policy: UpstreamPolicyName
-    /// A client's whole wait, all attempts together.
+    /// How long a client waits, for all attempts together.
     public var timeout: Duration
-    /// Networks whose clients' queries are forwarded, or answered from the cache.
+    /// The networks of clients whose queries are forwarded, or answered from the cache.
     public var allow: [IPNetwork]
     /// Which upstreams are asked with letters in random case.
     public var caseRandomization: CaseRandomization
 
-    /// Joins the parts.
+    /// Takes a value for each property.
     public init(
         servers: [SocketAddress] = [], policy: UpstreamPolicyName = .fastest, timeout: Duration = .milliseconds(1500),
         allow: [IPNetwork] = [], caseRandomization: CaseRandomization = .automatic

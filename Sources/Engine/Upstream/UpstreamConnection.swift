@@ -1,33 +1,33 @@
 import CEvent
 
-/// A TCP connection to one upstream, for answers that do not fit into a datagram. Queries share it (RFC 7766 §6.2.1);
-/// it is closed when nothing was asked for a while.
+/// A TCP connection to one upstream, for answers that do not fit into a datagram. Several queries share it (RFC 7766
+/// §6.2.1). It is closed after a while without queries.
 @safe
 final class UpstreamConnection {
     /// How long it stays open without a query under way.
     static let idleTimeout = Duration.seconds(10)
-    /// Queries under way on one connection; above, another one is opened.
+    /// The most queries under way on one connection; for more, another one is opened.
     static let maximumExchanges = 128
 
     let address: SocketAddress
     private unowned let pool: UpstreamConnectionPool
     private let stream: OpaquePointer
-    /// Held, for the stream must go before its loop does.
+    /// It is held because the stream must go before its loop does.
     private let loop: EventLoop
     private(set) var exchanges: [UpstreamExchange] = []
-    /// Whether an answer has come on it: one that breaks before has not been reached.
+    /// Whether an answer has arrived on it. If it breaks before, the upstream was not reached.
     private(set) var hasAnswered = false
-    /// Whether it has something longer than usual to carry: what is asked on it now would wait behind that.
+    /// Whether it carries something longer than usual: the answer to a new query would wait behind that.
     private(set) var carriesLongAnswers = false
-    /// Whether nothing has come on it for so long that most likely nothing will: it takes no more queries.
+    /// Whether nothing has arrived on it for so long that most likely nothing will. It takes no more queries then.
     private(set) var isStale = false
     private(set) var lastMessage = MonotonicTime.distantPast
-    /// Messages in a row that nobody waited for.
+    /// How many messages in a row nobody waited for.
     private var strayCount = 0
     private var isClosed = false
     private let idleTimer = TimerTarget()
 
-    /// - Returns: `nil` when the system gives no socket.
+    /// - Returns: `nil` if the system gives no socket.
     init?(to address: SocketAddress, pool: UpstreamConnectionPool) {
         self.address = address
         self.pool = pool
@@ -74,7 +74,7 @@ final class UpstreamConnection {
         unsafe bufferevent_write(stream, framed, framed.count)
     }
 
-    /// Waits for an answer no longer.
+    /// Stops waiting for an answer.
     func remove(_ exchange: UpstreamExchange) {
         exchanges.removeAll { $0 === exchange }
         guard exchanges.isEmpty, !isClosed else { return }
@@ -83,10 +83,11 @@ final class UpstreamConnection {
         try? idleTimer.schedule(after: isStale ? .zero : Self.idleTimeout, on: loop)
     }
 
-    /// A query waits for longer than it should. If nothing has come since it was sent, nothing more is expected here.
+    /// Notes that a query waits longer than it should. If nothing has arrived since it was sent, nothing more is
+    /// expected on this connection.
     func noteOverdue(_ exchange: UpstreamExchange, now: MonotonicTime) {
         guard !isStale, lastMessage < exchange.sentAt else { return }
-        // It may have waited elsewhere for most of the time: for a connection, or on one that ended.
+        // The query may have waited elsewhere for most of the time: for a connection, or on one that has ended.
         guard now - exchange.sentAt >= UpstreamHealth.maximumPatience else { return }
         isStale = true
         if !hasAnswered { exchange.upstream.learn { $0.connectionFailed(now: now) } }
@@ -111,7 +112,8 @@ final class UpstreamConnection {
         }
     }
 
-    /// Takes the next message, which is there, off the stream, whoever waits for it: what comes behind it may be short.
+    /// Takes the next message, which has arrived as a whole, off the stream, whoever waits for it: messages behind it
+    /// may be short.
     private func take(_ byteCount: Int, id: UInt16, from input: OpaquePointer?) {
         let now = MonotonicTime.now
         let frame = TCPFraming.prefixBytes + byteCount
@@ -125,7 +127,7 @@ final class UpstreamConnection {
         }
         strayCount = 0
         hasAnswered = true
-        // Nobody needs it any longer, and how the upstream does was learned from the answer before.
+        // Nobody needs this answer any longer, and the one before has shown how the upstream is doing.
         if byteCount > LongAnswerBudget.usualByteCount, !exchange.isWanted {
             unsafe evbuffer_drain(input, frame)
             exchange.stop(now: now)
@@ -136,7 +138,8 @@ final class UpstreamConnection {
             exchange.stop(now: now)
             return exchange.owner.ended(exchange, .tooLong)
         }
-        // Unsafe: evbuffer_pullup makes the first `frame` octets, which are there, lie in a row until they are drained.
+        // Unsafe: evbuffer_pullup makes the first `frame` octets, which have arrived, contiguous until they are
+        // drained.
         guard let start = unsafe evbuffer_pullup(input, frame) else { return ended() }
         let message = unsafe RawSpan(_unsafeStart: start + TCPFraming.prefixBytes, byteCount: byteCount).array
         unsafe evbuffer_drain(input, frame)
@@ -149,9 +152,9 @@ final class UpstreamConnection {
         pool.ended(self)
     }
 
-    /// Closes the socket. By the pool alone.
+    /// Closes the socket. Only the pool calls this.
     ///
-    /// - Returns: what waited for an answer here.
+    /// - Returns: the exchanges that waited for an answer here.
     @discardableResult
     func close() -> [UpstreamExchange] {
         guard !isClosed else { return [] }
@@ -162,7 +165,7 @@ final class UpstreamConnection {
     }
 }
 
-// Unsafe in the callbacks: the object is there, see init; it is retained, for handling may end it.
+// Unsafe in the callbacks: the object exists, see init. It is retained, because handling the event may end it.
 
 @c private func onData(_ stream: OpaquePointer?, _ context: UnsafeMutableRawPointer?) {
     guard let context = unsafe context else { return }

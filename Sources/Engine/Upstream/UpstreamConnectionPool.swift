@@ -1,19 +1,19 @@
 /// A worker's TCP connections to upstreams.
 final class UpstreamConnectionPool {
-    /// Connections of a worker at most; queries that have no room on them fail.
+    /// The most connections of a worker; queries that have no room on them fail.
     static let maximumCount = 16
-    /// Connections at most to one upstream, so that there are some left for others.
+    /// The most connections to one upstream, so that some are left for others.
     static let maximumPerUpstream = 8
-    /// Queries at most that wait for a connection.
+    /// The most queries that may wait for a connection.
     static let maximumQueued = 1024
 
     let loop: EventLoop
     let counters: WorkerCounters
-    /// What is read of long answers, on all of them together.
+    /// The budget for long answers, on all connections together.
     var longAnswers = LongAnswerBudget()
     private var connections: [UpstreamConnection] = []
-    /// Queries to upstreams that answer one at a time on each connection, in their order; and some that are not waited
-    /// for any longer.
+    /// Queries that wait for a connection, in their order: their upstreams answer one at a time on each. Some may not
+    /// be waited for any longer.
     private var queue: [UpstreamExchange] = []
     private let queueTarget = TimerTarget()
 
@@ -25,18 +25,18 @@ final class UpstreamConnectionPool {
 
     // MARK: Sending
 
-    /// Where a query goes.
+    /// The place where a query goes.
     enum Place {
         case connection(UpstreamConnection)
         /// It waits until a connection is free.
         case queue
     }
 
-    /// A place for a query: the connection with the least to do, and none that carries long answers, for others would
-    /// have to wait behind them.
+    /// Finds a place for a query: a connection that carries no long answers, for the query would have to wait behind
+    /// them; otherwise a new one; otherwise the one with the least to do.
     ///
-    /// - Parameter id: of the query.
-    /// - Returns: `nil` when there is none to be had.
+    /// - Parameter id: the query's ID.
+    /// - Returns: `nil` if there is none to be had.
     func place(for upstream: Upstream, id: UInt16, now: MonotonicTime) -> Place? {
         let features = upstream.features
         let sharesConnections = features.takesPipelining(at: now)
@@ -51,13 +51,13 @@ final class UpstreamConnectionPool {
             return .connection(opened)
         }
         if let least = fit.min(by: { $0.exchanges.count < $1.exchanges.count }) { return .connection(least) }
-        // One of those that are open will be free, or end.
+        // One of the open connections will become free, or end.
         guard !sharesConnections, !open.isEmpty else { return nil }
         if queue.count >= Self.maximumQueued { queue.removeAll { !$0.isQueued || !$0.isWanted } }
         return queue.count < Self.maximumQueued ? .queue : nil
     }
 
-    /// Sends a query, or has it wait.
+    /// Sends a query, or lets it wait.
     func send(_ exchange: UpstreamExchange, by place: Place) {
         switch place {
         case .connection(let connection): connection.send(exchange)
@@ -67,8 +67,8 @@ final class UpstreamConnectionPool {
         }
     }
 
-    /// A connection has nothing to do, or has ended: who waits for one is looked after, once the loop has seen whether
-    /// the upstream has closed it.
+    /// Notes that a connection has nothing to do, or has ended. The queries that wait for one get their turn once the
+    /// loop has seen whether the upstream has closed it.
     func noteFree() {
         if !queue.isEmpty { try? queueTarget.schedule(after: .zero, on: loop) }
     }
@@ -96,7 +96,7 @@ final class UpstreamConnectionPool {
             case nil: failed.append(exchange)
             }
         }
-        // Whoever is told may stop others.
+        // An owner that is told may stop other exchanges.
         for exchange in failed where exchange.isQueued {
             exchange.leave()
             exchange.owner.ended(exchange, .connectionEnded(hasAnswered: false))
@@ -105,7 +105,7 @@ final class UpstreamConnectionPool {
 
     // MARK: The end
 
-    /// A connection has ended, or is not wanted any longer.
+    /// Removes a connection that has ended, or is not needed any longer.
     func ended(_ connection: UpstreamConnection) {
         let now = MonotonicTime.now
         connections.removeAll { $0 === connection }
@@ -113,7 +113,8 @@ final class UpstreamConnectionPool {
         if !connection.hasAnswered, !connection.isStale, let exchange = exchanges.first {
             exchange.upstream.learn { $0.connectionFailed(now: now) }
         }
-        // What was sent behind the last answer may just have missed the end of a connection that was idle.
+        // A query that was sent after the last answer may just have missed the end of an idle connection, so it does
+        // not count.
         if connection.hasAnswered, let early = exchanges.first(where: { $0.sentAt < connection.lastMessage }) {
             early.upstream.learn { $0.endedEarly(now: now) }
         }
@@ -124,7 +125,7 @@ final class UpstreamConnectionPool {
         }
     }
 
-    /// Closes all.
+    /// Closes all connections.
     func closeAll() {
         queueTarget.cancel()
         queue = []

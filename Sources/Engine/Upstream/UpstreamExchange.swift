@@ -1,42 +1,44 @@
-/// What exchanges with upstreams are for: told what comes back.
+/// The owner of exchanges with upstreams, which is told what comes back.
 ///
-/// Always from the loop, and never from within a call to ``UpstreamTransport`` or to an exchange: what an owner is
-/// about to do is done before it hears of anything.
+/// It is always told from the loop, and never from within a call to ``UpstreamTransport`` or to an exchange. So an
+/// owner completes what it is doing before it hears of anything.
 protocol ExchangeOwner: AnyObject {
-    /// A message has come. The exchange goes on until it is stopped: this may not be the answer.
+    /// A message has arrived. It may not be the answer, so the exchange goes on until it is stopped.
     func received(_ message: RawSpan, _ exchange: UpstreamExchange, _ form: UpstreamResponse.Form)
 
-    /// A long answer has come over TCP, to be read after so long. The exchange waits at no connection any longer.
+    /// A long answer has arrived over TCP, and is to be read after `delay`. The exchange no longer waits at a
+    /// connection.
     func postponed(_ message: [UInt8], _ exchange: UpstreamExchange, by delay: Nanoseconds)
 
-    /// The system has been told that nobody listens at the upstream, or that there is no way to it. Anybody may have
-    /// sent that (RFC 5927): the exchange goes on. Told once.
+    /// The system was told that nobody listens at the upstream, or that there is no route to it. Anybody may have sent
+    /// that (RFC 5927), so the exchange goes on. An owner is told only once.
     func refused(_ exchange: UpstreamExchange)
 
     /// The exchange has ended.
     func ended(_ exchange: UpstreamExchange, _ end: ExchangeEnd)
 }
 
-/// One query to one upstream, from when it is sent until its answer has come or is waited for no longer.
+/// One query to one upstream, from sending it until its answer has arrived or is no longer waited for.
 ///
-/// With 120 octets or less malloc has memory for it at hand.
+/// Up to 120 octets malloc has memory ready.
 final class UpstreamExchange {
     let upstream: Upstream
-    /// What it is for. Held until the owner lets go of the exchange.
+    /// The owner. It is held until it lets go of the exchange.
     let owner: any ExchangeOwner
     private(set) var sentAt: MonotonicTime
-    /// When its answer is of no use any longer.
+    /// When its answer becomes useless.
     let deadline: MonotonicTime
-    /// Where its answer comes in; `nil`: over TCP, or it is waited for no longer.
+    /// The socket on which its answer arrives; `nil`: it is sent over TCP, or no longer waited for.
     private(set) var socket: UpstreamSocket?
-    /// Where its answer comes in; `nil`: over UDP, or it has come, or it is waited for no longer.
+    /// The connection on which its answer arrives; `nil`: it is sent over UDP, or its answer has arrived, or it is no
+    /// longer waited for.
     private(set) var connection: UpstreamConnection?
-    /// The owner's next one: a list of them needs no memory of its own.
+    /// The owner's next exchange: a list of them needs no memory of its own.
     var next: UpstreamExchange?
     let expectation: UpstreamResponse.Expectation
     /// The owner's number for it.
     let number: UInt8
-    /// Whether its answer is of use, or only shows how the upstream does.
+    /// Whether its answer is needed, or only shows how the upstream is doing.
     var isWanted = true
     /// Whether it waits for a connection.
     private(set) var isQueued = false
@@ -84,7 +86,7 @@ final class UpstreamExchange {
         isQueued = false
     }
 
-    /// It is about to be sent.
+    /// Leaves the queue, because it is about to be sent.
     func leave(at now: MonotonicTime) {
         leave()
         sentAt = now

@@ -1,21 +1,21 @@
-/// What a question's attempts have shown of an upstream, beside its answers' times and codes.
+/// What a question's attempts have shown about an upstream, besides the times and codes of its answers.
 enum UpstreamFinding: Equatable {
-    /// There is no way to it.
+    /// It can't be reached.
     case unreachable
     /// A connection to it was of no use.
     case failed
-    /// It answers without EDNS what it refuses with it.
+    /// It answers without EDNS what it refuses with EDNS.
     case answersWithoutEDNS
-    /// It repeats names with their letters in their case.
+    /// It preserves the case of a name's letters.
     case preservesCase
-    /// It does not.
+    /// It changes the case.
     case changesCase
-    /// It does over TCP, while an answer over UDP had other letters.
+    /// It preserves the case over TCP, while an answer over UDP had another one.
     case changesCaseOverUDP
 }
 
 extension Upstream {
-    /// Remembers it.
+    /// Remembers a finding.
     func note(_ finding: UpstreamFinding, now: MonotonicTime) {
         switch finding {
         case .unreachable: unreachable()

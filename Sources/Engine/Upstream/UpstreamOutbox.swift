@@ -1,20 +1,20 @@
-/// Queries to upstreams that are to be sent: together, with one system call for each socket that some share, once the
-/// loop has handled what has come in.
+/// Queries to upstreams that are to be sent. They are sent together once the loop has handled what has arrived, with
+/// one system call for queries that share a socket.
 final class UpstreamOutbox: EventTarget {
-    /// Queries at most that are to be sent.
+    /// The most queries that wait to be sent.
     static let capacity = 64
-    /// System calls at a stretch: waking an upstream's process on an idle core may take some 30 µs, and nobody else has
-    /// to wait for all of them.
+    /// The most system calls in a row. Waking an upstream's process on an idle core may take some 30 µs, so nobody else
+    /// should have to wait for all calls.
     private static let callsAtOnce = 2
 
     private let loop: EventLoop
     private let sockets: UpstreamSocketPool
     private var exchanges: [UpstreamExchange] = []
-    /// The first that is not sent yet.
+    /// The index of the first query that is not sent yet.
     private var next = 0
-    /// Those that the system did not take, whose owners are to be told: not while they have others sent.
+    /// Queries that the system did not take. Their owners are told later, not while they are adding further queries.
     private var failed: [UpstreamExchange] = []
-    /// The places of those that are sent once more.
+    /// The indices of queries that are sent once more.
     private var refused: [Int] = []
     private let buffers = DatagramBuffers(capacity: capacity, octets: UpstreamQuery.maximumByteCount)
 
@@ -24,7 +24,7 @@ final class UpstreamOutbox: EventTarget {
         exchanges.reserveCapacity(Self.capacity)
     }
 
-    /// Has a query sent by its exchange's socket.
+    /// Adds a query, which its exchange's socket will send.
     func add(_ exchange: UpstreamExchange) {
         while exchanges.count == Self.capacity { sendSome() }
         if exchanges.isEmpty { activate(on: loop) }
@@ -42,15 +42,16 @@ final class UpstreamOutbox: EventTarget {
         loop.pace.noteEnd(.now)
     }
 
-    /// Sends what the next socket has.
+    /// Sends the queries of the next socket.
     private func sendSome() {
         let socket = exchanges[next].socket
         var end = next + 1
         while end < exchanges.count, exchanges[end].socket === socket { end += 1 }
-        // Without a socket nobody waits for the answer any longer.
+        // If an exchange has no socket, nobody waits for its answer any longer.
         if let number = socket?.number {
             buffers.send(next..<end, by: number) { refused.append($0) }
-            // An error that was told is gone: it may have been about a query before, or somebody's invention.
+            // An error is gone once it was reported: it may have been about an earlier query, or forged. So these are
+            // sent once more.
             for place in refused { buffers.send(place..<(place + 1), by: number) { failed.append(exchanges[$0]) } }
             refused.removeAll(keepingCapacity: true)
         }

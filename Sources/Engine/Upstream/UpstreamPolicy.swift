@@ -1,16 +1,16 @@
 /// One upstream that may be asked now.
 struct UpstreamCandidate: Equatable {
-    /// Its place in the configured order.
+    /// Its index in the configured order.
     var index: Int
     /// Its smoothed round-trip time; `nil`: it has not been asked yet.
     var roundTripTime: Nanoseconds?
 }
 
-/// Chooses the upstream that is asked. Pure: sees who may be asked, and gets its random numbers.
+/// Chooses the upstream that is asked. Pure: it is given the upstreams that may be asked, and random numbers.
 ///
-/// A new policy is a type that conforms, and its case in ``UpstreamPolicyName``.
+/// A new policy is a type that conforms to this, and a case in ``UpstreamPolicyName``.
 protocol UpstreamPolicy: Sendable {
-    /// Chooses one.
+    /// Chooses one of the candidates.
     ///
     /// - Parameters:
     ///   - candidates: one or more, in the configured order.
@@ -18,9 +18,9 @@ protocol UpstreamPolicy: Sendable {
     /// - Returns: the index of one of them.
     mutating func choose(among candidates: [UpstreamCandidate], random: UInt64) -> Int
 
-    /// Chooses one to be asked besides `chosen`, to learn how it does; whose answer comes first is taken.
+    /// Chooses an upstream to be asked besides `chosen`, to learn how it is doing. The first answer counts.
     ///
-    /// - Returns: `nil`: this time none.
+    /// - Returns: its index; `nil`: none this time.
     func explore(besides chosen: Int, among candidates: [UpstreamCandidate], random: UInt64) -> Int?
 }
 
@@ -28,13 +28,13 @@ extension UpstreamPolicy {
     func explore(besides chosen: Int, among candidates: [UpstreamCandidate], random: UInt64) -> Int? { nil }
 }
 
-/// The one with the least smoothed round-trip time. One query in 64 goes to another one too, so that it is known when
-/// that has become faster; the client does not wait for it.
+/// Chooses the upstream with the lowest smoothed round-trip time. One query in 64 also goes to another upstream, to
+/// find out when that has become faster; the client does not wait for it.
 struct FastestPolicy: UpstreamPolicy {
     static let explorationPeriod: UInt64 = 64
 
     func choose(among candidates: [UpstreamCandidate], random: UInt64) -> Int {
-        // One that was never asked comes first: nothing is known of it.
+        // An upstream that was never asked comes first, because nothing is known about it.
         candidates.min { ($0.roundTripTime ?? .zero) < ($1.roundTripTime ?? .zero) }?.index ?? 0
     }
 
@@ -46,7 +46,7 @@ struct FastestPolicy: UpstreamPolicy {
     }
 }
 
-/// Each in turn.
+/// Chooses each in turn.
 struct RoundRobinPolicy: UpstreamPolicy {
     private var next = 0
 
@@ -57,7 +57,7 @@ struct RoundRobinPolicy: UpstreamPolicy {
     }
 }
 
-/// Any, uniformly.
+/// Chooses any, uniformly.
 struct RandomPolicy: UpstreamPolicy {
     func choose(among candidates: [UpstreamCandidate], random: UInt64) -> Int {
         guard !candidates.isEmpty else { return 0 }
@@ -65,7 +65,7 @@ struct RandomPolicy: UpstreamPolicy {
     }
 }
 
-/// The first in the configured order.
+/// Chooses the first in the configured order.
 struct SequentialPolicy: UpstreamPolicy {
     func choose(among candidates: [UpstreamCandidate], random: UInt64) -> Int {
         candidates.first?.index ?? 0
@@ -73,7 +73,7 @@ struct SequentialPolicy: UpstreamPolicy {
 }
 
 extension UpstreamPolicyName {
-    /// A new one.
+    /// Makes a new policy.
     func makePolicy() -> any UpstreamPolicy {
         switch self {
         case .fastest: FastestPolicy()

@@ -1,21 +1,22 @@
-/// Writes the query that an upstream is asked with.
+/// Writes queries to upstreams.
 enum UpstreamQuery {
-    /// What our OPT record says of the UDP payload: no fragments (DNS Flag Day 2020).
+    /// The UDP payload in our OPT record, in octets: answers are not fragmented (DNS Flag Day 2020).
     static let payload: UInt16 = 1232
-    /// Header, question and OPT record.
+    /// The most octets of a query: header, question and OPT record.
     static let maximumByteCount = MessageHeader.byteCount + DomainName.maximumByteCount + 4 + EDNS.byteCount
 
-    /// In which way an upstream is asked.
+    /// The way in which an upstream is asked.
     struct Form: Equatable {
         /// Whether the query has an OPT record.
         var usesEDNS: Bool
-        /// Whether each letter gets a case by chance (draft-vixie-dnsext-dns0x20): one bit more for a forger to guess.
+        /// Whether the letters have random case (draft-vixie-dnsext-dns0x20). Each is one more bit for a forger to
+        /// guess.
         var mixesCase: Bool
     }
 
     /// - Parameters:
-    ///   - id: unpredictable.
-    ///   - key: what is asked for.
+    ///   - id: an unpredictable ID.
+    ///   - key: the key of the question.
     /// - Returns: the message.
     static func make(
         id: UInt16, key: CacheKey, _ form: Form, _ random: inout some RandomNumberGenerator

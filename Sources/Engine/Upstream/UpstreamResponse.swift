@@ -1,30 +1,31 @@
-/// What came from an upstream's address, held against the query that was sent there. Pure: octets in, verdict out.
+/// What a message from an upstream's address is, compared with the query that was sent there. Pure: octets in, verdict
+/// out.
 enum UpstreamResponse {
-    /// Not the answer to this query (RFC 5452 §9.1): go on waiting for it.
+    /// Not the answer to this query (RFC 5452 §9.1): keep waiting for it.
     case unrelated
-    /// The answer, but with the letters of the name in another case: the upstream does not preserve it, or somebody has
-    /// forged it.
+    /// The answer, but with the name's letters in another case: the upstream does not preserve it, or somebody has
+    /// forged the answer.
     case otherCase
     /// TC: ask again over TCP (RFC 2181 §9).
     case truncated
-    /// FORMERR or NOTIMP to a query with EDNS, which it may not know (RFC 6891 §7): ask again without.
+    /// FORMERR or NOTIMP to a query with EDNS, which the upstream may not know (RFC 6891 §7): ask again without EDNS.
     case withoutEDNS
-    /// An error of this upstream, whichever, or an answer that can't be true: ask another one.
+    /// Any error of this upstream, or an answer that can't be true: ask another one.
     case failure
     /// An answer to pass on.
     case answer(AnswerContent)
 
-    /// CNAME records that lead from the name that was asked to the one that has the records.
+    /// The most CNAME records from the name in the question to the name that has the records.
     static let maximumChainLength = 16
 
-    /// What was sent, as far as the answer must repeat it.
+    /// What was sent, as far as it is needed to recognize the answer.
     struct Expectation {
         /// The message that was sent.
         var query: [UInt8]
-        /// What was asked for.
+        /// The key of the question.
         var key: CacheKey
         var id: UInt16
-        /// Whether the letters got a case by chance, which the upstream must repeat.
+        /// Whether the letters had random case, which the upstream must repeat.
         var checksCase: Bool
         var usesEDNS: Bool
 
@@ -36,7 +37,7 @@ enum UpstreamResponse {
             self.usesEDNS = usesEDNS
         }
 
-        /// The question, its name as it was sent.
+        /// The question, with the name as it was sent.
         var question: RawSpan {
             @_lifetime(borrow self)
             get {
@@ -44,23 +45,23 @@ enum UpstreamResponse {
             }
         }
 
-        /// Whether a message that answers it repeats the question's letters in their case.
+        /// Whether a message that answers the query repeats the question with the same case of letters.
         func isRepeated(in message: RawSpan) -> Bool {
             let end = MessageHeader.byteCount + question.byteCount
             return end <= message.byteCount
                 && message.extracting(MessageHeader.byteCount..<end).hasSameOctets(as: question)
         }
 
-        /// Whether the name was sent with any letter that is not small.
+        /// Whether any letter of the name was sent in upper case.
         var hasCapitals: Bool {
             !question.extracting(0..<key.name.count).hasSameOctets(as: key.name.rawSpan)
         }
     }
 
-    /// How a message came.
+    /// How a message arrived.
     enum Form {
         case datagram
-        /// Longer than what was offered: the rest is not there, as if it had TC.
+        /// A datagram longer than we have offered to accept. The rest is missing, as if TC were set.
         case cutDatagram
         /// Over TCP, where nothing is cut off.
         case stream
@@ -68,7 +69,7 @@ enum UpstreamResponse {
 
     /// Reads a message.
     ///
-    /// - Parameter own: the names that upstreams have no say in.
+    /// - Parameter own: the names about which upstreams have no say.
     static func read(
         _ message: RawSpan, _ expected: Expectation, _ form: Form = .datagram, own: OwnNames = OwnNames()
     ) -> UpstreamResponse {
@@ -84,7 +85,7 @@ enum UpstreamResponse {
             question.type == expected.key.type, question.recordClass == RecordClass.internet,
             question.name(in: message).isName(expected.key.name.rawSpan)
         else { return .unrelated }
-        // Over TCP nobody has to guess them.
+        // Over TCP the letters need not be checked, since nobody can forge an answer by guessing.
         if expected.checksCase, form != .stream, !expected.isRepeated(in: message) { return .otherCase }
         if form == .cutDatagram { return .truncated }
         if header.flags & HeaderFlags.truncated != 0 { return form == .stream ? .failure : .truncated }

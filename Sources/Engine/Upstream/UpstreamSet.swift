@@ -2,26 +2,26 @@ import Synchronization
 
 /// The upstreams of one configuration, and the choice between them.
 final class UpstreamSet: Sendable {
-    /// In the configured order.
+    /// The upstreams in the configured order.
     let upstreams: [Upstream]
-    /// Of each, whether letters may be in random case.
+    /// For each upstream, whether letters may have random case.
     private let mayMixCase: [Bool]
     private let state: Mutex<State>
 
     private struct State {
         var policy: any UpstreamPolicy
-        /// Kept, for its memory.
+        /// An array that is kept for its memory.
         var candidates: [UpstreamCandidate] = []
     }
 
-    /// Whom to ask.
+    /// Which upstream to ask.
     struct Choice {
         var index: Int
-        /// One that is asked too, to learn how it does.
+        /// Another one that is asked too, to learn how it is doing.
         var besides: Int?
     }
 
-    /// - Parameter previous: those until now; upstreams that stay are the same objects.
+    /// - Parameter previous: the upstreams until now; those that stay are the same objects.
     init(_ configuration: UpstreamConfiguration, previous: UpstreamSet? = nil) {
         var known: [SocketAddress: Upstream] = [:]
         for upstream in previous?.upstreams ?? [] { known[upstream.address] = upstream }
@@ -36,29 +36,29 @@ final class UpstreamSet: Sendable {
         state = Mutex(State(policy: configuration.policy.makePolicy()))
     }
 
-    /// The upstream of that place.
+    /// The upstream with this index.
     subscript(_ index: Int) -> Upstream { upstreams[index] }
 
-    /// What an upstream can do, as far as it is known, and how it is to be asked.
+    /// What an upstream can do, as far as that is known, and how it is to be asked.
     func features(of index: Int) -> UpstreamFeatures {
         var features = upstreams[index].features
         features.mayMixCase = mayMixCase[index]
         return features
     }
 
-    /// The place of an upstream; `nil`: it is not, or no longer, one of these.
+    /// The index of an upstream; `nil`: it is not, or no longer, one of these.
     func index(of upstream: Upstream) -> Int? { upstreams.firstIndex { $0 === upstream } }
 
-    /// Chooses the upstream for an attempt: one that answers as usual and was not asked before if there is any, then
-    /// one that was not asked before, then any.
+    /// Chooses the upstream for an attempt: preferably one that answers as usual and was not asked before, then one
+    /// that was not asked before, then any.
     ///
     /// - Parameters:
-    ///   - asked: those that were asked for this query before.
-    ///   - excluded: those of them that must not be asked again: they said that they can't answer it, or are about to
-    ///     send a long answer.
-    ///   - mayLeadBack: whether one may be chosen that leads back to this server.
+    ///   - asked: the upstreams that were asked for this query before.
+    ///   - excluded: those of them that must not be asked again, because they said that they can't answer the query, or
+    ///     are about to send a long answer.
+    ///   - mayLeadBack: whether an upstream may be chosen that leads back to this server.
     ///   - random: a random number.
-    /// - Returns: `nil` when none is left.
+    /// - Returns: `nil` if none is left.
     func choose(
         asked: [Int], excluded: [Int], mayLeadBack: Bool = false, now: MonotonicTime, random: UInt64
     ) -> Choice? {
@@ -84,6 +84,6 @@ final class UpstreamSet: Sendable {
         }
     }
 
-    /// How each does, in the configured order.
+    /// The statistics of each upstream, in the configured order.
     func statistics(now: MonotonicTime) -> [UpstreamStatistics] { upstreams.map { $0.statistics(now: now) } }
 }

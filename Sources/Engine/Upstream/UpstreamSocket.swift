@@ -1,25 +1,25 @@
 import CEvent
 
-/// A UDP socket connected to one upstream: the kernel lets through what comes from there alone, and tells when nobody
+/// A UDP socket connected to one upstream: the kernel lets through only what comes from there, and reports if nobody
 /// listens there.
 final class UpstreamSocket: EventTarget {
-    /// Messages with IDs that nothing waits for, after which somebody guesses at them.
+    /// After this many messages with IDs that nothing waits for, somebody is assumed to be guessing IDs.
     static let maximumNearMisses = 16
-    /// IDs at most that are remembered: of all that use a socket, unless there is no other.
+    /// The most IDs that are remembered: those of all queries that use a socket, unless there is no other socket.
     private static let maximumPastIDs = 4 * UpstreamSocketPool.maximumUses
 
     private unowned let pool: UpstreamSocketPool
     private var descriptor: Descriptor?
-    /// What waits for an answer here.
+    /// The exchanges that wait for an answer here.
     private(set) var exchanges: [UpstreamExchange] = []
     /// Their IDs, in the same order.
     private var ids: [UInt16] = []
-    /// The last of those of queries that waited here before: their answers may be late, or come twice.
+    /// The last IDs of queries that waited here before: their answers may be late, or arrive twice.
     private var pastIDs: [UInt16] = []
-    /// Messages that came with none of these while something waited here.
+    /// How many messages had none of these IDs while something waited here.
     private var nearMisses = 0
     fileprivate(set) var address: SocketAddress
-    /// Its place among those that may be shared.
+    /// Its index among the sockets that may be shared; `nil`: it is not one of them.
     fileprivate var index: Int?
     fileprivate var uses = 0
     private var openings = 0
@@ -29,7 +29,7 @@ final class UpstreamSocket: EventTarget {
         self.address = address
     }
 
-    /// - Returns: `false` when the system gives no socket, or has no way to the upstream.
+    /// - Returns: `false` if the system gives no socket, or has no route to the upstream.
     fileprivate func open(_ address: SocketAddress, port: () -> UInt16, on loop: EventLoop) -> Bool {
         self.address = address
         guard let opened = ListeningSocket.openConnected(address, port: port) else { return false }
@@ -51,13 +51,13 @@ final class UpstreamSocket: EventTarget {
         descriptor = nil
     }
 
-    /// The system's number of it; `nil`: it is closed.
+    /// The socket's descriptor; `nil`: it is closed.
     var number: Int32? { descriptor?.number }
 
     /// Whether an ID may be used: no other query here has it.
     func isFree(_ id: UInt16) -> Bool { !ids.contains(id) }
 
-    /// Waits for an answer.
+    /// Begins to wait for an answer.
     func add(_ exchange: UpstreamExchange) {
         exchanges.append(exchange)
         ids.append(exchange.id)
@@ -65,7 +65,7 @@ final class UpstreamSocket: EventTarget {
         pool.inFlight += 1
     }
 
-    /// Waits for an answer no longer.
+    /// Stops waiting for an answer.
     func remove(_ exchange: UpstreamExchange, now: MonotonicTime) {
         guard let place = ids.firstIndex(of: exchange.id), exchanges[place] === exchange else { return }
         exchanges.swapAt(place, exchanges.count - 1)
@@ -86,8 +86,8 @@ final class UpstreamSocket: EventTarget {
             if error != EAGAIN, error != EINTR { tellRefused() }
             return
         }
-        // Once a round, so that an upstream that sends garbage holds up nobody. An answer may close the socket, and
-        // another query open it again: what is left is for neither.
+        // Messages are received once per round, so that an upstream that sends garbage holds up nobody. An answer may
+        // close the socket, and another query may open it again: the remaining messages are then for neither.
         let openings = openings
         let received = pool.received
         for index in 0..<count where openings == self.openings {
@@ -102,8 +102,8 @@ final class UpstreamSocket: EventTarget {
         }
     }
 
-    /// A message has come with an ID that nothing waits for. After so many somebody guesses at the ID of an answer, and
-    /// has found the port: what waits here is asked in another way.
+    /// Notes a message with an ID that nothing waits for. After so many of them, somebody has found the port and is
+    /// guessing the ID of an answer. The queries that wait here are then asked in another way.
     private func noteStray(_ id: UInt16) {
         guard !exchanges.isEmpty, !pastIDs.contains(id) else { return }
         nearMisses += 1
@@ -111,19 +111,19 @@ final class UpstreamSocket: EventTarget {
         let now = MonotonicTime.now
         pool.retire(self)
         exchanges.first?.upstream.noteGuesses()
-        // Whoever is told may stop others.
+        // An owner that is told may stop other exchanges.
         for exchange in exchanges where exchange.socket === self {
             exchange.stop(now: now)
             exchange.owner.ended(exchange, .guessed)
         }
     }
 
-    /// It is said that nobody listens at the upstream, or that there is no way to it (ICMP). That names the socket
-    /// alone, and whoever guesses its port can send it.
+    /// Handles an ICMP message that says that nobody listens at the upstream, or that there is no route to it. It names
+    /// only the socket, and whoever guesses the socket's port can send it.
     private func tellRefused() {
         pool.noteWork()
         exchanges.first?.upstream.refused()
-        // Whoever is told may stop others.
+        // An owner that is told may stop other exchanges.
         for exchange in exchanges where exchange.socket === self && !exchange.isRefused {
             exchange.isRefused = true
             exchange.owner.refused(exchange)
@@ -133,36 +133,36 @@ final class UpstreamSocket: EventTarget {
 
 /// A worker's sockets to upstreams.
 ///
-/// Each query gets a socket of its own with a port that nobody can guess, which is closed with its answer
-/// (RFC 5452 §9.2). While many are under way, sockets drawn at random are shared, each by some dozen queries: opening
-/// and closing one costs as much as the rest of a query. A forger has to guess port, ID and letters of a query as
-/// before.
+/// Each query gets its own socket with a port that nobody can guess. The socket is closed once the answer has arrived
+/// (RFC 5452 §9.2). While many queries are under way, they share sockets that are drawn at random, some dozen queries
+/// each: opening and closing a socket costs as much as the rest of a query. A forger still has to guess the port, ID
+/// and letters of a query.
 final class UpstreamSocketPool {
-    /// Queries under way, or to be asked, from which on sockets are shared, and how many are for each upstream. With
-    /// fewer queries each has one of its own.
+    /// From this many queries on that are under way or to be asked, sockets are shared; as many are shared for each
+    /// upstream. With fewer queries, each has its own socket.
     static let sharedCount = 32
-    /// How long sockets are shared after there were so many: an upstream that answers many at once is left with few for
-    /// a moment, and closing and opening all of them each time would cost more than it is worth.
+    /// How long sockets remain shared after there were so many queries. An upstream that answers many at once is left
+    /// with few for a moment, and it would cost too much to close and open all sockets each time.
     static let sharedTime = Nanoseconds.milliseconds(100)
-    /// Queries that a socket is shared by before its port changes.
+    /// The most queries that share a socket before its port changes.
     static let maximumUses = 64
-    /// Queries that are sent together share a socket, up to this: one system call sends them.
+    /// Up to this many queries that are sent together share a socket: one system call sends them.
     static let runLength = 16
-    /// Datagrams received with one system call.
+    /// The most datagrams that one system call receives.
     private static let batchCapacity = 8
 
     private let loop: EventLoop
     private let counters: WorkerCounters
-    /// Sockets open at once.
+    /// The most sockets open at once.
     private let maximumCount: Int
     private let queuedCount: () -> Int
-    /// Those that may be shared.
+    /// The open sockets that may be shared.
     private var open: [UpstreamSocket] = []
-    /// Those that have been used often enough, and wait for their last answers.
+    /// How many sockets have been used often enough, and wait only for their last answers.
     private var retiredCount = 0
-    /// Closed ones, to be used again: a socket may be closed while it is being read from.
+    /// Closed sockets, to be used again: a socket may be closed while it is being read from.
     private var closed: [UpstreamSocket] = []
-    /// Queries under way on all sockets.
+    /// How many queries are under way on all sockets.
     fileprivate var inFlight = 0
     private var sharingEnd = MonotonicTime.distantPast
     /// For ``closeIdle()``.
@@ -172,8 +172,8 @@ final class UpstreamSocketPool {
         capacity: batchCapacity, octets: Int(UpstreamQuery.payload))
 
     /// - Parameters:
-    ///   - maximumCount: sockets open at once.
-    ///   - queuedCount: how many questions wait to be asked.
+    ///   - maximumCount: the most sockets open at once.
+    ///   - queuedCount: returns how many questions wait to be asked.
     init(loop: EventLoop, counters: WorkerCounters, maximumCount: Int, queuedCount: @escaping () -> Int) {
         self.loop = loop
         self.counters = counters
@@ -184,9 +184,9 @@ final class UpstreamSocketPool {
 
     // MARK: Sockets
 
-    /// A socket for a query.
+    /// Provides a socket for a query.
     ///
-    /// - Returns: `nil` when the system gives none.
+    /// - Returns: `nil` if the system gives none.
     func socket(to address: SocketAddress, now: MonotonicTime, _ random: inout SystemRandom) -> UpstreamSocket? {
         let isSharing = isSharing(now)
         if isSharing, let (socket, left) = run, left > 0, socket.number != nil, socket.address == address {
@@ -207,7 +207,7 @@ final class UpstreamSocketPool {
         return now < sharingEnd
     }
 
-    /// Closes those that nothing waits at, once they are shared no longer.
+    /// Closes the sockets at which nothing waits, once sockets are no longer shared.
     private func closeIdle() {
         guard !isSharing(.now) else {
             try? timer.schedule(after: Self.sharedTime.duration, on: loop)
@@ -219,7 +219,7 @@ final class UpstreamSocketPool {
         }
     }
 
-    /// What was asked for until now is sent: the next query draws anew.
+    /// Notes that all queries so far were sent: the next one draws a new socket.
     func endRun() {
         run = nil
     }
@@ -243,19 +243,19 @@ final class UpstreamSocketPool {
         return socket
     }
 
-    /// Any of the sockets to an address that may be shared.
+    /// Draws one of the sockets to an address that may be shared.
     private func drawn(for address: SocketAddress, _ random: inout SystemRandom) -> UpstreamSocket? {
         open.drawn(&random) { $0.address == address }
     }
 
     private func used(_ socket: UpstreamSocket) -> UpstreamSocket {
         socket.uses += 1
-        // At the limit there would be none to take its place.
+        // At the limit there would be no socket to replace it.
         if socket.uses >= Self.maximumUses, open.count + retiredCount < maximumCount { retire(socket) }
         return socket
     }
 
-    /// No further query uses a socket, at which others wait.
+    /// Takes a socket, at which others wait, out of use for further queries.
     fileprivate func retire(_ socket: UpstreamSocket) {
         guard socket.index != nil else { return }
         remove(socket)
@@ -271,7 +271,8 @@ final class UpstreamSocketPool {
         socket.index = nil
     }
 
-    /// A socket that nothing waits at is closed, or stays for the next queries while there are many.
+    /// Closes a socket at which nothing waits. While sockets are shared, it stays open for the next queries, unless it
+    /// was taken out of use.
     fileprivate func release(_ socket: UpstreamSocket, now: MonotonicTime) {
         if socket.index == nil {
             retiredCount -= 1
@@ -287,7 +288,7 @@ final class UpstreamSocketPool {
         closed.append(socket)
     }
 
-    /// A message has come that nothing waits for.
+    /// Notes a message that nothing waits for.
     fileprivate func noteStray() {
         loop.noteWork()
         counters.count(.wrongAnswers)
@@ -297,7 +298,7 @@ final class UpstreamSocketPool {
         loop.noteWork()
     }
 
-    /// Closes all.
+    /// Closes all sockets.
     func closeAll() {
         timer.cancel()
         for socket in open { socket.close() }

@@ -1,6 +1,6 @@
-/// A worker's ways to upstreams: datagrams from sockets of its own, and connections.
+/// A worker's transport to upstreams: datagrams from its own sockets, and TCP connections.
 final class UpstreamTransport {
-    /// What a query to an upstream asks for, and for whom.
+    /// A query to an upstream, and its owner.
     struct Request {
         var upstream: Upstream
         var key: CacheKey
@@ -8,7 +8,7 @@ final class UpstreamTransport {
         var owner: any ExchangeOwner
         /// The owner's number for it.
         var number: UInt8
-        /// When its answer is of no use any longer.
+        /// When its answer becomes useless.
         var deadline: MonotonicTime
     }
 
@@ -18,8 +18,8 @@ final class UpstreamTransport {
     private let connections: UpstreamConnectionPool
 
     /// - Parameters:
-    ///   - maximumSockets: open at once for datagrams.
-    ///   - queuedCount: how many questions wait to be asked.
+    ///   - maximumSockets: the most sockets open at once for datagrams.
+    ///   - queuedCount: returns how many questions wait to be asked.
     init(loop: EventLoop, counters: WorkerCounters, maximumSockets: Int, queuedCount: @escaping () -> Int) {
         self.counters = counters
         sockets = UpstreamSocketPool(
@@ -28,9 +28,9 @@ final class UpstreamTransport {
         connections = UpstreamConnectionPool(loop: loop, counters: counters)
     }
 
-    /// Has a query sent over UDP, once the loop has handled what has come in.
+    /// Sends a query over UDP, once the loop has handled what has arrived.
     ///
-    /// - Returns: `nil` when there is no socket to be had.
+    /// - Returns: `nil` if there is no socket to be had.
     func send(_ request: consuming Request, now: MonotonicTime, _ random: inout SystemRandom) -> UpstreamExchange? {
         guard let socket = sockets.socket(to: request.upstream.address, now: now, &random) else { return nil }
         var id = UInt16(truncatingIfNeeded: random.next())
@@ -43,7 +43,7 @@ final class UpstreamTransport {
 
     /// Sends a query over TCP, at once or when a connection is free.
     ///
-    /// - Returns: `nil` when there is no connection to be had.
+    /// - Returns: `nil` if there is no connection to be had.
     func sendOverTCP(_ request: consuming Request, now: MonotonicTime, _ random: inout SystemRandom)
         -> UpstreamExchange?
     {
@@ -68,7 +68,7 @@ final class UpstreamTransport {
             deadline: request.deadline)
     }
 
-    /// Sends nothing any longer. Exchanges are stopped by their owners before ``closeAll()``.
+    /// Stops sending. Owners stop their exchanges before ``closeAll()``.
     func cancel() {
         outbox.cancel()
     }
