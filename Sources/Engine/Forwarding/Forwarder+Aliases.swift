@@ -25,7 +25,8 @@ extension Forwarder {
     func joined(_ response: UpstreamResponse, for query: PendingQuery) -> UpstreamResponse {
         // Without aliases, nobody waits for the answer any longer.
         guard case .answer(let content) = response, let aliases = aliases[query.key] else { return response }
-        let whole = AnswerReader.join(aliases.content, query.key, content, aliases.next, own: forwarding.own)
+        let whole = AnswerReader.join(
+            aliases.content, to: query.key, with: content, to: aliases.next, own: forwarding.own)
         return whole.map(UpstreamResponse.answer) ?? .failure
     }
 }

@@ -106,7 +106,7 @@ extension Forwarder {
     ///
     /// - Parameter arrival: when it arrived, if that was earlier.
     func received(
-        _ message: RawSpan, _ exchange: UpstreamExchange, _ form: UpstreamResponse.Form, for query: PendingQuery,
+        _ message: RawSpan, on exchange: UpstreamExchange, as form: UpstreamResponse.Form, for query: PendingQuery,
         arrival: MonotonicTime? = nil
     ) {
         let now = MonotonicTime.now
@@ -147,7 +147,9 @@ extension Forwarder {
     }
 
     /// Handles a long answer that will be read later.
-    func postponed(_ message: [UInt8], _ exchange: UpstreamExchange, by delay: Nanoseconds, for query: PendingQuery) {
+    func postponed(
+        _ message: [UInt8], on exchange: UpstreamExchange, by delay: Nanoseconds, for query: PendingQuery
+    ) {
         let now = MonotonicTime.now
         call(.longAnswer(query, exchange, message, arrival: now), at: now + delay)
         handle(.postponed(Int(exchange.number)), of: query, now: now)

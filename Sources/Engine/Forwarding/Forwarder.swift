@@ -268,7 +268,7 @@ final class Forwarder {
             case .loopProbe(let probe): probe.end()
             case .longAnswer(let query, let exchange, let message, let arrival):
                 guard query.exchange(exchange.number) === exchange else { break }
-                received(message.rawSpan, exchange, .stream, for: query, arrival: arrival)
+                received(message.rawSpan, on: exchange, as: .stream, for: query, arrival: arrival)
             }
         }
         if left > 0 { schedule() } else { timer.activate(on: loop) }

@@ -28,13 +28,13 @@ final class LoopProbe: ExchangeOwner {
         upstream.endLoopCheck(isAnswered: isAnswered)
     }
 
-    func received(_ message: RawSpan, _ exchange: UpstreamExchange, _ form: UpstreamResponse.Form) {
+    func received(_ message: RawSpan, on exchange: UpstreamExchange, as form: UpstreamResponse.Form) {
         // Any answer will do.
         if case .unrelated = UpstreamResponse.read(message, exchange.expectation, form) { return }
         end(isAnswered: true)
     }
 
-    func postponed(_ message: [UInt8], _ exchange: UpstreamExchange, by delay: Nanoseconds) {}
+    func postponed(_ message: [UInt8], on exchange: UpstreamExchange, by delay: Nanoseconds) {}
 
     func refused(_ exchange: UpstreamExchange) {}
 

@@ -66,12 +66,12 @@ final class PendingQuery {
 }
 
 extension PendingQuery: ExchangeOwner {
-    func received(_ message: RawSpan, _ exchange: UpstreamExchange, _ form: UpstreamResponse.Form) {
-        forwarder.received(message, exchange, form, for: self)
+    func received(_ message: RawSpan, on exchange: UpstreamExchange, as form: UpstreamResponse.Form) {
+        forwarder.received(message, on: exchange, as: form, for: self)
     }
 
-    func postponed(_ message: [UInt8], _ exchange: UpstreamExchange, by delay: Nanoseconds) {
-        forwarder.postponed(message, exchange, by: delay, for: self)
+    func postponed(_ message: [UInt8], on exchange: UpstreamExchange, by delay: Nanoseconds) {
+        forwarder.postponed(message, on: exchange, by: delay, for: self)
     }
 
     func refused(_ exchange: UpstreamExchange) {

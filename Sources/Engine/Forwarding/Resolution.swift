@@ -66,12 +66,12 @@ struct Resolution {
         case .unsent(let number):
             guard end(number, .failed) else { break }
             unanswered(number, now: now, &actions)
-        case .otherCase(let number, let features): otherCase(number, features, now: now, &actions)
+        case .otherCase(let number, let features): otherCase(number, features: features, now: now, &actions)
         case .postponed(let number):
             if isWaiting(number) { attempts[number].state = .postponed }
         case .answered(let number, let answer, let features):
             guard end(number, answer == .failure ? .failed : .done) else { break }
-            answered(number, answer, features, now: now, &actions)
+            answered(number, with: answer, features: features, now: now, &actions)
         case .refused(let number): refused(number, now: now, &actions)
         case .ended(let number, let end): ended(number, end, now: now, &actions)
         case .due: due(now: now, &actions)
@@ -174,7 +174,7 @@ struct Resolution {
     /// somebody has forged the answer. An upstream that is known to preserve case is asked over TCP, where nobody can
     /// forge answers and where it shows whether it still does. Any other one is asked in lower case.
     private mutating func otherCase(
-        _ number: Int, _ features: UpstreamFeatures, now: MonotonicTime, _ actions: inout [Action]
+        _ number: Int, features: UpstreamFeatures, now: MonotonicTime, _ actions: inout [Action]
     ) {
         guard phase == .asking, isWaiting(number), attempts[number].state != .doubted else { return }
         attempts[number].state = .doubted
@@ -193,7 +193,7 @@ struct Resolution {
     }
 
     private mutating func answered(
-        _ number: Int, _ answer: Answer, _ features: UpstreamFeatures, now: MonotonicTime, _ actions: inout [Action]
+        _ number: Int, with answer: Answer, features: UpstreamFeatures, now: MonotonicTime, _ actions: inout [Action]
     ) {
         let attempt = attempts[number]
         switch answer {

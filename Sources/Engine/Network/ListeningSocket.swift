@@ -31,16 +31,16 @@ enum ListeningSocket {
     static func reserve(_ address: SocketAddress) throws(EngineError) -> Reservation {
         var lastFailure = EngineError.resourceExhausted("ports")
         for _ in 0..<portAttempts {
-            let udp = try open(address, SOCK_DGRAM, shared: false)
+            let udp = try open(address, .udp, shared: false)
             var bound = address
             guard let port = Self.address(of: udp.number)?.port else { throw failure(address, "UDP") }
             bound.port = port
             do throws(EngineError) {
-                _ = try open(bound, SOCK_STREAM, shared: false)
+                _ = try open(bound, .tcp, shared: false)
                 // If these sockets received queries or accepted connections, clients would wait in vain.
                 refuse(udp.number, bound)
                 return Reservation(
-                    bound, udp: udp, tcp: try open(bound, SOCK_STREAM, shared: false, listens: false))
+                    bound, udp: udp, tcp: try open(bound, .tcp, shared: false, listens: false))
             } catch {
                 lastFailure = error
                 if address.port != 0 { break }
@@ -69,12 +69,12 @@ enum ListeningSocket {
     static func open(
         _ address: SocketAddress, _ transport: SocketTransport, isForBoth: Bool = false
     ) throws(EngineError) -> Descriptor {
-        try open(address, transport == .udp ? SOCK_DGRAM : SOCK_STREAM, shared: true, isForBoth: isForBoth)
+        try open(address, transport, shared: true, isForBoth: isForBoth)
     }
 
     /// Makes sure that nobody else has the address, as ``reserve(_:)`` does.
     static func probe(_ address: SocketAddress, _ transport: SocketTransport, isForBoth: Bool) throws(EngineError) {
-        _ = try open(address, transport == .udp ? SOCK_DGRAM : SOCK_STREAM, shared: false, isForBoth: isForBoth)
+        _ = try open(address, transport, shared: false, isForBoth: isForBoth)
     }
 
     /// Configures a socket that another process has opened like one of our own.
@@ -93,17 +93,18 @@ enum ListeningSocket {
     }
 
     private static func open(
-        _ address: SocketAddress, _ type: __socket_type, shared: Bool, listens: Bool = true, isForBoth: Bool = false
+        _ address: SocketAddress, _ transport: SocketTransport, shared: Bool, listens: Bool = true,
+        isForBoth: Bool = false
     ) throws(EngineError) -> Descriptor {
         let family = address.address.isIPv4 ? AF_INET : AF_INET6
+        let type = transport == .udp ? SOCK_DGRAM : SOCK_STREAM
         let flags = Int32(type.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let transport = (type == SOCK_DGRAM ? SocketTransport.udp : .tcp).rawValue
         let number = socket(family, flags, 0)
-        guard number >= 0 else { throw failure(address, transport) }
+        guard number >= 0 else { throw failure(address, transport.rawValue) }
         let socket = Descriptor(owning: number)
         if family == AF_INET6 { set(number, Int32(IPPROTO_IPV6), IPV6_V6ONLY, isForBoth ? 0 : 1) }
         if shared { set(number, SOL_SOCKET, SO_REUSEPORT, 1) }
-        if type == SOCK_STREAM {
+        if transport == .tcp {
             // This only tolerates an earlier server's connections in TIME_WAIT; another listener still conflicts.
             set(number, SOL_SOCKET, SO_REUSEADDR, 1)
         } else {
@@ -116,9 +117,9 @@ enum ListeningSocket {
             guard let start = bytes.baseAddress else { return Int32(-1) }
             return unsafe bind(number, start.assumingMemoryBound(to: sockaddr.self), length)
         }
-        guard bound == 0 else { throw failure(address, transport) }
+        guard bound == 0 else { throw failure(address, transport.rawValue) }
         // Also for a mere test: only here does a TCP address always conflict with another listener.
-        if type == SOCK_STREAM, listens, listen(number, backlog) != 0 { throw failure(address, transport) }
+        if transport == .tcp, listens, listen(number, backlog) != 0 { throw failure(address, transport.rawValue) }
         return socket
     }
 

@@ -13,7 +13,7 @@ struct AliasChain {
     private var namesAndAbove: Set<[UInt8]>?
 
     /// - Returns: `nil` if a name is malformed, or the chain is too long or a loop.
-    init?(_ packet: borrowing LdnsPacket, _ key: CacheKey, own: OwnNames) {
+    init?(from packet: borrowing LdnsPacket, key: CacheKey, own: OwnNames) {
         names = [key.name]
         if key.type != .cname, key.type != .any {
             guard follow(packet, own) else { return nil }

@@ -4,14 +4,16 @@
 /// left out. ADDITIONAL is dropped: it may be about anything, and nobody has to send it (RFC 2181 §5.4.1).
 enum AnswerReader {
     /// - Parameters:
-    ///   - message: the message; `header` and `question` are its own, and the question is the one that was asked.
+    ///   - header: the header of the message.
+    ///   - question: the question of the message, which is the one that was asked.
     ///   - key: the key of the question.
     ///   - own: the names about which upstreams have no say.
     /// - Returns: `nil` if the answer is malformed, or can't be true.
     static func read(
-        _ message: RawSpan, _ header: MessageHeader, _ question: Question, key: CacheKey, own: OwnNames = OwnNames()
+        _ message: RawSpan, header: MessageHeader, question: Question, key: CacheKey, own: OwnNames = OwnNames()
     ) -> AnswerContent? {
-        readAddresses(message, header, question, key: key) ?? readAny(message, header, question, key: key, own: own)
+        readAddresses(message, header: header, question: question, key: key)
+            ?? readAny(message, header: header, question: question, key: key, own: own)
     }
 
     /// Reads the most common answer: addresses of the name in the question, and nothing else. It has no name that could
@@ -20,7 +22,7 @@ enum AnswerReader {
     ///
     /// - Returns: `nil` if it is another answer.
     static func readAddresses(
-        _ message: RawSpan, _ header: MessageHeader, _ question: Question, key: CacheKey
+        _ message: RawSpan, header: MessageHeader, question: Question, key: CacheKey
     ) -> AnswerContent? {
         // In these cases no record of AUTHORITY is passed on.
         let dropsAuthority = header.authorityCount == 0 || !key.variant.contains(.dnssecOK)
@@ -64,13 +66,15 @@ enum AnswerReader {
 
     /// Reads any answer. ldns reads its records, and writes those of them that are passed on.
     static func readAny(
-        _ message: RawSpan, _ header: MessageHeader, _ question: Question, key: CacheKey, own: OwnNames = OwnNames()
+        _ message: RawSpan, header: MessageHeader, question: Question, key: CacheKey, own: OwnNames = OwnNames()
     ) -> AnswerContent? {
         var octets = message.array
         // Names that point to the question must not get the random case that was drawn for our query.
         octets.replaceSubrange(MessageHeader.byteCount..<(MessageHeader.byteCount + key.name.count), with: key.name)
         var end = question.end
-        guard let part = Part(octets, header.answerCount, header.authorityCount, from: &end),
+        guard
+            let part = Part(
+                octets, answerCount: header.answerCount, authorityCount: header.authorityCount, from: &end),
             hasPlainCode(message, count: header.additionalCount, from: end)
         else { return nil }
         return content(of: [part], code: header.flags & 0xF, key: key, own: own, mayBeOpen: true)
@@ -83,7 +87,7 @@ enum AnswerReader {
         let authority: [RecordPlace]
 
         /// - Parameter offset: the offset of the records; afterwards that of the end of AUTHORITY.
-        init?(_ octets: [UInt8], _ answerCount: UInt16, _ authorityCount: UInt16, from offset: inout Int) {
+        init?(_ octets: [UInt8], answerCount: UInt16, authorityCount: UInt16, from offset: inout Int) {
             guard let answers = WireReader.section(octets.rawSpan, count: answerCount, from: &offset),
                 let authority = WireReader.section(octets.rawSpan, count: authorityCount, from: &offset)
             else { return nil }
@@ -108,8 +112,8 @@ enum AnswerReader {
                 return nil
             }
         }
-        guard var chain = AliasChain(packet, key, own: own) else { return nil }
-        var selection = AnswerSelection(packet, of: &chain, key, own: own)
+        guard var chain = AliasChain(from: packet, key: key, own: own) else { return nil }
+        var selection = AnswerSelection(from: packet, of: &chain, key: key, own: own)
         // If an alias leads to a name of ours, this server decides what follows, including the code.
         let code = chain.endsAtOwnName ? ResponseCode.noError : code
         let isNegative = code != ResponseCode.noError || !(selection.hasFinalRecord || chain.endsAtOwnName)
@@ -118,7 +122,7 @@ enum AnswerReader {
             for index in parts.indices {
                 guard packet.read(authority: parts[index].authority, of: &parts[index].octets) else { return nil }
             }
-            selection.selectAuthority(packet, of: &chain, isNegative: isNegative, wantsProofs: wantsProofs)
+            selection.selectAuthority(from: packet, of: &chain, isNegative: isNegative, wantsProofs: wantsProofs)
         }
         guard packet.answers.isEmpty || isPlausible(selection, of: chain, code) else { return nil }
         let kept = selection.answers + selection.authority
@@ -201,18 +205,19 @@ enum AnswerReader {
     ///   - second: the answer to `next`.
     /// - Returns: `nil` if the result is malformed or too long, or its aliases are a loop.
     static func join(
-        _ first: AnswerContent, _ key: CacheKey, _ second: AnswerContent, _ next: CacheKey, own: OwnNames
+        _ first: AnswerContent, to key: CacheKey, with second: AnswerContent, to next: CacheKey, own: OwnNames
     ) -> AnswerContent? {
         // The first answer may have proofs for an alias that comes from a wildcard (RFC 4035 §3.1.3.3).
-        guard let aliases = part(first, key), let rest = part(second, next) else { return nil }
+        guard let aliases = part(first, to: key), let rest = part(second, to: next) else { return nil }
         return content(
             of: [aliases, rest], code: second.code, key: key, own: own, mayBeOpen: second.continuation != nil)
     }
 
     /// The message that has the content as a part, for content that was written before.
-    private static func part(_ content: AnswerContent, _ key: CacheKey) -> Part? {
+    private static func part(_ content: AnswerContent, to key: CacheKey) -> Part? {
         let head = [UInt8](repeating: 0, count: MessageHeader.byteCount) + key.name + [0, 0, 0, 0]
         var end = head.count
-        return Part(head + content.body, content.answerCount, content.authorityCount, from: &end)
+        return Part(
+            head + content.body, answerCount: content.answerCount, authorityCount: content.authorityCount, from: &end)
     }
 }

@@ -13,7 +13,7 @@ struct AnswerSelection {
     private(set) var hasFinalRecord = false
     private let own: OwnNames
 
-    init(_ packet: borrowing LdnsPacket, of chain: inout AliasChain, _ key: CacheKey, own: OwnNames) {
+    init(from packet: borrowing LdnsPacket, of chain: inout AliasChain, key: CacheKey, own: OwnNames) {
         self.own = own
         selectAnswers(packet, &chain, key)
     }
@@ -60,7 +60,7 @@ struct AnswerSelection {
     ///   - isNegative: whether the name does not exist, or has no record of the requested type.
     ///   - wantsProofs: whether DNSSEC records are wanted.
     mutating func selectAuthority(
-        _ packet: borrowing LdnsPacket, of chain: inout AliasChain, isNegative: Bool, wantsProofs: Bool
+        from packet: borrowing LdnsPacket, of chain: inout AliasChain, isNegative: Bool, wantsProofs: Bool
     ) {
         let records = packet.authority.filter { $0.recordClass == RecordClass.internet }
         soa = isNegative ? records.first { $0.type == .soa && DomainName.isName(chain.end, atOrBelow: $0.owner) } : nil

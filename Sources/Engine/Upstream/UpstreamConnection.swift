@@ -143,9 +143,9 @@ final class UpstreamConnection {
         guard let start = unsafe evbuffer_pullup(input, frame) else { return ended() }
         let message = unsafe RawSpan(_unsafeStart: start + TCPFraming.prefixBytes, byteCount: byteCount).array
         unsafe evbuffer_drain(input, frame)
-        guard wait > .zero else { return exchange.owner.received(message.rawSpan, exchange, .stream) }
+        guard wait > .zero else { return exchange.owner.received(message.rawSpan, on: exchange, as: .stream) }
         exchange.stop(now: now)
-        exchange.owner.postponed(message, exchange, by: wait)
+        exchange.owner.postponed(message, on: exchange, by: wait)
     }
 
     fileprivate func ended() {

@@ -4,11 +4,11 @@
 /// owner completes what it is doing before it hears of anything.
 protocol ExchangeOwner: AnyObject {
     /// A message has arrived. It may not be the answer, so the exchange goes on until it is stopped.
-    func received(_ message: RawSpan, _ exchange: UpstreamExchange, _ form: UpstreamResponse.Form)
+    func received(_ message: RawSpan, on exchange: UpstreamExchange, as form: UpstreamResponse.Form)
 
     /// A long answer has arrived over TCP, and is to be read after `delay`. The exchange no longer waits at a
     /// connection.
-    func postponed(_ message: [UInt8], _ exchange: UpstreamExchange, by delay: Nanoseconds)
+    func postponed(_ message: [UInt8], on exchange: UpstreamExchange, by delay: Nanoseconds)
 
     /// The system was told that nobody listens at the upstream, or that there is no route to it. Anybody may have sent
     /// that (RFC 5927), so the exchange goes on. An owner is told only once.
@@ -46,15 +46,15 @@ final class UpstreamExchange {
     var isRefused = false
 
     init(
-        _ upstream: Upstream, _ expectation: UpstreamResponse.Expectation, owner: any ExchangeOwner, number: UInt8,
-        sentAt: MonotonicTime, deadline: MonotonicTime
+        _ request: UpstreamTransport.Request, expecting expectation: UpstreamResponse.Expectation,
+        sentAt: MonotonicTime
     ) {
-        self.upstream = upstream
+        upstream = request.upstream
+        owner = request.owner
+        number = request.number
+        deadline = request.deadline
         self.expectation = expectation
-        self.owner = owner
-        self.number = number
         self.sentAt = sentAt
-        self.deadline = deadline
     }
 
     var id: UInt16 { expectation.id }

@@ -94,9 +94,10 @@ enum UpstreamResponse {
         case _ where isRefusedAsItIs && expected.usesEDNS: return .withoutEDNS
         default: return .failure
         }
-        guard let content = AnswerReader.read(message, header, question, key: expected.key, own: own) else {
-            return .failure
-        }
+        guard
+            let content = AnswerReader.read(
+                message, header: header, question: question, key: expected.key, own: own)
+        else { return .failure }
         return .answer(content)
     }
 }

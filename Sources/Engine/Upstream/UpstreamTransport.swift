@@ -63,9 +63,7 @@ final class UpstreamTransport {
         let expectation = UpstreamResponse.Expectation(
             id: id, query: UpstreamQuery.make(id: id, key: key, form, &random), key: key, checksCase: form.mixesCase,
             usesEDNS: form.usesEDNS)
-        return UpstreamExchange(
-            request.upstream, expectation, owner: request.owner, number: request.number, sentAt: now,
-            deadline: request.deadline)
+        return UpstreamExchange(request, expecting: expectation, sentAt: now)
     }
 
     /// Stops sending. Owners stop their exchanges before ``closeAll()``.

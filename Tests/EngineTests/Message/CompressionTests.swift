@@ -76,7 +76,7 @@ struct CompressionTests {
         let message = octets.rawSpan
         guard let header = MessageHeader(message), let question = Question(message) else { return nil }
         let key = CacheKey(name: question.name(in: message), type: question.type, variant: [])
-        return AnswerReader.read(message, header, question, key: key)
+        return AnswerReader.read(message, header: header, question: question, key: key)
     }
 
     /// NULL records, each with an owner that leads through many pointers: to the data of the previous record, from

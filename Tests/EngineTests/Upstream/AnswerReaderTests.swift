@@ -18,8 +18,8 @@ struct AnswerReaderTests {
         guard let header = MessageHeader(message), let question = Question(message) else { return nil }
         let key = CacheKey(name: question.name(in: message), type: question.type, variant: [])
         return (
-            AnswerReader.readAddresses(message, header, question, key: key),
-            AnswerReader.readAny(message, header, question, key: key)
+            AnswerReader.readAddresses(message, header: header, question: question, key: key),
+            AnswerReader.readAny(message, header: header, question: question, key: key)
         )
     }
 

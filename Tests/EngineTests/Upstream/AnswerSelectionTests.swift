@@ -53,7 +53,7 @@ struct AnswerSelectionTests {
         let message = octets.rawSpan
         guard let header = MessageHeader(message), let question = Question(message) else { return nil }
         let key = CacheKey(name: question.name(in: message), type: type, variant: variant)
-        return AnswerReader.read(message, header, question, key: key, own: Self.own)
+        return AnswerReader.read(message, header: header, question: question, key: key, own: Self.own)
     }
 
     /// The records that are passed on, as ldns reads them.
@@ -264,7 +264,7 @@ struct AnswerSelectionTests {
         let first = try #require(read(asked, answers: [.cname(asked, "x.net", ttl: 50)]))
         let next = CacheKey(name: Line.name("x.net").rawSpan, type: .a, variant: [])
         func join(_ second: AnswerContent?) -> AnswerContent? {
-            second.flatMap { AnswerReader.join(first, key, $0, next, own: Self.own) }
+            second.flatMap { AnswerReader.join(first, to: key, with: $0, to: next, own: Self.own) }
         }
         let whole = join(read("x.net", answers: [.a("x.net", ttl: 70), .a("x.net", 2, ttl: 70)]))
         let lines: [Line] = [.cname(asked, "x.net", ttl: 50), .a("x.net", ttl: 70), .a("x.net", 2, ttl: 70)]
@@ -296,7 +296,7 @@ struct AnswerSelectionTests {
         let first = try #require(read(asked, .a, .dnssecOK, answers: alias, authority: proofs))
         #expect(first.continuation == .outside(Line.name("x.net")) && first.authorityCount == 2)
         let second = try #require(read("x.net", .a, .dnssecOK, answers: [.a("x.net")]))
-        let whole = AnswerReader.join(first, key, second, next, own: Self.own)
+        let whole = AnswerReader.join(first, to: key, with: second, to: next, own: Self.own)
         #expect(records(whole, asked) == records(alias + [.a("x.net")] + proofs))
         #expect(whole?.answerCount == 3 && whole?.authorityCount == 2 && whole?.continuation == nil)
     }

@@ -27,7 +27,7 @@ struct RepackedAnswerTests {
         let message = octets.rawSpan
         guard let header = MessageHeader(message), let question = Question(message) else { return nil }
         let key = CacheKey(name: question.name(in: message), type: question.type, variant: variant)
-        return AnswerReader.readAny(message, header, question, key: key)
+        return AnswerReader.readAny(message, header: header, question: question, key: key)
     }
 
     /// The records of an answer as ldns reads them in a client's reply.
