@@ -13,6 +13,7 @@ extension APIHandler {
                 return .problem(.notFound, "the instance has no check with the name '\(check)'")
             }
             guard case .reported(let registered) = outcome else { return .unknownInstance(id) }
+            checks?.note(report, ofInstance: id)
             return instance(registered)
         } catch {
             return Self.response(to: error)

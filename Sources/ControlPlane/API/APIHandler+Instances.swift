@@ -156,7 +156,9 @@ extension JSONWriter {
         switch (outcome, command) {
         case (.registered(let registered, _), _): string(registered.instance.id)
         case (_, .register(let registration)): string(registration.id)
-        case (_, .patch(let id, _)), (_, .deregister(let id)), (_, .report(let id, _)): string(id)
+        case (_, .patch(let id, _)), (_, .deregister(let id)), (_, .report(let id, _)),
+            (_, .expel(let id, _)):
+            string(id)
         }
         endObject()
     }

@@ -18,7 +18,7 @@ extension CheckReport {
                 if status == nil {
                     errors.note(FieldError(field: "status", message: "must be passing, warning or critical"))
                 }
-            case ("output", .string(let text)): output = CheckResult.printable(text)
+            case ("output", .string(let text)): output = CheckRecord.printable(text)
             case ("output", .null): continue
             case ("status", let value), ("output", let value):
                 errors.note(FieldError(field: member.name, message: "must be a string, not \(value.kind)"))

@@ -15,7 +15,7 @@ struct InstanceHealth: Sendable, Equatable {
     /// The verdict of whatever watches it, other than its checks.
     var verdict = Verdict.passing
     /// Results of its checks that the store could not keep yet: newer than the stored ones.
-    var unstored: [CheckResult] = []
+    var unstored: [CheckRecord] = []
 }
 
 extension InstanceHealth.Verdict {
@@ -32,7 +32,7 @@ extension InstanceHealth.Verdict {
 
 extension RegisteredInstance {
     /// What is known of a check.
-    func result(of check: Check) -> CheckResult {
+    func result(of check: Check) -> CheckRecord {
         health.unstored.first { $0.name == check.name } ?? instance.result(of: check)
     }
 

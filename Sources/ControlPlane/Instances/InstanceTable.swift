@@ -25,6 +25,8 @@ struct InstanceTable: Sendable {
     /// Maps a derived id to the substitutes for it: the ids of instances at the same endpoint that were registered
     /// without an id and could not get the derived one. There may be several, if two nodes registered one each.
     private var substitutes = ShardedDictionary<[String]>()
+    /// The ids of instances that have checks.
+    private(set) var checkedIDs: Set<String> = []
     /// Only tables give sequence numbers from here on. A stored instance with such a number gets the next free one
     /// instead, so that there is room above it however large a number was stored.
     static let sequenceLimit: UInt64 = 3 << 61
@@ -61,7 +63,15 @@ struct InstanceTable: Sendable {
     @discardableResult
     mutating func put(_ instance: ServiceInstance, lease: Lease?) -> RegisteredInstance? {
         let before = slots[instance.id]
-        guard let lease = lease ?? before?.registered.lease else { return nil }
+        guard let known = lease ?? before?.registered.lease else { return nil }
+        // Heartbeats may have come while the registration was on its way to the storage.
+        let lease =
+            lease.flatMap { lease in
+                before.map { before in
+                    lease.counting(
+                        before.registered.lease, ttls: (before.registered.instance.ttlSeconds, instance.ttlSeconds))
+                }
+            } ?? known
         var instance = instance
         if let known = before?.registered.instance {
             instance.sequence = known.sequence
@@ -70,8 +80,9 @@ struct InstanceTable: Sendable {
             instance.sequence = nextSequence
         }
         // A repeated registration says nothing about the instance's health.
-        let registered = RegisteredInstance(
+        var registered = RegisteredInstance(
             instance: instance, lease: lease, health: before?.registered.health ?? InstanceHealth())
+        registered.forgetStoredResults()
         if let old = before?.registered {
             unlink(old, unlessSharing: instance)
         }
@@ -83,6 +94,11 @@ struct InstanceTable: Sendable {
             slot.queuedDeadline = deadline
         }
         slots[instance.id] = slot
+        if instance.checks.isEmpty {
+            if before?.registered.instance.checks.isEmpty == false { checkedIDs.remove(instance.id) }
+        } else {
+            checkedIDs.insert(instance.id)
+        }
         if instance.sequence >= nextSequence { nextSequence = instance.sequence + 1 }
         compactExpiry()
         return registered
@@ -95,6 +111,7 @@ struct InstanceTable: Sendable {
     mutating func remove(id: String) -> ServiceInstance? {
         guard let registered = slots[id]?.registered else { return nil }
         slots[id] = nil
+        if !registered.instance.checks.isEmpty { checkedIDs.remove(id) }
         unlink(registered, unlessSharing: nil)
         journal.note(from: registered, to: nil)
         return registered.instance

@@ -30,7 +30,7 @@ struct ServiceInstance: Sendable, Equatable {
     /// How it is checked.
     var checks: [Check] = []
     /// What its checks have found, as far as that is stored; at most one result for each.
-    var results: [CheckResult] = []
+    var results: [CheckRecord] = []
     /// Whether its owner has taken it out of DNS.
     var isDraining = false
     /// The origin of its id.
@@ -103,6 +103,23 @@ struct Lease: Sendable, Equatable {
     init(heardElsewhereWithTTLSeconds ttlSeconds: Int, now: Moment) {
         self.init(ttlSeconds: ttlSeconds, now: now)
         deadline = nil
+    }
+
+    /// The lease of a registration, with heartbeats that were heard after the time from which the registration counts.
+    ///
+    /// - Parameters:
+    ///   - known: the lease so far.
+    ///   - ttls: how long the instance lived without a heartbeat so far, and lives now, in seconds.
+    func counting(_ known: Lease, ttls: (old: Int, new: Int)) -> Lease {
+        guard ttls.old > 0, let knownDeadline = known.deadline, let deadline else { return self }
+        let heardLater = deadline.advanced(by: .seconds(-ttls.new))
+            .duration(to: knownDeadline.advanced(by: .seconds(-ttls.old)))
+        guard heardLater > .zero else { return self }
+        var lease = self
+        lease.lastHeartbeat = known.lastHeartbeat
+        lease.deadline = deadline.advanced(by: heardLater)
+        lease.expiresAt = known.lastHeartbeat.advanced(bySeconds: ttls.new)
+        return lease
     }
 
     /// Extends it for a pause: see ``InstanceTable/extendLeases(for:after:limit:)``.

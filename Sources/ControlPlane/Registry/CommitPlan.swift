@@ -101,6 +101,18 @@ struct CommitPlan {
             note(.deregister(id: id), from: known, to: nil)
         case .report(let id, let report):
             add(report, of: id, table)
+        case .expel(let id, let name):
+            let unstored = table.instance(id: id)?.health.unstored ?? []
+            guard let known = instance(id, table),
+                known.checks.contains(where: { check in
+                    let record = unstored.first { $0.name == name } ?? known.result(of: check)
+                    return check.name == name && record.status == .critical
+                })
+            else {
+                steps.append(.unknownInstance)
+                return
+            }
+            add(.deregister(id: id), now: now, table: table)
         }
     }
 
@@ -111,13 +123,17 @@ struct CommitPlan {
             return
         }
         var instance = known
-        switch instance.adopt(report) {
-        case nil:
+        var effect = instance.adopt(report)
+        // What is held because it could not be stored must not outlive what is known now.
+        let isHeld = table.instance(id: id)?.health.unstored.contains { $0.name == report.name } == true
+        if isHeld, effect == .sameStatus { effect = .newStatus }
+        switch effect {
+        case .unknownCheck:
             steps.append(.unknownCheck)
-        case true?:
+        case .newStatus:
             steps.append(.report(change: changes.count))
             note(.update(instance), from: known, to: instance)
-        case false?:
+        case .sameStatus, .outdated:
             // What a check says again and again is not stored each time.
             if let last = lastChange[id] {
                 steps.append(.report(change: last))

@@ -108,6 +108,11 @@ final class Registry: Sendable {
         try await submit(.report(id: id, report))
     }
 
+    /// Removes an instance because a check has been critical for too long, unless it is not critical any more.
+    func expel(id: String, check: String) async throws(RegistryError) -> CommandOutcome {
+        try await submit(.expel(id: id, check: check))
+    }
+
     /// Makes several changes, which are stored together.
     ///
     /// - Returns: an outcome for each command, in order.

@@ -5,6 +5,8 @@ enum RegistryCommand: Sendable, Equatable {
     case deregister(id: String)
     /// The result of a check.
     case report(id: String, CheckReport)
+    /// Removes an instance because a check has been critical for too long, unless that check is not critical any more.
+    case expel(id: String, check: String)
 }
 
 /// The result of a ``RegistryCommand``.

@@ -15,6 +15,8 @@ actor RegistryCommitter {
     /// carried out in parts. That way others need not wait for all of it, and a publication takes less memory: while it
     /// is made, it needs many times the size of its records.
     static let namesAtOnce = 32_768
+    /// How many instances' results are stored at once after the storage has failed.
+    private static let resultsAtOnce = 4096
     /// How often a change is tried when other nodes get in its way.
     private static let maximumAttempts = 10
     /// The error of a change that was tried that often.
@@ -34,6 +36,8 @@ actor RegistryCommitter {
     /// When the timer fires that ends grace times; `nil`: none is set.
     private var awaitedGraceEnd: ContinuousClock.Instant?
     private var lastFailure: StoreUnavailable?
+    /// The ids of instances with results of checks that could not be stored yet.
+    private var unstored: Set<String> = []
     private let generation = Atomic<UInt64>(0)
 
     /// The generation of the zone after the last publication. Reading it never waits.
@@ -76,7 +80,10 @@ actor RegistryCommitter {
     func run() async {
         while let work = await queue.next() {
             if work.isGraceOver { endGraces() }
-            if let sweep = work.sweep { await carryOut(sweep) }
+            if let sweep = work.sweep {
+                await carryOut(sweep)
+                await storeHeldResults()
+            }
             if !work.group.isEmpty { await commit(work.group) }
         }
     }
@@ -88,6 +95,13 @@ actor RegistryCommitter {
 
     private func commit(_ group: [PendingCommit]) async {
         let commands = group.flatMap(\.rest)
+        answer(group, hold(commands, await carryOut(commands)))
+    }
+
+    /// Stores and publishes changes.
+    ///
+    /// - Returns: the outcomes of the first commands; the others wait for the next group.
+    private func carryOut(_ commands: [RegistryCommand]) async -> [Result<CommandOutcome, StoreUnavailable>] {
         var outcomes: [Result<CommandOutcome, StoreUnavailable>?] = []
         var open = commands.indices.map(\.self)
         for attempt in 0..<Self.maximumAttempts where !open.isEmpty {
@@ -111,7 +125,44 @@ actor RegistryCommitter {
             // Before anybody is answered: the group's own commit may have brought in other nodes' changes.
             adoptOutsideChanges()
         }
-        answer(group, outcomes.map { $0 ?? .failure(Self.contended) })
+        return outcomes.map { $0 ?? .failure(Self.contended) }
+    }
+
+    /// Takes in results of checks that could not be stored: DNS must not wait for the storage to leave out a dead
+    /// instance. They are stored later.
+    private func hold(
+        _ commands: [RegistryCommand], _ outcomes: [Result<CommandOutcome, StoreUnavailable>]
+    ) -> [Result<CommandOutcome, StoreUnavailable>] {
+        var outcomes = outcomes
+        for (index, command) in zip(outcomes.indices, commands) {
+            guard case .failure = outcomes[index], case .report(let id, let report) = command,
+                report.origin == .checker
+            else { continue }
+            let held = store.view.withTable { table -> RegisteredInstance? in
+                guard var registered = table.instance(id: id) else { return nil }
+                if registered.hold(report) { table.setHealth(registered.health, of: id) }
+                return registered
+            }
+            if held?.health.unstored.isEmpty == false { unstored.insert(id) }
+            outcomes[index] = .success(held.map { .reported($0) } ?? .unknownInstance)
+        }
+        publishChanges()
+        return outcomes
+    }
+
+    /// Stores what could not be stored before.
+    private func storeHeldResults() async {
+        guard !unstored.isEmpty, store.state.isHealthy else { return }
+        let ids = Array(unstored.prefix(Self.resultsAtOnce))
+        unstored.subtract(ids)
+        let commands = ids.flatMap { id in
+            (store.instance(id: id)?.health.unstored ?? []).compactMap { record in
+                record.report.map { RegistryCommand.report(id: id, $0) }
+            }
+        }
+        if !commands.isEmpty { _ = await carryOut(commands) }
+        // Some may have failed again, or be left for the next time.
+        for id in ids where store.instance(id: id)?.health.unstored.isEmpty == false { unstored.insert(id) }
     }
 
     /// Answers the requests that are done. If a part of a request was not stored, the client must send it again as a

@@ -72,7 +72,7 @@ enum StoredInstance {
         var registeredAt: WallTime?
         var sequence: UInt64?
         var asOf: Int64?
-        var results: [CheckResult] = []
+        var results: [CheckRecord] = []
         for member in members {
             switch (member.name, member.value) {
             case ("draining", .bool(let value)): isDraining = value
@@ -80,7 +80,7 @@ enum StoredInstance {
             case ("registered_at_milliseconds", .integer(let value)):
                 registeredAt = WallTime(checking: Int64(value))
             case ("sequence", .integer(let value)): sequence = UInt64(exactly: value)
-            case ("results", let value): results = StoredResults.results(value)
+            case ("results", let value): results = StoredRecords.results(value)
             case ("as_of", .integer(let value)): asOf = max(0, Int64(value))
             default: continue
             }

@@ -24,6 +24,29 @@ import Testing
         }
     }
 
+    @Test func `a heartbeat counts that comes while a registration is on its way to the storage`() {
+        let clock = TestClock()
+        var table = InstanceTable([.test(1, ttl: 30)], now: clock.now)
+        let begun = clock.now
+        clock.advance(by: .seconds(2))
+        let heard = clock.now
+        _ = table.renew(id: "i1", now: heard)
+        for ttl in [30, 10, 60] {
+            let new = Lease(ttlSeconds: ttl, now: begun)
+            let registered = table.put(.test(1, ttl: ttl), lease: new)
+            #expect(registered?.lease == Lease(ttlSeconds: ttl, now: heard))
+        }
+        // One that begins later, one that is for ever, and one that another node hears.
+        let later = Lease(ttlSeconds: 30, now: heard.advanced(by: .seconds(1)))
+        let elsewhere = Lease(heardElsewhereWithTTLSeconds: 30, now: begun)
+        let permanent = Lease(ttlSeconds: 0, now: begun)
+        let again = Lease(ttlSeconds: 30, now: begun)
+        for (ttl, lease) in [(30, later), (30, elsewhere), (0, permanent), (30, again)] {
+            let registered = table.put(.test(1, ttl: ttl), lease: lease)
+            #expect(registered?.lease == lease)
+        }
+    }
+
     @Test func `counts follow every change`() {
         var table = table([.test(1), .test(2), .test(3, name: "users")])
         #expect(table.count == 3)

@@ -127,6 +127,14 @@ final class EtcdMirror: Sendable {
         return deadline > now.monotonic
     }
 
+    /// Those instances whose heartbeats were heard here after some time.
+    func heardOf(_ ids: Set<String>, after moment: Moment) -> [String] {
+        ids.filter { id in
+            guard let registered = instance(id), let deadline = registered.lease.deadline else { return false }
+            return deadline > moment.monotonic.advanced(by: .seconds(registered.instance.ttlSeconds))
+        }
+    }
+
     // MARK: Changes
 
     /// The instances to be changed or deregistered whose keys were found missing, while the watch has not told why. If

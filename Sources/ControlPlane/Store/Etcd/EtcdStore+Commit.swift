@@ -33,7 +33,11 @@ extension EtcdStore {
         }
         let outcomes = await write(ready, history: plan.history)
         giveBackLeases(of: ready, outcomes, now: time.now())
-        return mirror.settle(changes, ready, outcomes, history: plan.history, now: now)
+        let results = mirror.settle(changes, ready, outcomes, history: plan.history, now: now)
+        // Heartbeats that came meanwhile have renewed the leases that the keys were on before.
+        let late = mirror.heardOf(plan.renewed, after: now)
+        if !late.isEmpty { upkeep.withLock { $0.hear(late) } }
+        return results
     }
 
     /// Waits until the watch has told what became of missing keys of some changes' instances.

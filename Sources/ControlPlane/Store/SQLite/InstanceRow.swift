@@ -103,7 +103,7 @@ private enum StoredText {
         return String(decoding: writer.octets, as: UTF8.self)
     }
 
-    static func text(results: [CheckResult]) -> String? {
+    static func text(results: [CheckRecord]) -> String? {
         if results.isEmpty { return nil }
         var writer = JSONWriter()
         writer.results(results)
@@ -114,9 +114,9 @@ private enum StoredText {
         value(text, InstanceFields.checks)
     }
 
-    static func results(_ text: String?) -> [CheckResult] {
+    static func results(_ text: String?) -> [CheckRecord] {
         guard let text, let json = try? JSONParser.parse(Array(text.utf8)) else { return [] }
-        return StoredResults.results(json)
+        return StoredRecords.results(json)
     }
 
     static func tags(_ text: String?) -> [String]? {

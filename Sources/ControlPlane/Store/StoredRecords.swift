@@ -1,9 +1,9 @@
 /// The results of an instance's checks in a store: JSON.
-enum StoredResults {
+enum StoredRecords {
     /// The results in a JSON value. What is no result is left out: the check then begins anew.
-    static func results(_ value: JSONValue) -> [CheckResult] {
+    static func results(_ value: JSONValue) -> [CheckRecord] {
         guard case .array(let elements) = value else { return [] }
-        var results: [CheckResult] = []
+        var results: [CheckRecord] = []
         for element in elements.prefix(Check.maximumCount) {
             if let result = result(element), !results.contains(where: { $0.name == result.name }) {
                 results.append(result)
@@ -12,7 +12,7 @@ enum StoredResults {
         return results
     }
 
-    private static func result(_ value: JSONValue) -> CheckResult? {
+    private static func result(_ value: JSONValue) -> CheckRecord? {
         guard case .object(let members) = value else { return nil }
         var name: String?
         var status: CheckStatus?
@@ -25,14 +25,14 @@ enum StoredResults {
             case ("name", .string(let text)): name = text
             case ("status", .string(let text)): status = CheckStatus(rawValue: text)
             case ("since_milliseconds", .integer(let number)): since = WallTime(checking: Int64(number))
-            case ("output", .string(let text)): output = CheckResult.printable(text)
+            case ("output", .string(let text)): output = CheckRecord.printable(text)
             case ("duration_milliseconds", .integer(let number)): duration = max(0, number)
             case ("checked_at_milliseconds", .integer(let number)): checkedAt = WallTime(checking: Int64(number))
             default: continue
             }
         }
         guard let name, let status, let since else { return nil }
-        return CheckResult(
+        return CheckRecord(
             name: name, status: status, since: since, output: output, durationMilliseconds: duration,
             checkedAt: checkedAt)
     }
@@ -40,7 +40,7 @@ enum StoredResults {
 
 extension JSONWriter {
     /// Stored results of checks as an array.
-    mutating func results(_ results: [CheckResult]) {
+    mutating func results(_ results: [CheckRecord]) {
         beginArray()
         for result in results {
             beginObject()

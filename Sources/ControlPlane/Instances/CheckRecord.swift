@@ -1,7 +1,7 @@
-/// The result of a check that changed its status, with what the check has said last when that was stored.
+/// What is known of a check: its status, with what it said when that was stored.
 ///
 /// It is stored with the instance, so that other nodes know it, and a restart brings no dead instance back.
-struct CheckResult: Sendable, Equatable {
+struct CheckRecord: Sendable, Equatable {
     /// The longest output, in octets.
     static let maximumOutputOctets = 512
 
@@ -18,9 +18,9 @@ struct CheckResult: Sendable, Equatable {
     var checkedAt: WallTime?
 }
 
-extension CheckResult {
+extension CheckRecord {
     /// Whether it was found later than `other`.
-    func isNewer(than other: CheckResult) -> Bool {
+    func isNewer(than other: CheckRecord) -> Bool {
         guard let checkedAt else { return false }
         return other.checkedAt.map { $0.millisecondsSince1970 < checkedAt.millisecondsSince1970 } ?? true
     }
@@ -52,7 +52,7 @@ struct CheckReport: Sendable, Equatable {
     /// The check's name.
     var name: String
     var status: CheckStatus
-    /// For people; at most ``CheckResult/maximumOutputOctets`` printable octets.
+    /// For people; at most ``CheckRecord/maximumOutputOctets`` printable octets.
     var output = ""
     var durationMilliseconds: Int?
     /// When it was found.
@@ -63,21 +63,24 @@ struct CheckReport: Sendable, Equatable {
 /// Knows what checks have found last, though that has changed no status.
 protocol CheckObserver: Sendable {
     /// The last results of those checks of an instance that this server runs.
-    func observations(ofInstance id: String) -> [CheckResult]
+    func observations(ofInstance id: String) -> [CheckRecord]
+
+    /// Notes a result that a client has reported, though it has changed nothing: a check of type `ttl` is alive.
+    func note(_ report: CheckReport, ofInstance id: String)
 }
 
 extension ServiceInstance {
     /// What is known of a check: its last stored result, or the status that it begins with.
-    func result(of check: Check) -> CheckResult {
+    func result(of check: Check) -> CheckRecord {
         results.first { $0.name == check.name }
-            ?? CheckResult(name: check.name, status: check.initial, since: registeredAt)
+            ?? CheckRecord(name: check.name, status: check.initial, since: registeredAt)
     }
 
     /// The worst status of its checks; `passing` if it has none.
     var checkStatus: CheckStatus { checkStatus(besides: []) }
 
     /// The worst status of its checks, some of which have newer results than the stored ones.
-    func checkStatus(besides newer: [CheckResult]) -> CheckStatus {
+    func checkStatus(besides newer: [CheckRecord]) -> CheckStatus {
         var worst = CheckStatus.passing
         for check in checks {
             let result = newer.first { $0.name == check.name } ?? result(of: check)
@@ -98,19 +101,71 @@ extension ServiceInstance {
 
     /// Takes in a result.
     ///
-    /// - Returns: whether that is worth storing: the status is another one. `nil`: it has no such check.
-    mutating func adopt(_ report: CheckReport) -> Bool? {
-        guard let check = checks.first(where: { $0.name == report.name }) else { return nil }
+    /// - Returns: what became of it.
+    mutating func adopt(_ report: CheckReport) -> ReportEffect {
+        guard let check = checks.first(where: { $0.name == report.name }) else { return .unknownCheck }
         let known = result(of: check)
-        let isChange = known.status != report.status
-        let result = CheckResult(
-            name: report.name, status: report.status, since: isChange ? report.time : known.since,
-            output: report.output, durationMilliseconds: report.durationMilliseconds, checkedAt: report.time)
+        guard let record = known.adopting(report) else { return .outdated }
         if let place = results.firstIndex(where: { $0.name == report.name }) {
-            results[place] = result
+            results[place] = record
         } else {
-            results.append(result)
+            results.append(record)
         }
-        return isChange
+        return known.status == record.status ? .sameStatus : .newStatus
+    }
+}
+
+/// What a result does to an instance.
+enum ReportEffect: Sendable {
+    case newStatus
+    case sameStatus
+    /// Something newer is known.
+    case outdated
+    /// The instance has no such check.
+    case unknownCheck
+}
+
+extension CheckRecord {
+    /// What is known after a result; `nil`: it is older than what is known. Another node may have run the check in the
+    /// meantime.
+    func adopting(_ report: CheckReport) -> CheckRecord? {
+        let isOlder = checkedAt.map { report.time.millisecondsSince1970 < $0.millisecondsSince1970 } ?? false
+        if isOlder, report.origin == .checker { return nil }
+        return CheckRecord(
+            name: name, status: report.status, since: status == report.status ? since : report.time,
+            output: report.output, durationMilliseconds: report.durationMilliseconds, checkedAt: report.time)
+    }
+}
+
+extension CheckRecord {
+    /// The result that it came from; `nil`: none has.
+    var report: CheckReport? {
+        checkedAt.map {
+            CheckReport(
+                name: name, status: status, output: output, durationMilliseconds: durationMilliseconds, time: $0)
+        }
+    }
+}
+
+extension RegisteredInstance {
+    /// Takes in a result that could not be stored.
+    ///
+    /// - Returns: `false` if it has no such check, or something newer is known.
+    mutating func hold(_ report: CheckReport) -> Bool {
+        guard let check = instance.checks.first(where: { $0.name == report.name }),
+            let record = result(of: check).adopting(report)
+        else { return false }
+        health.unstored.removeAll { $0.name == report.name }
+        health.unstored.append(record)
+        return true
+    }
+
+    /// Forgets results that are stored by now, or for whose checks newer ones are.
+    mutating func forgetStoredResults() {
+        if health.unstored.isEmpty { return }
+        health.unstored.removeAll { record in
+            guard let check = instance.checks.first(where: { $0.name == record.name }) else { return true }
+            return !record.isNewer(than: instance.result(of: check))
+        }
     }
 }

@@ -4,7 +4,7 @@ import Testing
 @testable import ControlPlane
 
 /// What the results of checks make of an instance.
-@Suite struct CheckResultTests {
+@Suite struct CheckRecordTests {
     private let start = WallTime(millisecondsSince1970: 1000)
     private let later = WallTime(millisecondsSince1970: 5000)
 
@@ -18,12 +18,12 @@ import Testing
         #expect(instance.checkStatus == .passing)
         instance.checks = [.test("a"), .test("b", initial: .critical)]
         #expect(instance.checkStatus == .critical)
-        #expect(instance.adopt(report("b", .warning, at: start)) == true)
+        #expect(instance.adopt(report("b", .warning, at: start)) == .newStatus)
         #expect(instance.checkStatus == .warning && RegisteredInstance(instance).isHealthy)
-        #expect(instance.adopt(report("b", .warning, "still", at: later)) == false)
+        #expect(instance.adopt(report("b", .warning, "still", at: later)) == .sameStatus)
         let result = instance.result(of: instance.checks[1])
         #expect(result.since == start && result.checkedAt == later && result.output == "still")
-        #expect(instance.adopt(report("c", .passing, at: later)) == nil)
+        #expect(instance.adopt(report("c", .passing, at: later)) == .unknownCheck)
         // A check that is not there any more says nothing.
         instance.checks = [.test("a")]
         #expect(instance.checkStatus == .passing)
@@ -35,7 +35,7 @@ import Testing
         _ = instance.adopt(report("a", .critical, at: start))
         var registered = RegisteredInstance(instance)
         #expect(registered.status == .critical)
-        registered.health.unstored = [CheckResult(name: "a", status: .passing, since: later)]
+        registered.health.unstored = [CheckRecord(name: "a", status: .passing, since: later)]
         #expect(registered.status == .passing)
         registered.health.verdict = .warning
         #expect(registered.status == .warning)
@@ -58,8 +58,8 @@ import Testing
     }
 
     @Test func `an output is for people, and short`() {
-        #expect(CheckResult.printable("a\u{0}\nb\u{9F}") == "a  b ")
-        #expect(CheckResult.printable(String(repeating: "ä", count: 300)).utf8.count == 512)
+        #expect(CheckRecord.printable("a\u{0}\nb\u{9F}") == "a  b ")
+        #expect(CheckRecord.printable(String(repeating: "ä", count: 300)).utf8.count == 512)
     }
 
     @Test func `what stands in a store for results is taken as far as it is some`() throws {
@@ -74,8 +74,8 @@ import Testing
              {"name":"b","status":"ill","since_milliseconds":1000}, {"name":"c","status":"passing"}, 7,
              {"name":"d","status":"passing","since_milliseconds":99999999999999999}]
             """
-        let results = StoredResults.results(try JSONParser.parse(Array(text.utf8)))
-        #expect(results == [CheckResult(name: "a", status: .critical, since: start)])
+        let results = StoredRecords.results(try JSONParser.parse(Array(text.utf8)))
+        #expect(results == [CheckRecord(name: "a", status: .critical, since: start)])
     }
 }
 
