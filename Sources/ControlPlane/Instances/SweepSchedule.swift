@@ -22,6 +22,10 @@ struct SweepSchedule: Sendable {
     /// The time from one search to the next.
     private let period: Duration
     private var last: ContinuousClock.Instant
+    /// Since when no heartbeats can be heard; `nil`: they can.
+    private var pausedSince: ContinuousClock.Instant?
+    /// A pause that no search knows of yet.
+    private var pause = Duration.zero
 
     /// The first search is due one period from now.
     init(period: Duration, now: Moment) {
@@ -29,10 +33,23 @@ struct SweepSchedule: Sendable {
         last = now.monotonic
     }
 
+    /// Notes that no heartbeats can be heard from now on.
+    mutating func pause(since now: Moment) { pausedSince = now.monotonic }
+
+    /// Notes that heartbeats can be heard again; the first search is due one period from now.
+    mutating func resume(now: Moment) {
+        let length = pausedSince?.duration(to: now.monotonic) ?? .zero
+        if length >= Self.shortestPause { pause += length }
+        pausedSince = nil
+        last = now.monotonic
+    }
+
     /// A search that begins now. If it is late for its period, the lateness counts as a pause.
     mutating func sweep(now: Moment) -> Sweep {
         let lateness = last.duration(to: now.monotonic) - period
         last = now.monotonic
-        return Sweep(now: now, pause: lateness >= Self.shortestPause ? lateness : .zero)
+        let pause = pause + (lateness >= Self.shortestPause ? lateness : .zero)
+        self.pause = .zero
+        return Sweep(now: now, pause: pause)
     }
 }

@@ -56,13 +56,15 @@ final class Registry: Sendable {
 
     /// Loads and publishes everything that is stored.
     func load() async throws(StoreUnavailable) {
+        // Nobody can send heartbeats before everything is loaded: until then it counts as a pause.
+        schedule.withLock { $0.pause(since: time.now()) }
         try await committer.load()
         loaded.store(true, ordering: .releasing)
     }
 
     /// Carries out changes until ``stop()`` is called and all accepted ones are done.
     func run() async {
-        schedule.withLock { $0 = SweepSchedule(period: sweepPeriod, now: time.now()) }
+        schedule.withLock { $0.resume(now: time.now()) }
         // Sweeps run where heartbeats do, so both are late together. The committer's thread is late after any large
         // commit.
         let endSweeps = timers.every(sweepPeriod, after: sweepPeriod) { [self] in sweep() }

@@ -235,14 +235,16 @@ extension Registration {
 
 /// A registry with a clock and a zone of its own.
 struct TestRegistry {
-    let clock = TestClock()
+    let clock: TestClock
     let zone = TestZone()
     let registry: Registry
 
     init(
         store: any Store = MemoryStore(), policy: RecordPolicy = RecordPolicy(),
-        limits: Configuration.RegistryLimits = .init(), timers: any Timers = EventLoopTimers.shared
+        limits: Configuration.RegistryLimits = .init(), timers: any Timers = EventLoopTimers.shared,
+        clock: TestClock = TestClock()
     ) {
+        self.clock = clock
         registry = Registry(
             store: store,
             publisher: ZonePublisher(sink: zone, policy: policy),

@@ -35,6 +35,21 @@ import Testing
         }
     }
 
+    @Test func `a start that takes long costs nobody his ttl`() async throws {
+        let store = SlowStore(clock)
+        let test = TestRegistry(store: store, clock: clock)
+        try await test.running {
+            try await test.sweep()
+            #expect(test.registry.instance(id: "i1")?.lease.expiresAt == clock.now.wall.advanced(bySeconds: 5))
+            clock.advance(by: .milliseconds(4999))
+            try await test.sweep()
+            #expect(test.registry.instance(id: "i1") != nil)
+            clock.advance(by: .milliseconds(1))
+            try await test.sweep()
+            #expect(test.registry.instance(id: "i1") == nil)
+        }
+    }
+
     @Test(arguments: StoreKind.allCases.filter(\.expiresByItself))
     func `after a pause everybody who was alive has a whole ttl again, and who is dead expires then`(
         kind: StoreKind
@@ -109,5 +124,32 @@ import Testing
             _ = try await test.registry.deregister(id: "nobody")
             #expect(test.registry.instance(id: "a") != nil)
         }
+    }
+}
+
+/// A store with many instances: the first is loaded 20 s before the last.
+private final class SlowStore: Store {
+    private let memory = MemoryStore()
+    private let clock: TestClock
+
+    init(_ clock: TestClock) { self.clock = clock }
+
+    var view: InstanceView { memory.view }
+    var type: String { "slow" }
+    var state: StoreState { StoreState() }
+
+    nonisolated(nonsending) func load(time: TimeSource) async throws(StoreUnavailable) {
+        _ = await memory.commit([.register(.test(1, ttl: 5))], time: time)
+        clock.advance(by: .seconds(20))
+    }
+
+    nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async -> [StoreResult] {
+        await memory.commit(changes, time: time)
+    }
+
+    nonisolated(nonsending) func removeExpired(_ sweep: Sweep, limit: Int) async throws(StoreUnavailable)
+        -> ExpiredInstances
+    {
+        try await memory.removeExpired(sweep, limit: limit)
     }
 }
