@@ -13,6 +13,8 @@ struct InstanceTable: Sendable {
         var order = SequenceIndex()
         var counts = StatusCounts()
         var members = ServiceMembers()
+        /// The index of the last change of one of its instances.
+        var changeIndex: UInt64 = 0
     }
 
     private var slots = ShardedDictionary<Slot>()
@@ -58,10 +60,14 @@ struct InstanceTable: Sendable {
 
     /// Adds an instance, or replaces the one with its id and keeps its place.
     ///
-    /// - Parameter lease: its new lease; `nil` keeps the lease of a known instance.
+    /// - Parameters:
+    ///   - lease: its new lease; `nil` keeps the lease of a known instance.
+    ///   - reason: why, as the journal tells it.
     /// - Returns: the instance in the table, or `nil` if no lease was given and none is known.
     @discardableResult
-    mutating func put(_ instance: ServiceInstance, lease: Lease?) -> RegisteredInstance? {
+    mutating func put(
+        _ instance: ServiceInstance, lease: Lease?, because reason: ChangeReason = .request
+    ) -> RegisteredInstance? {
         let before = slots[instance.id]
         guard let known = lease ?? before?.registered.lease else { return nil }
         // Heartbeats may have come while the registration was on its way to the storage.
@@ -87,7 +93,7 @@ struct InstanceTable: Sendable {
             unlink(old, unlessSharing: instance)
         }
         link(registered, unlessSharing: before?.registered.instance)
-        journal.note(from: before?.registered, to: registered)
+        note(from: before?.registered, to: registered, because: reason)
         var slot = Slot(registered: registered, queuedDeadline: before?.queuedDeadline)
         if let deadline = lease.deadline, slot.queuedDeadline.map({ deadline < $0 }) ?? true {
             expiry.insert(ExpiryQueue.Entry(deadline: deadline, id: instance.id))
@@ -106,22 +112,26 @@ struct InstanceTable: Sendable {
 
     /// Removes an instance.
     ///
+    /// - Parameter reason: why, as the journal tells it.
     /// - Returns: the instance, or `nil` if there is none.
     @discardableResult
-    mutating func remove(id: String) -> ServiceInstance? {
+    mutating func remove(id: String, because reason: ChangeReason = .request) -> ServiceInstance? {
         guard let registered = slots[id]?.registered else { return nil }
         slots[id] = nil
         if !registered.instance.checks.isEmpty { checkedIDs.remove(id) }
         unlink(registered, unlessSharing: nil)
-        journal.note(from: registered, to: nil)
+        note(from: registered, to: nil, because: reason)
         return registered.instance
     }
 
     /// Sets the health of an instance.
     ///
+    /// - Parameter reason: why, as the journal tells it.
     /// - Returns: the change, or `nil` if nothing changes or there is no such instance.
     @discardableResult
-    mutating func setHealth(_ health: InstanceHealth, of id: String) -> InstanceChange? {
+    mutating func setHealth(
+        _ health: InstanceHealth, of id: String, because reason: ChangeReason = .request
+    ) -> InstanceChange? {
         guard let old = slots[id]?.registered, old.health != health else { return nil }
         var new = old
         new.health = health
@@ -132,11 +142,30 @@ struct InstanceTable: Sendable {
             service.counts[old.status] -= 1
             service.counts[new.status] += 1
         }
-        return journal.note(from: old, to: new)
+        return note(from: old, to: new, because: reason)
     }
 
     /// The index of the last change.
     var changeIndex: UInt64 { journal.lastIndex }
+
+    /// The index of the last change of what a service has.
+    ///
+    /// - Parameter name: `nil`, or a service without instances: that of the last change of all.
+    func changeIndex(ofService name: String?) -> UInt64 {
+        name.flatMap { services[$0]?.changeIndex } ?? changeIndex
+    }
+
+    @discardableResult
+    private mutating func note(
+        from old: RegisteredInstance?, to new: RegisteredInstance?, because reason: ChangeReason
+    ) -> InstanceChange? {
+        guard let change = journal.note(from: old, to: new, because: reason) else { return nil }
+        if let new { _ = services.withValue(of: new.instance.name) { $0.changeIndex = change.index } }
+        if let old, old.instance.name != new?.instance.name {
+            _ = services.withValue(of: old.instance.name) { $0.changeIndex = change.index }
+        }
+        return change
+    }
 
     /// Renews the lease of an instance for a whole ttl.
     ///
@@ -194,7 +223,7 @@ struct InstanceTable: Sendable {
             guard let slot = slots[due.id], slot.queuedDeadline == due.deadline else { continue }
             let deadline = slot.registered.lease.deadline
             if let deadline, deadline <= now {
-                if let instance = remove(id: due.id) { expired.instances.append(instance) }
+                if let instance = remove(id: due.id, because: .expired) { expired.instances.append(instance) }
                 continue
             }
             _ = slots.withValue(of: due.id) { $0.queuedDeadline = deadline }

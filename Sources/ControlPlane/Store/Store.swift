@@ -154,6 +154,9 @@ enum StoreChange: Sendable, Equatable {
     case update(ServiceInstance)
     /// Removes an instance.
     case deregister(id: String)
+
+    /// Why, as the journal tells it.
+    var reason: ChangeReason { .request }
 }
 
 /// The result of a ``StoreChange``.

@@ -71,6 +71,43 @@ import Testing
         #expect(table.instance(id: "i1")?.status == .passing)
     }
 
+    @Test func `each change has its reason, and that of a policy an index among them`() {
+        let now = TestClock().now
+        var table = InstanceTable()
+        table.journal.open()
+        table.put(.test(1, ttl: 1), lease: Lease(ttlSeconds: 1, now: now), because: .anotherNode)
+        table.setHealth(InstanceHealth(verdict: .critical), of: "i1", because: .check("http"))
+        table.journal.notePolicy(of: "orders", nil)
+        _ = table.removeExpired(at: now.monotonic + .seconds(2), limit: 10)
+        table.put(.test(2), lease: Lease(ttlSeconds: 1, now: now))
+        table.remove(id: "i2", because: .loaded)
+        let changes = table.journal.take()
+        #expect(changes.map(\.reason) == [.anotherNode, .check("http"), .expired, .request, .loaded])
+        #expect(changes.map(\.index) == [1, 2, 4, 5, 6])
+        #expect(table.journal.takePolicies() == [PolicyChange(index: 3, name: "orders", policy: nil)])
+        #expect(table.journal.takePolicies().isEmpty)
+    }
+
+    @Test func `a service knows its last change, also of what has left it`() {
+        let lease = Lease(ttlSeconds: 0, now: TestClock().now)
+        var table = InstanceTable()
+        table.put(.test(1), lease: lease)
+        table.put(.test(2), lease: lease)
+        table.put(.test(3, name: "users"), lease: lease)
+        #expect(table.changeIndex(ofService: "orders") == 2 && table.changeIndex(ofService: "users") == 3)
+        table.put(.test(1), lease: lease)
+        #expect(table.changeIndex(ofService: "orders") == 2)
+        table.put(.test(1, name: "users"), lease: lease)
+        #expect(table.changeIndex(ofService: "orders") == 4 && table.changeIndex(ofService: "users") == 4)
+        table.setHealth(InstanceHealth(verdict: .warning), of: "i1")
+        #expect(table.changeIndex(ofService: "orders") == 4 && table.changeIndex(ofService: "users") == 5)
+        table.remove(id: "i1")
+        #expect(table.changeIndex(ofService: "users") == 6)
+        table.remove(id: "i2")
+        // It is not there any more.
+        #expect(table.changeIndex(ofService: "orders") == 7 && table.changeIndex(ofService: nil) == 7)
+    }
+
     private func change(_ index: UInt64, _ old: ServiceInstance?, _ new: ServiceInstance?) -> InstanceChange {
         func registered(_ instance: ServiceInstance?) -> RegisteredInstance? {
             instance.map { RegisteredInstance(instance: $0, lease: lease) }

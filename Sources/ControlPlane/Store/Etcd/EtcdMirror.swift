@@ -40,6 +40,8 @@ final class EtcdMirror: Sendable {
 
     let view = InstanceView()
     private let replica = Mutex(EtcdReplica())
+    /// The ids that a group under way changes: the watch may tell of its changes before etcd has answered.
+    private let own = Mutex<Set<String>>([])
 
     // MARK: News
 
@@ -50,12 +52,12 @@ final class EtcdMirror: Sendable {
     func adopt(_ items: [EtcdInbox.Item], isHolding: Bool, now: Moment) -> Progress {
         replica.withLock { replica in
             let history = replica.history
-            for item in items { apply(replica.adopt(item), now) }
-            apply(replica.takeLeaving(), now)
+            for item in items { apply(replica.adopt(item), now, because: .anotherNode) }
+            apply(replica.takeLeaving(), now, because: .anotherNode)
             if !isHolding {
                 let gone = replica.doubt(now: now.monotonic, patience: Self.orphanPatience) { isAlive($0, now) }
                 for id in gone { replica.forget(id) }
-                apply(gone.map { .remove(id: $0) }, now)
+                apply(gone.map { .remove(id: $0) }, now, because: .expired)
             }
             return Progress(
                 seen: replica.seen, isNewHistory: replica.history != history, orphanCount: replica.orphans.count)
@@ -71,7 +73,7 @@ final class EtcdMirror: Sendable {
     func remember(_ instances: [ServiceInstance], at revision: Int64, now: Moment) {
         replica.withLock { replica in
             replica.remember(instances.map { InstanceKey(name: $0.name, id: $0.id) }, at: revision)
-            apply(instances.map { .put($0) }, now)
+            apply(instances.map { .put($0) }, now, because: .loaded)
         }
     }
 
@@ -83,18 +85,24 @@ final class EtcdMirror: Sendable {
     }
 
     /// Applies the replica's actions to the view.
-    private func apply(_ actions: [EtcdReplica.Action], _ now: Moment) {
+    private func apply(_ actions: [EtcdReplica.Action], _ now: Moment, because reason: ChangeReason) {
+        if actions.isEmpty { return }
+        let own = own.withLock { $0 }
         var rest = actions[...]
         while !rest.isEmpty {
             let slice = rest.prefix(InstanceView.sliceLength)
             rest = rest.dropFirst(InstanceView.sliceLength)
             view.withTable { table in
-                for action in slice { Self.apply(action, to: &table, now) }
+                for action in slice {
+                    Self.apply(action, to: &table, now, because: own.contains(action.id) ? .request : reason)
+                }
             }
         }
     }
 
-    private static func apply(_ action: EtcdReplica.Action, to table: inout InstanceTable, _ now: Moment) {
+    private static func apply(
+        _ action: EtcdReplica.Action, to table: inout InstanceTable, _ now: Moment, because reason: ChangeReason
+    ) {
         switch action {
         case .put(let instance):
             let known = table.instance(id: instance.id)
@@ -103,9 +111,10 @@ final class EtcdMirror: Sendable {
             let isHeardHere = known?.lease.deadline != nil && instance.ttlSeconds > 0
             table.put(
                 instance,
-                lease: isHeardHere ? nil : Lease(heardElsewhereWithTTLSeconds: instance.ttlSeconds, now: now))
+                lease: isHeardHere ? nil : Lease(heardElsewhereWithTTLSeconds: instance.ttlSeconds, now: now),
+                because: reason)
         case .remove(let id):
-            table.remove(id: id)
+            table.remove(id: id, because: reason)
         }
     }
 
@@ -262,8 +271,9 @@ final class EtcdMirror: Sendable {
         }
     }
 
-    /// Notes that some instances are about to be deregistered, until ``endDeparture()``.
+    /// Notes that some instances are about to be changed or deregistered, until ``endDeparture()``.
     func beginDeparture(in changes: [StoreChange]) {
+        own.withLock { $0 = Set(changes.map(\.id)) }
         let ids = changes.reduce(into: Set<String>()) { ids, change in
             if case .deregister(let id) = change { ids.insert(id) }
         }
@@ -271,7 +281,10 @@ final class EtcdMirror: Sendable {
     }
 
     /// See ``EtcdReplica/endDeparture()``.
-    func endDeparture() { replica.withLock { $0.endDeparture() } }
+    func endDeparture() {
+        own.withLock { $0 = [] }
+        replica.withLock { $0.endDeparture() }
+    }
 
     /// The writes that restore some of these orphans.
     func restoration(of ids: [String]) -> Restoration {
@@ -311,6 +324,16 @@ extension StoreChange {
         switch self {
         case .register(let instance), .update(let instance): instance.id
         case .deregister(let id): id
+        }
+    }
+}
+
+extension EtcdReplica.Action {
+    /// The id of the instance that it is about.
+    fileprivate var id: String {
+        switch self {
+        case .put(let instance): instance.id
+        case .remove(let id): id
         }
     }
 }

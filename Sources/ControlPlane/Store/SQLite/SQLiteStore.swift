@@ -42,7 +42,8 @@ final class SQLiteStore: Store {
             view.withTable { table in
                 for row in rows {
                     guard let instance = row.instance,
-                        let loaded = table.put(instance, lease: Lease(ttlSeconds: instance.ttlSeconds, now: now))
+                        let loaded = table.put(
+                            instance, lease: Lease(ttlSeconds: instance.ttlSeconds, now: now), because: .loaded)
                     else {
                         skipped += 1
                         continue

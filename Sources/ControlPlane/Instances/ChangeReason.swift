@@ -1,0 +1,35 @@
+/// Why something in the registry has changed.
+enum ChangeReason: Sendable, Equatable {
+    /// A request of a client to this node.
+    case request
+    /// The instance's time without a heartbeat is over.
+    case expired
+    /// A check, by its name, has seen another state, or for so long the same that the instance was removed.
+    case check(String)
+    /// A brake that keeps a service from being emptied, by its name, holds or has ended.
+    case brake(String)
+    /// Another node, or whoever else writes to the storage.
+    case anotherNode
+    /// It was found in the storage at the start.
+    case loaded
+
+    /// Its name in the API.
+    var name: String {
+        switch self {
+        case .request: "request"
+        case .expired: "expired"
+        case .check: "check"
+        case .brake: "brake"
+        case .anotherNode: "another_node"
+        case .loaded: "loaded"
+        }
+    }
+
+    /// What exactly it was, such as a check's name.
+    var detail: String? {
+        switch self {
+        case .check(let name), .brake(let name): name
+        case .request, .expired, .anotherNode, .loaded: nil
+        }
+    }
+}

@@ -1,0 +1,42 @@
+import Testing
+
+@testable import ControlPlane
+
+/// What the journal says of changes that come from etcd.
+@Suite struct EtcdReasonTests {
+    private let key = InstanceKey(name: "orders", id: "i1")
+    private let clock = TestClock()
+
+    private func reasons(_ mirror: EtcdMirror) -> [ChangeReason] {
+        mirror.view.withTable { $0.journal.take() }.map(\.reason)
+    }
+
+    private func adopt(_ change: EtcdChange, _ mirror: EtcdMirror) {
+        _ = mirror.adopt([.changes([change], revision: change.revision)], isHolding: false, now: clock.now)
+    }
+
+    @Test func `a change is this node's own also if the watch tells of it first, and else another node's`() {
+        let mirror = EtcdMirror()
+        mirror.view.withTable { $0.journal.open() }
+        adopt(.put(key, .test(1), revision: 5, lease: 9), mirror)
+        #expect(reasons(mirror) == [.anotherNode])
+        mirror.beginDeparture(in: [.update(.test(1, weight: 7))])
+        adopt(.put(key, .test(1, weight: 7), revision: 6, lease: 9), mirror)
+        #expect(reasons(mirror) == [.request])
+        mirror.endDeparture()
+        adopt(.put(key, .test(1, weight: 8), revision: 7, lease: 9), mirror)
+        adopt(.delete(key, revision: 8, isDeliberate: true), mirror)
+        #expect(reasons(mirror) == [.anotherNode, .anotherNode])
+    }
+
+    @Test func `an instance whose lease has ended has expired`() {
+        let mirror = EtcdMirror()
+        adopt(.put(key, .test(1), revision: 5, lease: 9), mirror)
+        mirror.view.withTable { $0.journal.open() }
+        adopt(.delete(key, revision: 6, isDeliberate: false), mirror)
+        #expect(reasons(mirror).isEmpty)
+        clock.advance(by: .seconds(1))
+        _ = mirror.adopt([], isHolding: false, now: clock.now)
+        #expect(reasons(mirror) == [.expired])
+    }
+}
