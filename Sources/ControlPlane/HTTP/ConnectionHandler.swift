@@ -21,6 +21,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private let decoder: RequestDecoder
     private let time: TimeSource
     private let idleTimeout: TimeAmount
+    private let end = ConnectionEnd()
 
     /// The numbers of requests begun, of complete requests, and of answers.
     private var headCount = 0
@@ -52,12 +53,14 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         idleTask?.cancel()
+        end.come()
         open.remove(id)
         context.fireChannelInactive()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         idleTask?.cancel()
+        end.come()
         open.remove(id)
     }
 
@@ -68,7 +71,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             headCount += 1
             stopsDecoder = head.stopsDecoder
             decoder.noteHead()
-            let head = RequestHead(head, arrival: time.now(), client: client)
+            let head = RequestHead(head, arrival: time.now(), client: client, connectionEnd: end)
             context.fireChannelRead(Self.wrapInboundOut(.head(head)))
         case .body(let octets):
             decoder.noteBody(octets: octets.readableBytes)
@@ -104,10 +107,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard event is ChannelShouldQuiesceEvent else {
+            // Who only has no more to send is answered all the same, but waits for nothing that may take long.
+            if case .inputClosed = event as? ChannelEvent { end.come() }
             context.fireUserInboundEventTriggered(event)
             return
         }
         isQuiescing = true
+        end.come()
         // Requests sent before may be about to arrive.
         idleTask?.cancel()
         idleTask = context.eventLoop.assumeIsolated().scheduleTask(in: Self.quiescingDelay) { [self] in

@@ -54,6 +54,10 @@ struct HTTPResponder: Sendable {
                 return false
             }
         }
+        if let stream = response.stream, head.method != .head {
+            try await writer.write(response, stream, date: currentDate, isVersion10: head.isVersion10)
+            return false
+        }
         let keepsConnection = head.keepsConnection && !response.closesConnection
         try await write(response, to: head, keepsConnection: keepsConnection, writer)
         return try await reader.discard(from: &parts) && keepsConnection

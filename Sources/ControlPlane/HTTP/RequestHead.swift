@@ -17,6 +17,8 @@ struct RequestHead: Sendable {
     var arrival: Moment
     /// The address of the other end.
     var client: IPAddress?
+    /// Tells when nobody waits for the answer any longer.
+    var connectionEnd: ConnectionEnd?
 
     /// Whether a body follows, even an empty one.
     var hasBody: Bool {
@@ -32,7 +34,7 @@ struct RequestHead: Sendable {
 
 extension RequestHead {
     /// A head as NIO has read it.
-    init(_ head: HTTPRequestHead, arrival: Moment, client: IPAddress?) {
+    init(_ head: HTTPRequestHead, arrival: Moment, client: IPAddress?, connectionEnd: ConnectionEnd) {
         method = HTTPRequest.Method(head.method)
         target = head.uri
         fields = head.headers
@@ -40,6 +42,7 @@ extension RequestHead {
         keepsConnection = head.isKeepAlive && !isVersion10 && head.method != .CONNECT
         self.arrival = arrival
         self.client = client
+        self.connectionEnd = connectionEnd
     }
 }
 

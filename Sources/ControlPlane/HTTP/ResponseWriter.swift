@@ -29,7 +29,8 @@ struct ResponseWriter {
             version: .http1_1,
             status: HTTPResponseStatus(
                 statusCode: response.status.code, reasonPhrase: response.status.reasonPhrase),
-            headers: Self.fields(response, date: date, keepsConnection: keepsConnection)
+            headers: Self.fields(
+                response, date: date, keepsConnection: keepsConnection, hasLength: response.stream == nil)
         )
         guard !isHead, response.body.readableBytes > 0 else {
             try await send([.head(head), .end(nil)])
@@ -58,11 +59,15 @@ struct ResponseWriter {
         channel.eventLoop.scheduleTask(in: time) { [channel] in channel.close(promise: nil) }
     }
 
-    private static func fields(_ response: ServerResponse, date: String, keepsConnection: Bool) -> HTTPHeaders {
+    static func fields(
+        _ response: ServerResponse, date: String, keepsConnection: Bool, hasLength: Bool = true
+    ) -> HTTPHeaders {
         var fields: [(String, String)] = []
         fields.reserveCapacity(5 + response.fields.count)
         if !response.contentType.isEmpty { fields.append(("Content-Type", response.contentType)) }
-        if response.status != .noContent { fields.append(("Content-Length", String(response.body.readableBytes))) }
+        if hasLength, response.status != .noContent {
+            fields.append(("Content-Length", String(response.body.readableBytes)))
+        }
         for field in response.fields { fields.append((field.name.rawName, field.value)) }
         fields.append(("Date", date))
         // A browser must not take an answer for another type than it has.

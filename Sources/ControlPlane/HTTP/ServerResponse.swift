@@ -7,6 +7,8 @@ struct ServerResponse: Sendable {
     /// The media type of the body; empty: there is no body.
     var contentType = ""
     var body = ByteBuffer()
+    /// Makes the body instead as it is sent.
+    var stream: StreamedBody?
     /// Fields besides those that every answer has.
     var fields: [HTTPField] = []
     /// Whether the connection is closed after this answer.
