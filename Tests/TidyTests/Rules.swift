@@ -82,12 +82,14 @@ enum Rules {
             RoomRule("HTTP", names: ["Basics", "JSON"]),
             RoomRule("HTTPClient", names: []),
             RoomRule("Instances", names: ["Basics", "JSON"]),
+            RoomRule("Feed", names: ["Basics", "JSON", "Instances"]),
             RoomRule("Publish", names: ["Basics", "Instances"]),
             RoomRule("Store", names: ["Basics", "JSON", "Instances"]),
             RoomRule("Store/SQLite", names: ["Basics", "JSON", "Configuration", "Instances", "Store"]),
             RoomRule("Store/Etcd", names: ["Basics", "JSON", "Configuration", "HTTPClient", "Instances", "Store"]),
-            RoomRule("Registry", names: ["Basics", "JSON", "Configuration", "Instances", "Publish", "Store"]),
-            RoomRule("API", names: ["Basics", "JSON", "HTTP", "Instances", "Store", "Registry"]),
+            RoomRule(
+                "Registry", names: ["Basics", "JSON", "Configuration", "Instances", "Feed", "Publish", "Store"]),
+            RoomRule("API", names: ["Basics", "JSON", "HTTP", "Instances", "Feed", "Store", "Registry"]),
             RoomRule(
                 "Lifecycle",
                 names: ["Basics", "Configuration", "Logging", "HTTP", "Instances", "Publish", "Store", "Registry"]),

@@ -26,16 +26,22 @@ extension APIHandler {
     }
 
     /// `GET /api/v1/services`
-    func list(_ target: RequestTarget) async -> ServerResponse {
-        do {
-            let query = try ListQuery(target)
+    func list(_ request: Endpoint.Request) async -> ServerResponse {
+        let query: ListQuery
+        do throws(InvalidFields) {
+            query = try ListQuery(request.target)
+        } catch {
+            return .invalid(error)
+        }
+        let interest = FeedInterest(subject: .instances, filter: query.filter)
+        if let problem = await wait(query.wait, for: interest, request.connectionEnd) { return problem }
+        let read = await registry.reading(ofService: query.filter.name) {
             guard query.isShort else { return await longList(query, begun: nil) }
             var page = page(query)
             page.write(upTo: HTTPResponder.largeBodyOctets)
             return page.isComplete ? page.response : await longList(query, begun: page)
-        } catch {
-            return .invalid(error)
         }
+        return read.value.at(index: read.index)
     }
 
     /// Makes a long list on another thread: heartbeats must not wait for readers.
@@ -54,9 +60,10 @@ extension APIHandler {
     }
 
     /// `GET /api/v1/services/{id}`
-    func show(_ id: String) -> ServerResponse {
-        guard let registered = registry.instance(id: id) else { return .unknownInstance(id) }
-        return instance(registered)
+    func show(_ id: String) async -> ServerResponse {
+        let read = await registry.publishedInstance(id: id)
+        let response = read.value.map { instance($0) }
+        return (response ?? .unknownInstance(id)).at(index: read.index)
     }
 
     /// `PATCH /api/v1/services/{id}`

@@ -3,15 +3,23 @@ import HTTPTypes
 
 extension APIHandler {
     /// `GET /api/v1/names`
-    func names(_ target: RequestTarget) -> ServerResponse {
+    func names(_ request: Endpoint.Request) async -> ServerResponse {
         let query: NamesQuery
         do throws(InvalidFields) {
-            query = try NamesQuery(target)
+            query = try NamesQuery(request.target)
         } catch {
             return .invalid(error)
         }
+        let interest = FeedInterest(subject: .names)
+        if let problem = await wait(query.wait, for: interest, request.connectionEnd) { return problem }
         // Ask for one more than is shown, to learn whether there is one.
-        let found = registry.serviceSummaries(after: query.after, limit: query.limit + 1)
+        let read = await registry.reading {
+            registry.serviceSummaries(after: query.after, limit: query.limit + 1)
+        }
+        return Self.names(read.value, query).at(index: read.index)
+    }
+
+    private static func names(_ found: [ServiceSummary], _ query: NamesQuery) -> ServerResponse {
         let summaries = found.prefix(query.limit)
         return .json(capacity: 32 + summaries.count * 96) { writer in
             writer.beginObject()

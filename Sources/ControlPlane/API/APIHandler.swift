@@ -15,6 +15,8 @@ struct APIHandler: RequestHandler {
     var origin = RequestOrigin(hosts: [])
     /// The threads that make long answers, a few at a time.
     let largeAnswers = SideThreads(count: 2, capacity: 128)
+    /// The thread that makes snapshots for readers of events, each of which wants one part at a time.
+    let snapshots = SideThreads(count: 1, capacity: .max)
 
     private static let nothing = "there is nothing at this path: GET /openapi.yaml describes what there is"
 
@@ -59,7 +61,8 @@ struct APIHandler: RequestHandler {
             }
         }
         let request = Endpoint.Request(
-            variables: variables, target: target, arrival: head.arrival, client: head.client)
+            variables: variables, target: target, arrival: head.arrival, client: head.client, fields: head.fields,
+            connectionEnd: head.connectionEnd)
         return .success(
             ResolvedRequest(bodyLimit: bodyLimit) { body in await respond(to: request, body, at: endpoint) })
     }

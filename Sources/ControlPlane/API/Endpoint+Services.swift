@@ -27,9 +27,21 @@ extension Endpoint {
                     in: query
                     description: The next_cursor of the page before.
                     schema: {type: string, pattern: '^[0-9a-f]{16}$'}
+                  - name: index
+                    in: query
+                    description: |
+                      The X-Registry-Index of the answer before: waits until something that name, tag and status select
+                      is newer, or no longer selected. An index above the present one, as after a restart, does not
+                      wait.
+                    schema: {type: integer, minimum: 0}
+                  - name: wait
+                    in: query
+                    description: How long to wait at most, up to 10m; then the same list is answered.
+                    schema: {type: string, pattern: '^[0-9]+(ms|s|m)$', default: 5m}
                 responses:
                   '200':
                     description: A page.
+                    headers: {X-Registry-Index: {$ref: '#/components/headers/RegistryIndex'}}
                     content:
                       application/json:
                         schema:
@@ -41,7 +53,7 @@ extension Endpoint {
                   '422': {$ref: '#/components/responses/Invalid'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
-        ) { api, request in await api.list(request.target) },
+        ) { api, request in await api.list(request) },
         Endpoint(
             .post, "/api/v1/services", access: .write, body: .json(maximumOctets: 1024 * 1024), needsRegistry: true,
             operation: """
@@ -112,10 +124,11 @@ extension Endpoint {
                 responses:
                   '200':
                     description: The instance.
+                    headers: {X-Registry-Index: {$ref: '#/components/headers/RegistryIndex'}}
                     content: {application/json: {schema: {$ref: '#/components/schemas/Instance'}}}
                   '404': {$ref: '#/components/responses/Unknown'}
                 """
-        ) { api, request in api.show(request.id) },
+        ) { api, request in await api.show(request.id) },
         Endpoint(
             .patch, "/api/v1/services/{id}", access: .write, body: .json(maximumOctets: 1024 * 1024),
             needsRegistry: true,

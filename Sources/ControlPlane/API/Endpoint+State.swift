@@ -15,9 +15,19 @@ extension Endpoint {
                     in: query
                     description: The next_cursor of the page before.
                     schema: {type: string, pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'}
+                  - name: index
+                    in: query
+                    description: |
+                      The X-Registry-Index of the answer before: waits until one of the names or numbers is newer.
+                    schema: {type: integer, minimum: 0}
+                  - name: wait
+                    in: query
+                    description: How long to wait at most, up to 10m; then the same list is answered.
+                    schema: {type: string, pattern: '^[0-9]+(ms|s|m)$', default: 5m}
                 responses:
                   '200':
                     description: In order of their names.
+                    headers: {X-Registry-Index: {$ref: '#/components/headers/RegistryIndex'}}
                     content:
                       application/json:
                         schema:
@@ -27,8 +37,9 @@ extension Endpoint {
                             names: {type: array, items: {$ref: '#/components/schemas/Name'}}
                             next_cursor: {type: [string, 'null']}
                   '422': {$ref: '#/components/responses/Invalid'}
+                  '503': {$ref: '#/components/responses/Unavailable'}
                 """
-        ) { api, request in api.names(request.target) },
+        ) { api, request in await api.names(request) },
         Endpoint(
             .get, "/api/v1/status", access: .read,
             operation: """

@@ -1,6 +1,7 @@
 import Engine
 import HTTPTypes
 import NIOCore
+import NIOHTTP1
 
 /// One endpoint of the API, with everything there is to know about it.
 final class Endpoint: Sendable {
@@ -33,6 +34,10 @@ final class Endpoint: Sendable {
         var arrival: Moment
         /// Who sends it.
         var client: IPAddress?
+        /// Its fields.
+        var fields = HTTPHeaders()
+        /// Tells when nobody waits for the answer any longer.
+        var connectionEnd: ConnectionEnd?
         /// The whole body; empty if it does not matter.
         var body = ByteBuffer()
 

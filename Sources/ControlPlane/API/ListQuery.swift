@@ -1,16 +1,18 @@
 /// The parameters of `GET /api/v1/services`.
 struct ListQuery: Sendable, Equatable {
-    static let parameterNames = ["name", "tag", "status", "limit", "cursor"]
+    static let parameterNames = ["name", "tag", "status", "limit", "cursor"] + ChangeWait.parameterNames
 
     var filter = InstanceFilter()
     /// How many instances a page has at most; 1–1000.
     var limit = 100
     /// The place to begin after.
     var after: UInt64?
+    var wait = ChangeWait()
 
     /// Reads the parameters of a request.
     init(_ target: RequestTarget) throws(InvalidFields) {
         try target.readParameters(Self.parameterNames) { read($0, $1, &$2) }
+        try wait.check()
     }
 
     /// Whether it looks at only a few instances; not so with a tag or status, which may be rare.
@@ -28,6 +30,7 @@ struct ListQuery: Sendable, Equatable {
             }
         case "limit":
             limit = PageParameters.limit(value, &errors) ?? limit
+        case "index", "wait": wait.read(name, value, &errors)
         default:
             after = Self.place(cursor: value)
             if after == nil {
@@ -52,22 +55,25 @@ struct ListQuery: Sendable, Equatable {
 
 /// The parameters of `GET /api/v1/names`.
 struct NamesQuery: Sendable, Equatable {
-    static let parameterNames = ["limit", "cursor"]
+    static let parameterNames = ["limit", "cursor"] + ChangeWait.parameterNames
 
     /// How many services a page has at most; 1–1000.
     var limit = 100
     /// The name to begin after.
     var after: String?
+    var wait = ChangeWait()
 
     /// Reads the parameters of a request.
     init(_ target: RequestTarget) throws(InvalidFields) {
         try target.readParameters(Self.parameterNames) { read($0, $1, &$2) }
+        try wait.check()
     }
 
     private mutating func read(_ name: String, _ value: String, _ errors: inout [FieldError]) {
         switch name {
         case "limit":
             limit = PageParameters.limit(value, &errors) ?? limit
+        case "index", "wait": wait.read(name, value, &errors)
         default:
             // The last name of the previous page, which need not exist any more.
             after = InstanceFields.label(value)

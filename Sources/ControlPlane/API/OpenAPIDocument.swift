@@ -155,6 +155,9 @@ enum OpenAPIDocument {
           headers:
             Location: {description: The path of the instance., schema: {type: string}}
             RetryAfter: {description: Seconds to wait., schema: {type: integer}}
+            RegistryIndex:
+              description: The answer has every change up to this index, and DNS all that it has.
+              schema: {type: integer}
           links:
             Get: {operationId: getService, parameters: {id: '$response.body#/id'}}
             Change: {operationId: changeService, parameters: {id: '$response.body#/id'}}

@@ -46,6 +46,7 @@ struct SweepSchedule: Sendable {
 
     /// A search that begins now. If it is late for its period, the lateness counts as a pause.
     mutating func sweep(now: Moment) -> Sweep {
+        if pausedSince != nil { resume(now: now) }
         let lateness = last.duration(to: now.monotonic) - period
         last = now.monotonic
         let pause = pause + (lateness >= Self.shortestPause ? lateness : .zero)

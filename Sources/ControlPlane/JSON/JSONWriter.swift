@@ -120,6 +120,13 @@ struct JSONWriter {
         needsComma = true
     }
 
+    /// A value that is JSON already.
+    mutating func json(_ value: [UInt8]) {
+        separate()
+        octets.append(contentsOf: value)
+        needsComma = true
+    }
+
     /// A moment as a value (RFC 3339), or `null`.
     mutating func time(_ time: WallTime?) {
         guard let time else { return null() }

@@ -27,6 +27,8 @@ struct DescriptorBudget: Sendable, Equatable {
     let limit: Int
     /// Connections of the REST API.
     let restConnections: Int
+    /// How many of these may wait for changes: some are left for those who make changes.
+    var changeReaders: Int { restConnections - restConnections / 4 }
     /// TCP connections of the DNS service.
     let tcpConnections: Int
     /// Sockets to upstreams of each worker.

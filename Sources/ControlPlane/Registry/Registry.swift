@@ -15,9 +15,13 @@ final class Registry: Sendable {
     private let sweepPeriod: Duration
     private let schedule: Mutex<SweepSchedule>
     let queue = CommitQueue()
+    /// The newest changes.
+    let feed: ChangeFeed
+    /// Up to which change DNS answers.
+    let publication = Publication()
     private let committer: RegistryCommitter
     private let loaded = Atomic(false)
-    private let timers: any Timers
+    let timers: any Timers
 
     /// Prepares a registry; ``load()`` fills it.
     ///
@@ -26,6 +30,7 @@ final class Registry: Sendable {
     ///   - cleanupInterval: how long an expired instance may stay.
     ///   - timers: call back on one of the threads that receive heartbeats.
     ///   - executor: runs the committer; `nil`: on a thread of its own.
+    ///   - feed: gets the changes once DNS answers with them.
     init(
         store: any Store,
         publisher: ZonePublisher,
@@ -34,8 +39,10 @@ final class Registry: Sendable {
         time: TimeSource = .system,
         timers: any Timers = EventLoopTimers.shared,
         executor: (any SerialExecutor)? = nil,
+        feed: ChangeFeed = ChangeFeed(),
         logger: Logger
     ) {
+        self.feed = feed
         self.store = store
         self.time = time
         sweepPeriod = cleanupInterval / 2
@@ -50,6 +57,8 @@ final class Registry: Sendable {
             limits: limits,
             time: time,
             timers: timers,
+            feed: feed,
+            publication: publication,
             logger: logger
         )
     }
@@ -71,10 +80,13 @@ final class Registry: Sendable {
         let (notices, notifier) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         await withTaskGroup { group in
             group.addTask { [committer] in await committer.publishOutsideChanges(notices) }
+            group.addTask { [feed] in await feed.tellReaders() }
             group.addTask { [store, time] in await store.watch(time: time) { notifier.yield() } }
             await committer.run()
+            feed.end()
             group.cancelAll()
         }
+        publication.end()
         endSweeps()
         await store.close()
     }

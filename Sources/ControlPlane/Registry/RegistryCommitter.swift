@@ -31,6 +31,8 @@ actor RegistryCommitter {
     private let limits: Configuration.RegistryLimits
     private let time: TimeSource
     private let timers: any Timers
+    private let feed: ChangeFeed
+    private let publication: Publication
     private let logger: Logger
     private var publisher: ZonePublisher
     /// When the timer fires that ends grace times; `nil`: none is set.
@@ -51,6 +53,8 @@ actor RegistryCommitter {
         limits: Configuration.RegistryLimits,
         time: TimeSource,
         timers: any Timers,
+        feed: ChangeFeed,
+        publication: Publication,
         logger: Logger
     ) {
         self.executor = executor
@@ -60,13 +64,18 @@ actor RegistryCommitter {
         self.limits = limits
         self.time = time
         self.timers = timers
+        self.feed = feed
+        self.publication = publication
         self.logger = logger
     }
 
     /// Loads the store's view and publishes every service, in slices.
     func load() async throws(StoreUnavailable) {
         try await store.load(time: time)
-        store.view.withTable { $0.journal.open() }
+        let index = store.view.withTable { table in
+            table.journal.open()
+            return table.changeIndex
+        }
         let services = store.serviceSummaries(after: nil, limit: .max).map(\.name)
         // At least once, even without services: the first publication makes the zone known.
         var rest = services[...]
@@ -74,6 +83,8 @@ actor RegistryCommitter {
             publish(services: Array(rest.prefix(Self.servicesAtOnce)))
             rest = rest.dropFirst(Self.servicesAtOnce)
         } while !rest.isEmpty
+        feed.begin(at: index)
+        publication.advance(to: index)
     }
 
     /// Works until the queue is closed and empty.
@@ -194,9 +205,10 @@ actor RegistryCommitter {
 
     private func carryOut(_ sweep: Sweep) async {
         do throws(StoreUnavailable) {
+            // Whatever became of the rest, what has left the view is published.
+            defer { publishChanges() }
             let expired = try await store.removeExpired(sweep, limit: Self.sweepLimit)
             if !expired.instances.isEmpty {
-                publishChanges()
                 for instance in expired.instances {
                     logger.debug("instance expired", metadata: ["id": "\(instance.id)", "name": "\(instance.name)"])
                 }
@@ -226,27 +238,52 @@ actor RegistryCommitter {
         lastFailure = failure
     }
 
-    /// Publishes the changes that the table of instances has recorded.
+    /// Publishes the changes that the table of instances has recorded, and then hands them over to the feed.
     private func publishChanges() {
-        var rest = store.view.withTable { $0.journal.take() }.filter(\.isSeenInDNS)[...]
+        let (changes, policies) = store.view.withTable { ($0.journal.take(), $0.journal.takePolicies()) }
+        var rest = changes[...]
+        var restOfPolicies = policies[...]
         while !rest.isEmpty {
             var nameCount = 0
-            let changes = Array(
-                rest.prefix { change in
-                    defer { nameCount += change.nameCount }
-                    return nameCount < Self.namesAtOnce
-                })
-            rest = rest.dropFirst(changes.count)
-            do {
-                try publisher.publish(changes, now: time.now()) { store.instances(ofService: $0) }
-                generation.store(publisher.generation, ordering: .relaxed)
-            } catch {
-                note(error)
-                let instances = changes.flatMap { [$0.old, $0.new] }.compactMap { $0?.instance }
-                for service in Set(instances.map(\.name)) { publish(services: [service]) }
+            let changes = rest.prefix { change in
+                defer { nameCount += change.nameCount }
+                return nameCount < Self.namesAtOnce
             }
+            rest = rest.dropFirst(changes.count)
+            publish(changes.filter(\.isSeenInDNS))
+            let end = rest.first?.index ?? .max
+            let own = restOfPolicies.prefix { $0.index < end }
+            restOfPolicies = restOfPolicies.dropFirst(own.count)
+            handOver(changes, own)
         }
+        handOver([], restOfPolicies)
         awaitGraceEnd()
+    }
+
+    private func publish(_ changes: [InstanceChange]) {
+        if changes.isEmpty { return }
+        do {
+            try publisher.publish(changes, now: time.now()) { store.instances(ofService: $0) }
+            generation.store(publisher.generation, ordering: .relaxed)
+        } catch {
+            note(error)
+            let instances = changes.flatMap { [$0.old, $0.new] }.compactMap { $0?.instance }
+            for service in Set(instances.map(\.name)) { publish(services: [service]) }
+        }
+    }
+
+    /// Tells the feed's readers, and all who wait, of changes that DNS answers with.
+    private func handOver(_ changes: ArraySlice<InstanceChange>, _ policies: ArraySlice<PolicyChange>) {
+        var all = changes.compactMap { FeedChange($0) }
+        if !policies.isEmpty {
+            all += policies.map { FeedChange($0) }
+            all.sort { $0.index < $1.index }
+        }
+        guard let last = all.last?.index else { return }
+        feed.append(all, time: time.now().wall)
+        // Before readers are told: what they then ask for is said to be as new.
+        publication.advance(to: last)
+        feed.wakeReaders()
     }
 
     /// Publishes the final content of names whose grace time is over.

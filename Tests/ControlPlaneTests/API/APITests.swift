@@ -330,7 +330,8 @@ import Testing
             var cursor: String?
             repeat {
                 let target = RequestTarget("/api/v1/services?limit=1000" + (cursor.map { "&cursor=\($0)" } ?? ""))
-                let response = await api.handler.list(target)
+                let response = await api.handler.list(
+                    Endpoint.Request(target: target, arrival: api.test.clock.now))
                 #expect(response.status == .ok && response.body.readableBytes <= 1 << 20)
                 let json = try JSONParser.parse(Array(response.body.readableBytesView))
                 let page = json.value(at: ["services"])?.elements ?? []
@@ -425,6 +426,8 @@ import Testing
                     case .success(let resolved): response = await resolved.respond(ByteBuffer(string: "{}"))
                     case .failure(let error): response = error.response
                     }
+                    // What is made as it is sent is none yet.
+                    if response.stream != nil { continue }
                     #expect(response.body.readableBytesView.last == UInt8(ascii: "\n"), "\(endpoint.method) \(target)")
                 }
             }

@@ -1,0 +1,74 @@
+/// The parameters by which a list waits until there is something new in it.
+struct ChangeWait: Sendable, Equatable {
+    static let parameterNames = ["index", "wait"]
+    /// The longest wait.
+    static let maximumTime = Duration.seconds(600)
+
+    /// What the client has seen already; `nil`: it does not wait.
+    var index: UInt64?
+    /// How long it waits.
+    var time = Duration.seconds(300)
+    private var hasTime = false
+
+    /// Takes in one of the parameters.
+    mutating func read(_ name: String, _ value: String, _ errors: inout [FieldError]) {
+        if name == "index" {
+            let isNumber = value.utf8.allSatisfy { (48...57).contains($0) }
+            index = isNumber ? UInt64(value) : nil
+            if index == nil {
+                errors.append(FieldError(field: name, message: "must be the X-Registry-Index of an earlier answer"))
+            }
+            return
+        }
+        hasTime = true
+        guard let time = Duration(configurationText: value), time <= Self.maximumTime else {
+            let maximum = Self.maximumTime.configurationText
+            errors.append(FieldError(field: name, message: "must be a duration from 0s to \(maximum), such as 30s"))
+            return
+        }
+        self.time = time
+    }
+
+    /// Checks them together.
+    func check() throws(InvalidFields) {
+        if hasTime, index == nil {
+            throw InvalidFields(errors: [FieldError(field: "wait", message: "needs an 'index'")])
+        }
+    }
+}
+
+extension APIHandler {
+    /// Waits until something that a client has not seen concerns it, its time is over, or it has gone.
+    ///
+    /// - Returns: an error instead of the list; `nil`: the list is to be answered.
+    func wait(
+        _ wait: ChangeWait, for interest: FeedInterest, _ end: ConnectionEnd?
+    ) async -> ServerResponse? {
+        let feed = registry.feed
+        // An index above the present one is another server's, or from before a restart.
+        guard let index = wait.index, wait.time > .zero, index <= registry.publication.index else { return nil }
+        guard let subscription = feed.subscribe(interest) else { return .tooManyReaders }
+        let reader = subscription.reader
+        end?.whenItComes { reader.end() }
+        defer { end?.forget() }
+        let cancel = registry.timers.every(Self.maximumPeriod, after: wait.time) { reader.noteTime() }
+        defer { cancel() }
+        var position = index
+        while true {
+            let last = feed.lastIndex
+            if feed.hasChange(for: interest, after: position) { return nil }
+            position = max(position, last)
+            let news = await reader.next()
+            if news.hasEnded || news.isTimeOver { return nil }
+            if let from = news.from { position = max(position, from - 1) }
+        }
+    }
+
+    /// Longer than anything waits: a timer that fires once.
+    private static let maximumPeriod = Duration.seconds(3600)
+}
+
+extension ServerResponse {
+    /// 503 when too many clients wait for changes.
+    static let tooManyReaders = busy("too many clients wait for changes")
+}
