@@ -187,6 +187,9 @@ def figures(results):
             "rest.dns_capacity_while_changing": 1 - changing["share_of_worker"],
             "rest.changes_per_second": changing["changing"]["registrations_per_second"],
         }
+    if events := results.get("events"):
+        found["events.p99_milliseconds"] = events["latency"]["p99_milliseconds"]
+        found["events.changes_per_second_to_100_readers"] = events["fanout"]["changes_per_second"]
     for name, sizes in results.get("change", {}).items():
         if {100, 10_000} <= sizes.keys():
             # The worst kind of change has to do it.

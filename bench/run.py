@@ -5,6 +5,7 @@
     run.py dns        DNS against the floor, Knot DNS and NSD
     run.py rest       the REST API
     run.py change     a change of one instance, by how many its service has
+    run.py events     readers of the events
     run.py storage    SQLite and etcd
     run.py forward    names outside: cached answers and misses against Unbound and dnsdist
     run.py flood      our own names while names outside are flooded and the upstream does its worst
@@ -30,6 +31,7 @@ import time
 import before_bench
 import change_bench
 import dns_bench
+import events_bench
 import flood_bench
 import forward_bench
 import hot_path
@@ -42,13 +44,14 @@ from processes import BENCH, LOAD_CORE, BenchmarkError
 
 RESULTS = BENCH / "results.json"
 PARTS = {
-    "all": ("dns", "forward", "flood", "hot_path", "rest", "change", "storage"),
-    "smoke": ("dns", "forward", "flood", "hot_path", "rest", "change", "storage"),
+    "all": ("dns", "forward", "flood", "hot_path", "rest", "change", "events", "storage"),
+    "smoke": ("dns", "forward", "flood", "hot_path", "rest", "change", "events", "storage"),
     "dns": ("dns",),
     "forward": ("forward",),
     "flood": ("flood",),
     "rest": ("rest",),
     "change": ("change",),
+    "events": ("events",),
     "storage": ("storage",),
     "hot-path": ("hot_path",),
     "peers": ("dns",),
@@ -108,6 +111,10 @@ def measure(arguments, directory):
         results["change"] = change_bench.run(
             directory, arguments.binary, 10 * arguments.rounds, log=say, smoke=arguments.what == "smoke"
         )
+    if "events" in parts:
+        results["events"] = events_bench.run(
+            directory, arguments.binary, arguments.seconds, log=say, smoke=arguments.what == "smoke"
+        )
     if "before" in parts:
         binaries = {"before": arguments.before.resolve(), "now": arguments.binary.resolve()}
         results["before"] = before_bench.run(
@@ -142,6 +149,8 @@ def run(arguments):
         say("\n" + report.rest_text(results["rest"]))
     if "change" in results:
         say("\n" + change_bench.text(results["change"]))
+    if "events" in results:
+        say("\n" + events_bench.text(results["events"]))
     if "storage" in results:
         say("\n" + report.storage_text(results["storage"]))
     if "before" in results:
