@@ -74,6 +74,12 @@ struct FeedChange: Sendable {
             // Names of members, numbers and times.
             var octets = 480 + instance.id.utf8.count + instance.name.utf8.count
             for tag in instance.tags { octets += tag.utf8.count + 3 }
+            if !instance.checks.isEmpty {
+                var writer = JSONWriter()
+                writer.checks(instance.checks)
+                octets += writer.octets.count
+                for result in instance.results { octets += 160 + result.output.octetsInJSON }
+            }
             for entry in instance.metadata { octets += entry.key.octetsInJSON + entry.value.octetsInJSON + 2 }
             return octets
         case .policy(let name, let policy): return 160 + name.utf8.count + (policy?.count ?? 0)
@@ -93,6 +99,7 @@ extension FeedEvent {
         }
         var instance = old.instance
         instance.isDraining = new.instance.isDraining
+        instance.results = new.instance.results
         self = instance == new.instance ? .status : .updated
     }
 }

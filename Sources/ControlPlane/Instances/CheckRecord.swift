@@ -58,6 +58,9 @@ struct CheckReport: Sendable, Equatable {
     /// When it was found.
     var time: WallTime
     var origin = Origin.checker
+
+    /// Why an instance changes by it, as the journal tells it.
+    var reason: ChangeReason { .check(name) }
 }
 
 /// Knows what checks have found last, though that has changed no status.

@@ -84,21 +84,7 @@ struct CommitPlan {
             steps.append(.patch(change: changes.count))
             note(.update(instance), from: known, to: instance)
         case .deregister(let id):
-            guard let known = instance(id, table) else {
-                guard isRepeated else {
-                    steps.append(.unknownInstance)
-                    return
-                }
-                // It was known at the first attempt, so it is gone as requested. The store makes sure that it stays
-                // gone.
-                steps.append(.deregister(change: changes.count))
-                note(.deregister(id: id), from: nil, to: nil)
-                return
-            }
-            steps.append(.deregister(change: changes.count))
-            noteSubstitute(known, nil, table)
-            _ = usage.replace(known, by: nil, table)
-            note(.deregister(id: id), from: known, to: nil)
+            deregister(id, because: .request, table)
         case .report(let id, let report):
             add(report, of: id, table)
         case .expel(let id, let name):
@@ -112,8 +98,26 @@ struct CommitPlan {
                 steps.append(.unknownInstance)
                 return
             }
-            add(.deregister(id: id), now: now, table: table)
+            deregister(id, because: .check(name), table)
         }
+    }
+
+    private mutating func deregister(_ id: String, because reason: ChangeReason, _ table: InstanceTable) {
+        guard let known = instance(id, table) else {
+            guard isRepeated else {
+                steps.append(.unknownInstance)
+                return
+            }
+            // It was known at the first attempt, so it is gone as requested. The store makes sure that it stays
+            // gone.
+            steps.append(.deregister(change: changes.count))
+            note(.deregister(id: id, because: reason), from: nil, to: nil)
+            return
+        }
+        steps.append(.deregister(change: changes.count))
+        noteSubstitute(known, nil, table)
+        _ = usage.replace(known, by: nil, table)
+        note(.deregister(id: id, because: reason), from: known, to: nil)
     }
 
     /// Adds the result of a check.
@@ -132,7 +136,7 @@ struct CommitPlan {
             steps.append(.unknownCheck)
         case .newStatus:
             steps.append(.report(change: changes.count))
-            note(.update(instance), from: known, to: instance)
+            note(.update(instance, because: report.reason), from: known, to: instance)
         case .sameStatus, .outdated:
             // What a check says again and again is not stored each time.
             if let last = lastChange[id] {
@@ -207,7 +211,7 @@ struct CommitPlan {
     private func instance(_ id: String, _ table: InstanceTable) -> ServiceInstance? {
         guard let last = lastChange[id] else { return table.instance(id: id)?.instance }
         switch changes[last] {
-        case .register(let instance), .update(let instance): return instance
+        case .register(let instance), .update(let instance, _): return instance
         case .deregister: return nil
         }
     }

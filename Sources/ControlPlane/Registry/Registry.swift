@@ -15,6 +15,8 @@ final class Registry: Sendable {
     private let sweepPeriod: Duration
     private let schedule: Mutex<SweepSchedule>
     let queue = CommitQueue()
+    /// Those who are told of changes.
+    let listeners = ChangeListeners()
     /// The newest changes.
     let feed: ChangeFeed
     /// Up to which change DNS answers.
@@ -48,6 +50,8 @@ final class Registry: Sendable {
         sweepPeriod = cleanupInterval / 2
         schedule = Mutex(SweepSchedule(period: sweepPeriod, now: time.now()))
         self.timers = timers
+        let log = ChangeLog(logger: logger, time: time, timers: timers)
+        listeners.add { log.note($0) }
         committer = RegistryCommitter(
             // This group is never shut down: it ends with the process.
             executor: executor ?? MultiThreadedEventLoopGroup(numberOfThreads: 1).next().executor,
@@ -59,6 +63,7 @@ final class Registry: Sendable {
             timers: timers,
             feed: feed,
             publication: publication,
+            listeners: listeners,
             logger: logger
         )
     }
@@ -182,6 +187,12 @@ final class Registry: Sendable {
     /// The instances of a service in the order of their registration.
     func instances(ofService name: String) -> [RegisteredInstance] {
         store.instances(ofService: name)
+    }
+
+    /// The instances that have checks.
+    func checkedInstances() -> [ServiceInstance] {
+        let ids = store.view.withTable { $0.checkedIDs }
+        return ids.compactMap { store.instance(id: $0)?.instance }
     }
 
     /// Calls `body` with each instance, in the order of their registration. That takes a second for a million.

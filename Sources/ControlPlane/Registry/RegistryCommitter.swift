@@ -33,6 +33,7 @@ actor RegistryCommitter {
     private let timers: any Timers
     private let feed: ChangeFeed
     private let publication: Publication
+    private let listeners: ChangeListeners
     private let logger: Logger
     private var publisher: ZonePublisher
     /// When the timer fires that ends grace times; `nil`: none is set.
@@ -55,6 +56,7 @@ actor RegistryCommitter {
         timers: any Timers,
         feed: ChangeFeed,
         publication: Publication,
+        listeners: ChangeListeners,
         logger: Logger
     ) {
         self.executor = executor
@@ -66,6 +68,7 @@ actor RegistryCommitter {
         self.timers = timers
         self.feed = feed
         self.publication = publication
+        self.listeners = listeners
         self.logger = logger
     }
 
@@ -151,7 +154,7 @@ actor RegistryCommitter {
             else { continue }
             let held = store.view.withTable { table -> RegisteredInstance? in
                 guard var registered = table.instance(id: id) else { return nil }
-                if registered.hold(report) { table.setHealth(registered.health, of: id) }
+                if registered.hold(report) { table.setHealth(registered.health, of: id, because: report.reason) }
                 return registered
             }
             if held?.health.unstored.isEmpty == false { unstored.insert(id) }
@@ -209,9 +212,6 @@ actor RegistryCommitter {
             defer { publishChanges() }
             let expired = try await store.removeExpired(sweep, limit: Self.sweepLimit)
             if !expired.instances.isEmpty {
-                for instance in expired.instances {
-                    logger.debug("instance expired", metadata: ["id": "\(instance.id)", "name": "\(instance.name)"])
-                }
                 note(nil)
             }
             // Check the state as well: nobody may have written since the store works again.
@@ -279,6 +279,7 @@ actor RegistryCommitter {
             all += policies.map { FeedChange($0) }
             all.sort { $0.index < $1.index }
         }
+        listeners.tell(Array(changes))
         guard let last = all.last?.index else { return }
         feed.append(all, time: time.now().wall)
         // Before readers are told: what they then ask for is said to be as new.

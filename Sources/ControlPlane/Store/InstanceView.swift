@@ -56,13 +56,13 @@ final class InstanceView: Sendable {
         case .register(let instance):
             return table.put(
                 instance, lease: Lease(ttlSeconds: instance.ttlSeconds, now: now), because: change.reason)
-        case .update(let instance):
+        case .update(let instance, _):
             // An instance that has left in the meantime is back, because the update was kept. Another node hears its
             // heartbeats, and knows when it expires.
             let isKnown = table.instance(id: instance.id) != nil
             let lease = isKnown ? nil : Lease(heardElsewhereWithTTLSeconds: instance.ttlSeconds, now: now)
             return table.put(instance, lease: lease, because: change.reason)
-        case .deregister(let id):
+        case .deregister(let id, _):
             guard let registered = table.instance(id: id) else { return nil }
             table.remove(id: id, because: change.reason)
             return registered

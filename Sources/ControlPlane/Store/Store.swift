@@ -151,12 +151,17 @@ enum StoreChange: Sendable, Equatable {
     /// Adds an instance, or replaces all of a known one; it gets a whole ttl.
     case register(ServiceInstance)
     /// Changes values of a known instance; its lease stays.
-    case update(ServiceInstance)
+    case update(ServiceInstance, because: ChangeReason = .request)
     /// Removes an instance.
-    case deregister(id: String)
+    case deregister(id: String, because: ChangeReason = .request)
 
     /// Why, as the journal tells it.
-    var reason: ChangeReason { .request }
+    var reason: ChangeReason {
+        switch self {
+        case .register: .request
+        case .update(_, let reason), .deregister(_, let reason): reason
+        }
+    }
 }
 
 /// The result of a ``StoreChange``.

@@ -20,7 +20,7 @@ import Testing
         ])
         let results: [StoreResult] = plan.changes.map { change in
             switch change {
-            case .register(let instance), .update(let instance):
+            case .register(let instance), .update(let instance, _):
                 .kept(RegisteredInstance(instance: instance, lease: Lease(ttlSeconds: 1, now: now)))
             case .deregister: .kept(nil)
             }
@@ -62,7 +62,7 @@ import Testing
                 report("e", .passing), .report(id: "x", CheckReport(name: "c", status: .passing, time: now.wall)),
             ], known: [known])
         let statuses = plan.changes.map { change -> [CheckStatus] in
-            if case .update(let instance) = change { instance.results.map(\.status) } else { [] }
+            if case .update(let instance, _) = change { instance.results.map(\.status) } else { [] }
         }
         #expect(statuses == [[.critical], [.critical, .warning]])
         let kept = RegisteredInstance(known)

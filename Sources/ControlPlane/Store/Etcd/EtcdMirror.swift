@@ -40,8 +40,8 @@ final class EtcdMirror: Sendable {
 
     let view = InstanceView()
     private let replica = Mutex(EtcdReplica())
-    /// The ids that a group under way changes: the watch may tell of its changes before etcd has answered.
-    private let own = Mutex<Set<String>>([])
+    /// What a group under way changes, by id, and why: the watch may tell of it before etcd has answered.
+    private let own = Mutex<[String: ChangeReason]>([:])
 
     // MARK: News
 
@@ -94,7 +94,7 @@ final class EtcdMirror: Sendable {
             rest = rest.dropFirst(InstanceView.sliceLength)
             view.withTable { table in
                 for action in slice {
-                    Self.apply(action, to: &table, now, because: own.contains(action.id) ? .request : reason)
+                    Self.apply(action, to: &table, now, because: own[action.id] ?? reason)
                 }
             }
         }
@@ -173,7 +173,7 @@ final class EtcdMirror: Sendable {
                 case .register(let instance):
                     writes[change.id]?.instance = instance
                     renewed.insert(instance.id)
-                case .update(let instance):
+                case .update(let instance, _):
                     writes[change.id]?.instance = instance
                 case .deregister:
                     // An instance that is unknown here, or was forgotten, may still be there or be written again.
@@ -240,7 +240,7 @@ final class EtcdMirror: Sendable {
         switch change {
         case .register(let instance):
             return RegisteredInstance(instance: instance, lease: Lease(ttlSeconds: instance.ttlSeconds, now: now))
-        case .update(let instance):
+        case .update(let instance, _):
             let lease = self.instance(instance.id)?.lease
             let unheard = Lease(heardElsewhereWithTTLSeconds: instance.ttlSeconds, now: now)
             return RegisteredInstance(instance: instance, lease: lease ?? unheard)
@@ -273,16 +273,16 @@ final class EtcdMirror: Sendable {
 
     /// Notes that some instances are about to be changed or deregistered, until ``endDeparture()``.
     func beginDeparture(in changes: [StoreChange]) {
-        own.withLock { $0 = Set(changes.map(\.id)) }
+        own.withLock { $0 = Dictionary(changes.map { ($0.id, $0.reason) }) { $1 } }
         let ids = changes.reduce(into: Set<String>()) { ids, change in
-            if case .deregister(let id) = change { ids.insert(id) }
+            if case .deregister(let id, _) = change { ids.insert(id) }
         }
         replica.withLock { $0.beginDeparture(of: ids) }
     }
 
     /// See ``EtcdReplica/endDeparture()``.
     func endDeparture() {
-        own.withLock { $0 = [] }
+        own.withLock { $0 = [:] }
         replica.withLock { $0.endDeparture() }
     }
 
@@ -322,8 +322,8 @@ extension StoreChange {
     /// The id of the instance that it changes.
     var id: String {
         switch self {
-        case .register(let instance), .update(let instance): instance.id
-        case .deregister(let id): id
+        case .register(let instance), .update(let instance, _): instance.id
+        case .deregister(let id, _): id
         }
     }
 }

@@ -57,7 +57,7 @@ extension EtcdStore {
         // A deregistered instance must not exist under another name. A changed one may be written again as it was
         // known.
         let leaving = changes.reduce(into: Set<String>()) { ids, change in
-            if case .deregister(let id) = change, unknown.contains(id) { ids.insert(id) }
+            if case .deregister(let id, _) = change, unknown.contains(id) { ids.insert(id) }
         }
         if leaving.isEmpty, !unknown.isEmpty { return nil }
         return changes.map { change in

@@ -110,10 +110,10 @@ final class SQLiteStore: Store {
         var keys: [String: Int64] = [:]
         return changes.compactMap { change in
             switch change {
-            case .register(let instance), .update(let instance):
+            case .register(let instance), .update(let instance, _):
                 keys[instance.id] = InstanceRow.key(instance.sequence)
                 return .put(instance)
-            case .deregister(let id):
+            case .deregister(let id, _):
                 let key = keys[id] ?? instance(id: id).map { InstanceRow.key($0.instance.sequence) }
                 return key.map { .delete(key: $0) }
             }

@@ -1,0 +1,113 @@
+import Logging
+import Synchronization
+
+/// Logs why instances leave DNS and come back: one line for each that expires, is drained, or has another status. What
+/// clients ask for otherwise is not logged here.
+final class ChangeLog: Sendable {
+    private let logger: Logger
+    private let time: TimeSource
+    private let timers: any Timers
+    private let limit = Mutex(LineLimit())
+
+    init(logger: Logger, time: TimeSource, timers: any Timers) {
+        self.logger = logger
+        self.time = time
+        self.timers = timers
+    }
+
+    /// Logs what is worth it: at the level `debug` everything, otherwise a hundred lines a second.
+    func note(_ changes: [InstanceChange]) {
+        let logsAll = logger.logLevel <= .debug
+        for change in changes {
+            guard let line = ChangeLine(change) else { continue }
+            let answer = logsAll ? .written : limit.withLock { $0.take(now: time.now().monotonic) }
+            switch answer {
+            case .written: logger.info("\(line.message)", metadata: line.metadata)
+            case .firstLeft: timers.once(after: LineLimit.window) { [self] in tellOfOthers() }
+            case .left: continue
+            }
+        }
+    }
+
+    private func tellOfOthers() {
+        let count = limit.withLock { $0.takeLeft() }
+        if count > 0 { logger.info("more instances have changed", metadata: ["count": "\(count)"]) }
+    }
+}
+
+/// What the log says about a change.
+struct ChangeLine {
+    var message: String
+    var metadata: Logger.Metadata
+
+    /// The line about a change; `nil`: none is due.
+    init?(_ change: InstanceChange) {
+        guard let instance = (change.new ?? change.old)?.instance else { return nil }
+        metadata = [
+            "id": "\(instance.id)", "name": "\(instance.name)", "address": "\(instance.address)",
+            "port": "\(instance.port)",
+        ]
+        guard let old = change.old, let new = change.new else {
+            guard change.new == nil, change.reason == .expired else { return nil }
+            message = "instance expired"
+            metadata["reason"] = "no heartbeat for \(instance.ttlSeconds) s"
+            return
+        }
+        guard old.status != new.status else { return nil }
+        metadata["reason"] = "\(Self.reason(change.reason))"
+        switch new.status {
+        case .draining: message = "instance is drained"
+        case _ where old.status == .draining: message = "instance is not drained any more"
+        case let status: message = "instance is \(status.rawValue)"
+        }
+        if case .check(let name) = change.reason, let check = instance.checks.first(where: { $0.name == name }) {
+            let output = new.result(of: check).output
+            if !output.isEmpty { metadata["output"] = "\(output)" }
+        }
+    }
+
+    private static func reason(_ reason: ChangeReason) -> String {
+        switch reason {
+        case .request: "request"
+        case .expired: "expired"
+        case .check(let name): "check \(name)"
+        case .brake(let name): name
+        case .anotherNode: "another node"
+        case .loaded: "loaded"
+        }
+    }
+}
+
+/// How many lines may be written: a hundred in a second; then others are only counted.
+struct LineLimit {
+    enum Answer: Equatable {
+        case written
+        /// It is left out, as the first one: after ``LineLimit/window`` somebody should ask for the number of these.
+        case firstLeft
+        case left
+    }
+
+    static let window = Duration.seconds(1)
+    private static let linesPerWindow = 100
+
+    private var begun: ContinuousClock.Instant?
+    private var written = 0
+    private var left = 0
+
+    /// Asks for a line.
+    mutating func take(now: ContinuousClock.Instant) -> Answer {
+        if left == 0, begun.map({ $0.duration(to: now) >= Self.window }) ?? true { (begun, written) = (now, 0) }
+        if written < Self.linesPerWindow, left == 0 {
+            written += 1
+            return .written
+        }
+        left += 1
+        return left == 1 ? .firstLeft : .left
+    }
+
+    /// The number of lines that were left out, which begins anew.
+    mutating func takeLeft() -> Int {
+        defer { (begun, written, left) = (nil, 0, 0) }
+        return left
+    }
+}
