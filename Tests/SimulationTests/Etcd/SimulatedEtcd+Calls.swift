@@ -17,9 +17,14 @@ extension SimulatedEtcd {
             let ttl = GatewayRequest(body)["TTL"].number
             return .success(octets(#"{\#(header),"ID":"\#(grant(ttl: ttl))","TTL":"\#(ttl)"}"#))
         case "lease/keepalive":
-            let lines = body.split(separator: UInt8(ascii: "}")).map { line -> String in
-                let lease = GatewayRequest(line + [UInt8(ascii: "}")])["ID"].number
-                let ttl = renew(lease).map { #","TTL":"\#($0)""# } ?? ""
+            let leases = body.split(separator: UInt8(ascii: "}")).map { line in
+                GatewayRequest(line + [UInt8(ascii: "}")])["ID"].number
+            }
+            // A node names them in the order of a set, which differs between runs. Those that end at the same time must
+            // not.
+            let ttls = leases.sorted().reduce(into: [Int64: Int64]()) { ttls, lease in ttls[lease] = renew(lease) }
+            let lines = leases.map { lease -> String in
+                let ttl = ttls[lease].map { #","TTL":"\#($0)""# } ?? ""
                 return #"{"result":{\#(header),"ID":"\#(lease)"\#(ttl)}}"#
             }
             return .success(octets(lines.joined(separator: "\n")))
