@@ -306,6 +306,8 @@ enum OpenAPIDocument {
                     malformed_values: {type: integer, description: 'etcd: keys whose values are no instances'}
                     waiting_heartbeats: {type: integer, description: 'etcd: leases to be renewed'}
                     unconfirmed_instances: {type: integer, description: 'etcd: instances whose leases have ended'}
+                    node: {type: string, description: 'etcd: what other nodes know this process by'}
+                    nodes: {type: integer, description: 'etcd: nodes that share the checks, this one included'}
                 instances:
                   type: object
                   additionalProperties: {type: integer}

@@ -44,6 +44,15 @@ protocol Store: Sendable {
     /// Applies changes that others have made to the ``view``.
     func adoptOutsideChanges(now: Moment)
 
+    /// Whether several nodes may use it at the same time.
+    var isShared: Bool { get }
+
+    /// Tells other nodes that this one is there, until the task is cancelled or ``stop()`` is called, and calls `body`
+    /// with the nodes that are, whenever that changes. The first call comes as soon as they are known, or as it is known
+    /// that they can't be found out now. Only one caller at a time does this. A store that is not shared returns at once
+    /// and calls nothing.
+    nonisolated(nonsending) func watchNodes(_ body: @escaping @Sendable (CheckerNodes) -> Void) async
+
     /// Is called when no more changes are accepted: those under way must end within two seconds.
     func stop()
 
@@ -60,6 +69,10 @@ extension Store {
     nonisolated(nonsending) func watch(time: TimeSource, notify: @escaping @Sendable () -> Void) async {}
 
     func adoptOutsideChanges(now: Moment) {}
+
+    var isShared: Bool { false }
+
+    nonisolated(nonsending) func watchNodes(_ body: @escaping @Sendable (CheckerNodes) -> Void) async {}
 
     func stop() {}
 

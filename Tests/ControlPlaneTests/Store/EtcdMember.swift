@@ -7,7 +7,8 @@ import Synchronization
 final class EtcdMember: Sendable {
     /// The URL at which it answers.
     let endpoint: String
-    private let process: Process
+    private let process: Mutex<Process>
+    private let arguments: [String]
     private let folder: URL
 
     /// Starts it; clients have to wait until it answers.
@@ -15,16 +16,42 @@ final class EtcdMember: Sendable {
         folder = FileManager.default.temporaryDirectory.appending(path: "kong-discovery-etcd-\(UUID())")
         endpoint = "http://127.0.0.1:\(try Self.freePort())"
         let peer = "http://127.0.0.1:\(try Self.freePort())"
-        process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/setpriv")
-        process.arguments = [
+        arguments = [
             "--pdeathsig", "KILL", "/usr/bin/etcd", "--data-dir", folder.path, "--listen-client-urls", endpoint,
             "--advertise-client-urls", endpoint,
             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=\(peer)",
         ]
+        process = Mutex(Self.process(arguments))
+        try process.withLock { try Self.start($0) }
+    }
+
+    private static func process(_ arguments: [String]) -> Process {
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/setpriv")
+        process.arguments = arguments
         process.standardError = FileHandle.nullDevice
         process.standardOutput = FileHandle.nullDevice
-        try Self.start(process)
+        return process
+    }
+
+    /// Kills it. Its data stays.
+    func stop() {
+        process.withLock { process in
+            // SIGTERM may be blocked in a child process of a test.
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        }
+    }
+
+    /// Starts it again after ``stop()``.
+    ///
+    /// - Parameter isEmpty: whether it has lost its data.
+    func start(isEmpty: Bool = false) throws {
+        if isEmpty { try FileManager.default.removeItem(at: folder) }
+        try process.withLock { process in
+            process = Self.process(arguments)
+            try Self.start(process)
+        }
     }
 
     /// Starts it on a thread that never ends, because etcd ends with that thread (PR_SET_PDEATHSIG, prctl(2)): so it is
@@ -43,9 +70,7 @@ final class EtcdMember: Sendable {
     }
 
     deinit {
-        // SIGTERM may be blocked in a child process of a test.
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
+        stop()
         try? FileManager.default.removeItem(at: folder)
     }
 

@@ -33,6 +33,9 @@ final class StoreFixture: Sendable {
         try? FileManager.default.removeItem(at: folder)
     }
 
+    /// The etcd of the etcd store.
+    var member: EtcdMember? { etcd }
+
     /// The file of the SQLite store.
     var databasePath: String { folder.appending(path: "instances.db").path }
 

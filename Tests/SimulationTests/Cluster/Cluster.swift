@@ -119,6 +119,9 @@ final class Cluster {
                 return "shows \(versions.0) of \(id), \(versions.1) is kept"
             }
         }
+        if life.store.isShared, life.nodes?.all != nodes.compactMap({ $0.life?.nodes?.own }).sorted() {
+            return "takes other nodes for alive than those that are"
+        }
         return life.zone.problem(life.store)
     }
 

@@ -10,6 +10,8 @@ enum Sabotage: CaseIterable, Sendable {
     case noLimitOnRestoring
     case leasesAreNotRenewed
     case watchSkipsAnEvent
+    /// A node learns only once which nodes there are.
+    case nodesAreLearnedOnce
 
     // MARK: With SQLite
 
@@ -32,7 +34,8 @@ enum Sabotage: CaseIterable, Sendable {
     /// The kinds of cluster that the fault applies to.
     var kinds: [Cluster.Kind] {
         switch self {
-        case .noRevisionCheck, .noLimitOnRestoring, .leasesAreNotRenewed, .watchSkipsAnEvent: [.etcd]
+        case .noRevisionCheck, .noLimitOnRestoring, .leasesAreNotRenewed, .watchSkipsAnEvent, .nodesAreLearnedOnce:
+            [.etcd]
         case .journalIsNotSynced, .rowsStay: [.sqlite]
         case .answerBeforeCommit, .answerBeforeDNS, .graceEndsEarly: [.etcd, .sqlite]
         // With etcd the grace time may end late anyway, when the committer waits.
@@ -113,6 +116,12 @@ final class HastyStore: Store, @unchecked Sendable {
     }
 
     func adoptOutsideChanges(now: Moment) { store.adoptOutsideChanges(now: now) }
+
+    var isShared: Bool { store.isShared }
+
+    nonisolated(nonsending) func watchNodes(_ body: @escaping @Sendable (CheckerNodes) -> Void) async {
+        await store.watchNodes(body)
+    }
 
     func stop() { store.stop() }
 

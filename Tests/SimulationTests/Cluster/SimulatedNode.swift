@@ -85,6 +85,8 @@ final class NodeLife: @unchecked Sendable {
     let zone: SimulatedZone
     private var task: Task<Void, Never>?
     private(set) var isDead = false
+    /// The nodes that it knows; `nil`: it has not been told yet.
+    private(set) var nodes: CheckerNodes?
     /// Called when it ends by itself.
     var onEnd: () -> Void = {}
     /// When each instance was last heard of, by a heartbeat or by a registration that was answered.
@@ -123,7 +125,11 @@ final class NodeLife: @unchecked Sendable {
                 if !isDead, let problem = storage.problemOfLoading() {
                     process.world.fail("node \(number): \(problem)")
                 }
-                await registry.run()
+                await withTaskGroup { group in
+                    group.addTask { [self] in await store.watchNodes { [self] in learn($0) } }
+                    await registry.run()
+                    group.cancelAll()
+                }
             } catch {
                 process.world.note("node \(number): can't load: \(cluster.backing.withoutPaths("\(error)"))")
                 end()
@@ -132,6 +138,12 @@ final class NodeLife: @unchecked Sendable {
             }
             end()
         }
+    }
+
+    private func learn(_ nodes: CheckerNodes) {
+        if isDead || cluster.sabotage == .nodesAreLearnedOnce && self.nodes != nil { return }
+        process.world.note("node \(number): knows \(nodes.all.count) nodes")
+        self.nodes = nodes
     }
 
     /// The process ends, by itself or because of what happens to it.

@@ -107,7 +107,8 @@ final class EtcdNodeStorage: NodeStorage, @unchecked Sendable {
         file?.onRead = { [gateway] in gateway.beginGap() }
         let etcdStore = EtcdStore(
             Configuration.Etcd(), client: gateway, clock: process.time, timers: process.timers,
-            node: UInt64(process.world.random.below(2048)), snapshot: file, logger: .none)
+            node: UInt64(process.world.random.below(2048)),
+            identity: EtcdMembership.identity(process.world.random.next()), snapshot: file, logger: .none)
         store = sabotage == .answerBeforeCommit ? HastyStore(etcdStore, process.timers, delay: .zero) : etcdStore
     }
 

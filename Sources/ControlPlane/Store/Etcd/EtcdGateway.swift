@@ -38,10 +38,10 @@ extension EtcdGateway {
 
     /// Makes a call whose answer has one line for each of its requests.
     nonisolated(nonsending) func callForLines(
-        _ path: String, _ body: [UInt8]
+        _ path: String, _ body: [UInt8], within limit: Duration? = nil
     ) async throws(EtcdError) -> [EtcdResponse] {
         var responses: [EtcdResponse] = []
-        for line in try await answer(path, body, within: timeout).split(separator: UInt8(ascii: "\n")) {
+        for line in try await answer(path, body, within: limit ?? timeout).split(separator: UInt8(ascii: "\n")) {
             let message = try EtcdStreamMessage(json(Array(line)))
             if let problem = message.problem { throw EtcdError(kind: .unavailable, reason: problem) }
             responses.append(message.result)

@@ -32,10 +32,27 @@ struct EtcdKeyspace: Sendable, Equatable {
     /// The key of a fence: see ``EtcdFences``.
     func fence(_ number: UInt64) -> String { "\(fences)\(number)" }
 
+    /// The keys of all nodes.
+    var nodes: EtcdRange { EtcdRange(prefix: nodesPrefix) }
+
+    /// The key of a node, by its identity.
+    func node(_ identity: String) -> String { nodesPrefix + identity }
+
+    /// The identity of the node that a key belongs to; `nil`: no node has such a key.
+    func node(_ key: [UInt8]) -> String? {
+        let key = String(decoding: key, as: UTF8.self)
+        guard key.hasPrefix(nodesPrefix) else { return nil }
+        let identity = key.dropFirst(nodesPrefix.count)
+        return EtcdMembership.isIdentity(identity) ? String(identity) : nil
+    }
+
     /// Whether a key says nothing about instances.
     func isAuxiliary(_ key: String) -> Bool {
-        key == identity || key == deregistered || key == probe || key.hasPrefix(fences)
+        key == identity || key == deregistered || key == probe || key.hasPrefix(fences) || key.hasPrefix(nodesPrefix)
     }
+
+    /// The prefix of the keys of nodes.
+    var nodesPrefix: String { root + "nodes/" }
 
     private var fences: String { root + "fences/" }
 
@@ -79,6 +96,11 @@ struct EtcdRange: Sendable, Equatable {
         start = Array(prefix.utf8)
         end = start
         if let last = end.popLast() { end.append(last &+ 1) }
+    }
+
+    /// Whether a key is in it.
+    func contains(_ key: [UInt8]) -> Bool {
+        !key.lexicographicallyPrecedes(start) && key.lexicographicallyPrecedes(end)
     }
 
     /// Skips the keys up to `key`, including it.

@@ -69,6 +69,18 @@ enum EtcdMessage {
         }
     }
 
+    /// `kv/range` for the first keys of a range, without their values.
+    static func keys(_ range: EtcdRange, limit: Int) -> [UInt8] {
+        object { writer in
+            writer.octets("key", range.start)
+            writer.octets("range_end", range.end)
+            writer.member("limit")
+            writer.string("\(limit)")
+            writer.member("keys_only")
+            writer.bool(true)
+        }
+    }
+
     /// `watch` for all changes from a revision on.
     static func watch(_ range: EtcdRange, from revision: Int64) -> [UInt8] {
         object { writer in

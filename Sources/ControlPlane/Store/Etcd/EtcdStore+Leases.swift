@@ -61,14 +61,18 @@ extension EtcdStore {
 
     /// Renews leases.
     ///
+    /// - Parameter limit: how long a call may take, if that is less than usual.
     /// - Returns: for each lease whether it exists.
-    nonisolated(nonsending) func renew(_ leases: [Int64]) async throws(EtcdError) -> [Bool] {
+    nonisolated(nonsending) func renew(
+        _ leases: [Int64], within limit: Duration? = nil
+    ) async throws(EtcdError) -> [Bool] {
         let slices = stride(from: 0, to: leases.count, by: Self.renewalLength).map {
             leases[$0..<min($0 + Self.renewalLength, leases.count)]
         }
         let results = await concurrently(slices) { [client] slice in
             await Result { () async throws(EtcdError) in
-                let answers = try await client.callForLines("lease/keepalive", EtcdMessage.keepAlive(slice))
+                let answers = try await client.callForLines(
+                    "lease/keepalive", EtcdMessage.keepAlive(slice), within: limit)
                 guard answers.map(\.lease) == Array(slice) else {
                     throw EtcdError(
                         kind: .unavailable, reason: "\(answers.count) answers, or others, to \(slice.count) renewals")

@@ -151,6 +151,7 @@ extension EtcdStore {
             return true
         case .changes(let events, let revision):
             let changes = changes(events)
+            lookForNodes(in: events)
             guard session.withLock({ $0.hear(changes, upTo: revision) }) else {
                 logger.warning("etcd changes faster than DNS can be told: everything is read again")
                 return false

@@ -7,9 +7,9 @@ import Synchronization
 /// others write, and renews the leases of those whose heartbeats arrive here. While etcd is away, the last known state
 /// stays.
 ///
-/// Knowledge has three owners, none of which waits for another or for etcd: the ``mirror`` has the instances, the
-/// ``session`` has what is known about etcd itself and the news from there, the ``upkeep`` has the work that is due.
-/// The tasks of this store ask them what to do, make the requests to etcd, and report the results to them.
+/// Knowledge has four owners, none of which waits for another or for etcd: the ``mirror`` has the instances, the
+/// ``session`` has what is known about etcd itself and the news from there, the ``upkeep`` has the work that is due,
+/// and the ``membership`` has the other nodes. The tasks of this store ask them what to do, make the requests to etcd, and report the results to them.
 final class EtcdStore: Store {
     let client: any EtcdGateway
     let keys: EtcdKeyspace
@@ -17,6 +17,9 @@ final class EtcdStore: Store {
     let mirror = EtcdMirror()
     let session = Mutex(EtcdSession())
     let upkeep = Mutex(EtcdUpkeep())
+    let membership: Mutex<EtcdMembership>
+    /// What the other nodes know this process by.
+    let nodeIdentity: String
     let malformed = MalformedValues()
     let fences: EtcdFences
     let snapshot: EtcdSnapshot?
@@ -32,15 +35,18 @@ final class EtcdStore: Store {
 
     /// - Parameters:
     ///   - client: makes the calls to etcd.
+    ///   - identity: what the other nodes know this process by, 16 hexadecimal digits; each process has its own.
     ///   - clock: tells how long etcd has been silent.
     ///   - node: this node's number, below 2,048; as few nodes as possible should share one.
     ///   - snapshot: the file for the last known state, instead of the configured one.
     init(
         _ configuration: Configuration.Etcd, client: any EtcdGateway, clock: TimeSource = .system,
         timers: any Timers = EventLoopTimers.shared, node: UInt64 = .random(in: 0..<2048),
-        snapshot: (any WholeFile)? = nil, logger: Logger
+        identity: String = EtcdMembership.randomIdentity(), snapshot: (any WholeFile)? = nil, logger: Logger
     ) {
         self.client = client
+        nodeIdentity = identity
+        membership = Mutex(EtcdMembership(own: identity))
         keys = EtcdKeyspace(prefix: configuration.prefix)
         fences = EtcdFences(keys: keys, node: node)
         let path = configuration.snapshot
@@ -53,6 +59,8 @@ final class EtcdStore: Store {
     }
 
     var type: String { "etcd" }
+
+    var isShared: Bool { true }
 
     var view: InstanceView { mirror.view }
 
@@ -73,6 +81,8 @@ final class EtcdStore: Store {
                 StoreDetail(name: "malformed_values", value: .number(malformed.count)),
                 StoreDetail(name: "waiting_heartbeats", value: .number(upkeep.withLock { $0.heartbeatCount })),
                 StoreDetail(name: "unconfirmed_instances", value: .number(session.orphanCount)),
+                StoreDetail(name: "node", value: .text(nodeIdentity)),
+                StoreDetail(name: "nodes", value: .number(membership.withLock { $0.nodes.all.count })),
             ]
         )
     }
@@ -120,11 +130,13 @@ final class EtcdStore: Store {
     }
 
     func stop() {
+        membership.withLock { $0.end() }
         // Calls under way may be about to be answered.
         timers.once(after: .seconds(1)) { [client] in client.shutdown() }
     }
 
     nonisolated(nonsending) func close() async {
+        await leaveNodes()
         if let snapshot { save(snapshot) }
         client.shutdown()
     }

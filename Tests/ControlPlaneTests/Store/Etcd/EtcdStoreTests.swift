@@ -517,7 +517,7 @@ final class RunningClock: Sendable {
 }
 
 /// Collects messages for a test.
-private struct NotingLogHandler: LogHandler {
+struct NotingLogHandler: LogHandler {
     let note: Note<[String]>
     var metadata = Logger.Metadata()
     var logLevel = Logger.Level.info
