@@ -48,9 +48,9 @@ protocol Store: Sendable {
     var isShared: Bool { get }
 
     /// Tells other nodes that this one is there, until the task is cancelled or ``stop()`` is called, and calls `body`
-    /// with the nodes that are, whenever that changes. The first call comes as soon as they are known, or as it is known
-    /// that they can't be found out now. Only one caller at a time does this. A store that is not shared returns at once
-    /// and calls nothing.
+    /// with the nodes that are, whenever that changes. The first call comes as soon as they are known, or as it is
+    /// clear that they can't be found out now. Only one caller at a time does this. A store that is not shared returns
+    /// at once and calls nothing.
     nonisolated(nonsending) func watchNodes(_ body: @escaping @Sendable (CheckerNodes) -> Void) async
 
     /// Is called when no more changes are accepted: those under way must end within two seconds.

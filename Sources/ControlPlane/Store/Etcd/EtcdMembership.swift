@@ -1,10 +1,10 @@
 /// Which nodes share etcd, as this node knows, and how the others know of this one. Pure.
 ///
-/// A node is a key on a lease that the node renews: if the node stops, the lease is given back; if it dies or is cut off,
-/// the lease ends.
+/// A node is a key on a lease that the node renews: if the node stops, the lease is given back; if it dies or is cut
+/// off, the lease ends.
 struct EtcdMembership: Sendable {
-    /// The ttl of a node's lease, in seconds: the shortest that etcd grants with its default settings. etcd ends a lease
-    /// up to half a second late.
+    /// The ttl of a node's lease, in seconds: the shortest that etcd grants with its default settings. etcd ends a
+    /// lease up to half a second late.
     static let ttlSeconds = 2
     /// How often the lease is renewed, and the other nodes are looked up.
     static let interval = Duration.milliseconds(500)
@@ -14,8 +14,8 @@ struct EtcdMembership: Sendable {
     static let hintTime = Duration.milliseconds(50)
     /// How many keys are read. Others write no keys there, but could.
     static let maximumKeys = 1024
-    /// How many nodes share the work: the first ones in the order of their identities. A node beyond them takes its share
-    /// as well, but the others do not know of that, so that work is done twice.
+    /// How many nodes share the work: the first ones in the order of their identities. A node beyond them takes its
+    /// share as well, but the others do not know of that, so that work is done twice.
     static let maximumNodes = 64
 
     /// What was found in etcd.

@@ -9,7 +9,8 @@ import Synchronization
 ///
 /// Knowledge has four owners, none of which waits for another or for etcd: the ``mirror`` has the instances, the
 /// ``session`` has what is known about etcd itself and the news from there, the ``upkeep`` has the work that is due,
-/// and the ``membership`` has the other nodes. The tasks of this store ask them what to do, make the requests to etcd, and report the results to them.
+/// and the ``membership`` has the other nodes. The tasks of this store ask them what to do, make the requests to etcd,
+/// and report the results to them.
 final class EtcdStore: Store {
     let client: any EtcdGateway
     let keys: EtcdKeyspace

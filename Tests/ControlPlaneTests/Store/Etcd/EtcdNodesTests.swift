@@ -100,11 +100,31 @@ import Testing
         for node in nodes + [third] { await node.stop() }
     }
 
+    @Test func `nodes go on when authentication is enabled`() async throws {
+        let nodes = [try await SharingNode(fixture), try await SharingNode(fixture), try await SharingNode(fixture)]
+        try await agree(nodes)
+        let client = try client()
+        for (call, body) in [
+            ("auth/user/add", #"{"name":"root","password":"secret"}"#), ("auth/role/add", #"{"name":"root"}"#),
+            ("auth/user/grant", #"{"user":"root","role":"root"}"#), ("auth/enable", "{}"),
+        ] {
+            _ = try await client.call(call, Array(body.utf8))
+        }
+        let lease = nodes[1].lease
+        _ = try await client.call("lease/revoke", EtcdMessage.revoke(lease))
+        try await nodes[1].waits("it has another lease") { ![0, lease].contains(nodes[1].lease) }
+        await nodes[0].stop()
+        try await agree(Array(nodes[1...]))
+        #expect(try await keys() == nodes[1...].map(\.own).sorted())
+        for node in nodes[1...] { await node.stop() }
+    }
+
     // MARK: What etcd has
 
     private func client() throws -> EtcdClient {
         var configuration = Configuration.Etcd()
         configuration.endpoints = [member.endpoint]
+        (configuration.username, configuration.password) = ("root", "secret")
         return try EtcdClient(configuration)
     }
 
@@ -141,6 +161,7 @@ private final class SharingNode: Sendable {
     init(_ fixture: StoreFixture, begins: Bool = true) async throws {
         var configuration = Configuration.Etcd()
         configuration.endpoints = [try #require(fixture.member).endpoint]
+        (configuration.username, configuration.password) = ("root", "secret")
         let log = log
         store = try EtcdStore(configuration, logger: Logger(label: "test") { _ in NotingLogHandler(note: log) })
         try await store.load(time: .system)
