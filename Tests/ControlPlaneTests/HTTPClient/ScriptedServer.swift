@@ -25,9 +25,15 @@ final class ScriptedServer: Sendable {
         self.listener = listener
         state = Mutex(State())
         Thread.detachNewThread { [weak self] in
+            // Closed here alone: closed by another thread, the number could be another server's before the next accept.
+            defer { close(listener) }
             while true {
                 let descriptor = accept(listener, nil, nil)
-                guard descriptor >= 0, let connection = self?.add(descriptor) else { return }
+                if descriptor < 0 { return }
+                guard let connection = self?.add(descriptor) else {
+                    close(descriptor)
+                    return
+                }
                 Thread.detachNewThread {
                     script(connection)
                     connection.close()
@@ -39,9 +45,8 @@ final class ScriptedServer: Sendable {
     deinit {
         let connections = state.withLock { $0.connections }
         for connection in connections { connection.shutdown() }
-        // Ends accept.
+        // Ends listening, and accept.
         _ = Glibc.shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
     }
 
     /// A server that begins a chunked answer, sends the first chunk, and signals when its client has gone.
@@ -122,6 +127,27 @@ final class ServerConnection: Sendable {
                 octets += more
             }
         }
+    }
+
+    /// Reads this many octets; `nil` if the client has closed before.
+    func take(_ count: Int) -> [UInt8]? {
+        received.withLock { received in
+            while received.count < count {
+                let more = read()
+                if more.isEmpty { return nil }
+                received += more
+            }
+            defer { received.removeFirst(count) }
+            return Array(received.prefix(count))
+        }
+    }
+
+    /// Makes the end of the connection a reset (socket(7), SO_LINGER).
+    func reset() {
+        var linger: [Int32] = [1, 0]
+        let descriptor = descriptor.withLock { $0 }
+        // Unsafe: sets a structure of two integers.
+        unsafe setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, 8)
     }
 
     /// Sends octets; `false` if the client has closed.

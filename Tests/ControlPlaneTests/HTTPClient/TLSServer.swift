@@ -38,6 +38,25 @@ final class TestAuthority: Sendable {
             "basicConstraints=critical,CA:false")
     }
 
+    /// Makes `<name>.pem` and `<name>.key` like ``sign(_:_:)``, but the certificate expired yesterday.
+    func signExpired(_ name: String, _ hosts: String) throws {
+        try run(
+            "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+            "/CN=\(name)",
+            "-addext", "subjectAltName=\(hosts)", "-keyout", "\(name).key", "-out", "\(name).csr")
+        try run(
+            "x509", "-req", "-in", "\(name).csr", "-CA", "authority.pem", "-CAkey", "authority.key", "-copy_extensions",
+            "copyall", "-days", "-1", "-out", "\(name).pem")
+    }
+
+    private func run(_ words: String...) throws {
+        let process = try openssl(in: folder)
+        process.arguments = words
+        try process.run()
+        process.waitUntilExit()
+        if process.terminationStatus != 0 { throw Failure(command: "openssl \(words[0])") }
+    }
+
     func path(_ name: String) -> String { folder.appending(path: name).path }
 
     private func make(_ name: String, _ more: String...) throws {
