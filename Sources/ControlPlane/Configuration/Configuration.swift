@@ -15,6 +15,8 @@ public struct Configuration: Sendable, Equatable {
     public var registry = RegistryLimits()
     /// `heartbeat`: when instances expire.
     public var heartbeat = Heartbeat()
+    /// `checks`: how health checks are done.
+    public var checks = Checks()
     /// `log`: what is logged, and how.
     public var log = Log()
 
@@ -144,8 +146,20 @@ extension Configuration {
         public var timeout = Duration.seconds(30)
         /// How often expired instances are looked for.
         public var cleanupInterval = Duration.seconds(1)
-        /// The share (0–1) of one service's instances above which they do not expire together.
+        /// The share (0–1) of one service's instances above which they do not expire together, and of all targets of
+        /// checks above which failures change nothing for a while; 1: none.
         public var massExpiryBrake = 0.5
+
+        /// All defaults.
+        public init() {}
+    }
+
+    /// `checks`: how health checks are done.
+    public struct Checks: Sendable, Equatable {
+        /// Runs under way at most.
+        public var maximumConcurrent = 1000
+        /// Networks that checks may connect to; empty: all whose addresses may be registered.
+        public var allow: [IPNetwork] = []
 
         /// All defaults.
         public init() {}

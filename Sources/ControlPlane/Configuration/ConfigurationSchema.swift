@@ -194,8 +194,20 @@ public enum ConfigurationSchema {
             "heartbeat.mass_expiry_brake",
             \.heartbeat.massExpiryBrake,
             .number(0...1),
-            "share of a service's instances above which they don't expire together",
-            available: .defaultOnly
+            "share of a service's instances above which they don't expire together, and of all targets above which "
+                + "failing checks change nothing for a while; 1: none"
+        ),
+        ConfigurationKey(
+            "checks.max_concurrent",
+            \.checks.maximumConcurrent,
+            .integer(1...100_000),
+            "health checks under way at once"
+        ),
+        ConfigurationKey(
+            "checks.allow",
+            list: \.checks.allow,
+            .network,
+            "networks that health checks may connect to; empty: all but those that nobody may register"
         ),
         ConfigurationKey("log.level", \.log.level, .choice, "lowest level that is logged", appliesOnReload: true),
         ConfigurationKey("log.format", \.log.format, .choice, "form of a log line", appliesOnReload: true),

@@ -66,6 +66,7 @@ import Testing
               timeout: 30s
               cleanup_interval: 1s
               mass_expiry_brake: 0.5
+            checks: {max_concurrent: 1000, allow: []}
             log: {level: info, format: text}
             """
         let loaded = try LoadedConfiguration(yaml: yaml, file: "test.yaml")

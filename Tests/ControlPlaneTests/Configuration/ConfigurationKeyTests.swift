@@ -70,6 +70,8 @@ import Testing
         "heartbeat.timeout": "1m",
         "heartbeat.cleanup_interval": "200ms",
         "heartbeat.mass_expiry_brake": "0.75",
+        "checks.max_concurrent": "50",
+        "checks.allow": "10.0.0.0/8,2001:db8::/32",
         "log.level": "debug",
         "log.format": "json",
     ]
