@@ -255,7 +255,9 @@ extension CheckFields {
                 fail(path, "must be a string, not \(field.value.kind)")
                 continue
             }
-            if !text.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { fail(path, "must be printable ASCII") }
+            if !text.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) || text.first == " " || text.last == " " {
+                fail(path, "must be printable ASCII without blanks around it")
+            }
             if !names.insert(name).inserted { fail(path, "occurs twice") }
             headers.append(HTTPCheck.Field(name: field.name, value: text))
         }

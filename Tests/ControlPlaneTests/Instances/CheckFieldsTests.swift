@@ -89,6 +89,7 @@ import Testing
         (#""headers":{"Upgrade":"x"}"#, "headers.Upgrade"),
         (#""headers":{"Proxy-Authorization":"x"}"#, "headers.Proxy-Authorization"),
         (#""headers":{"X":"a\r\nY: b"}"#, "headers.X"), (#""headers":{"a b":""}"#, "headers.a b"),
+        (#""headers":{"X":" "}"#, "headers.X"), (#""headers":{"X":"ä"}"#, "headers.X"),
         (#""headers":{"":"x"}"#, "headers."), (#""headers":{"X":"1","x":"2"}"#, "headers.x"),
     ])
     func `a bad field of an HTTP check is refused`(fields: String, field: String) throws {
