@@ -83,6 +83,7 @@ enum Rules {
             RoomRule("HTTPClient", names: []),
             RoomRule("Instances", names: ["Basics", "JSON"]),
             RoomRule("Feed", names: ["Basics", "JSON", "Instances"]),
+            RoomRule("Checks", names: ["Basics", "HTTPClient", "Instances"]),
             RoomRule("Publish", names: ["Basics", "Instances"]),
             RoomRule("Store", names: ["Basics", "JSON", "Instances"]),
             RoomRule("Store/SQLite", names: ["Basics", "JSON", "Configuration", "Instances", "Store"]),
