@@ -1,17 +1,18 @@
 import CCurl
 import Synchronization
 
-/// The client's thread.
+/// A thread for libcurl: the client's, and that of health checks.
 final class HTTPClientThread: Sendable {
     private let thread: pthread_t
     private let isJoined = Mutex(false)
 
-    /// Starts the thread, named `http-client`.
+    /// Starts the thread.
     ///
+    /// - Parameter name: at most 15 octets (pthread_setname_np(3)).
     /// - Throws: if the system is out of threads.
-    init(_ body: @escaping @Sendable () -> Void) throws(HTTPClientError) {
+    init(named name: String = "http-client", _ body: @escaping @Sendable () -> Void) throws(HTTPClientError) {
         // Unsafe: the thread takes over the reference; if it can't be started, the reference is released here.
-        let context = unsafe Unmanaged.passRetained(Start(body: body)).toOpaque()
+        let context = unsafe Unmanaged.passRetained(Start(name: name, body: body)).toOpaque()
         var thread = pthread_t()
         guard unsafe pthread_create(&thread, nil, runBody, context) == 0 else {
             unsafe Unmanaged<Start>.fromOpaque(context).release()
@@ -37,9 +38,11 @@ final class HTTPClientThread: Sendable {
     }
 
     fileprivate final class Start: Sendable {
+        let name: String
         let body: @Sendable () -> Void
 
-        init(body: @escaping @Sendable () -> Void) {
+        init(name: String, body: @escaping @Sendable () -> Void) {
+            self.name = name
             self.body = body
         }
     }
@@ -48,7 +51,7 @@ final class HTTPClientThread: Sendable {
 @c private func runBody(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     guard let context = unsafe context else { return nil }
     let start = unsafe Unmanaged<HTTPClientThread.Start>.fromOpaque(context).takeRetainedValue()
-    _ = unsafe pthread_setname_np(pthread_self(), "http-client")
+    _ = unsafe pthread_setname_np(pthread_self(), start.name)
     // libcurl is told to leave signals alone, but OpenSSL may write to a closed connection.
     var signals = sigset_t()
     unsafe sigemptyset(&signals)
