@@ -10,7 +10,7 @@ struct CheckAssignment: Sendable, Equatable {
     /// What is known of the checks' statuses, by name; a check without one begins with its ``Check/initial``.
     var statuses: [String: KnownStatus] = [:]
 
-    /// A status that was stored.
+    /// A status that was stored because a result, here or on another node, has led to it.
     struct KnownStatus: Sendable, Equatable {
         var status: CheckStatus
         var since: WallTime
@@ -18,7 +18,7 @@ struct CheckAssignment: Sendable, Equatable {
     }
 }
 
-/// What is known of a check here.
+/// What is known of a check here. Its status may be ahead of the registry's, which is what DNS answers by.
 struct CheckObservation: Sendable, Equatable {
     var name: String
     var status: CheckStatus

@@ -22,6 +22,10 @@ extension ProbeEnd {
             // libcurl reports a line beyond its own limit of 100 KiB as lack of memory.
             case CURLE_OUT_OF_MEMORY where isConnected: .headTooLarge
             case CURLE_SSL_CACERT_BADFILE: .impossible("the certificates of the authorities can't be read")
+            case CURLE_SSL_CIPHER, CURLE_SSL_CERTPROBLEM, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS:
+                .handshakeFailed
+            // Whatever a target may send, it must not look like a fault of this machine.
+            case _ where isConnected: .notHTTP
             default: .impossible("libcurl's error \(code.rawValue)")
             }
     }

@@ -57,7 +57,7 @@ final class ProbeMulti: @unchecked Sendable {
     /// - Returns: how much longer the wait was than it should have been.
     @discardableResult
     func turn(atMost patience: Duration) -> Duration {
-        var patience = max(.zero, patience)
+        var patience = min(max(.zero, patience), .seconds(3600))
         if let timer { patience = min(patience, max(.zero, ContinuousClock.now.duration(to: timer))) }
         let milliseconds = Int32(clamping: Int64((patience / .milliseconds(1)).rounded(.up)))
         let before = ContinuousClock.now

@@ -7,13 +7,14 @@ import Testing
 
 /// Runs against real targets, good and hostile ones.
 @Suite struct ProbeTests {
-    /// Does one run of a check at 127.0.0.1.
+    /// Does one run of a check.
     private func probe(
-        _ kind: Check.Kind, _ port: Int, timeout: Duration = .seconds(20), authorities: String = ""
+        _ kind: Check.Kind, _ port: Int, at address: IPAddress = .v4(0x7F00_0001), timeout: Duration = .seconds(20),
+        authorities: String = ""
     ) throws -> CheckResult {
         let check = Check(name: "c", kind: kind, interval: .seconds(60), timeout: timeout)
         let request = try #require(
-            ProbeRequest(check, address: .v4(0x7F00_0001), instancePort: UInt16(port)))
+            ProbeRequest(check, address: address, instancePort: UInt16(port)))
         let waker = try #require(ProbeWaker())
         let multi = try #require(ProbeMulti(maximumConcurrent: 1, waker: waker))
         let easy = try #require(ProbeEasy())
@@ -223,6 +224,21 @@ import Testing
             let results = try outputs(certificate, name: "x.example", verify: false, of: of)
             #expect(results.map(\.outcome) == [.success, .success])
         }
+    }
+
+    @Test func `an IPv6 address is connected to like any other`() throws {
+        let authority = try TestAuthority()
+        try authority.sign("six", "IP:::1,DNS:shop.example")
+        let trusted = authority.path("authority.pem")
+        let server = try TLSServer("six", of: authority, at: "[::1]")
+        let kinds: [Check.Kind] = [
+            .tcp(port: nil), .tls(TLSCheck()), .http(HTTPCheck(usesTLS: true)),
+            .http(HTTPCheck(usesTLS: true, host: "shop.example")),
+        ]
+        let results = try withExtendedLifetime(server) {
+            try kinds.map { try probe($0, server.port, at: .v6(0, 1), authorities: trusted) }
+        }
+        #expect(results.map(\.output) == ["connected", "TLS connected", "HTTP 200", "HTTP 200"])
     }
 
     @Test func `TLS against a target without it, and the other way round`() throws {

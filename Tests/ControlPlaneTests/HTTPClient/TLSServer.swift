@@ -78,10 +78,12 @@ final class TLSServer {
     let port: Int
 
     /// Starts with a certificate signed by an authority, and waits until it listens.
-    init(_ certificate: String, of authority: TestAuthority, _ more: String...) throws {
+    init(
+        _ certificate: String, of authority: TestAuthority, at host: String = "127.0.0.1", _ more: String...
+    ) throws {
         process = try openssl(in: authority.folder)
         process.arguments =
-            ["s_server", "-accept", "127.0.0.1:0", "-cert", "\(certificate).pem", "-key", "\(certificate).key", "-www"]
+            ["s_server", "-accept", "\(host):0", "-cert", "\(certificate).pem", "-key", "\(certificate).key", "-www"]
             + more
         let pipe = Pipe()
         process.standardOutput = pipe
