@@ -1,6 +1,6 @@
 /// The packed records of an RRset, as ``ReplyWriter`` copies them: beginning with the one whose turn it is.
 protocol RecordSource {
-    /// The rotation weights of the records; empty unless answers are weighted.
+    /// The rotation weights of the records; empty unless its strategy goes by them.
     var weights: Span<UInt32> { @_lifetime(borrow self) get }
 
     /// Writes all records.

@@ -68,7 +68,8 @@ extension Responder {
     @inline(__always)
     private mutating func first(of answer: CachedAnswer) -> Int {
         outsideRotation.grow(to: Int(answer.slot) &+ 1)
-        let rrset = RotatedRRset(count: UInt32(answer.rotation.count), firstCell: answer.slot, stamp: 0)
+        let rrset = RotatedRRset(
+            count: UInt32(answer.rotation.count), firstCell: answer.slot, stamp: 0, strategy: outsideStrategy)
         return outsideRotation.first(of: rrset, weights: Span())
     }
 

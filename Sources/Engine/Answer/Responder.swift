@@ -19,13 +19,15 @@ struct Responder: ~Copyable {
     private var rotation: WorkerRotation
     /// The rotation of the addresses in upstreams' answers. It is a separate one, because these have no weights.
     var outsideRotation: WorkerRotation
+    let outsideStrategy: RotationStrategyName
     let counters: WorkerCounters
     /// The last query that was answered ``Disposition/forward`` or ``Disposition/replyAndRefresh``.
     var deferred: DeferredQuery?
 
     init(rules: AnswerRules, strategy: RotationStrategyName, counters: WorkerCounters) {
-        rotation = WorkerRotation(strategy)
-        outsideRotation = WorkerRotation(strategy == .random ? .random : .roundRobin)
+        rotation = WorkerRotation()
+        outsideRotation = WorkerRotation()
+        outsideStrategy = strategy == .random ? .random : .roundRobin
         rotation.grow(to: rules.cellCount)
         self.rules = rules
         self.counters = counters

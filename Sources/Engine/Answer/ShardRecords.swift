@@ -13,10 +13,9 @@ struct ShardRecords: RecordSource {
         @inline(__always)
         @_lifetime(borrow self)
         get {
-            let weights = shard.weights
-            let start = weights.isEmpty ? 0 : Int(rrset.firstWeight)
-            let end = weights.isEmpty ? 0 : start &+ Int(rrset.count)
-            return weights.extracting(start..<end)
+            guard rrset.firstWeight != PackedRRset.noWeights else { return Span() }
+            let start = Int(rrset.firstWeight)
+            return shard.weights.extracting(start..<(start &+ Int(rrset.count)))
         }
     }
 

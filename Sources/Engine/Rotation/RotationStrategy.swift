@@ -6,14 +6,17 @@ struct RotatedRRset: BitwiseCopyable {
     var firstCell: UInt32
     /// Tells it from an earlier RRset with the same cells.
     var stamp: UInt32
+    /// The strategy by which it rotates.
+    var strategy: RotationStrategyName
 }
 
 /// Chooses the record that comes first in an answer; the others follow in their order, wrapping from the last to the
 /// first.
 ///
-/// A new strategy is a type that conforms, and its case in ``RotationStrategyName``.
+/// A new strategy is a type that conforms, and its case in ``RotationStrategyName``. RRsets of different strategies never
+/// get each other's cells, as long as no two of them that keep something need the same number.
 protocol RotationStrategy {
-    /// Whether it reads the records' weights; shards hold them only then.
+    /// Whether it reads the records' weights; an RRset has them only then.
     static var usesWeights: Bool { get }
 
     /// How many cells an RRset of `count` records needs.
@@ -23,7 +26,7 @@ protocol RotationStrategy {
     ///
     /// - Parameters:
     ///   - rrset: the RRset in the answer; it has two records or more.
-    ///   - weights: its records' weights with ``usesWeights``, otherwise empty.
+    ///   - weights: its records' weights with ``usesWeights``, otherwise anything.
     ///   - cells: the worker's cells; the RRset's own begin at `rrset.firstCell`.
     /// - Returns: 0..<`rrset.count`.
     mutating func first(of rrset: RotatedRRset, weights: Span<UInt32>, cells: inout RotationCells) -> Int

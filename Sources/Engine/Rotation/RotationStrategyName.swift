@@ -1,5 +1,5 @@
 /// How the first record of an answer is chosen.
-public enum RotationStrategyName: String, CaseIterable, Sendable {
+public enum RotationStrategyName: String, CaseIterable, Sendable, BitwiseCopyable {
     /// Each record in turn.
     case roundRobin = "round_robin"
     /// Any record, uniformly.
@@ -10,7 +10,7 @@ public enum RotationStrategyName: String, CaseIterable, Sendable {
 
 extension RotationStrategyName {
     /// The type of the strategy with that name.
-    var type: any RotationStrategy.Type {
+    private var type: any RotationStrategy.Type {
         switch self {
         case .roundRobin: RoundRobin.self
         case .random: RandomRotation.self
@@ -18,12 +18,9 @@ extension RotationStrategyName {
         }
     }
 
-    /// A new strategy for a worker.
-    func makeStrategy() -> any RotationStrategy {
-        switch self {
-        case .roundRobin: RoundRobin()
-        case .random: RandomRotation()
-        case .weighted: WeightedRotation()
-        }
-    }
+    /// Whether it goes by the records' weights: see ``RotationStrategy/usesWeights``.
+    var usesWeights: Bool { type.usesWeights }
+
+    /// How many cells an RRset of `count` records needs.
+    func cellCount(records count: Int) -> Int { type.cellCount(records: count) }
 }

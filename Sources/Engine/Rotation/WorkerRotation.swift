@@ -1,30 +1,43 @@
-/// Which record comes first in a worker's next answer: a strategy, and the cells in which it notes what comes next.
+/// Which record comes first in a worker's next answer: the strategies, and the cells in which they note what comes next.
+///
+/// Each RRset says by which strategy it rotates. A switch over the few there are costs less than a call through a
+/// protocol.
 struct WorkerRotation: ~Copyable {
-    private var strategy: any RotationStrategy
+    private var roundRobin = RoundRobin()
+    private var random = RandomRotation()
+    private var weighted = WeightedRotation()
     private var cells = RotationCells()
-
-    init(_ strategy: RotationStrategyName) {
-        self.strategy = strategy.makeStrategy()
-    }
 
     /// Makes cells 0..<`count` usable.
     mutating func grow(to count: Int) { cells.grow(to: count) }
 
     /// The first record of an answer that has all; the RRset has two or more.
     ///
-    /// - Parameter weights: the records' where the strategy goes by them, else empty.
+    /// - Parameter weights: the records' where the RRset's strategy goes by them.
     @inline(__always)
     mutating func first(of rrset: RotatedRRset, weights: Span<UInt32>) -> Int {
-        strategy.first(of: rrset, weights: weights, cells: &cells)
+        switch rrset.strategy {
+        case .roundRobin: roundRobin.first(of: rrset, weights: weights, cells: &cells)
+        case .random: random.first(of: rrset, weights: weights, cells: &cells)
+        case .weighted: weighted.first(of: rrset, weights: weights, cells: &cells)
+        }
     }
 
     /// The first record of an answer that has no room for all. To be followed by ``note(sent:from:of:)``.
     mutating func firstOfSome(of rrset: RotatedRRset) -> Int {
-        strategy.firstOfSome(of: rrset, cells: &cells)
+        switch rrset.strategy {
+        case .roundRobin: roundRobin.firstOfSome(of: rrset, cells: &cells)
+        case .random: random.firstOfSome(of: rrset, cells: &cells)
+        case .weighted: weighted.firstOfSome(of: rrset, cells: &cells)
+        }
     }
 
     /// Notes how many records such an answer had, beginning with `first`: the next one goes on behind them.
     mutating func note(sent: Int, from first: Int, of rrset: RotatedRRset) {
-        strategy.note(sent: sent, from: first, of: rrset, cells: &cells)
+        switch rrset.strategy {
+        case .roundRobin: roundRobin.note(sent: sent, from: first, of: rrset, cells: &cells)
+        case .random: random.note(sent: sent, from: first, of: rrset, cells: &cells)
+        case .weighted: weighted.note(sent: sent, from: first, of: rrset, cells: &cells)
+        }
     }
 }

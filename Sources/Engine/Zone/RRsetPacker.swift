@@ -6,7 +6,6 @@ struct RRsetPacker {
     private let origin: [UInt8]
     /// The zone whose `ns` and `hostmaster` SOA and NS name.
     private let server: [UInt8]
-    private let usesWeights: Bool
     /// The TTL of synthesized addresses, in seconds.
     private let addressTTL: UInt32
     private let targets: ServiceTargets
@@ -20,25 +19,27 @@ struct RRsetPacker {
     ///   - addressTTL: the TTL of synthesized addresses, in seconds.
     ///   - targets: how SRV records name their targets.
     init(
-        origin: [UInt8], server: [UInt8], usesWeights: Bool, addressTTL: UInt32, targets: ServiceTargets
+        origin: [UInt8], server: [UInt8], addressTTL: UInt32, targets: ServiceTargets
     ) throws(EngineError) {
         self.addressTTL = addressTTL
         self.targets = targets
         self.origin = origin
         self.server = server
-        self.usesWeights = usesWeights
         templates = try RecordTemplates(origin: origin, targets: targets)
     }
 
     /// Packs `rrset`, which belongs to `name` (used only for the error).
     ///
+    /// - Parameter strategy: the one by which it rotates.
     /// - Throws: ``EngineError/invalidRecords(name:)`` if it is empty, too long, or has a record of another type.
-    mutating func pack(_ rrset: RRset, name: String) throws(EngineError) -> PackingRRset {
-        if let last = last[rrset.type], last.rrset == rrset { return last.packed }
+    mutating func pack(
+        _ rrset: RRset, strategy: RotationStrategyName, name: String
+    ) throws(EngineError) -> PackingRRset {
+        if let last = last[rrset.type], last.packed.strategy == strategy, last.rrset == rrset { return last.packed }
         guard !rrset.records.isEmpty, rrset.records.count <= Self.maximumRecords, rrset.ttl >= 1 else {
             throw .invalidRecords(name: name)
         }
-        var packed = PackingRRset(type: rrset.type)
+        var packed = PackingRRset(type: rrset.type, strategy: strategy)
         packed.reserveCapacity(rrset.records.count, service: PackedRecord.target + 38 + origin.count)
         var targets: Set<IPAddress> = []
         for record in rrset.records {
@@ -91,7 +92,7 @@ struct RRsetPacker {
             packed.answer += record
         }
         packed.count += 1
-        if usesWeights { packed.weights.append(record.weight) }
+        if packed.strategy.usesWeights { packed.weights.append(record.weight) }
         return true
     }
 

@@ -10,20 +10,25 @@ struct RecordListBuilder {
     private let packer: RRsetPacker
     private let change: RRsetChange
     private let old: RecordList?
+    private let strategy: RotationStrategyName
     private var parts: [RecordListPart] = []
 
     /// The list after `change`, or `nil` if no record is left.
     ///
-    /// - Parameter old: the previous list; `nil`: there is none that can be changed.
+    /// - Parameters:
+    ///   - old: the previous list; `nil`: there is none that can be changed.
+    ///   - strategy: the one by which it rotates, and the previous list too.
     /// - Throws: ``EngineError/invalidRecords(name:)`` for `name` if the change does not fit the previous list.
     static func list(
-        after change: RRsetChange, of old: RecordList?, packer: RRsetPacker, name: String
+        after change: RRsetChange, of old: RecordList?, strategy: RotationStrategyName, packer: RRsetPacker,
+        name: String
     ) throws(EngineError) -> RecordList? {
         let isAscending = zip(change.records, change.records.dropFirst()).allSatisfy { $0.sequence < $1.sequence }
         guard isAscending, change.ttl >= 1, change.weightDivisor >= 1, change.isWhole || old != nil else {
             throw .invalidRecords(name: name)
         }
-        var builder = RecordListBuilder(packer: packer, change: change, old: change.isWhole ? nil : old)
+        var builder = RecordListBuilder(
+            packer: packer, change: change, old: change.isWhole ? nil : old, strategy: strategy)
         let isDone = change.isWhole ? builder.pack(change.records[...]) : builder.changeBlocks()
         guard isDone else { throw .invalidRecords(name: name) }
         builder.mergeSmallBlocks()
@@ -33,7 +38,8 @@ struct RecordListBuilder {
         return list.view.parts.count == 0 ? nil : list
     }
 
-    private init(packer: RRsetPacker, change: RRsetChange, old: RecordList?) {
+    private init(packer: RRsetPacker, change: RRsetChange, old: RecordList?, strategy: RotationStrategyName) {
+        self.strategy = strategy
         self.packer = packer
         self.change = change
         self.old = old
@@ -128,7 +134,8 @@ struct RecordListBuilder {
     }
 
     private func newBlock() -> RecordBlockBuilder {
-        RecordBlockBuilder(type: change.type, ttl: change.ttl, weightDivisor: change.weightDivisor)
+        RecordBlockBuilder(
+            type: change.type, strategy: strategy, ttl: change.ttl, weightDivisor: change.weightDivisor)
     }
 
     private mutating func add(_ block: RecordBlockBuilder) {
@@ -185,16 +192,27 @@ enum RecordListPart {
 /// Makes lists within one update. The same change to the same list gives a shared result, because names of a service
 /// often have the same records.
 struct RecordListCache {
-    private var last: [RecordType: (change: RRsetChange, old: RecordList?, list: RecordList?)] = [:]
+    private struct Last {
+        var change: RRsetChange
+        var old: RecordList?
+        var strategy: RotationStrategyName
+        var list: RecordList?
+    }
 
-    /// See ``RecordListBuilder/list(after:of:packer:name:)``.
+    private var last: [RecordType: Last] = [:]
+
+    /// See ``RecordListBuilder/list(after:of:strategy:packer:name:)``.
     mutating func list(
-        after change: RRsetChange, of old: RecordList?, packer: RRsetPacker, name: String
+        after change: RRsetChange, of old: RecordList?, strategy: RotationStrategyName, packer: RRsetPacker,
+        name: String
     ) throws(EngineError) -> RecordList? {
         let old = change.isWhole ? nil : old
-        if let last = last[change.type], last.old === old, last.change == change { return last.list }
-        let list = try RecordListBuilder.list(after: change, of: old, packer: packer, name: name)
-        last[change.type] = (change, old, list)
+        if let last = last[change.type], last.old === old, last.strategy == strategy, last.change == change {
+            return last.list
+        }
+        let list = try RecordListBuilder.list(
+            after: change, of: old, strategy: strategy, packer: packer, name: name)
+        last[change.type] = Last(change: change, old: old, strategy: strategy, list: list)
         return list
     }
 }
@@ -207,8 +225,8 @@ struct RecordBlockBuilder {
     private let weightDivisor: UInt16
 
     /// An empty block.
-    init(type: RecordType, ttl: UInt32, weightDivisor: UInt16) {
-        packed = PackingRRset(type: type)
+    init(type: RecordType, strategy: RotationStrategyName, ttl: UInt32, weightDivisor: UInt16) {
+        packed = PackingRRset(type: type, strategy: strategy)
         self.ttl = ttl
         self.weightDivisor = weightDivisor
         packed.reserveCapacity(RecordListBuilder.blockLimit, service: PackedRecord.target + 32)

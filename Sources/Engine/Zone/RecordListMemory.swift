@@ -96,7 +96,7 @@ struct RecordBlockView: @unchecked Sendable {
         }
     }
 
-    /// The rotation weights; empty unless answers are weighted.
+    /// The rotation weights; empty unless its strategy goes by them.
     var weights: Span<UInt32> {
         @_lifetime(borrow self)
         get {
@@ -334,7 +334,7 @@ struct RecordListView: @unchecked Sendable {
         return counts
     }
 
-    /// The rotation weights of all records; empty unless answers are weighted.
+    /// The rotation weights of all records; empty unless its strategy goes by them.
     var weights: Span<UInt32> {
         @_lifetime(borrow self)
         get {

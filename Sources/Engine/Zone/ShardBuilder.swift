@@ -51,7 +51,7 @@ struct ShardBuilder {
                 rrset.firstService = UInt32(services.count)
                 for slot in first..<(first + count) { services.append(shard.services[slot]) }
             }
-            if !shard.weights.isEmpty {
+            if rrset.firstWeight != PackedRRset.noWeights {
                 let first = Int(rrset.firstWeight)
                 rrset.firstWeight = UInt32(weights.count)
                 for weight in first..<(first + count) { weights.append(shard.weights[weight]) }
@@ -79,8 +79,9 @@ struct ShardBuilder {
             answerOffset: UInt32(octets.count), answerByteCount: UInt32(rrset.answer.count),
             additionalOffset: UInt32(octets.count + rrset.answer.count),
             additionalByteCount: UInt32(rrset.additional.count),
-            firstService: UInt32(services.count), firstWeight: UInt32(weights.count),
-            firstCell: rrset.cells.first, stamp: rrset.cells.stamp, list: 0)
+            firstService: UInt32(services.count),
+            firstWeight: rrset.weights.isEmpty ? PackedRRset.noWeights : UInt32(weights.count),
+            firstCell: rrset.cells.first, stamp: rrset.cells.stamp, list: 0, strategy: rrset.strategy)
         if let list = rrset.list {
             let parts = list.view.parts
             packed.answerByteCount = parts.answerByteCount
@@ -105,6 +106,8 @@ struct ShardBuilder {
 /// One RRset, packed but not yet in a shard.
 struct PackingRRset {
     var type: RecordType
+    /// The strategy by which it rotates.
+    var strategy: RotationStrategyName
     var count = 0
     var answer: [UInt8] = []
     var additional: [UInt8] = []
@@ -115,27 +118,30 @@ struct PackingRRset {
     var cells = CellAllocator.Cells(first: 0, stamp: 0)
 
     /// An RRset without records.
-    init(type: RecordType) {
+    init(type: RecordType, strategy: RotationStrategyName) {
         self.type = type
+        self.strategy = strategy
     }
 
-    /// An RRset of one packed record.
+    /// An RRset of one packed record, which has nothing to rotate.
     init(type: RecordType, record: [UInt8]) {
         self.type = type
+        strategy = .roundRobin
         count = 1
         answer = record
     }
 
     /// An RRset of all records of a list.
-    init(type: RecordType, list: RecordList) {
+    init(type: RecordType, list: RecordList, strategy: RotationStrategyName) {
         self.type = type
+        self.strategy = strategy
         count = Int(list.view.parts.count)
         self.list = list
     }
 
     /// An RRset that is in a shard.
     init(_ rrset: PackedRRset, in shard: ShardView) {
-        self.init(type: rrset.type)
+        self.init(type: rrset.type, strategy: rrset.strategy)
         count = Int(rrset.count)
         list = shard.ownedList(of: rrset)
         guard list == nil else { return }
@@ -147,7 +153,9 @@ struct PackingRRset {
                 additionalStart..<(additionalStart + Int(rrset.additionalByteCount))
             ).array
         if rrset.stride == 0 { services = (0..<count).map { shard.services[Int(rrset.firstService) + $0] } }
-        if !shard.weights.isEmpty { weights = (0..<count).map { shard.weights[Int(rrset.firstWeight) + $0] } }
+        if rrset.firstWeight != PackedRRset.noWeights {
+            weights = (0..<count).map { shard.weights[Int(rrset.firstWeight) + $0] }
+        }
     }
 
     /// The octets of each record; 0 if they may differ.

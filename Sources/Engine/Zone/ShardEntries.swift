@@ -42,7 +42,7 @@ struct PackedRRset {
     var additionalByteCount: UInt32
     /// The index of an SRV RRset's first entry in the shard's services.
     var firstService: UInt32
-    /// The index of its first entry in the shard's weights, if answers are weighted.
+    /// The index of its first entry in the shard's weights; ``noWeights`` if it has none there.
     var firstWeight: UInt32
     /// The first of its cells in each worker's ``RotationCells``.
     var firstCell: UInt32
@@ -51,10 +51,17 @@ struct PackedRRset {
     /// For an RRset of many records, one more than the index of its ``RecordList`` in the shard; all offsets are
     /// meaningless then. 0: its records are in the shard itself.
     var list: UInt32
+    /// The strategy by which it rotates.
+    var strategy: RotationStrategyName
+
+    /// The ``firstWeight`` of an RRset whose strategy does not go by weights, or whose list has them.
+    static let noWeights = UInt32.max
 
     /// Its place in the workers' rotation.
     @inline(__always)
-    var rotated: RotatedRRset { RotatedRRset(count: count, firstCell: firstCell, stamp: stamp) }
+    var rotated: RotatedRRset {
+        RotatedRRset(count: count, firstCell: firstCell, stamp: stamp, strategy: strategy)
+    }
 }
 
 /// The places of one SRV record and of its target's address record, relative to their RRset's offsets.

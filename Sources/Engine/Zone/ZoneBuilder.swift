@@ -3,7 +3,8 @@ struct ZoneBuilder {
     /// The last zone built.
     private(set) var zone: Zone
     private let configuration: ZoneConfiguration
-    private let strategy: any RotationStrategy.Type
+    /// That of names that have none of their own.
+    private let strategy: RotationStrategyName
     private var packer: RRsetPacker
     private let nameServer: [UInt8]
     private var serial: UInt32 = 0
@@ -23,11 +24,10 @@ struct ZoneBuilder {
             throw .invalidConfiguration("TTLs of the zone must be 1–86,400 seconds, of addresses 1–604,800")
         }
         self.configuration = configuration
-        self.strategy = strategy.type
+        self.strategy = strategy
         let server = try configuration.server.map { name throws(EngineError) in try Self.wireOrigin(name) } ?? origin
         packer = try RRsetPacker(
-            origin: origin, server: server, usesWeights: self.strategy.usesWeights,
-            addressTTL: configuration.addressTTL, targets: configuration.serviceTargets)
+            origin: origin, server: server, addressTTL: configuration.addressTTL, targets: configuration.serviceTargets)
         nameServer = try packer.packNameServer(ttl: configuration.ttl)
         let negativeSOA = try packer.packNegativeSOA(ttl: 1, serial: 0, minimum: configuration.negativeTTL)
         zone = Zone(
@@ -85,7 +85,7 @@ struct ZoneBuilder {
             if hasPartialChanges { current[name] = .some(entry) }
         }
         let cellCount = packed.reduce(0) { sum, change in
-            sum + (change.entry?.rrsets.reduce(0) { $0 + self.cellCount(records: $1.count) } ?? 0)
+            sum + (change.entry?.rrsets.reduce(0) { $0 + $1.cellCount } ?? 0)
         }
         return Prepared(entries: packed, authority: try authority(serial: serial), cellCount: cellCount)
     }
@@ -141,6 +141,7 @@ struct ZoneBuilder {
     private mutating func pack(_ change: NameChange, before: Edit.Entry?, _ lists: inout RecordListCache)
         throws(EngineError) -> Edit.Entry?
     {
+        let strategy = change.strategy ?? strategy
         switch change.content {
         case .absent: return nil
         case .failure: return Edit.Entry(kind: .failure, rrsets: [])
@@ -149,7 +150,7 @@ struct ZoneBuilder {
                 throw .invalidRecords(name: change.name)
             }
             var packed: [PackingRRset] = []
-            for rrset in rrsets { packed.append(try packer.pack(rrset, name: change.name)) }
+            for rrset in rrsets { packed.append(try packer.pack(rrset, strategy: strategy, name: change.name)) }
             return Edit.Entry(kind: .records, rrsets: packed)
         case .changed(let changes):
             guard Set(changes.map(\.type)).count == changes.count else {
@@ -158,9 +159,14 @@ struct ZoneBuilder {
             var rrsets = before?.rrsets ?? []
             for each in changes {
                 let index = rrsets.firstIndex { $0.type == each.type }
+                // Records have weights or not, depending on the strategy: with another one all are made again.
+                guard each.isWhole || index.map({ rrsets[$0].strategy == strategy }) ?? true else {
+                    throw .invalidRecords(name: change.name)
+                }
                 let list = try lists.list(
-                    after: each, of: index.flatMap { rrsets[$0].list }, packer: packer, name: change.name)
-                let changed = list.map { PackingRRset(type: each.type, list: $0) }
+                    after: each, of: index.flatMap { rrsets[$0].list }, strategy: strategy, packer: packer,
+                    name: change.name)
+                let changed = list.map { PackingRRset(type: each.type, list: $0, strategy: strategy) }
                 if let index {
                     rrsets.replaceSubrange(index...index, with: changed.map { [$0] } ?? [])
                 } else if let changed {
@@ -179,11 +185,6 @@ struct ZoneBuilder {
         let entry = shard.names[index]
         guard entry.kind != .emptyNonTerminal else { return nil }
         return Edit.Entry(kind: entry.kind, rrsets: shard.rrsets(of: entry).map { PackingRRset($0, in: shard) })
-    }
-
-    /// The number of cells that an RRset takes.
-    private func cellCount(records count: Int) -> Int {
-        CellAllocator.roundedSize(strategy.cellCount(records: count))
     }
 
     // MARK: Names
@@ -268,13 +269,14 @@ struct ZoneBuilder {
                         let previous = previousRRsets.remove(at: kept)
                         rrsets[index].cells = .init(first: previous.firstCell, stamp: previous.stamp)
                     } else {
-                        rrsets[index].cells = cells.allocate(strategy.cellCount(records: rrsets[index].count))
+                        rrsets[index].cells = cells.allocate(
+                            rrsets[index].strategy.cellCount(records: rrsets[index].count))
                     }
                 }
                 builder.add(name, hash: hash, kind: entry.kind, rrsets: rrsets)
             }
             for gone in previousRRsets {
-                cells.release(first: gone.firstCell, size: strategy.cellCount(records: Int(gone.count)))
+                cells.release(first: gone.firstCell, size: gone.strategy.cellCount(records: Int(gone.count)))
             }
         }
         return builder.build()
@@ -285,8 +287,8 @@ struct ZoneBuilder {
     /// Its position among the records can always continue. What each record has gained by its weight can continue only
     /// if the records and their weights are the same.
     private func keepsCells(_ old: PackedRRset, _ new: PackingRRset, in shard: ShardView) -> Bool {
-        guard old.type == new.type else { return false }
-        guard strategy.usesWeights else { return true }
+        guard old.type == new.type, old.strategy == new.strategy else { return false }
+        guard new.strategy.usesWeights else { return true }
         if let oldList = shard.ownedList(of: old), let newList = new.list { return newList.hasSameRecords(as: oldList) }
         let start = Int(old.answerOffset)
         guard Int(old.count) == new.count, old.list == 0, new.list == nil,
@@ -297,6 +299,11 @@ struct ZoneBuilder {
             shard.weights[Int(old.firstWeight) + $0] == new.weights[$0]
         }
     }
+}
+
+extension PackingRRset {
+    /// The number of cells that it takes.
+    fileprivate var cellCount: Int { CellAllocator.roundedSize(strategy.cellCount(records: count)) }
 }
 
 extension NameContent {

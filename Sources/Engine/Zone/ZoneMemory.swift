@@ -190,7 +190,8 @@ struct ShardView: @unchecked Sendable {
         }
     }
 
-    /// The rotation weights of all records, indexed from `PackedRRset.firstWeight`; empty unless answers are weighted.
+    /// The rotation weights of all records, indexed from `PackedRRset.firstWeight`; only RRsets whose strategy goes by
+    /// them have any.
     var weights: Span<UInt32> {
         @inline(__always)
         @_lifetime(borrow self)

@@ -23,12 +23,16 @@ public struct NameChange: Sendable {
     public var name: String
     /// What it answers.
     public var content: NameContent
+    /// How the first record of its answers is chosen; `nil`: as ``EngineConfiguration/strategy`` says. With
+    /// ``NameContent/changed(_:)`` an RRset that gets another strategy must be given as a whole.
+    public var strategy: RotationStrategyName?
 
     /// Takes a value for each property.
-    public init(zone: Int = 0, name: String, content: NameContent) {
+    public init(zone: Int = 0, name: String, content: NameContent, strategy: RotationStrategyName? = nil) {
         self.zone = zone
         self.name = name
         self.content = content
+        self.strategy = strategy
     }
 }
 

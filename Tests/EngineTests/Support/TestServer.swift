@@ -16,9 +16,11 @@ final class TestServer {
         try publish(names)
     }
 
-    func publish(_ names: [String: NameContent]) throws {
+    func publish(_ names: [String: NameContent], strategy: RotationStrategyName? = nil) throws {
         serial += 1
-        let changes = names.sorted { $0.key < $1.key }.map { NameChange(name: $0.key, content: $0.value) }
+        let changes = names.sorted { $0.key < $1.key }.map {
+            NameChange(name: $0.key, content: $0.value, strategy: strategy)
+        }
         try responder.publish(ZoneUpdate(serial: serial, changes: changes))
     }
 
