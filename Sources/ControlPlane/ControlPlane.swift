@@ -51,6 +51,7 @@ private func run(
             sink: engine, policy: RecordPolicy(configuration.dns), reverse: ReverseNames(configuration.dns)),
         limits: configuration.registry,
         cleanupInterval: configuration.heartbeat.cleanupInterval,
+        massExpiryBrake: configuration.heartbeat.massExpiryBrake,
         feed: ChangeFeed(ChangeFeed.Limits(readers: budget.changeReaders)),
         logger: logger
     )

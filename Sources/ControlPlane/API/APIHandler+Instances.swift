@@ -153,7 +153,8 @@ extension JSONWriter {
             case .patched: 200
             case .reported: 200
             case .deregistered: 204
-            case .unknownInstance, .unknownCheck: 404
+            case .policySet, .policyRemoved: 200
+            case .unknownInstance, .unknownCheck, .unknownPolicy: 404
             case .refused: 422
             }
         beginObject()
@@ -164,7 +165,7 @@ extension JSONWriter {
         case (.registered(let registered, _), _): string(registered.instance.id)
         case (_, .register(let registration)): string(registration.id)
         case (_, .patch(let id, _)), (_, .deregister(let id)), (_, .report(let id, _)),
-            (_, .expel(let id, _)):
+            (_, .expel(let id, _)), (_, .setPolicy(let id, _)), (_, .release(let id)):
             string(id)
         }
         endObject()

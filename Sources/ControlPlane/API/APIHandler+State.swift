@@ -85,6 +85,16 @@ extension APIHandler {
         writer.member("generation")
         writer.integer(summary.zoneGeneration)
         writer.endObject()
+        writer.member("brakes")
+        let (brakes, brakeCount) = registry.brakesInForce()
+        writer.beginObject()
+        writer.member("count")
+        writer.integer(brakeCount)
+        writer.member("oldest")
+        writer.beginArray()
+        for brake in brakes { writer.brake(brake) }
+        writer.endArray()
+        writer.endObject()
         let statistics = state.statistics
         for group in Counter.Group.allCases {
             writer.member(group.rawValue)
@@ -140,6 +150,22 @@ extension APIHandler {
 }
 
 extension JSONWriter {
+    /// What keeps a service from being wrongly empty.
+    mutating func brake(_ brake: BrakeInForce) {
+        beginObject()
+        member("kind")
+        string(brake.kind.rawValue)
+        member("name")
+        string(brake.name)
+        member("since")
+        time(brake.since)
+        member("until")
+        time(brake.until)
+        member("reason")
+        string(brake.reason)
+        endObject()
+    }
+
     /// The counters of a group as an object.
     fileprivate mutating func counters(_ group: Counter.Group, _ statistics: EngineStatistics) {
         beginObject()

@@ -3,7 +3,8 @@ import HTTPTypes
 /// All endpoints. Routing, the methods that a path allows, and the API's description follow from this table only.
 enum EndpointTable {
     static let all =
-        Endpoint.services + Endpoint.checks + Endpoint.heartbeats + Endpoint.events + Endpoint.state + Endpoint.cache
+        Endpoint.services + Endpoint.checks + Endpoint.heartbeats + Endpoint.events + Endpoint.state
+        + Endpoint.policies + Endpoint.cache
 
     /// The endpoints by the number of segments in their paths.
     private static let byLength: [[Endpoint]] = {

@@ -152,6 +152,12 @@ enum OpenAPIDocument {
               required: true
               description: The name of one of the instance's checks.
               schema: {type: string, pattern: '^[A-Za-z0-9._-]{1,64}$'}
+            name:
+              name: name
+              in: path
+              required: true
+              description: The name of a service, whether it has instances or not.
+              schema: {$ref: '#/components/schemas/Label'}
           headers:
             Location: {description: The path of the instance., schema: {type: string}}
             RetryAfter: {description: Seconds to wait., schema: {type: integer}}
@@ -168,7 +174,7 @@ enum OpenAPIDocument {
               description: The body is not JSON; the detail says where.
               content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
             Unknown:
-              description: There is no such instance.
+              description: There is no such instance, or policy.
               content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
             TooLarge:
               description: The body has more than 1 MiB, or a batch more than 16 MiB.
@@ -267,6 +273,31 @@ enum OpenAPIDocument {
                 warning: {type: integer}
                 critical: {type: integer}
                 draining: {type: integer}
+            Policy:
+              description: |
+                What holds for a service in place of the server's settings. What is missing, or null, is as they say.
+              type: object
+              additionalProperties: false
+              properties:
+                strategy: {type: [string, 'null'], enum: [round_robin, random, weighted, null]}
+                on_empty: {type: [string, 'null'], enum: [nxdomain, nodata, servfail, null]}
+                empty_grace:
+                  description: '0s to 1h: "500ms", "10s", "2m" or "1h", or whole seconds.'
+                  anyOf: [{type: string, pattern: '^[0-9]+(ms|s|m|h)$'}, {type: integer, minimum: 0}, {type: 'null'}]
+                priorities: {type: [string, 'null'], enum: [lowest, all, null]}
+                protect_threshold: {type: [number, 'null'], minimum: 0, maximum: 1}
+                dns_ttl:
+                  description: Seconds, 1 to 86400; for instances that were registered without one.
+                  anyOf: [{type: integer, minimum: 1, maximum: 86400}, {type: string}, {type: 'null'}]
+            Brake:
+              type: object
+              required: [kind, name, since, until, reason]
+              properties:
+                kind: {type: string, enum: [mass_expiry, protect_threshold]}
+                name: {type: string, description: The service.}
+                since: {type: string, format: date-time}
+                until: {type: [string, 'null'], format: date-time, description: null - while there is a reason.}
+                reason: {type: string}
             Alive: {type: object, required: [status], properties: {status: {type: string, enum: [alive]}}}
             Ready:
               type: object
@@ -316,6 +347,15 @@ enum OpenAPIDocument {
                   type: object
                   properties:
                     generation: {type: integer}
+                brakes:
+                  description: What keeps services from being wrongly empty at present.
+                  type: object
+                  properties:
+                    count: {type: integer}
+                    oldest:
+                      type: array
+                      maxItems: \(BrakesInForce.maximumListed)
+                      items: {$ref: '#/components/schemas/Brake'}
         \(counters)
                 upstreams:
                   type: array

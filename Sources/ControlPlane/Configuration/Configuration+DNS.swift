@@ -24,6 +24,8 @@ extension Configuration {
         /// How long a name answers SERVFAIL after its last healthy instance has gone, before ``onEmpty`` applies; 0 to
         /// 3,600 s.
         public var emptyGrace = Duration.seconds(30)
+        /// The share (0–1) of a service's healthy instances below which critical ones are answered too; 0: never.
+        public var protectThreshold = 0.0
         /// Which priority groups are answered.
         public var priorities = Priorities.lowest
         /// The largest UDP answer in octets for a client that offers EDNS; 512–4096.

@@ -51,6 +51,12 @@ extension ConfigurationSchema {
             "how long SERVFAIL comes first after the last healthy instance has gone; 0s: not at all"
         ),
         ConfigurationKey(
+            "dns.protect_threshold",
+            \.dns.protectThreshold,
+            .number(0...1),
+            "share of a service's healthy instances below which critical ones are answered too; 0: never"
+        ),
+        ConfigurationKey(
             "dns.priorities",
             \.dns.priorities,
             .choice,

@@ -100,6 +100,7 @@ extension FeedEvent {
         var instance = old.instance
         instance.isDraining = new.instance.isDraining
         instance.results = new.instance.results
+        instance.isHeld = new.instance.isHeld
         self = instance == new.instance ? .status : .updated
     }
 }

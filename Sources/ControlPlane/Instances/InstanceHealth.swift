@@ -40,7 +40,7 @@ extension RegisteredInstance {
     var status: InstanceStatus {
         if instance.isDraining { return .draining }
         return switch max(health.verdict, InstanceHealth.Verdict(instance.checkStatus(besides: health.unstored))) {
-        case .passing: .passing
+        case .passing: instance.isHeld ? .warning : .passing
         case .warning: .warning
         case .critical: .critical
         }
@@ -51,6 +51,6 @@ extension RegisteredInstance {
 
     /// Whether DNS answers would stay the same with `other` in its place.
     func looksInDNSLike(_ other: RegisteredInstance) -> Bool {
-        isHealthy == other.isHealthy && instance.hasSameRecords(as: other.instance)
+        isHealthy == other.isHealthy && (isHealthy || status == other.status) && instance.hasSameRecords(as: other.instance)
     }
 }

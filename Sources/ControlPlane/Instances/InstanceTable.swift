@@ -38,6 +38,12 @@ struct InstanceTable: Sendable {
     /// Instances by status.
     private(set) var counts = StatusCounts()
 
+    /// The policies of services, whether these have instances or not.
+    private(set) var policies: [String: ServicePolicy] = [:]
+
+    /// The services of which instances are held by the ``ExpiryBrake``.
+    private(set) var held: [String: HeldInstances] = [:]
+
     /// The number of instances.
     var count: Int { slots.count }
     /// The number of names that the instances have in DNS, including those of protocols and tags.
@@ -135,14 +141,38 @@ struct InstanceTable: Sendable {
         guard let old = slots[id]?.registered, old.health != health else { return nil }
         var new = old
         new.health = health
-        slots.withValue(of: id) { $0.registered.health = health }
+        return replace(old, by: new, because: reason)
+    }
+
+    /// Replaces what is known of an instance, where its registration stays.
+    @discardableResult
+    private mutating func replace(
+        _ old: RegisteredInstance, by new: RegisteredInstance, because reason: ChangeReason
+    ) -> InstanceChange? {
+        slots.withValue(of: new.instance.id) { $0.registered = new }
         counts[old.status] -= 1
         counts[new.status] += 1
         services.withValue(of: old.instance.name) { service in
             service.counts[old.status] -= 1
             service.counts[new.status] += 1
         }
+        uncountHeld(old)
+        countHeld(new)
         return note(from: old, to: new, because: reason)
+    }
+
+    /// Replaces the policy of a service; `nil`: removes it.
+    ///
+    /// - Parameter reason: why, as the journal tells it.
+    mutating func setPolicy(_ policy: ServicePolicy?, of name: String, because reason: ChangeReason = .request) {
+        guard policies[name] != policy else { return }
+        policies[name] = policy
+        let shown = policy.map { policy in
+            var writer = JSONWriter(capacity: 160)
+            writer.policy(policy)
+            return writer.octets
+        }
+        journal.notePolicy(of: name, shown, because: reason)
     }
 
     /// The index of the last change.
@@ -172,7 +202,7 @@ struct InstanceTable: Sendable {
     /// - Parameter now: when the heartbeat arrived; heartbeats may get here in another order than they arrived.
     /// - Returns: the lease, or `nil` if there is no such instance.
     mutating func renew(id: String, now: Moment) -> Lease? {
-        slots.withValue(of: id) { slot in
+        let lease = slots.withValue(of: id) { slot in
             let lease = Lease(ttlSeconds: slot.registered.instance.ttlSeconds, now: now)
             let known = slot.registered.lease
             if let deadline = lease.deadline, let later = known.deadline, deadline < later {
@@ -185,6 +215,92 @@ struct InstanceTable: Sendable {
             slot.registered.lease = lease
             return lease
         }
+        if !held.isEmpty, let old = slots[id]?.registered, old.instance.isHeld {
+            var new = old
+            new.instance.isHeld = false
+            replace(old, by: new, because: ExpiryBrake.reason)
+        }
+        return lease
+    }
+
+    // MARK: The brake
+
+    /// The number of a service's instances that their owners have not taken out.
+    func presentCount(ofService name: String) -> Int {
+        services[name].map { $0.counts.total - $0.counts.draining } ?? 0
+    }
+
+    /// Takes instances out of the queue of deadlines whose deadline is at `horizon` or before; ``settle(_:at:isHeld:)``
+    /// must follow for each.
+    ///
+    /// - Parameter limit: how many deadlines may be looked at.
+    /// - Returns: the instances, and whether there are no others.
+    mutating func takeLapsing(
+        before horizon: ContinuousClock.Instant, limit: Int
+    ) -> (instances: [LapsingInstance], isComplete: Bool) {
+        var lapsing: [LapsingInstance] = []
+        for _ in 0..<limit {
+            guard let due = expiry.popDue(at: horizon) else { return (lapsing, true) }
+            guard let slot = slots[due.id], slot.queuedDeadline == due.deadline else { continue }
+            slots.withValue(of: due.id) { $0.queuedDeadline = nil }
+            let registered = slot.registered
+            guard let deadline = registered.lease.deadline, deadline <= horizon else {
+                queue(due.id)
+                continue
+            }
+            let instance = registered.instance
+            lapsing.append(
+                LapsingInstance(
+                    id: due.id, service: instance.name, deadline: deadline, ttlSeconds: instance.ttlSeconds,
+                    canBeHeld: !instance.isHeld && !instance.isDraining))
+        }
+        return (lapsing, false)
+    }
+
+    /// Removes or holds an instance if its deadline has come, or else puts it back into the queue.
+    ///
+    /// - Returns: the instance, if it is removed.
+    mutating func settle(_ lapsing: LapsingInstance, at now: Moment, isHeld: Bool) -> ServiceInstance? {
+        guard let deadline = slots[lapsing.id]?.registered.lease.deadline else { return nil }
+        if deadline <= now.monotonic {
+            guard isHeld else { return remove(id: lapsing.id, because: .expired) }
+            hold(lapsing.id, now: now)
+        }
+        queue(lapsing.id)
+        return nil
+    }
+
+    /// Holds an instance for one more ttl.
+    mutating func hold(_ id: String, now: Moment) {
+        guard let old = slots[id]?.registered, !old.instance.isHeld else { return }
+        var new = old
+        new.instance.isHeld = true
+        new.lease.hold(ttlSeconds: old.instance.ttlSeconds, now: now)
+        replace(old, by: new, because: ExpiryBrake.reason)
+    }
+
+    /// Puts an instance's deadline into the queue, unless it is there.
+    private mutating func queue(_ id: String) {
+        guard let slot = slots[id], slot.queuedDeadline == nil, let deadline = slot.registered.lease.deadline else {
+            return
+        }
+        expiry.insert(ExpiryQueue.Entry(deadline: deadline, id: id))
+        slots.withValue(of: id) { $0.queuedDeadline = deadline }
+    }
+
+    private mutating func countHeld(_ registered: RegisteredInstance) {
+        guard registered.instance.isHeld, let until = registered.lease.expiresAt else { return }
+        let since = until.advanced(bySeconds: -registered.instance.ttlSeconds)
+        var held = held[registered.instance.name] ?? HeldInstances(count: 0, since: since, until: until)
+        held.count += 1
+        if until.millisecondsSince1970 > held.until.millisecondsSince1970 { held.until = until }
+        self.held[registered.instance.name] = held
+    }
+
+    private mutating func uncountHeld(_ registered: RegisteredInstance) {
+        guard registered.instance.isHeld, registered.lease.expiresAt != nil else { return }
+        held[registered.instance.name]?.count -= 1
+        if held[registered.instance.name]?.count == 0 { held[registered.instance.name] = nil }
     }
 
     /// Extends leases for a pause during which heartbeats could not be heard. An instance gets a whole ttl; one that
@@ -299,6 +415,7 @@ struct InstanceTable: Sendable {
     private mutating func link(_ registered: RegisteredInstance, unlessSharing old: ServiceInstance?) {
         let instance = registered.instance
         counts[registered.status] += 1
+        countHeld(registered)
         linkSubstitute(instance, unlessSharing: old)
         let entry = SequenceEntry(sequence: instance.sequence, id: instance.id)
         if old == nil { order.insert(entry) }
@@ -318,6 +435,7 @@ struct InstanceTable: Sendable {
     private mutating func unlink(_ registered: RegisteredInstance, unlessSharing new: ServiceInstance?) {
         let instance = registered.instance
         counts[registered.status] -= 1
+        uncountHeld(registered)
         unlinkSubstitute(instance, unlessSharing: new)
         if new == nil { order.remove(instance.sequence) }
         let losesParts = new?.hasSameParts(as: instance) != true

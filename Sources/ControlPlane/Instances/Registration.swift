@@ -16,6 +16,8 @@ struct Registration: Sendable, Equatable {
     var priority: UInt16
     var ttlSeconds: Int
     var dnsTTL: UInt32
+    /// Whether no TTL was given for DNS.
+    var hasDefaultDNSTTL = false
     var checks: [Check] = []
 }
 

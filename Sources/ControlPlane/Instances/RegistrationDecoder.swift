@@ -93,6 +93,7 @@ struct RegistrationDecoder: Sendable {
             priority: priority ?? 0,
             ttlSeconds: ttl ?? defaults.ttlSeconds,
             dnsTTL: dnsTTL ?? defaults.dnsTTL,
+            hasDefaultDNSTTL: dnsTTL == nil,
             checks: checks ?? []
         )
     }

@@ -27,12 +27,16 @@ struct ServiceInstance: Sendable, Equatable {
     var ttlSeconds: Int
     /// The TTL in seconds of its records; 1–86,400.
     var dnsTTL: UInt32
+    /// Whether that TTL is the server's, because none was given: its service's policy may have another.
+    var hasDefaultDNSTTL = false
     /// How it is checked.
     var checks: [Check] = []
     /// What its checks have found, as far as that is stored; at most one result for each.
     var results: [CheckRecord] = []
     /// Whether its owner has taken it out of DNS.
     var isDraining = false
+    /// Whether it has expired, and is held by the ``ExpiryBrake`` until it is heard from or a ttl is over.
+    var isHeld = false
     /// The origin of its id.
     var idOrigin = IdentifierOrigin.given
     /// When it was first registered.
@@ -44,6 +48,7 @@ struct ServiceInstance: Sendable, Equatable {
     func hasSameRecords(as other: ServiceInstance) -> Bool {
         name == other.name && address == other.address && port == other.port && transport == other.transport
             && weight == other.weight && priority == other.priority && dnsTTL == other.dnsTTL
+            && hasDefaultDNSTTL == other.hasDefaultDNSTTL
             && sequence == other.sequence && tags == other.tags
     }
 }
@@ -120,6 +125,12 @@ struct Lease: Sendable, Equatable {
         lease.deadline = deadline.advanced(by: heardLater)
         lease.expiresAt = known.lastHeartbeat.advanced(bySeconds: ttls.new)
         return lease
+    }
+
+    /// Gives an instance that has expired one more ttl, in which it may be heard from.
+    mutating func hold(ttlSeconds: Int, now: Moment) {
+        let whole = Lease(ttlSeconds: ttlSeconds, now: now)
+        (deadline, expiresAt) = (whole.deadline, whole.expiresAt)
     }
 
     /// Extends it for a pause: see ``InstanceTable/extendLeases(for:after:limit:)``.

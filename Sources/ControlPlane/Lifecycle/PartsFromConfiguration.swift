@@ -84,14 +84,16 @@ extension UpstreamConfiguration {
 extension RecordPolicy {
     /// The settings that decide about records.
     init(_ dns: Configuration.DNS) {
-        switch dns.onEmpty {
-        case .nameError: onEmpty = .absent
-        case .noData: onEmpty = .records([])
-        // `last_known` is not available yet: the configuration refuses it.
-        case .serverFailure, .lastKnown: onEmpty = .failure
-        }
+        onEmpty =
+            switch dns.onEmpty {
+            case .nameError: NameContent(.nameError)
+            case .noData: NameContent(.noData)
+            // `last_known` is not available yet: the configuration refuses it.
+            case .serverFailure, .lastKnown: NameContent(.serverFailure)
+            }
         emptyGrace = dns.emptyGrace
         isLowestPriorityOnly = dns.priorities == .lowest
+        protectThreshold = dns.protectThreshold
     }
 }
 

@@ -17,7 +17,14 @@ struct LargeService: Sendable {
     }
 
     private let service: String
-    private let policy: RecordPolicy
+    /// The settings for it.
+    let policy: RecordPolicy
+    /// Whether its critical instances are answered too.
+    let isProtected: Bool
+    /// The number of instances whose checks fail.
+    private(set) var criticalCount = 0
+    /// The number of healthy instances.
+    private(set) var healthyCount = 0
     private var instances: [UInt64: PublishedInstance] = [:]
     private var addresses: [IPAddress: AddressUse] = [:]
     /// The sequence numbers of instances, for names that have few.
@@ -29,16 +36,26 @@ struct LargeService: Sendable {
     /// The names whose records were gone at the last ``takeChanges()``.
     private(set) var lost: [String] = []
 
-    /// - Parameter instances: all instances of the service.
-    init(_ service: String, _ instances: [PublishedInstance], policy: RecordPolicy) {
+    /// - Parameters:
+    ///   - instances: all instances of the service.
+    ///   - policy: the settings for it.
+    ///   - isProtected: whether its critical instances are answered too.
+    init(_ service: String, _ instances: [PublishedInstance], policy: RecordPolicy, isProtected: Bool = false) {
         self.service = service
         self.policy = policy
+        self.isProtected = isProtected
         self.instances.reserveCapacity(instances.count)
         for instance in instances { change(instance.sequence, to: instance) }
     }
 
     /// The number of instances.
     var count: Int { instances.count }
+
+    /// Whether it is to be kept: it has many instances, and as before its critical ones are answered, or not.
+    var isLarge: Bool {
+        count >= Self.fewInstances
+            && policy.protects(healthy: healthyCount, critical: criticalCount) == isProtected
+    }
 
     /// All names that it has, or has had since the last ``takeChanges()``.
     var names: Set<String> { Set((touched.union(few.keys).union(many.keys)).map(\.text)) }
@@ -49,6 +66,8 @@ struct LargeService: Sendable {
     mutating func change(_ sequence: UInt64, to new: PublishedInstance?) {
         let old = instances[sequence]
         guard old != new else { return }
+        if let old { count(old, -1) }
+        if let new { count(new, 1) }
         var left = old?.names(of: service) ?? []
         var joined = new?.names(of: service) ?? []
         if let old, let new, old.hasSameRecords(as: new) {
@@ -67,6 +86,14 @@ struct LargeService: Sendable {
         }
     }
 
+    private mutating func count(_ instance: PublishedInstance, _ difference: Int) {
+        if instance.isCritical {
+            criticalCount += difference
+        } else if instance.isHealthy {
+            healthyCount += difference
+        }
+    }
+
     /// Whether it has that name.
     func has(_ name: String) -> Bool {
         [true, false].contains { hasAddresses in
@@ -82,7 +109,7 @@ struct LargeService: Sendable {
         lost.removeAll()
         for name in touched {
             guard let content = takeContent(of: name) else { continue }
-            changes.append(NameChange(name: name.text, content: content))
+            changes.append(NameChange(name: name.text, content: content, strategy: policy.strategy))
             if content.isAnswered {
                 answered.insert(name.text)
             } else if answered.remove(name.text) != nil {

@@ -11,12 +11,18 @@ struct PublishedInstance: Sendable, Equatable {
     var priority: UInt16
     /// In seconds.
     var dnsTTL: UInt32
-    /// Whether DNS may answer with it.
+    /// Whether DNS may answer with it: it is healthy, or its service is protected.
     var isHealthy: Bool
+    /// Whether its checks fail.
+    var isCritical = false
     var tags: [String]
 
     /// Takes that part of an instance.
-    init(_ registered: RegisteredInstance) {
+    ///
+    /// - Parameters:
+    ///   - policy: the settings for its service.
+    ///   - isProtected: whether critical instances of its service are answered too.
+    init(_ registered: RegisteredInstance, _ policy: RecordPolicy = RecordPolicy(), isProtected: Bool = false) {
         let instance = registered.instance
         sequence = instance.sequence
         address = instance.address
@@ -24,8 +30,10 @@ struct PublishedInstance: Sendable, Equatable {
         transport = instance.transport
         weight = instance.weight
         priority = instance.priority
-        dnsTTL = instance.dnsTTL
-        isHealthy = registered.isHealthy
+        dnsTTL = instance.hasDefaultDNSTTL ? policy.defaultTTL ?? instance.dnsTTL : instance.dnsTTL
+        let status = registered.status
+        isCritical = status == .critical
+        isHealthy = status == .passing || status == .warning || isCritical && isProtected
         tags = instance.tags
     }
 

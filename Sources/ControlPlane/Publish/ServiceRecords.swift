@@ -1,6 +1,6 @@
 import Engine
 
-/// The settings that decide how instances become records.
+/// The settings that decide how instances become records: the server's, or those of one service.
 struct RecordPolicy: Sendable, Equatable {
     /// The content of a name that has instances, but no healthy one.
     var onEmpty = NameContent.absent
@@ -8,6 +8,46 @@ struct RecordPolicy: Sendable, Equatable {
     var emptyGrace = Duration.zero
     /// Whether only the best priority group is answered.
     var isLowestPriorityOnly = true
+    /// The share (0–1) of a service's healthy instances below which its critical ones are answered too; 0: never.
+    var protectThreshold = 0.0
+    /// The TTL in seconds for instances that were registered without one; `nil`: the one that they got then.
+    var defaultTTL: UInt32?
+    /// Which record of an answer comes first; `nil`: as the engine is configured.
+    var strategy: RotationStrategyName?
+
+    /// The same for a service that has a policy of its own.
+    func with(_ policy: ServicePolicy?) -> RecordPolicy {
+        guard let policy else { return self }
+        var settings = self
+        if let answer = policy.onEmpty { settings.onEmpty = NameContent(answer) }
+        if let duration = policy.emptyGrace { settings.emptyGrace = duration }
+        if let priorities = policy.priorities { settings.isLowestPriorityOnly = priorities == .lowest }
+        if let threshold = policy.protectThreshold { settings.protectThreshold = threshold }
+        settings.defaultTTL = policy.dnsTTL ?? defaultTTL
+        settings.strategy = policy.strategy ?? strategy
+        return settings
+    }
+
+    /// Whether critical instances of a service are answered too.
+    ///
+    /// - Parameters:
+    ///   - healthy: the number of its healthy instances.
+    ///   - critical: the number of those that are critical; draining ones are in neither number.
+    func protects(healthy: Int, critical: Int) -> Bool {
+        critical > 0 && Double(healthy) < protectThreshold * Double(healthy + critical)
+    }
+}
+
+extension NameContent {
+    /// What a name answers that has no healthy instance.
+    init(_ answer: ServicePolicy.EmptyAnswer) {
+        self =
+            switch answer {
+            case .nameError: .absent
+            case .noData: .records([])
+            case .serverFailure: .failure
+            }
+    }
 }
 
 /// Makes the records of one service. It is pure.
@@ -17,21 +57,18 @@ enum ServiceRecords {
     /// - Parameter instances: its instances, in the order that their records shall have.
     static func changes(service: String, instances: [PublishedInstance], policy: RecordPolicy) -> [NameChange] {
         guard !instances.isEmpty else { return [] }
-        var changes = [NameChange(name: service, content: content(of: instances, policy, addresses: true))]
+        func change(_ name: String, _ some: [PublishedInstance], addresses: Bool) -> NameChange {
+            NameChange(
+                name: name, content: content(of: some, policy, addresses: addresses), strategy: policy.strategy)
+        }
+        var changes = [change(service, instances, addresses: true)]
         for transport in TransportProtocol.allCases {
             let some = instances.those { $0.transport == transport }
             guard !some.isEmpty, let name = transport.relativeName(of: service) else { continue }
-            changes.append(
-                NameChange(
-                    name: name,
-                    content: content(of: some, policy, addresses: false)
-                )
-            )
+            changes.append(change(name, some, addresses: false))
         }
         for (tag, some) in groupedByTag(instances) {
-            changes.append(
-                NameChange(name: "\(tag).\(service)", content: content(of: some, policy, addresses: true))
-            )
+            changes.append(change("\(tag).\(service)", some, addresses: true))
         }
         return changes
     }

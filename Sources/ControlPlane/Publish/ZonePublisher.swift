@@ -5,7 +5,11 @@ import Engine
 /// The records of a service with few instances are made again for each change; those of a ``LargeService`` are kept.
 struct ZonePublisher: Sendable {
     private let sink: any ZoneSink
-    private let policy: RecordPolicy
+    /// The settings for services without a policy.
+    private let settings: RecordPolicy
+    private var policies: [String: ServicePolicy] = [:]
+    /// Services whose critical instances are answered too.
+    private(set) var protections: [String: Protection] = [:]
     /// The names in the zone of services with few instances, in order to remove those that are no longer needed.
     private var published = ShardedDictionary<PublishedNames>()
     private var large: [String: LargeService] = [:]
@@ -21,8 +25,31 @@ struct ZonePublisher: Sendable {
     init(sink: any ZoneSink, policy: RecordPolicy, reverse: ReverseNames = ReverseNames()) {
         self.sink = sink
         self.reverse = reverse
-        self.policy = policy
+        settings = policy
         grace = EmptyGrace(policy.emptyGrace)
+    }
+
+    /// A service of which so few instances are healthy that critical ones are answered too.
+    struct Protection: Sendable, Equatable {
+        /// When that began.
+        var since: WallTime
+        /// How many were healthy then.
+        var healthy: Int
+        /// How many were healthy or critical then.
+        var total: Int
+    }
+
+    /// The settings for a service.
+    private func policy(of service: String) -> RecordPolicy {
+        policies.isEmpty ? settings : settings.with(policies[service])
+    }
+
+    /// Takes in policies of services, `nil` for none. To be followed by ``publish(_:now:instances:)`` for these
+    /// services, and ``endGraces(now:limit:)``.
+    mutating func adopt(_ changes: [String: ServicePolicy?]) {
+        for (service, policy) in changes { policies[service] = policy }
+        if grace.isEmpty { return }
+        grace.change(Dictionary(uniqueKeysWithValues: changes.keys.map { ($0, policy(of: $0).emptyGrace) }))
     }
 
     /// Publishes all records of services in one update; returns when every DNS worker answers with them.
@@ -61,12 +88,15 @@ struct ZonePublisher: Sendable {
             if let new, let registered = change.new {
                 services.insert(new.name)
                 reverse.change(new.sequence, to: new)
-                large[new.name]?.change(new.sequence, to: PublishedInstance(registered))
+                if let service = large[new.name] {
+                    let published = PublishedInstance(registered, service.policy, isProtected: service.isProtected)
+                    large[new.name]?.change(new.sequence, to: published)
+                }
             }
         }
         var update = Update()
         for service in services {
-            if let count = large[service]?.count, count >= LargeService.fewInstances {
+            if large[service]?.isLarge == true {
                 let changes = large[service]?.takeChanges() ?? []
                 update.add(service, settled(changes, of: service, lost: large[service]?.lost ?? [], now))
             } else {
@@ -92,7 +122,7 @@ struct ZonePublisher: Sendable {
         guard !due.isEmpty else { return 0 }
         var update = Update()
         update.changes = due.map {
-            NameChange(name: $0.text, content: has($0) ? policy.onEmpty : .absent)
+            NameChange(name: $0.text, content: has($0) ? policy(of: $0.service).onEmpty : .absent)
         }
         do throws(EngineError) {
             try send(update, now)
@@ -119,7 +149,7 @@ struct ZonePublisher: Sendable {
     private mutating func settled(
         _ changes: [NameChange], of service: String, lost: [String], _ now: Moment
     ) -> [NameChange] {
-        grace.begin(lost, of: service, now: now.monotonic)
+        if !lost.isEmpty { grace.begin(lost, of: service, for: policy(of: service).emptyGrace, now: now.monotonic) }
         guard !grace.isEmpty else { return changes }
         var settled = changes
         for index in settled.indices {
@@ -153,7 +183,9 @@ struct ZonePublisher: Sendable {
     private mutating func renew(
         _ service: String, _ instances: [RegisteredInstance], _ now: Moment, in update: inout Update
     ) {
-        let instances = instances.map { PublishedInstance($0) }
+        let policy = policy(of: service)
+        let isProtected = noteProtection(of: service, instances, policy, now)
+        let instances = instances.map { PublishedInstance($0, policy, isProtected: isProtected) }
         let names = PublishedNames(instances)
         let present = names.present
         let before = published[service] ?? PublishedNames()
@@ -164,14 +196,14 @@ struct ZonePublisher: Sendable {
         var changes = absent.map { NameChange(name: $0, content: .absent) }
         var lost: [String] = []
         if instances.count > LargeService.manyInstances {
-            var renewed = LargeService(service, instances, policy: policy)
+            var renewed = LargeService(service, instances, policy: policy, isProtected: isProtected)
             changes += renewed.takeChanges()
             update.large[service] = renewed
-            if grace.isOn { lost = answered(by: service).filter { !renewed.answered.contains($0) } }
+            if policy.emptyGrace > .zero { lost = answered(by: service).filter { !renewed.answered.contains($0) } }
         } else {
             changes += ServiceRecords.changes(service: service, instances: instances, policy: policy)
             update.names[service] = names
-            if grace.isOn {
+            if policy.emptyGrace > .zero {
                 if let large = large[service] {
                     lost = Array(large.answered.subtracting(names.answered.relativeNames(of: service)))
                 } else {
@@ -180,6 +212,26 @@ struct ZonePublisher: Sendable {
             }
         }
         update.add(service, settled(changes, of: service, lost: lost, now))
+    }
+
+    /// Decides whether critical instances of a service are answered too, and notes it.
+    private mutating func noteProtection(
+        of service: String, _ instances: [RegisteredInstance], _ policy: RecordPolicy, _ now: Moment
+    ) -> Bool {
+        guard policy.protectThreshold > 0 else {
+            protections[service] = nil
+            return false
+        }
+        let healthy = instances.count(where: \.isHealthy)
+        let critical = instances.count { $0.status == .critical }
+        guard policy.protects(healthy: healthy, critical: critical) else {
+            protections[service] = nil
+            return false
+        }
+        if protections[service] == nil {
+            protections[service] = Protection(since: now.wall, healthy: healthy, total: healthy + critical)
+        }
+        return true
     }
 
     /// The names of a service that had a record in the last publication.

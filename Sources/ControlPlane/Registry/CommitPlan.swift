@@ -11,6 +11,8 @@ struct CommitPlan {
         /// Taken in, while nothing has to be stored.
         case known(RegisteredInstance)
         case unknownCheck
+        case policy(change: Int, isSet: Bool)
+        case unknownPolicy
         case unknownInstance
         case refused(RegistryLimit)
     }
@@ -24,6 +26,8 @@ struct CommitPlan {
     private var lastChange: [String: Int] = [:]
     /// ``InstanceTable/substitutes(for:)`` after the changes, for endpoints where they differ.
     private var substitutes: [String: [String]] = [:]
+    /// Whether services have a policy after the changes, where that differs.
+    private var hasPolicy: [String: Bool] = [:]
     private var usage: RegistryUsage
     private var nextSequence: UInt64
     private let isRepeated: Bool
@@ -99,6 +103,15 @@ struct CommitPlan {
                 return
             }
             deregister(id, because: .check(name), table)
+        case .release(let id):
+            // One that was heard from meanwhile stays.
+            guard let known = instance(id, table), known.isHeld else {
+                steps.append(.unknownInstance)
+                return
+            }
+            deregister(id, because: .request, table)
+        case .setPolicy(let name, let policy):
+            add(policy, of: name, table)
         }
     }
 
@@ -147,6 +160,25 @@ struct CommitPlan {
         }
     }
 
+    /// Adds the change of a policy; `nil`: it is removed.
+    private mutating func add(_ policy: ServicePolicy?, of name: String, _ table: InstanceTable) {
+        let isKnown = hasPolicy[name] ?? (table.policies[name] != nil)
+        if policy == nil, !isKnown {
+            // At a repeated attempt another node has removed it, as requested.
+            return steps.append(isRepeated ? .policy(change: -1, isSet: false) : .unknownPolicy)
+        }
+        let others = hasPolicy.reduce(table.policies.count) { count, each in
+            count + (each.value ? 1 : 0) - (table.policies[each.key] != nil ? 1 : 0)
+        }
+        if policy != nil, !isKnown, others >= ServicePolicy.maximumCount {
+            return steps.append(.refused(.policies(ServicePolicy.maximumCount)))
+        }
+        hasPolicy[name] = policy != nil
+        steps.append(.policy(change: changes.count, isSet: policy != nil))
+        nameCount += 1 + table.count(of: .whole, inService: name)
+        changes.append(.policy(name: name, policy))
+    }
+
     /// The outcomes of all commands, in order; `nil`: the command must be planned again.
     ///
     /// - Parameter results: the store's results for ``changes``.
@@ -165,6 +197,12 @@ struct CommitPlan {
                 .success(.reported(instance))
             case .unknownCheck:
                 .success(.unknownCheck)
+            case .policy(let change, let isSet):
+                change < 0
+                    ? .success(.policyRemoved)
+                    : Self.outcome(results[change]) { _ in isSet ? .policySet : .policyRemoved }
+            case .unknownPolicy:
+                .success(.unknownPolicy)
             case .unknownInstance:
                 .success(.unknownInstance)
             case .refused(let limit):
@@ -212,7 +250,7 @@ struct CommitPlan {
         guard let last = lastChange[id] else { return table.instance(id: id)?.instance }
         switch changes[last] {
         case .register(let instance), .update(let instance, _): return instance
-        case .deregister: return nil
+        case .deregister, .policy: return nil
         }
     }
 
@@ -253,6 +291,7 @@ extension ServiceInstance {
             priority: registration.priority,
             ttlSeconds: registration.ttlSeconds,
             dnsTTL: registration.dnsTTL,
+            hasDefaultDNSTTL: registration.hasDefaultDNSTTL,
             checks: registration.checks,
             isDraining: isDraining,
             idOrigin: idOrigin,

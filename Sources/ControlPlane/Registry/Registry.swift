@@ -23,6 +23,7 @@ final class Registry: Sendable {
     let publication = Publication()
     private let committer: RegistryCommitter
     private let loaded = Atomic(false)
+    private let brakes = BrakesInForce()
     let timers: any Timers
 
     /// Prepares a registry; ``load()`` fills it.
@@ -30,6 +31,7 @@ final class Registry: Sendable {
     /// - Parameters:
     ///   - limits: what it may hold.
     ///   - cleanupInterval: how long an expired instance may stay.
+    ///   - massExpiryBrake: the share (0–1) of a service's instances above which they don't expire together.
     ///   - timers: call back on one of the threads that receive heartbeats.
     ///   - executor: runs the committer; `nil`: on a thread of its own.
     ///   - feed: gets the changes once DNS answers with them.
@@ -38,6 +40,7 @@ final class Registry: Sendable {
         publisher: ZonePublisher,
         limits: Configuration.RegistryLimits,
         cleanupInterval: Duration,
+        massExpiryBrake: Double = 1,
         time: TimeSource = .system,
         timers: any Timers = EventLoopTimers.shared,
         executor: (any SerialExecutor)? = nil,
@@ -52,6 +55,7 @@ final class Registry: Sendable {
         self.timers = timers
         let log = ChangeLog(logger: logger, time: time, timers: timers)
         listeners.add { log.note($0) }
+        store.view.brake = ExpiryBrake(share: massExpiryBrake, interval: cleanupInterval)
         committer = RegistryCommitter(
             // This group is never shut down: it ends with the process.
             executor: executor ?? MultiThreadedEventLoopGroup(numberOfThreads: 1).next().executor,
@@ -64,6 +68,7 @@ final class Registry: Sendable {
             feed: feed,
             publication: publication,
             listeners: listeners,
+            brakes: brakes,
             logger: logger
         )
     }
@@ -131,6 +136,36 @@ final class Registry: Sendable {
     func expel(id: String, check: String) async throws(RegistryError) -> CommandOutcome {
         try await submit(.expel(id: id, check: check))
     }
+
+    /// Replaces the policy of a service as a whole; `nil`: removes it.
+    func setPolicy(_ policy: ServicePolicy?, of name: String) async throws(RegistryError) -> CommandOutcome {
+        try await submit(.setPolicy(name: name, policy))
+    }
+
+    /// Ends the brake on mass expiry for a service: the instances that it holds leave.
+    ///
+    /// - Returns: how many have left.
+    func release(_ name: String) async throws(RegistryError) -> Int {
+        guard store.view.withTable({ $0.held[name] }) != nil else { return 0 }
+        let held = store.instances(ofService: name).filter(\.instance.isHeld)
+        var released = 0
+        var rest = held[...]
+        while !rest.isEmpty {
+            let outcomes = try await submit(rest.prefix(1000).map { .release(id: $0.instance.id) })
+            released += outcomes.count { $0 == .deregistered }
+            rest = rest.dropFirst(1000)
+        }
+        return released
+    }
+
+    /// What keeps DNS from being wrongly empty for a service, at present.
+    func brakes(ofService name: String) -> [BrakeInForce] { brakes.of(name) }
+
+    /// What keeps DNS from being wrongly empty at present: the oldest, and how many there are.
+    func brakesInForce() -> (brakes: [BrakeInForce], count: Int) { brakes.list() }
+
+    /// The policy of a service; `nil`: it has none.
+    func policy(of name: String) -> ServicePolicy? { store.view.withTable { $0.policies[name] } }
 
     /// Makes several changes, which are stored together.
     ///

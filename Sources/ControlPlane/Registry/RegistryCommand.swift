@@ -7,6 +7,10 @@ enum RegistryCommand: Sendable, Equatable {
     case report(id: String, CheckReport)
     /// Removes an instance because a check has been critical for too long, unless that check is not critical any more.
     case expel(id: String, check: String)
+    /// Removes an instance if the ``ExpiryBrake`` holds it.
+    case release(id: String)
+    /// Replaces the policy of a service as a whole; `nil`: removes it.
+    case setPolicy(name: String, ServicePolicy?)
 }
 
 /// The result of a ``RegistryCommand``.
@@ -19,6 +23,10 @@ enum CommandOutcome: Sendable, Equatable {
     case reported(RegisteredInstance)
     /// The instance has no such check.
     case unknownCheck
+    case policySet
+    case policyRemoved
+    /// The service has no policy.
+    case unknownPolicy
     /// There is no instance with that id.
     case unknownInstance
     /// The registry would exceed a limit.

@@ -34,6 +34,7 @@ actor RegistryCommitter {
     private let feed: ChangeFeed
     private let publication: Publication
     private let listeners: ChangeListeners
+    private let brakes: BrakesInForce
     private let logger: Logger
     private var publisher: ZonePublisher
     /// When the timer fires that ends grace times; `nil`: none is set.
@@ -57,6 +58,7 @@ actor RegistryCommitter {
         feed: ChangeFeed,
         publication: Publication,
         listeners: ChangeListeners,
+        brakes: BrakesInForce,
         logger: Logger
     ) {
         self.executor = executor
@@ -69,16 +71,18 @@ actor RegistryCommitter {
         self.feed = feed
         self.publication = publication
         self.listeners = listeners
+        self.brakes = brakes
         self.logger = logger
     }
 
     /// Loads the store's view and publishes every service, in slices.
     func load() async throws(StoreUnavailable) {
         try await store.load(time: time)
-        let index = store.view.withTable { table in
+        let (index, policies) = store.view.withTable { table in
             table.journal.open()
-            return table.changeIndex
+            return (table.changeIndex, table.policies)
         }
+        publisher.adopt(policies.mapValues { .some($0) })
         let services = store.serviceSummaries(after: nil, limit: .max).map(\.name)
         // At least once, even without services: the first publication makes the zone known.
         var rest = services[...]
@@ -211,6 +215,8 @@ actor RegistryCommitter {
             // Whatever became of the rest, what has left the view is published.
             defer { publishChanges() }
             let expired = try await store.removeExpired(sweep, limit: Self.sweepLimit)
+            // Also if nobody has left: a heartbeat or the brake may have changed an instance.
+            publishChanges()
             if !expired.instances.isEmpty {
                 note(nil)
             }
@@ -241,6 +247,8 @@ actor RegistryCommitter {
     /// Publishes the changes that the table of instances has recorded, and then hands them over to the feed.
     private func publishChanges() {
         let (changes, policies) = store.view.withTable { ($0.journal.take(), $0.journal.takePolicies()) }
+        // Before anybody is told of them; what services have now is published with them.
+        if !policies.isEmpty { publish(policies) }
         var rest = changes[...]
         var restOfPolicies = policies[...]
         while !rest.isEmpty {
@@ -257,6 +265,7 @@ actor RegistryCommitter {
             handOver(changes, own)
         }
         handOver([], restOfPolicies)
+        noteBrakes()
         awaitGraceEnd()
     }
 
@@ -285,6 +294,53 @@ actor RegistryCommitter {
         // Before readers are told: what they then ask for is said to be as new.
         publication.advance(to: last)
         feed.wakeReaders()
+    }
+
+    /// Notes which brakes are in force, and logs those that have begun or ended.
+    private func noteBrakes() {
+        let held = store.view.withTable { $0.held }
+        if held.isEmpty, publisher.protections.isEmpty, brakes.isEmpty { return }
+        let expiries = held.map { name, held in
+            BrakeInForce(
+                kind: .massExpiry, name: name, since: held.since, until: held.until,
+                reason: "\(held.count) instances fell silent at once: they stay for one more ttl")
+        }
+        let protections = publisher.protections.map { name, protection in
+            BrakeInForce(
+                kind: .protection, name: name, since: protection.since,
+                reason: "\(protection.healthy) of \(protection.total) instances were healthy: "
+                    + "critical ones are answered too")
+        }
+        let (begun, ended) = brakes.replace(with: expiries + protections)
+        for brake in begun {
+            logger.warning(
+                "a service is kept from being wrongly empty",
+                metadata: ["name": "\(brake.name)", "brake": "\(brake.kind.rawValue)", "reason": "\(brake.reason)"])
+        }
+        for brake in ended {
+            let end =
+                switch brake.kind {
+                case .massExpiry: "they were heard from, released or deregistered, or the ttl is over"
+                case .protection: "enough instances are healthy again, or the policy is another"
+                }
+            logger.notice(
+                "a service is no longer kept from being wrongly empty",
+                metadata: ["name": "\(brake.name)", "brake": "\(brake.kind.rawValue)", "reason": "\(end)"])
+        }
+    }
+
+    /// Publishes the services that have another policy.
+    private func publish(_ policies: [PolicyChange]) {
+        let names = Set(policies.map(\.name)).sorted()
+        let present = store.view.withTable { $0.policies }
+        publisher.adopt(Dictionary(uniqueKeysWithValues: names.map { ($0, present[$0]) }))
+        var rest = names[...]
+        while !rest.isEmpty {
+            publish(services: Array(rest.prefix(Self.servicesAtOnce)))
+            rest = rest.dropFirst(Self.servicesAtOnce)
+        }
+        // A grace time that is shorter now may be over.
+        endGraces()
     }
 
     /// Publishes the final content of names whose grace time is over.

@@ -6,6 +6,8 @@ enum RegistryLimit: Sendable, Hashable {
     case names(Int)
     /// `registry.max_per_name`
     case perName(Int)
+    /// ``ServicePolicy/maximumCount``
+    case policies(Int)
 
     /// The error, with the field that causes it: the whole body, or the name.
     var error: FieldError {
@@ -16,6 +18,8 @@ enum RegistryLimit: Sendable, Hashable {
             FieldError(field: "", message: "there are too many names in DNS: registry.max_names is \(limit)")
         case .perName(let limit):
             FieldError(field: "name", message: "the service has too many instances: registry.max_per_name is \(limit)")
+        case .policies(let limit):
+            FieldError(field: "", message: "there are too many policies: at most \(limit)")
         }
     }
 }

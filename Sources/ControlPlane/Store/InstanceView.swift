@@ -7,6 +7,15 @@ final class InstanceView: Sendable {
     static let sliceLength = 256
 
     private let table = Mutex(InstanceTable())
+    private let expiryBrake = Mutex(ExpiryBrake())
+    /// The search for expired instances that is under way.
+    private let search = Mutex<ExpirySearch?>(nil)
+
+    /// Decides whether silent instances stay for one more ttl; off at first.
+    var brake: ExpiryBrake {
+        get { expiryBrake.withLock { $0 } }
+        set { expiryBrake.withLock { $0 = newValue } }
+    }
 
     /// Reads or changes the table under its lock; `body` must be short.
     func withTable<Result: Sendable>(_ body: (inout InstanceTable) -> Result) -> Result {
@@ -39,6 +48,8 @@ final class InstanceView: Sendable {
                 place = withTable { $0.extendLeases(for: sweep, after: place, limit: Self.sliceLength) }
             } while place != nil
         }
+        let brake = brake
+        if brake.isOn { return removeExpired(sweep, brake, limit: limit) }
         var expired = ExpiredInstances(instances: [], isComplete: false)
         var left = limit
         while left > 0, !expired.isComplete {
@@ -47,6 +58,24 @@ final class InstanceView: Sendable {
             expired.isComplete = part.isComplete
             left -= Self.sliceLength
         }
+        return expired
+    }
+
+    /// Takes the next steps of the search that is under way, or of a new one.
+    private func removeExpired(_ sweep: Sweep, _ brake: ExpiryBrake, limit: Int) -> ExpiredInstances {
+        var search = search.withLock { $0.take() } ?? ExpirySearch(now: sweep.now, brake: brake)
+        var expired = ExpiredInstances(instances: [], isComplete: false)
+        var left = limit
+        while left > 0, !expired.isComplete {
+            let part = withTable { search.step(&$0, limit: min(left, Self.sliceLength)) }
+            expired.instances += part.instances
+            expired.isComplete = part.isComplete
+            left -= Self.sliceLength
+        }
+        let next = expired.isComplete ? nil : search
+        self.search.withLock { $0 = next }
+        // What has expired since that search was due is left to another one.
+        if search.now.monotonic < sweep.now.monotonic { expired.isComplete = false }
         return expired
     }
 
@@ -66,6 +95,9 @@ final class InstanceView: Sendable {
             guard let registered = table.instance(id: id) else { return nil }
             table.remove(id: id, because: change.reason)
             return registered
+        case .policy(let name, let policy):
+            table.setPolicy(policy, of: name)
+            return nil
         }
     }
 }

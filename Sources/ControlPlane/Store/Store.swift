@@ -153,6 +153,11 @@ extension Store {
         return page
     }
 
+    /// All policies, in the order of their services' names.
+    func allPolicies() -> [NamedPolicy] {
+        view.withTable { $0.policies }.map { NamedPolicy(name: $0.key, policy: $0.value) }.sorted { $0.name < $1.name }
+    }
+
     /// Renews the lease of an instance for a whole ttl.
     func renew(id: String, now: Moment) -> Lease? {
         view.withTable { $0.renew(id: id, now: now) }
@@ -167,11 +172,13 @@ enum StoreChange: Sendable, Equatable {
     case update(ServiceInstance, because: ChangeReason = .request)
     /// Removes an instance.
     case deregister(id: String, because: ChangeReason = .request)
+    /// Replaces the policy of a service as a whole; `nil`: removes it.
+    case policy(name: String, ServicePolicy?)
 
     /// Why, as the journal tells it.
     var reason: ChangeReason {
         switch self {
-        case .register: .request
+        case .register, .policy: .request
         case .update(_, let reason), .deregister(_, let reason): reason
         }
     }

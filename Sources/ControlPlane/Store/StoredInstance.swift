@@ -36,6 +36,14 @@ enum StoredInstance {
         writer.integer(instance.registeredAt.millisecondsSince1970)
         writer.member("sequence")
         writer.integer(instance.sequence)
+        if instance.hasDefaultDNSTTL {
+            writer.member("has_default_dns_ttl")
+            writer.bool(true)
+        }
+        if instance.isHeld {
+            writer.member("is_held")
+            writer.bool(true)
+        }
         if let asOf {
             writer.member("as_of")
             writer.integer(asOf)
@@ -73,6 +81,8 @@ enum StoredInstance {
         var sequence: UInt64?
         var asOf: Int64?
         var results: [CheckRecord] = []
+        var hasDefaultDNSTTL = false
+        var isHeld = false
         for member in members {
             switch (member.name, member.value) {
             case ("draining", .bool(let value)): isDraining = value
@@ -81,6 +91,8 @@ enum StoredInstance {
                 registeredAt = WallTime(checking: Int64(value))
             case ("sequence", .integer(let value)): sequence = UInt64(exactly: value)
             case ("results", let value): results = StoredRecords.results(value)
+            case ("has_default_dns_ttl", .bool(let value)): hasDefaultDNSTTL = value
+            case ("is_held", .bool(let value)): isHeld = value
             case ("as_of", .integer(let value)): asOf = max(0, Int64(value))
             default: continue
             }
@@ -96,6 +108,8 @@ enum StoredInstance {
                 registeredAt: registeredAt, sequence: sequence)
             instance.idOrigin = idOrigin ?? instance.presumedOrigin
             instance.results = results
+            instance.hasDefaultDNSTTL = hasDefaultDNSTTL
+            instance.isHeld = isHeld
             return (instance, asOf)
         } catch {
             throw MalformedInstance(reason: error.errors.map { "\($0.field) \($0.message)" }.joined(separator: ", "))

@@ -22,6 +22,7 @@ import Testing
             (.post, "/api/v1/services/drain", "/api/v1/services/drain", ""),
             (.get, "/api/v1/services/drain", "/api/v1/services/{id}", "drain"),
             (.get, "http://localhost:8080/api/v1/names", "/api/v1/names", ""),
+            (.get, "/api/v1/names/Web/policy", "/api/v1/names/{name}/policy", "Web"),
             (.post, "/api/v1/heartbeats", "/api/v1/heartbeats", ""), (.get, "/healthz", "/healthz", ""),
             (.get, "/ready", "/ready", ""), (.get, "/openapi.yaml", "/openapi.yaml", ""),
             (.get, "/api/v1/status", "/api/v1/status", ""), (.get, "/api/v1/health", "/api/v1/health", ""),

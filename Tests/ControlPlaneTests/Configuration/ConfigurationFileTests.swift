@@ -28,6 +28,7 @@ import Testing
               strategy: round_robin
               on_empty: nxdomain
               empty_grace: 30s
+              protect_threshold: 0
               priorities: lowest
               udp_payload: 1232
               large_udp: {networks: [], payload: 4096}

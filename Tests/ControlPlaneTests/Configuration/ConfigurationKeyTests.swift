@@ -25,6 +25,7 @@ import Testing
         "dns.strategy": "weighted",
         "dns.on_empty": "servfail",
         "dns.empty_grace": "1m",
+        "dns.protect_threshold": "0.3",
         "dns.priorities": "all",
         "dns.udp_payload": "4096",
         "dns.large_udp.networks": "192.0.2.0/24,2001:db8::/32",

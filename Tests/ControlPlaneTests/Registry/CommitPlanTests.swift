@@ -22,7 +22,7 @@ import Testing
             switch change {
             case .register(let instance), .update(let instance, _):
                 .kept(RegisteredInstance(instance: instance, lease: Lease(ttlSeconds: 1, now: now)))
-            case .deregister: .kept(nil)
+            case .deregister, .policy: .kept(nil)
             }
         }
         let kinds = plan.outcomes(results).map { outcome in
@@ -33,6 +33,7 @@ import Testing
             case .success(.reported): "reported"
             case .success(.unknownInstance), .success(.unknownCheck): "unknown"
             case .success(.refused): "refused"
+            case .success(.policySet), .success(.policyRemoved), .success(.unknownPolicy): "policy"
             case .failure(let error): error.reason
             case nil: "again"
             }

@@ -133,7 +133,7 @@ final class History {
                     && instance.priority == asked.priority && instance.ttlSeconds == asked.ttlSeconds
                     && instance.dnsTTL == asked.dnsTTL
             case .patch(let id, let patch): instance.id == id && patch.applied(to: instance) == instance
-            case .deregister, .report, .expel, nil: false
+            case .deregister, .report, .expel, .setPolicy, .release, nil: false
             }
         return isAsAsked ? nil : "\(instance.id) v\(version) is not what was asked for: \(instance)"
     }

@@ -183,8 +183,8 @@ final class NodeLife: @unchecked Sendable {
             }
             if !isDead {
                 switch outcome {
-                case .registered, .patched, .deregistered, .reported: result = .kept
-                case .unknownInstance, .unknownCheck: result = .refused
+                case .registered, .patched, .deregistered, .reported, .policySet, .policyRemoved: result = .kept
+                case .unknownInstance, .unknownCheck, .unknownPolicy: result = .refused
                 case .refused, nil: result = .unknown
                 }
                 answered(operation, result)

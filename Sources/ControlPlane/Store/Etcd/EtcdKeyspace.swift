@@ -4,6 +4,8 @@ struct EtcdKeyspace: Sendable, Equatable {
     private let root: String
     /// The prefix of the keys of instances.
     private let services: String
+    /// The prefix of the keys of services' policies.
+    private let policies: String
 
     /// - Parameter prefix: `storage.etcd.prefix`.
     init(prefix: String) {
@@ -11,13 +13,18 @@ struct EtcdKeyspace: Sendable, Equatable {
         while prefix.hasSuffix("/") { prefix.removeLast() }
         root = prefix + "/v1/"
         services = root + "services/"
+        policies = root + "policies/"
     }
 
     /// All keys of the project, for the watch.
     var all: EtcdRange { EtcdRange(prefix: root) }
 
-    /// The keys of all instances.
-    var instances: EtcdRange { EtcdRange(prefix: services) }
+    /// The keys of all policies and all instances; a few of those between are auxiliary.
+    var registered: EtcdRange {
+        var range = EtcdRange(prefix: services)
+        range.start = EtcdRange(prefix: policies).start
+        return range
+    }
 
     /// The key whose value tells one history of etcd from another, for instance after its data was wiped.
     var identity: String { root + "identity" }
@@ -66,6 +73,15 @@ struct EtcdKeyspace: Sendable, Equatable {
         value.split(separator: UInt8(ascii: "\n")).compactMap {
             instance(services + String(decoding: $0, as: UTF8.self))
         }
+    }
+
+    /// The key of a service's policy.
+    func policy(_ name: String) -> String { policies + name }
+
+    /// The service to whose policy a key belongs.
+    func service(ofPolicy key: String) -> String? {
+        guard key.hasPrefix(policies) else { return nil }
+        return try? PolicyFields.name(String(key.dropFirst(policies.count)))
     }
 
     /// The key of an instance.

@@ -39,7 +39,7 @@ final class EtcdMirror: Sendable {
     }
 
     let view = InstanceView()
-    private let replica = Mutex(EtcdReplica())
+    let replica = Mutex(EtcdReplica())
     /// What a group under way changes, by id, and why: the watch may tell of it before etcd has answered.
     private let own = Mutex<[String: ChangeReason]>([:])
 
@@ -55,7 +55,8 @@ final class EtcdMirror: Sendable {
             for item in items { apply(replica.adopt(item), now, because: .anotherNode) }
             apply(replica.takeLeaving(), now, because: .anotherNode)
             if !isHolding {
-                let gone = replica.doubt(now: now.monotonic, patience: Self.orphanPatience) { isAlive($0, now) }
+                let silent = replica.doubt(now: now.monotonic, patience: Self.orphanPatience) { isAlive($0, now) }
+                let gone = braked(silent, replica, now)
                 for id in gone { replica.forget(id) }
                 apply(gone.map { .remove(id: $0) }, now, because: .expired)
             }
@@ -67,12 +68,13 @@ final class EtcdMirror: Sendable {
     /// The revision up to which everything is known.
     var seen: Int64 { replica.withLock { $0.seen } }
 
-    /// Takes in instances from a snapshot, without their keys' revisions and leases.
+    /// Takes in instances and policies from a snapshot, without their keys' revisions and leases.
     ///
     /// - Parameter revision: the revision up to which everything was known then; 0: unknown.
-    func remember(_ instances: [ServiceInstance], at revision: Int64, now: Moment) {
+    func remember(_ instances: [ServiceInstance], _ policies: [NamedPolicy] = [], at revision: Int64, now: Moment) {
         replica.withLock { replica in
-            replica.remember(instances.map { InstanceKey(name: $0.name, id: $0.id) }, at: revision)
+            replica.remember(instances.map { InstanceKey(name: $0.name, id: $0.id) }, policies, at: revision)
+            apply(policies.map { .policy(name: $0.name, $0.policy) }, now, because: .loaded)
             apply(instances.map { .put($0) }, now, because: .loaded)
         }
     }
@@ -107,14 +109,68 @@ final class EtcdMirror: Sendable {
         case .put(let instance):
             let known = table.instance(id: instance.id)
             // If heartbeats arrive here, this node knows the deadline and keeps the lease; otherwise another node knows
-            // it.
-            let isHeardHere = known?.lease.deadline != nil && instance.ttlSeconds > 0
+            // it, or etcd, as for one that the brake holds.
+            let deadline = known?.instance.isHeld == true ? nil : known?.lease.deadline
+            var isHeardHere = deadline != nil && instance.ttlSeconds > 0
+            var instance = instance
+            if instance.isHeld {
+                // Another node has not heard from it, but this one has.
+                isHeardHere = deadline.map { $0 > now.monotonic } ?? false
+                instance.isHeld = !isHeardHere
+            }
             table.put(
                 instance,
                 lease: isHeardHere ? nil : Lease(heardElsewhereWithTTLSeconds: instance.ttlSeconds, now: now),
                 because: reason)
         case .remove(let id):
             table.remove(id: id, because: reason)
+        case .policy(let name, let policy):
+            table.setPolicy(policy, of: name, because: reason)
+        }
+    }
+
+    // MARK: Policies
+
+    /// What a change of a policy expects of its key.
+    struct PolicyKey {
+        /// 0: there is no such key.
+        var revision: Int64
+        /// The history of etcd that it belongs to.
+        var history: Int
+    }
+
+    func policyKey(of name: String) -> PolicyKey {
+        replica.withLock { PolicyKey(revision: $0.policies.keyRevision(of: name), history: $0.history) }
+    }
+
+    /// Takes in a policy that this node has written. The watch may have reported a later one already.
+    ///
+    /// - Returns: whether etcd still has the history in which it was written.
+    func settle(_ policy: ServicePolicy?, of name: String, at revision: Int64, history: Int) -> Bool {
+        replica.withLock { replica in
+            guard replica.history == history else { return false }
+            if replica.adopt(policy, of: name, at: revision, isThere: policy != nil) != nil {
+                view.withTable { $0.setPolicy(policy, of: name) }
+            }
+            return true
+        }
+    }
+
+    /// Some policies that etcd has lost with all its data.
+    func lostPolicies(limit: Int) -> [(name: String, policy: ServicePolicy, history: Int)] {
+        replica.withLock { replica in
+            replica.policies.lost.sorted().prefix(limit).compactMap { name in
+                replica.policies.policy(of: name).map { (name, $0, replica.history) }
+            }
+        }
+    }
+
+    /// Notes that one of them was written again.
+    func restored(_ policy: ServicePolicy, of name: String, at revision: Int64, history: Int) {
+        replica.withLock { replica in
+            guard replica.history == history, replica.policies.lost.contains(name) else { return }
+            // The view has it already.
+            _ = replica.adopt(policy, of: name, at: revision, isThere: true)
         }
     }
 
@@ -128,10 +184,10 @@ final class EtcdMirror: Sendable {
     /// The ids of all instances that have a lease.
     var leasedIDs: [String] { replica.withLock { replica in replica.leases(of: replica.ids).map(\.id) } }
 
-    private func instance(_ id: String) -> RegisteredInstance? { view.withTable { $0.instance(id: id) } }
+    func instance(_ id: String) -> RegisteredInstance? { view.withTable { $0.instance(id: id) } }
 
     /// Whether a heartbeat that arrived here keeps an instance alive.
-    private func isAlive(_ id: String, _ now: Moment) -> Bool {
+    func isAlive(_ id: String, _ now: Moment) -> Bool {
         guard let deadline = instance(id)?.lease.deadline else { return false }
         return deadline > now.monotonic
     }
@@ -175,6 +231,8 @@ final class EtcdMirror: Sendable {
                     renewed.insert(instance.id)
                 case .update(let instance, _):
                     writes[change.id]?.instance = instance
+                // Policies are written on their own.
+                case .policy: break
                 case .deregister:
                     // An instance that is unknown here, or was forgotten, may still be there or be written again.
                     if let write = writes[change.id], write.known == nil {
@@ -244,15 +302,15 @@ final class EtcdMirror: Sendable {
             let lease = self.instance(instance.id)?.lease
             let unheard = Lease(heardElsewhereWithTTLSeconds: instance.ttlSeconds, now: now)
             return RegisteredInstance(instance: instance, lease: lease ?? unheard)
-        case .deregister:
+        case .deregister, .policy:
             return nil
         }
     }
 
     // MARK: Instances whose leases have ended
 
-    /// Whether there are any.
-    var hasOrphans: Bool { replica.withLock { !$0.orphans.isEmpty } }
+    /// Whether there are any, or such as the brake holds.
+    var hasNews: Bool { replica.withLock { !$0.orphans.isEmpty || !$0.held.isEmpty } }
 
     /// Those that are alive, with the leases that they had.
     func orphansAlive(limit: Int, now: Moment) -> [(id: String, lease: Int64)] {
@@ -319,21 +377,23 @@ extension EtcdError {
 }
 
 extension StoreChange {
-    /// The id of the instance that it changes.
+    /// The id of the instance that it changes, or the service whose policy.
     var id: String {
         switch self {
         case .register(let instance), .update(let instance, _): instance.id
         case .deregister(let id, _): id
+        case .policy(let name, _): name
         }
     }
 }
 
 extension EtcdReplica.Action {
-    /// The id of the instance that it is about.
+    /// The id of the instance that it is about; for a policy, what is no id.
     fileprivate var id: String {
         switch self {
         case .put(let instance): instance.id
         case .remove(let id): id
+        case .policy(let name, _): "policy/\(name)"
         }
     }
 }

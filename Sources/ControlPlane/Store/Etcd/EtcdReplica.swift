@@ -59,6 +59,8 @@ struct EtcdReplica: Sendable {
     enum Action: Sendable, Equatable {
         case put(ServiceInstance)
         case remove(id: String)
+        /// The policy of a service; `nil`: none.
+        case policy(name: String, ServicePolicy?)
     }
 
     /// An instance that this node has deleted, while the watch has not reported that yet.
@@ -71,9 +73,12 @@ struct EtcdReplica: Sendable {
     }
 
     private var entries = ShardedDictionary<Entry>()
+    private(set) var policies = EtcdPolicies()
     private var tombstones: [String: Tombstone] = [:]
     /// Instances whose key or lease is gone.
     private(set) var orphans: [String: Orphan] = [:]
+    /// Instances of which etcd has that the brake holds them.
+    private(set) var held: Set<String> = []
     /// Orphans whose keys were not deleted by this program. They are remembered because their leases are given back: a
     /// second check would find no lease, and take them for instances whose leases have ended.
     private var leaving: Set<String> = []
@@ -140,7 +145,17 @@ struct EtcdReplica: Sendable {
             guard let entry = entries[key.id], entry.name == key.name, entry.latest < revision else { return nil }
             orphan(key.id, revision: 0, foundAt: revision)
             return nil
+        case .policy(let name, let policy, let revision, let isThere):
+            return adopt(policy, of: name, at: revision, isThere: isThere)
         }
+    }
+
+    /// Takes in what the policy of a service is.
+    mutating func adopt(
+        _ policy: ServicePolicy?, of name: String, at revision: Int64, isThere: Bool
+    ) -> Action? {
+        let isNews = policies.adopt(policy, of: name, revision: revision, isThere: isThere)
+        return isNews ? .policy(name: name, policy) : nil
     }
 
     /// Takes in the complete state at a revision, in place of the changes that led there.
@@ -155,6 +170,8 @@ struct EtcdReplica: Sendable {
         let isWiped = isWiped || revision < seen
         if isWiped {
             history += 1
+            policies.lose()
+            held = []
             tombstones = [:]
             strays = [:]
             leaving = []
@@ -166,8 +183,10 @@ struct EtcdReplica: Sendable {
         var actions: [Action] = []
         var present: Set<InstanceKey> = []
         present.reserveCapacity(values.count)
+        var presentPolicies: Set<String> = []
         for value in values {
             if case .put(let key, _, _, _, _) = value { present.insert(key) }
+            if case .policy(let name, _, _, _) = value { presentPolicies.insert(name) }
             if let action = adopt(value) { actions.append(action) }
         }
         if !isWiped {
@@ -190,6 +209,7 @@ struct EtcdReplica: Sendable {
                 }
             }
         }
+        actions += policies.keep(presentPolicies, at: revision).map { .policy(name: $0, nil) }
         strays = strays.filter { $0.value > revision || present.contains($0.key) }
         seen = revision
         tombstones = tombstones.filter { $0.value.revision > revision }
@@ -228,7 +248,7 @@ struct EtcdReplica: Sendable {
             }
         }
         guard let instance else { return nil }
-        enter(key, Entry(name: key.name, revision: revision, lease: lease, asOf: asOf))
+        enter(key, Entry(name: key.name, revision: revision, lease: lease, asOf: asOf), isHeld: instance.isHeld)
         return .put(instance)
     }
 
@@ -243,7 +263,8 @@ struct EtcdReplica: Sendable {
         return .remove(id: key.id)
     }
 
-    private mutating func enter(_ key: InstanceKey, _ entry: Entry) {
+    private mutating func enter(_ key: InstanceKey, _ entry: Entry, isHeld: Bool) {
+        if isHeld { held.insert(key.id) } else { held.remove(key.id) }
         entries[key.id] = entry
         orphans[key.id] = nil
         leaving.remove(key.id)
@@ -270,6 +291,7 @@ struct EtcdReplica: Sendable {
         var orphan = orphans[id] ?? Orphan(lease: entries[id]?.lease ?? 0)
         orphan.foundAt = max(orphan.foundAt, foundAt)
         orphans[id] = orphan
+        held.remove(id)
         if revision != 0 { leaving.remove(id) }
         _ = entries.withValue(of: id) { entry in
             entry.revision = revision
@@ -280,6 +302,7 @@ struct EtcdReplica: Sendable {
 
     private mutating func caughtUp(to revision: Int64) {
         seen = max(seen, revision)
+        policies.caughtUp(to: seen)
         if !tombstones.isEmpty { tombstones = tombstones.filter { $0.value.revision > seen } }
     }
 
@@ -337,14 +360,16 @@ struct EtcdReplica: Sendable {
                 strays[InstanceKey(name: entry.name, id: write.id)] = entry.revision
             }
         }
-        enter(key, Entry(name: key.name, revision: revision, lease: write.lease, asOf: write.asOf))
+        let new = Entry(name: key.name, revision: revision, lease: write.lease, asOf: write.asOf)
+        enter(key, new, isHeld: instance.isHeld)
         return .put(instance)
     }
 
-    /// Takes in instances from a snapshot, without their keys' revisions and leases.
+    /// Takes in instances and policies from a snapshot, without their keys' revisions and leases.
     ///
     /// - Parameter revision: the revision up to which everything was known then; 0: unknown.
-    mutating func remember(_ keys: [InstanceKey], at revision: Int64) {
+    mutating func remember(_ keys: [InstanceKey], _ policies: [NamedPolicy] = [], at revision: Int64) {
+        self.policies.remember(policies)
         for key in keys { entries[key.id] = Entry(name: key.name, revision: 0, lease: 0) }
         seen = revision
     }
@@ -359,6 +384,7 @@ struct EtcdReplica: Sendable {
     mutating func forget(_ id: String) {
         entries[id] = nil
         orphans[id] = nil
+        held.remove(id)
         leaving.remove(id)
     }
 

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// The last known state in a file, for starts without etcd: a line about the whole, then one line per instance.
+/// The last known state in a file, for starts without etcd: a line about the whole, then one line per
+/// instance, then one per policy.
 final class EtcdSnapshot: Sendable {
     /// The contents of the file.
     struct Contents: Sendable {
@@ -9,6 +10,7 @@ final class EtcdSnapshot: Sendable {
         /// When that was the present state.
         var savedAt: WallTime
         var instances: [ServiceInstance]
+        var policies: [NamedPolicy] = []
     }
 
     private static let version = 1
@@ -26,11 +28,13 @@ final class EtcdSnapshot: Sendable {
     /// - Parameters:
     ///   - position: the revision up to which the instances are complete; some may be newer.
     ///   - savedAt: when that was the present state.
+    ///   - registered: all instances and policies.
     func save(
-        _ position: EtcdPosition, savedAt: WallTime, instances: () -> [ServiceInstance]
+        _ position: EtcdPosition, savedAt: WallTime,
+        registered: () -> (instances: [ServiceInstance], policies: [NamedPolicy])
     ) throws(StoreUnavailable) {
         guard let identity = position.identity, saved.withLock({ $0 != position }) else { return }
-        let instances = instances()
+        let (instances, policies) = registered()
         var head = JSONWriter()
         head.beginObject()
         head.member("version")
@@ -43,11 +47,17 @@ final class EtcdSnapshot: Sendable {
         head.integer(max(0, savedAt.millisecondsSince1970))
         head.member("instances")
         head.integer(instances.count)
+        head.member("policies")
+        head.integer(policies.count)
         head.endObject()
         var octets = head.octets
         octets.append(UInt8(ascii: "\n"))
         for instance in instances {
             octets += StoredInstance.encode(instance)
+            octets.append(UInt8(ascii: "\n"))
+        }
+        for named in policies {
+            octets += StoredPolicy.encode(named)
             octets.append(UInt8(ascii: "\n"))
         }
         try file.replace(with: octets)
@@ -84,8 +94,9 @@ final class EtcdSnapshot: Sendable {
         var version: Int?
         var position = EtcdPosition()
         var savedAt: WallTime?
-        // Files of earlier versions have neither.
-        var count = lines.count
+        // Files of earlier versions have none of these.
+        var count: Int?
+        var policyCount = 0
         for member in members {
             switch (member.name, member.value) {
             case ("version", .integer(let value)): version = value
@@ -94,15 +105,26 @@ final class EtcdSnapshot: Sendable {
                 position.revision = min(max(0, Int64(value)), EtcdResponse.maximumRevision)
             case ("saved_at_milliseconds", .integer(let value)): savedAt = WallTime(checking: Int64(value))
             case ("instances", .integer(let value)): count = value
+            case ("policies", .integer(let value)): policyCount = value
             default: continue
             }
         }
         guard version == Self.version, position.identity != nil, let savedAt else {
             throw MalformedInstance(reason: "not a snapshot of version \(Self.version), or its first line is damaged")
         }
-        guard count == lines.count else {
-            throw MalformedInstance(reason: "it has \(lines.count) instances instead of \(count)")
+        let instanceCount = lines.count - max(policyCount, 0)
+        guard instanceCount >= 0, policyCount >= 0, count ?? instanceCount == instanceCount else {
+            throw MalformedInstance(reason: "it has \(instanceCount) instances instead of \(count ?? 0)")
         }
+        var policies: [NamedPolicy] = []
+        for line in lines.suffix(policyCount) {
+            do throws(InvalidFields) {
+                policies.append(try StoredPolicy.decode(Array(line)))
+            } catch {
+                throw MalformedInstance(reason: "the policy \(policies.count + 1) is damaged: \(error)")
+            }
+        }
+        lines = lines.dropLast(policyCount)
         var instances: [ServiceInstance] = []
         instances.reserveCapacity(lines.count)
         for line in lines {
@@ -112,6 +134,6 @@ final class EtcdSnapshot: Sendable {
                 throw MalformedInstance(reason: "the instance \(instances.count + 1) is damaged: \(error.reason)")
             }
         }
-        return Contents(position: position, savedAt: savedAt, instances: instances)
+        return Contents(position: position, savedAt: savedAt, instances: instances, policies: policies)
     }
 }

@@ -18,6 +18,23 @@ extension EtcdStore {
         if let problem = session.withLock({ $0.health.problem }) {
             return changes.map { _ in .unavailable(StoreUnavailable(reason: "etcd: \(problem)")) }
         }
+        guard changes.contains(where: \.isPolicy) else { return await commitInstances(changes, time: time) }
+        let others = changes.filter { !$0.isPolicy }
+        var kept = others.isEmpty ? [] : await commitInstances(others, time: time)[...]
+        var results: [StoreResult] = []
+        for change in changes {
+            if case .policy(let name, let policy) = change {
+                results.append(await commit(policy, of: name))
+            } else {
+                results.append(kept.popFirst() ?? .conflict)
+            }
+        }
+        return results
+    }
+
+    nonisolated(nonsending) private func commitInstances(
+        _ changes: [StoreChange], time: TimeSource
+    ) async -> [StoreResult] {
         mirror.beginDeparture(in: changes)
         defer { mirror.endDeparture() }
         if let results = await waitForNews(of: changes) { return results }
@@ -118,7 +135,7 @@ extension EtcdStore {
     }
 
     /// Makes sure that a transaction is carried out at most once, however often the request reaches etcd.
-    nonisolated(nonsending) private func makeOnce(
+    nonisolated(nonsending) func makeOnce(
         _ transaction: EtcdTransaction
     ) async throws(EtcdError) -> EtcdResponse {
         guard transaction.makesKeys else { return try await make(transaction) }

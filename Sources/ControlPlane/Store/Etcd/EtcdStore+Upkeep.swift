@@ -29,14 +29,16 @@ extension EtcdStore {
             do throws(EtcdError) {
                 // If etcd refuses changes, wait until the probe finds that it makes them again.
                 if session.withLock({ $0.health.refusal == nil }) {
+                    try await restorePolicies()
                     try await restoreSome(time: time)
+                    await reviveSome()
                     try await deleteStrays()
                 }
                 try await revokeSpareLeases(now: time.now().monotonic)
             } catch {
                 if !Task.isCancelled { noteUnchanged(error) }
             }
-            if mirror.hasOrphans { notify() }
+            if mirror.hasNews { notify() }
         }
     }
 
@@ -61,6 +63,18 @@ extension EtcdStore {
         logger.notice(
             "instances that etcd had lost and that are alive are written again",
             metadata: ["count": "\(restored.count)"])
+    }
+
+    /// Writes instances again that were held by the brake, and were heard from here.
+    nonisolated(nonsending) private func reviveSome() async {
+        let revival = mirror.revival(limit: Self.upkeepLength)
+        if revival.writes.isEmpty { return }
+        let results = await write(revival.writes, history: revival.history)
+        let kept = zip(revival.writes, results).compactMap { write, result -> EtcdKeptWrite? in
+            guard case .kept(let revision) = result else { return nil }
+            return EtcdKeptWrite(write: write, revision: revision)
+        }
+        if !kept.isEmpty { session.withLock { $0.learn(.own(kept, history: revival.history)) } }
     }
 
     /// The orphans that still have their lease: their keys were deleted, and not by this program. They leave.
@@ -104,7 +118,9 @@ extension EtcdStore {
         let savedAt = WallTime(
             millisecondsSince1970: now.wall.millisecondsSince1970 - (Int64(exactly: (age * 1000).rounded()) ?? 0))
         do throws(StoreUnavailable) {
-            try snapshot.save(EtcdPosition(identity: identity, revision: seen), savedAt: savedAt) { allInstances() }
+            try snapshot.save(EtcdPosition(identity: identity, revision: seen), savedAt: savedAt) {
+                (allInstances(), allPolicies())
+            }
             if snapshot.note(nil) { logger.notice("the snapshot is written again") }
         } catch {
             guard snapshot.note(error) else { return }
@@ -125,7 +141,7 @@ extension EtcdStore {
             return false
         }
         let now = time.now()
-        mirror.remember(contents.instances, at: contents.position.revision, now: now)
+        mirror.remember(contents.instances, contents.policies, at: contents.position.revision, now: now)
         let age = max(0, now.wall.millisecondsSince1970 - contents.savedAt.millisecondsSince1970)
         session.withLock { $0.remembers(contents.position.identity, asOf: now.monotonic - .milliseconds(age)) }
         logger.warning(

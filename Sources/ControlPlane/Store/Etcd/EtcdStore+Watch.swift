@@ -62,12 +62,12 @@ extension EtcdStore {
         try await client.call("kv/range", EtcdMessage.get(keys.identity)).values.first?.text
     }
 
-    /// Reads all instances, page by page, all at the same revision.
+    /// Reads all instances and policies, page by page, all at the same revision.
     nonisolated(nonsending) private func readAll(
         identity: String, isWiped: Bool, time: TimeSource
     ) async throws(EtcdError) {
         let askedAt = time.now().monotonic
-        var range = keys.instances
+        var range = keys.registered
         var revision: Int64 = 0
         var values: [EtcdChange] = []
         // No event will report malformed values that were deleted in the meantime.
@@ -182,6 +182,7 @@ extension EtcdStore {
             }
             let key = String(decoding: event.value.key, as: UTF8.self)
             malformed.remove(key)
+            if let service = keys.service(ofPolicy: key) { return [.policy(service, nil, revision: revision)] }
             return keys.instance(key).map {
                 [.delete($0, revision: revision, isDeliberate: deliberate.contains(revision))]
             } ?? []
@@ -192,8 +193,9 @@ extension EtcdStore {
     private func change(_ value: EtcdKeyValue) -> EtcdChange? {
         let key = String(decoding: value.key, as: UTF8.self)
         if keys.isAuxiliary(key) { return nil }
+        if let service = keys.service(ofPolicy: key) { return change(policyOf: service, value) }
         guard let instanceKey = keys.instance(key) else {
-            skip(key, "the key is not that of an instance")
+            skip(key, "the key is not that of an instance or a policy")
             return nil
         }
         return change(instanceKey, value)
@@ -216,7 +218,8 @@ extension EtcdStore {
         return .put(key, instance, revision: value.revision, lease: value.lease, asOf: asOf)
     }
 
-    private func skip(_ key: String, _ reason: String) {
+    /// Notes that the value of a key is none that this program writes.
+    func skip(_ key: String, _ reason: String) {
         guard malformed.add(key) else { return }
         logger.warning("a value in etcd is skipped", metadata: ["key": "\(key)", "reason": "\(reason)"])
     }

@@ -5,6 +5,8 @@ import GRDB
 enum RowChange: Sendable {
     case put(ServiceInstance)
     case delete(key: Int64)
+    case putPolicy(NamedPolicy)
+    case deletePolicy(name: String)
 }
 
 /// The database file: opening, schema, reading, writing.
@@ -84,6 +86,18 @@ final class InstanceDatabase: Sendable {
         }
     }
 
+    /// Reads all policies.
+    ///
+    /// - Returns: the policies, and how many rows have none.
+    func readPolicies() throws(StoreUnavailable) -> (policies: [NamedPolicy], malformedCount: Int) {
+        do {
+            let rows = try queue.read { try PolicyRow.all($0) }
+            return (rows.compactMap(\.self), rows.count { $0 == nil })
+        } catch {
+            throw Self.unavailable(error, path)
+        }
+    }
+
     /// Why nothing may be written; `nil`: it may. The open file may have lost its name, so that written data would be
     /// lost with the process, or the lock may be on a file that others don't see.
     var replacement: StoreUnavailable? {
@@ -115,6 +129,8 @@ final class InstanceDatabase: Sendable {
                     switch change {
                     case .put(let instance): try InstanceRow.put(instance, with: put)
                     case .delete(let key): try InstanceRow.delete(key: key, with: delete)
+                    case .putPolicy(let policy): try PolicyRow.put(policy, in: database)
+                    case .deletePolicy(let name): try PolicyRow.delete(name, in: database)
                     }
                 }
             }

@@ -6,13 +6,15 @@ struct InstanceRow {
     /// The columns, in the order in which they are read and written.
     private static let columns = """
         sequence, id, name, ip, port, protocol, tags, metadata, weight, priority, ttl, dns_ttl, draining, \
-        registered_at_milliseconds, id_origin, checks, results
+        registered_at_milliseconds, id_origin, checks, results, has_default_dns_ttl
         """
 
     /// All rows, in the order of registration.
     static let selection = "SELECT \(columns) FROM instance ORDER BY sequence"
     /// Writes the row of an instance.
-    static let replacement = "INSERT OR REPLACE INTO instance (\(columns)) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    static let replacement = """
+        INSERT OR REPLACE INTO instance (\(columns)) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+        """
     /// Deletes the row with a sequence number.
     static let deletion = "DELETE FROM instance WHERE sequence = ?"
 
@@ -37,6 +39,7 @@ struct InstanceRow {
             Int64(instance.ttlSeconds), Int64(instance.dnsTTL), instance.isDraining,
             instance.registeredAt.millisecondsSince1970, instance.idOrigin.rawValue,
             StoredText.text(checks: instance.checks), StoredText.text(results: instance.results),
+            instance.hasDefaultDNSTTL,
         ])
         try statement.execute()
     }
@@ -76,6 +79,8 @@ struct InstanceRow {
         )
         instance.idOrigin = (row[14] as String?).flatMap(IdentifierOrigin.init) ?? instance.presumedOrigin
         instance.results = StoredText.results(row[16] as String?)
+        // NULL in older rows: it is not known, so the TTL stays what it is.
+        instance.hasDefaultDNSTTL = row[17] as Int64? == 1
         return instance
     }
 }

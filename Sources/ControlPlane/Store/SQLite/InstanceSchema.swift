@@ -79,6 +79,13 @@ enum InstanceSchema {
             try database.execute(
                 sql: "ALTER TABLE instance ADD COLUMN checks TEXT; ALTER TABLE instance ADD COLUMN results TEXT")
         }
+        migrator.registerMigration("4 policies") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE policy (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT;
+                    ALTER TABLE instance ADD COLUMN has_default_dns_ttl INTEGER;
+                    """)
+        }
         if try queue.read({ try migrator.hasBeenSuperseded($0) }) {
             throw DatabaseError(message: "the database was written by a newer version of kong-discovery; use that one")
         }

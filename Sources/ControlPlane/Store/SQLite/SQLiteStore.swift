@@ -62,6 +62,13 @@ final class SQLiteStore: Store {
         if skipped > 0 {
             logger.error("rows of the database are no instances: skipped", metadata: ["count": "\(skipped)"])
         }
+        let (policies, malformedCount) = try database.readPolicies()
+        view.withTable { table in
+            for named in policies.prefix(ServicePolicy.maximumCount) { table.setPolicy(named.policy, of: named.name) }
+        }
+        if malformedCount > 0 {
+            logger.error("rows of the database are no policies: skipped", metadata: ["count": "\(malformedCount)"])
+        }
     }
 
     nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async -> [StoreResult] {
@@ -116,6 +123,8 @@ final class SQLiteStore: Store {
             case .deregister(let id, _):
                 let key = keys[id] ?? instance(id: id).map { InstanceRow.key($0.instance.sequence) }
                 return key.map { .delete(key: $0) }
+            case .policy(let name, let policy):
+                return policy.map { .putPolicy(NamedPolicy(name: name, policy: $0)) } ?? .deletePolicy(name: name)
             }
         }
     }

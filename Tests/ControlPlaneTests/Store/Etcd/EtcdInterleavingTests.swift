@@ -330,6 +330,7 @@ private struct InterleavedCluster {
             switch action {
             case .put(let instance): nodes[number].view[instance.id] = instance
             case .remove(let id): nodes[number].view[id] = nil
+            case .policy: break
             }
         }
         nodes[number].last = "\(item)"

@@ -10,7 +10,9 @@ import Testing
     private func save(_ path: String, revision: Int64 = 1) -> String? {
         let snapshot = EtcdSnapshot(DiskFile(path: path))
         do throws(StoreUnavailable) {
-            try snapshot.save(EtcdPosition(identity: "x", revision: revision), savedAt: .now) { [.test(1), .test(2)] }
+            try snapshot.save(EtcdPosition(identity: "x", revision: revision), savedAt: .now) {
+                ([.test(1), .test(2)], [])
+            }
             return nil
         } catch {
             return error.reason

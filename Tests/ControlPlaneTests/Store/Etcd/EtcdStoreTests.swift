@@ -466,14 +466,14 @@ struct ScriptedNode {
     let store: EtcdStore
     let registry: Registry
 
-    init(_ etcd: ScriptedEtcd, snapshot: String = "", log: Note<[String]>? = nil) {
+    init(_ etcd: ScriptedEtcd, snapshot: String = "", brake: Double = 1, log: Note<[String]>? = nil) {
         var configuration = Configuration.Etcd()
         configuration.snapshot = snapshot
         let logger = Logger(label: "test") { _ in NotingLogHandler(note: log ?? Note([])) }
         store = EtcdStore(configuration, client: etcd, logger: logger)
         registry = Registry(
             store: store, publisher: ZonePublisher(sink: zone, policy: RecordPolicy()), limits: .init(),
-            cleanupInterval: .milliseconds(200), time: clock.source, logger: logger)
+            cleanupInterval: .milliseconds(200), massExpiryBrake: brake, time: clock.source, logger: logger)
     }
 
     /// The addresses of the service `orders`.

@@ -1,0 +1,66 @@
+import HTTPTypes
+
+extension Endpoint {
+    /// Endpoints of services' policies, and of what keeps services from being wrongly empty.
+    static let policies: [Endpoint] = [
+        Endpoint(
+            .get, "/api/v1/names/{name}/policy", access: .read, needsRegistry: true,
+            operation: """
+                operationId: getPolicy
+                summary: Show the policy of a service, as far as it differs from the server's settings.
+                responses:
+                  '200':
+                    description: The policy.
+                    content: {application/json: {schema: {$ref: '#/components/schemas/Policy'}}}
+                  '404': {$ref: '#/components/responses/Unknown'}
+                """
+        ) { api, request in api.policy(of: request.id) },
+        Endpoint(
+            .put, "/api/v1/names/{name}/policy", access: .write, body: .json(maximumOctets: 1024 * 1024),
+            needsRegistry: true,
+            operation: """
+                operationId: setPolicy
+                summary: Replace the policy of a service as a whole; the service may come later.
+                requestBody:
+                  required: true
+                  content:
+                    application/json:
+                      schema: {$ref: '#/components/schemas/Policy'}
+                responses:
+                  '200':
+                    description: The policy, by which DNS answers now.
+                    content: {application/json: {schema: {$ref: '#/components/schemas/Policy'}}}
+                  '400': {$ref: '#/components/responses/Malformed'}
+                  '413': {$ref: '#/components/responses/TooLarge'}
+                  '415': {$ref: '#/components/responses/UnsupportedType'}
+                  '422': {$ref: '#/components/responses/Invalid'}
+                  '503': {$ref: '#/components/responses/Unavailable'}
+                """
+        ) { api, request in await api.setPolicy(of: request.id, request.body) },
+        Endpoint(
+            .delete, "/api/v1/names/{name}/policy", access: .write, needsRegistry: true,
+            operation: """
+                operationId: removePolicy
+                summary: Remove the policy of a service, so that the server's settings hold.
+                responses:
+                  '204': {description: Gone.}
+                  '404': {$ref: '#/components/responses/Unknown'}
+                  '503': {$ref: '#/components/responses/Unavailable'}
+                """
+        ) { api, request in await api.removePolicy(of: request.id) },
+        Endpoint(
+            .post, "/api/v1/names/{name}/release", access: .write, needsRegistry: true,
+            operation: """
+                operationId: release
+                summary: Let those instances of a service go that have expired, and that the mass-expiry brake holds.
+                responses:
+                  '200':
+                    description: How many have gone; 0 if none was held.
+                    content:
+                      application/json:
+                        schema: {type: object, required: [released], properties: {released: {type: integer}}}
+                  '503': {$ref: '#/components/responses/Unavailable'}
+                """
+        ) { api, request in await api.release(request.id) },
+    ]
+}
