@@ -37,6 +37,8 @@ enum SimulatedVFS {
         return unsafe methods
     }()
 
+    private static let looks = Atomic<Int64>(0)
+
     private static let isRegistered: Bool = {
         // Unsafe: the system's methods are copied; those about file names are replaced.
         var own = unsafe system.pointee
@@ -60,6 +62,13 @@ enum SimulatedVFS {
             }
             // Like the system's: an empty file counts as missing.
             unsafe result?.pointee = place.session.length(of: place.name) ?? 0 > 0 ? 1 : 0
+            return SQLITE_OK
+        }
+        // Each look at the clock finds another second: whether what is written is what was there, so that SQLite leaves
+        // it out, must not depend on how long the simulation takes.
+        unsafe own.xCurrentTimeInt64 = { _, time in
+            let seconds = 1_800_000_000 + looks.wrappingAdd(1, ordering: .relaxed).newValue
+            unsafe time?.pointee = sqlite3_int64(210_866_760_000_000 + seconds * 1000)
             return SQLITE_OK
         }
         let vfs = UnsafeMutablePointer<sqlite3_vfs>.allocate(capacity: 1)
