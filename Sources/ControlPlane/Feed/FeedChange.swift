@@ -97,6 +97,13 @@ extension FeedEvent {
             self = change.reason == .expired ? .expired : .deregistered
             return
         }
+        // Who watches an instance changes nothing that its owner has said.
+        switch change.reason {
+        case .check, .brake:
+            self = .status
+            return
+        case .request, .expired, .anotherNode, .loaded: break
+        }
         var instance = old.instance
         instance.isDraining = new.instance.isDraining
         instance.results = new.instance.results
