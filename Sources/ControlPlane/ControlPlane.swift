@@ -73,6 +73,7 @@ private func run(
         state: state,
         cache: engine,
         time: .system,
+        dns: engine,
         origin: RequestOrigin(configuration.server, machineName: MachineName.current)
     )
     let (listening, listens) = AsyncStream.makeStream(of: Never.self)

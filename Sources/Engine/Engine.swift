@@ -226,6 +226,14 @@ public final class Engine: Sendable {
         return statistics
     }
 
+    /// What clients have asked. Takes some tenths of a millisecond for each worker, and stops none.
+    public func queryStatistics() -> QueryStatistics {
+        let now = MonotonicTime.now
+        var statistics = QueryStatistics()
+        for worker in workers { worker.journal.add(to: &statistics, now: now) }
+        return statistics
+    }
+
     /// Whether queries are answered. Never waits.
     public var isRunning: Bool { running.load(ordering: .relaxed) }
 

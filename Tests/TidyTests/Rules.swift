@@ -115,6 +115,7 @@ enum Rules {
         "Sources/Engine/Rotation/RotationCells.swift": "owns the cells: chunks that never move",
         "Sources/Engine/Message/LdnsPacket.swift": "owns ldns's packet",
         "Sources/Engine/Message/LdnsWriter.swift": "owns ldns's buffer and tree",
+        "Sources/Engine/Message/PresentationForm.swift": "texts that ldns allocates",
         "Sources/Engine/Message/Octets.swift": "reads and writes octets through spans, each bounds-checked",
         "Sources/Engine/Message/NameComparison.swift": "reads eight octets at once, bounds-checked",
         "Sources/Engine/Network/DatagramBuffers.swift": "owns buffers that the kernel reads and fills",

@@ -12,6 +12,8 @@ struct APIHandler: RequestHandler {
     let time: TimeSource
     /// What this server's own checks have found last; `nil`: it runs none.
     var checks: (any CheckObserver)?
+    /// What DNS does; `nil`: nobody knows.
+    var dns: (any DNSInsight)?
     var origin = RequestOrigin(hosts: [])
     /// The threads that make long answers, a few at a time.
     let largeAnswers = SideThreads(count: 2, capacity: 128)

@@ -83,7 +83,7 @@ struct NamesQuery: Sendable, Equatable {
 }
 
 /// The parameters that all lists with pages have.
-private enum PageParameters {
+enum PageParameters {
     /// The error for an invalid cursor.
     static let badCursor = FieldError(field: "cursor", message: "must be the 'next_cursor' of an earlier answer")
 

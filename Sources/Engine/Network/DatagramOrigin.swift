@@ -31,6 +31,17 @@ struct DatagramOrigin {
         }
     }
 
+    /// The address of the client.
+    var client: IPAddress? {
+        // Offsets of the socket API's forms: the address of `sockaddr_in` is at 4, that of `sockaddr_in6` at 8.
+        func number(_ range: Range<Int>) -> UInt64 { range.reduce(0) { $0 << 8 | UInt64(address[$1]) } }
+        switch addressByteCount {
+        case MemoryLayout<sockaddr_in>.size: return .v4(UInt32(truncatingIfNeeded: number(4..<8)))
+        case MemoryLayout<sockaddr_in6>.size: return .v6(number(8..<16), number(16..<24))
+        default: return nil
+        }
+    }
+
     /// Copies both to where `header` points; there must be room for ``addressBytes`` and ``controlBytes``.
     func write(to header: inout msghdr) {
         // Unsafe: copies as many octets as the arrays have, to where there is room for them.

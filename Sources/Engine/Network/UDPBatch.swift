@@ -163,6 +163,27 @@ final class UDPBatch {
         return unsafe DatagramOrigin(received[index].msg_hdr)
     }
 
+    /// How many replies are queued, or were sent last.
+    var replyCount: Int { outgoingCount }
+
+    /// A reply that is queued or was sent last.
+    @_lifetime(borrow self)
+    func reply(_ slot: Int) -> RawSpan {
+        guard slot >= 0, slot < outgoingCount else { return RawSpan() }
+        let vector = unsafe vectors[Self.capacity &+ slot]
+        guard let start = unsafe vector.iov_base else { return RawSpan() }
+        // Unsafe: the reply was written there, and nothing writes there before the next batch.
+        let span = unsafe RawSpan(_unsafeStart: UnsafeRawPointer(start), byteCount: vector.iov_len)
+        return unsafe _overrideLifetime(span, borrowing: self)
+    }
+
+    /// The place of the datagram that a reply answers.
+    func place(ofReply slot: Int) -> Int? {
+        guard slot >= 0, slot < outgoingCount, let address = unsafe outgoing[slot].msg_hdr.msg_name else { return nil }
+        // Unsafe: the address is one of those that the kernel has written for this batch.
+        return unsafe (address - addresses) / Self.addressStride
+    }
+
     /// Sends the queued replies.
     ///
     /// - Returns: how many the system did not accept: its buffer is full, or the client can't be reached.

@@ -8,12 +8,15 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
 
     let counters: WorkerCounters
     let mailbox: SnapshotMailbox
+    /// What its clients ask, for people.
+    let journal: QueryJournal
     private let loop: EventLoop
     private var responder: Responder
     private var cache: CacheReader
     private var forwarder: Forwarder?
     private var udp: [UDPListener] = []
     private var answering = BatchAnswering()
+    private var observer: QueryObserver
     private var tcp: TCPService?
     private let mailboxTarget = MailboxTarget()
     private let drainTimer = TimerTarget()
@@ -45,6 +48,8 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     ) throws(EngineError) {
         let counters = responder.counters
         self.counters = counters
+        observer = QueryObserver()
+        journal = observer.journal
         self.grace = grace
         // Unsafe: freed in deinit.
         unsafe replyBuffer = .allocate(byteCount: MessageSize.maximum, alignment: 16)
@@ -129,6 +134,8 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
             cache.read { answering.answer(batch, count, with: &responder, &$0) }
             let failures = batch.send(to: socket)
             if failures > 0 { counters.count(.sendErrors, UInt64(failures)) }
+            // After the replies are on their way.
+            observer.note(batch, count, counters)
             if !answering.deferred.isEmpty { forward(batch, by: listener) }
             adoptIfNewer()
             // The next queries came in while this batch was answered. After a short batch there are probably none, and
@@ -177,6 +184,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         // Unsafe: this many octets were written, and nothing writes before the reply is sent.
         let reply = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<byteCount]))
         let deferred = responder.deferred
+        observer.note(query, byteCount > 0 ? reply : nil, from: connection.client)
         switch disposition {
         case .reply: return send(reply)
         case .silence: return nil
@@ -259,13 +267,17 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     ) {
         switch client.route {
         case .udp(let replies, let origin):
-            replies.add(to: origin) { write(&responder, &$0) }
+            replies.add(to: origin) {
+                write(&responder, &$0)
+                observer.note(client.query.rawSpan, $0.bytes, from: origin.client, isCounted: false)
+            }
         case .tcp(let target):
             guard let connection = target.connection else { return }
             guard isShort || connection.hasRoom else { return connection.postpone(client) }
             // Unsafe: this is the only span on the buffer, and it ends with this call.
             var reply = unsafe OutputRawSpan(buffer: replyBuffer, initializedCount: 0)
             write(&responder, &reply)
+            observer.note(client.query.rawSpan, reply.bytes, from: connection.client, isCounted: false)
             connection.deliver(reply.bytes)
         }
     }
