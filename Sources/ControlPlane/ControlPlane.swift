@@ -64,6 +64,7 @@ private func run(
             throw StartError("storage.\(configuration.storage.type): \(error.reason)")
         }
     }
+    let health = try HealthChecks(Checker.Settings(configuration), registry: registry, logger: logger)
     let state = ServerState(version: Version.current, startedAt: startedAt) { engine.statistics() }
     let handler = APIHandler(
         registry: registry,
@@ -73,6 +74,7 @@ private func run(
         state: state,
         cache: engine,
         time: .system,
+        checks: health,
         dns: engine,
         origin: RequestOrigin(configuration.server, machineName: MachineName.current)
     )
@@ -101,11 +103,13 @@ private func run(
             services: [
                 EngineService(engine: engine),
                 RegistryService(registry: registry, listening: listening) { () throws(StartError) in
+                    health.begin()
                     try startDNS(engine, configuration, logger)
                     state.isReady = true
                     logger.info("ready")
                     manager.tellReady()
                 },
+                health,
                 ReloadService(loaded: loaded, engine: engine, manager: manager, logger: logger),
                 UpstreamWatchService(engine: engine, logger: logger),
                 StatusService(output: .standardError) { handler.statusText },

@@ -72,6 +72,8 @@ extension APIHandler {
         writer.decimal(summary.storeState.lagSeconds)
         writer.storeDetails(summary.storeState)
         writer.endObject()
+        writer.member("checks")
+        writer.checkSummary(checks?.summary ?? CheckSummary())
         writer.member("instances")
         writer.beginObject()
         writer.member("total")

@@ -372,6 +372,17 @@ enum OpenAPIDocument {
                     unconfirmed_instances: {type: integer, description: 'etcd: instances whose leases have ended'}
                     node: {type: string, description: 'etcd: what other nodes know this process by'}
                     nodes: {type: integer, description: 'etcd: nodes that share the checks, this one included'}
+                checks:
+                  type: object
+                  properties:
+                    instances: {type: integer, description: instances that have checks}
+                    instances_here: {type: integer, description: those that this node checks}
+                    nodes: {type: integer, description: nodes that share the work}
+                    checks: {type: integer, description: checks that this node does}
+                    running: {type: integer, description: runs under way}
+                    succeeded: {type: integer, description: runs since the start}
+                    failed: {type: integer, description: runs since the start}
+                    cut_off: {type: boolean, description: most fail at once - statuses stay as they are}
                 instances:
                   type: object
                   additionalProperties: {type: integer}

@@ -45,6 +45,8 @@ struct CheckTransition: Sendable, Equatable {
 struct CheckRemoval: Sendable, Equatable {
     /// The instance's id.
     var id: String
+    /// The check's name.
+    var check: String
     /// For the log: `check 'web' critical for 5m: HTTP 503`.
     var reason: String
 }

@@ -63,10 +63,31 @@ struct CheckReport: Sendable, Equatable {
     var reason: ChangeReason { .check(name) }
 }
 
+/// The checks of this server in numbers.
+struct CheckSummary: Sendable, Equatable {
+    /// Instances that have checks, and how many of them are checked by this node.
+    var instances = 0
+    var instancesHere = 0
+    /// The nodes that share the work.
+    var nodes = 1
+    /// Checks done by this node.
+    var checks = 0
+    /// Runs under way.
+    var running = 0
+    /// Runs since the start.
+    var succeeded = 0
+    var failed = 0
+    /// Whether so many fail that the checker takes itself for cut off, and statuses stay as they are.
+    var isCutOff = false
+}
+
 /// Knows what checks have found last, though that has changed no status.
 protocol CheckObserver: Sendable {
     /// The last results of those checks of an instance that this server runs.
     func observations(ofInstance id: String) -> [CheckRecord]
+
+    /// The checks in numbers.
+    var summary: CheckSummary { get }
 
     /// Notes a result that a client has reported, though it has changed nothing: a check of type `ttl` is alive.
     func note(_ report: CheckReport, ofInstance id: String)
@@ -115,6 +136,19 @@ extension ServiceInstance {
             results.append(record)
         }
         return known.status == record.status ? .sameStatus : .newStatus
+    }
+}
+
+extension ServiceInstance {
+    /// Whether a third of the time is over within which a check of type `ttl` must be reported, since the last stored
+    /// report.
+    func isReportDue(_ report: CheckReport) -> Bool {
+        guard let check = checks.first(where: { $0.name == report.name }), case .ttl(let ttl) = check.kind else {
+            return false
+        }
+        guard let last = result(of: check).checkedAt else { return true }
+        let age = report.time.millisecondsSince1970.subtractingReportingOverflow(last.millisecondsSince1970)
+        return age.overflow || age.partialValue >= ttl.milliseconds / 3
     }
 }
 

@@ -94,6 +94,28 @@ extension JSONWriter {
         endObject()
     }
 
+    /// The checks in numbers, as an object.
+    mutating func checkSummary(_ summary: CheckSummary) {
+        beginObject()
+        member("instances")
+        integer(summary.instances)
+        member("instances_here")
+        integer(summary.instancesHere)
+        member("nodes")
+        integer(summary.nodes)
+        member("checks")
+        integer(summary.checks)
+        member("running")
+        integer(summary.running)
+        member("succeeded")
+        integer(summary.succeeded)
+        member("failed")
+        integer(summary.failed)
+        member("cut_off")
+        bool(summary.isCutOff)
+        endObject()
+    }
+
     /// Counts by status, as members of the object being written.
     mutating func statusCounts(_ counts: StatusCounts) {
         member("passing")

@@ -81,6 +81,16 @@ extension UpstreamConfiguration {
     }
 }
 
+extension Checker.Settings {
+    /// How health checks are done.
+    init(_ configuration: Configuration) {
+        self.init(
+            maximumConcurrent: configuration.checks.maximumConcurrent,
+            targets: CheckTargets(allow: configuration.checks.allow),
+            cutOffShare: configuration.heartbeat.massExpiryBrake)
+    }
+}
+
 extension RecordPolicy {
     /// The settings that decide about records.
     init(_ dns: Configuration.DNS) {

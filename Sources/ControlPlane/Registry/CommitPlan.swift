@@ -31,6 +31,8 @@ struct CommitPlan {
     private var usage: RegistryUsage
     private var nextSequence: UInt64
     private let isRepeated: Bool
+    /// Whether other nodes must hear of results that change no status.
+    private let isShared: Bool
 
     /// An empty plan.
     ///
@@ -39,13 +41,15 @@ struct CommitPlan {
     ///   - limits: what the registry may hold.
     ///   - capacity: how many commands are going to be added.
     ///   - isRepeated: whether the commands were planned before and met a ``StoreResult/conflict``.
+    ///   - isShared: whether the store is shared with other nodes.
     init(
         nextSequence: UInt64, limits: Configuration.RegistryLimits = .init(), capacity: Int = 1,
-        isRepeated: Bool = false
+        isRepeated: Bool = false, isShared: Bool = false
     ) {
         usage = RegistryUsage(limits: limits)
         self.nextSequence = nextSequence
         self.isRepeated = isRepeated
+        self.isShared = isShared
         changes.reserveCapacity(capacity)
         steps.reserveCapacity(capacity)
         lastChange.reserveCapacity(capacity)
@@ -143,7 +147,9 @@ struct CommitPlan {
         var effect = instance.adopt(report)
         // What is held because it could not be stored must not outlive what is known now.
         let isHeld = table.instance(id: id)?.health.unstored.contains { $0.name == report.name } == true
-        if isHeld, effect == .sameStatus { effect = .newStatus }
+        // The node that checks the instance must hear that somebody still reports.
+        let isToBeTold = isShared && known.isReportDue(report)
+        if isHeld || isToBeTold, effect == .sameStatus { effect = .newStatus }
         switch effect {
         case .unknownCheck:
             steps.append(.unknownCheck)

@@ -126,7 +126,7 @@ actor RegistryCommitter {
             let now = time.now()
             var plan = CommitPlan(
                 nextSequence: store.nextSequence(now: now), limits: limits, capacity: open.count,
-                isRepeated: attempt > 0)
+                isRepeated: attempt > 0, isShared: store.isShared)
             for (place, index) in open.enumerated() {
                 // The rest waits for the next group.
                 if attempt == 0, plan.nameCount >= Self.namesAtOnce {

@@ -45,8 +45,9 @@ struct NameSketch: Sendable {
         }
         let inherited = entries[least].count
         // The upper 32 bits of the random number, as a fraction of the sum.
-        guard (random >> 32).multipliedReportingOverflow(by: min(inherited &+ weight, UInt64(UInt32.max))).partialValue
-            >> 32 < weight
+        guard
+            (random >> 32).multipliedReportingOverflow(by: min(inherited &+ weight, UInt64(UInt32.max))).partialValue
+                >> 32 < weight
         else { return }
         names.store(name, at: least)
         entries[least] = Entry(

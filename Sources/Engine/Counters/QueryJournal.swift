@@ -66,9 +66,10 @@ final class QueryJournal: Sendable {
     }
 
     /// Notes a question that was answered NXDOMAIN, SERVFAIL or REFUSED.
-    func note(_ failure: FailedQuery.Code, _ name: RawSpan, _ type: UInt16, _ hash: UInt64, from client: IPAddress?,
-        now: MonotonicTime)
-    {
+    func note(
+        _ failure: FailedQuery.Code, _ name: RawSpan, _ type: UInt16, _ hash: UInt64, from client: IPAddress?,
+        now: MonotonicTime
+    ) {
         state.withLockIfAvailable { state in
             switch failure {
             case .nameError: state.nameErrors.note(name, type: type, hash: hash, from: client, now: now)

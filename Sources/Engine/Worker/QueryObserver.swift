@@ -113,7 +113,9 @@ struct QueryObserver {
         renew(now)
         guard failuresLeft > 0 else { return }
         for slot in 0..<batch.replyCount {
-            guard let code = Self.failure(in: batch.reply(slot)), let place = batch.place(ofReply: slot) else { continue }
+            guard let code = Self.failure(in: batch.reply(slot)), let place = batch.place(ofReply: slot) else {
+                continue
+            }
             note(code, batch.message(place), from: batch.client(place), now)
         }
     }

@@ -44,7 +44,9 @@ import Testing
                 ])
             #expect(try await api.send(.put, path, "[]").status == 422)
             #expect(try await api.send(.put, path, "{").status == 400)
-            for field in [#""empty_grace":-1"#, #""dns_ttl":"500ms""#, #""protect_threshold":"1""#, #""dns_ttl":86401"#] {
+            for field in [
+                #""empty_grace":-1"#, #""dns_ttl":"500ms""#, #""protect_threshold":"1""#, #""dns_ttl":86401"#,
+            ] {
                 #expect(try await api.send(.put, path, "{\(field)}").status == 422, "\(field)")
             }
             for name in ["addr", "-a", "a.b", "%C3%A9"] {

@@ -141,7 +141,7 @@ import Testing
         #expect(world.removals == [])
         world.run(for: .seconds(2))
         #expect(
-            world.removals == [CheckRemoval(id: "a", reason: "check 'c' critical for 1m: failed")])
+            world.removals == [CheckRemoval(id: "a", check: "c", reason: "check 'c' critical for 1m: failed")])
         world.run(for: .seconds(28))
         #expect(world.removals.count == 1)
         world.run(for: .seconds(3))

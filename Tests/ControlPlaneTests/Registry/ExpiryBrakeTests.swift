@@ -128,7 +128,9 @@ import Testing
         let view = await makeView(700)
         _ = view.apply(
             (1001...1300).map { .register(.test($0, name: "users", ip: "10.0.0.1", ttl: 10)) }, now: clock.now)
-        for id in 1001...1200 { _ = view.withTable { $0.renew(id: "i\(id)", now: clock.now.advanced(by: .seconds(5))) } }
+        for id in 1001...1200 {
+            _ = view.withTable { $0.renew(id: "i\(id)", now: clock.now.advanced(by: .seconds(5))) }
+        }
         clock.advance(by: .seconds(10))
         let gone = sweep(view, limit: limit)
         #expect(gone.count == 100 && view.withTable { $0.held["orders"] }?.count == 700)

@@ -96,7 +96,8 @@ import Testing
         var plan = CommitPlan(nextSequence: 1)
         let now = TestClock().now
         for (name, policy) in [
-            ("s1", ServicePolicy()), ("a", ServicePolicy()), ("b", ServicePolicy()), ("s2", nil), ("b", ServicePolicy()),
+            ("s1", ServicePolicy()), ("a", ServicePolicy()), ("b", ServicePolicy()), ("s2", nil),
+            ("b", ServicePolicy()),
         ] {
             plan.add(.setPolicy(name: name, policy), now: now, table: table)
         }

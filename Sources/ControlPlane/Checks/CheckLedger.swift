@@ -1,0 +1,123 @@
+/// Which instances are checked by this node, and what the checker has to be told about them. Pure.
+struct CheckLedger: Sendable {
+    /// What the checker is to be told, in this order.
+    struct Orders: Sendable, Equatable {
+        var removed: [String] = []
+        var adopted: [CheckAssignment] = []
+        var reports: [Report] = []
+    }
+
+    /// A result that somebody else has found or reported.
+    struct Report: Sendable, Equatable {
+        /// The instance's id.
+        var id: String
+        /// The check's name.
+        var check: String
+        var status: CheckStatus
+        var output: String
+    }
+
+    /// All instances that have checks.
+    private var instances: [String: ServiceInstance] = [:]
+    /// When those results were found that the checker has passed on itself, by instance and check.
+    private var own: [String: [String: WallTime]] = [:]
+    /// The nodes that share the work; `nil`: this one alone does it.
+    private(set) var nodes: CheckerNodes?
+
+    /// The number of instances with checks, and how many of them are checked here.
+    var counts: (all: Int, here: Int) { (instances.count, instances.keys.count(where: isOwn)) }
+
+    /// Whether an instance is checked by this node.
+    func isOwn(_ id: String) -> Bool { nodes?.isOwner(of: id) ?? true }
+
+    /// Takes in the instances that are there at the start.
+    mutating func begin(with known: [ServiceInstance]) -> Orders {
+        var orders = Orders()
+        for instance in known { keep(instance, &orders) }
+        return orders
+    }
+
+    /// Takes in changes of instances.
+    mutating func note(_ changes: [InstanceChange]) -> Orders {
+        var orders = Orders()
+        for change in changes {
+            switch (change.old?.instance, change.new?.instance) {
+            case (let old?, let new?) where new.hasSameChecks(as: old):
+                if !new.checks.isEmpty { renew(new, since: old, &orders) }
+            case (let old, let new?):
+                if new.checks.isEmpty {
+                    if old?.checks.isEmpty == false { drop(new.id, &orders) }
+                } else {
+                    keep(new, &orders)
+                }
+            case (let old?, nil):
+                if !old.checks.isEmpty { drop(old.id, &orders) }
+            case (nil, nil): continue
+            }
+        }
+        return orders
+    }
+
+    /// Takes in which nodes there are.
+    mutating func share(among nodes: CheckerNodes?) -> Orders {
+        var orders = Orders()
+        if nodes == self.nodes { return orders }
+        let before = self.nodes
+        self.nodes = nodes
+        for (id, instance) in instances {
+            let wasOwn = before?.isOwner(of: id) ?? true
+            if isOwn(id), !wasOwn { orders.adopted.append(CheckAssignment(instance)) }
+            if wasOwn, !isOwn(id) {
+                orders.removed.append(id)
+                own[id] = nil
+            }
+        }
+        return orders
+    }
+
+    /// Notes a result that the checker passes on: when it comes back as a change it is no news.
+    mutating func passOn(_ report: CheckReport, of id: String) {
+        if instances[id] != nil { own[id, default: [:]][report.name] = report.time }
+    }
+
+    private mutating func keep(_ instance: ServiceInstance, _ orders: inout Orders) {
+        instances[instance.id] = instance
+        if isOwn(instance.id) { orders.adopted.append(CheckAssignment(instance)) }
+    }
+
+    private mutating func drop(_ id: String, _ orders: inout Orders) {
+        instances[id] = nil
+        own[id] = nil
+        if isOwn(id) { orders.removed.append(id) }
+    }
+
+    /// Tells the checker of results that came another way.
+    private mutating func renew(_ instance: ServiceInstance, since old: ServiceInstance, _ orders: inout Orders) {
+        instances[instance.id] = instance
+        guard isOwn(instance.id) else { return }
+        for record in instance.results where !old.results.contains(record) {
+            guard let time = record.checkedAt, time != own[instance.id]?[record.name] else { continue }
+            orders.reports.append(
+                Report(id: instance.id, check: record.name, status: record.status, output: record.output))
+        }
+    }
+}
+
+extension ServiceInstance {
+    /// Whether both are checked in the same way, at the same place.
+    fileprivate func hasSameChecks(as other: ServiceInstance) -> Bool {
+        checks == other.checks && address == other.address && port == other.port
+    }
+}
+
+extension CheckAssignment {
+    /// The checks of an instance, with their stored statuses.
+    init(_ instance: ServiceInstance) {
+        let statuses = instance.results.map {
+            ($0.name, KnownStatus(status: $0.status, since: $0.since, output: $0.output))
+        }
+        self.init(
+            id: instance.id, address: instance.address, port: instance.port, checks: instance.checks,
+            statuses: Dictionary(statuses) { first, _ in first })
+    }
+}

@@ -1,0 +1,221 @@
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// Connects the health checks with the registry: it tells the checker which instances to check, and the registry what
+/// the checks have found.
+final class HealthChecks: CheckObserver, Service {
+    /// What the checker has found, until the registry has it. There is one entry for each check at most.
+    private struct Outbox {
+        struct Key: Hashable {
+            var id: String
+            var check: String
+        }
+
+        var reports: [Key: CheckReport] = [:]
+        /// Instances to be removed, each with the check that was critical for too long and the reason.
+        var removals: [String: (check: String, reason: String)] = [:]
+    }
+
+    /// How many results are passed to the registry at once.
+    private static let reportsAtOnce = 1024
+    /// How long to wait if the registry takes none.
+    private static let patience = Duration.milliseconds(200)
+
+    private let registry: Registry
+    private let logger: Logger
+    private let ledger = Mutex(CheckLedger())
+    private let outbox = Mutex(Outbox())
+    private let (found, notice) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    private let checker: Mutex<Checker?>
+
+    /// Starts the checker, which has nothing to do yet.
+    ///
+    /// - Throws: if the system is out of threads, memory or file descriptors.
+    init(_ settings: Checker.Settings, registry: Registry, logger: Logger) throws(StartError) {
+        self.registry = registry
+        self.logger = logger
+        checker = Mutex(nil)
+        let handlers = Checker.Handlers(
+            onTransitions: { [weak self] in self?.take($0) },
+            onRemovals: { [weak self] in self?.take($0) },
+            onHold: { [weak self] in self?.take($0) })
+        do throws(Checker.StartFailure) {
+            let new = try Checker(settings, handlers)
+            checker.withLock { $0 = new }
+        } catch {
+            throw StartError("checks: \(error.reason)")
+        }
+    }
+
+    /// Takes over the instances that are loaded. Later changes come through ``note(_:)``.
+    func begin() {
+        registry.listeners.add { [weak self] in self?.note($0) }
+        let known = registry.checkedInstances()
+        carryOut { $0.begin(with: known) }
+    }
+
+    /// Takes in changes of instances, after DNS has them.
+    func note(_ changes: [InstanceChange]) {
+        if !changes.contains(where: \.concernsChecks) { return }
+        carryOut { $0.note(changes) }
+    }
+
+    /// Takes in which nodes share the work.
+    func share(among nodes: CheckerNodes?) {
+        carryOut { $0.share(among: nodes) }
+        let counts = ledger.withLock { $0.counts }
+        logger.info(
+            "health checks are shared",
+            metadata: [
+                "nodes": "\(nodes?.all.count ?? 1)", "instances": "\(counts.all)", "here": "\(counts.here)",
+            ])
+    }
+
+    /// Passes on what the checker finds until the server stops.
+    func run() async {
+        await withTaskGroup { group in
+            group.addTask { [registry] in await registry.store.watchNodes { [weak self] in self?.share(among: $0) } }
+            for await _ in found.cancelOnGracefulShutdown() { await passOn() }
+            group.cancelAll()
+        }
+        let last = checker.withLock { $0.take() }
+        last?.shutdown()
+    }
+
+    // MARK: Reads
+
+    func observations(ofInstance id: String) -> [CheckRecord] {
+        let seen = checker.withLock { $0 }?.observations(of: id) ?? []
+        return seen.map { CheckRecord($0) }
+    }
+
+    func note(_ report: CheckReport, ofInstance id: String) {
+        guard ledger.withLock({ $0.isOwn(id) }) else { return }
+        let checker = checker.withLock { $0 }
+        checker?.report(id, report.name, report.status, output: report.output) { _ in }
+    }
+
+    var summary: CheckSummary {
+        let numbers = checker.withLock { $0 }?.statistics ?? Checker.Statistics()
+        let (counts, nodes) = ledger.withLock { ($0.counts, $0.nodes?.all.count ?? 1) }
+        return CheckSummary(
+            instances: counts.all, instancesHere: counts.here, nodes: nodes, checks: numbers.checks,
+            running: numbers.running, succeeded: numbers.succeeded, failed: numbers.failed,
+            isCutOff: numbers.isHolding)
+    }
+
+    // MARK: To the checker
+
+    /// Changes the ledger and tells the checker, in the same order.
+    private func carryOut(_ change: (inout CheckLedger) -> CheckLedger.Orders) {
+        guard let checker = checker.withLock({ $0 }) else { return }
+        ledger.withLock { ledger in
+            let orders = change(&ledger)
+            if !orders.removed.isEmpty { checker.remove(orders.removed) }
+            if !orders.adopted.isEmpty { checker.adopt(orders.adopted) }
+            for report in orders.reports {
+                checker.report(report.id, report.check, report.status, output: report.output) { _ in }
+            }
+        }
+    }
+
+    // MARK: From the checker, on its thread
+
+    private func take(_ transitions: [CheckTransition]) {
+        outbox.withLock { outbox in
+            for transition in transitions {
+                outbox.reports[Outbox.Key(id: transition.id, check: transition.check.name)] = CheckReport(transition)
+            }
+        }
+        notice.yield()
+    }
+
+    private func take(_ removals: [CheckRemoval]) {
+        outbox.withLock { outbox in
+            for removal in removals { outbox.removals[removal.id] = (removal.check, removal.reason) }
+        }
+        notice.yield()
+    }
+
+    private func take(_ change: CutOffDetector.Change) {
+        log(change)
+    }
+
+    // MARK: To the registry
+
+    private func passOn() async {
+        while true {
+            let (reports, removals) = outbox.withLock { outbox in
+                let reports = Array(outbox.reports.prefix(Self.reportsAtOnce))
+                for (key, _) in reports { outbox.reports[key] = nil }
+                defer { outbox.removals = [:] }
+                return (reports, outbox.removals)
+            }
+            if reports.isEmpty, removals.isEmpty { return }
+            ledger.withLock { ledger in
+                for (key, report) in reports { ledger.passOn(report, of: key.id) }
+            }
+            let commands =
+                reports.map { RegistryCommand.report(id: $0.key.id, $0.value) }
+                + removals.map { .expel(id: $0.key, check: $0.value.check) }
+            do throws(RegistryError) {
+                let outcomes = try await registry.submit(commands)
+                for (removal, outcome) in zip(removals, outcomes.dropFirst(reports.count)) {
+                    guard case .deregistered = outcome else { continue }
+                    logger.notice(
+                        "instance deregistered",
+                        metadata: ["id": "\(removal.key)", "reason": "\(removal.value.reason)"])
+                }
+            } catch {
+                if error == .stopping { return }
+                // Newer results of the same checks may have come meanwhile.
+                outbox.withLock { outbox in
+                    for (key, report) in reports where outbox.reports[key] == nil { outbox.reports[key] = report }
+                }
+                try? await Task.sleep(for: Self.patience)
+                if Task.isCancelled { return }
+            }
+        }
+    }
+
+    private func log(_ change: CutOffDetector.Change) {
+        switch change {
+        case .began(let failing, let targets):
+            logger.warning(
+                "most checks fail at once: this server takes itself for cut off, and statuses stay as they are",
+                metadata: ["failing": "\(failing)", "of": "\(targets)"])
+        case .recovered:
+            logger.notice("statuses follow the checks again: fewer fail")
+        case .timedOut:
+            logger.warning("statuses follow the checks again: most still fail, but two minutes are over")
+        }
+    }
+}
+
+extension InstanceChange {
+    /// Whether one of its instances has checks.
+    fileprivate var concernsChecks: Bool {
+        old?.instance.checks.isEmpty == false || new?.instance.checks.isEmpty == false
+    }
+}
+
+extension CheckReport {
+    /// The result that has changed a status.
+    init(_ transition: CheckTransition) {
+        let check = transition.check
+        self.init(
+            name: check.name, status: check.status, output: check.output,
+            durationMilliseconds: check.duration.map { Int(clamping: $0.milliseconds) },
+            time: check.checkedAt ?? check.since)
+    }
+}
+
+extension CheckRecord {
+    /// What the checker knows of a check.
+    init(_ seen: CheckObservation) {
+        self.init(
+            name: seen.name, status: seen.status, since: seen.since, output: seen.output,
+            durationMilliseconds: seen.duration.map { Int(clamping: $0.milliseconds) }, checkedAt: seen.checkedAt)
+    }
+}

@@ -1,0 +1,86 @@
+import Engine
+import Testing
+
+@testable import ControlPlane
+
+/// What the checker is told when instances and nodes come and go.
+@Suite struct CheckLedgerTests {
+    private let time = WallTime(millisecondsSince1970: 1000)
+
+    private func instance(_ number: UInt64, _ checks: [Check] = [.test("c")], ip: String = "10.0.0.1")
+        -> ServiceInstance
+    {
+        var instance = ServiceInstance.test(number, ip: ip)
+        instance.checks = checks
+        return instance
+    }
+
+    private func change(_ old: ServiceInstance?, _ new: ServiceInstance?) -> InstanceChange {
+        InstanceChange(index: 1, old: old.map { RegisteredInstance($0) }, new: new.map { RegisteredInstance($0) })
+    }
+
+    private func reported(_ instance: ServiceInstance, _ status: CheckStatus, at time: WallTime) -> ServiceInstance {
+        var instance = instance
+        _ = instance.adopt(CheckReport(name: "c", status: status, output: "x", time: time))
+        return instance
+    }
+
+    @Test func `instances with checks are adopted, and given up with them`() {
+        var ledger = CheckLedger()
+        #expect(ledger.begin(with: [instance(1)]).adopted.map(\.id) == ["i1"])
+        #expect(ledger.note([change(nil, instance(2, []))]) == CheckLedger.Orders())
+        #expect(ledger.note([change(instance(2, []), instance(2))]).adopted.map(\.id) == ["i2"])
+        // Another definition, another place.
+        #expect(ledger.note([change(instance(2), instance(2, [.test("c", fall: 9)]))]).adopted.map(\.id) == ["i2"])
+        let moved = ledger.note([change(instance(1), instance(1, ip: "10.0.0.2"))])
+        #expect(moved.adopted.map(\.address) == [IPAddress("10.0.0.2")] && moved.removed.isEmpty)
+        #expect(ledger.note([change(instance(2), instance(2, []))]).removed == ["i2"])
+        #expect(ledger.note([change(instance(1), nil)]).removed == ["i1"])
+        #expect(ledger.counts == (0, 0))
+    }
+
+    @Test func `a stored status is where a check goes on`() {
+        var ledger = CheckLedger()
+        let adopted = ledger.begin(with: [reported(instance(1), .critical, at: time)]).adopted
+        #expect(adopted.first?.statuses["c"]?.status == .critical && adopted.first?.statuses["c"]?.since == time)
+    }
+
+    @Test func `the checker hears of results that came another way, and of none of its own`() {
+        var ledger = CheckLedger()
+        _ = ledger.begin(with: [instance(1)])
+        let own = reported(instance(1), .critical, at: time)
+        ledger.passOn(CheckReport(name: "c", status: .critical, time: time), of: "i1")
+        #expect(ledger.note([change(instance(1), own)]) == CheckLedger.Orders())
+        let others = reported(own, .passing, at: time.advanced(bySeconds: 1))
+        let orders = ledger.note([change(own, others)])
+        #expect(orders.reports == [CheckLedger.Report(id: "i1", check: "c", status: .passing, output: "x")])
+        // Draining or a weight is nothing to a checker.
+        var drained = others
+        drained.isDraining = true
+        #expect(ledger.note([change(others, drained)]) == CheckLedger.Orders())
+    }
+
+    @Test func `each node checks its own instances, and takes over those of a node that is gone`() {
+        let all = (1...200).map { instance($0) }
+        var ledgers = ["n1", "n2"].map { _ in CheckLedger() }
+        for index in ledgers.indices { #expect(ledgers[index].begin(with: all).adopted.count == 200) }
+        for (index, own) in ["n1", "n2"].enumerated() {
+            let orders = ledgers[index].share(among: CheckerNodes(own: own, others: ["n1", "n2"]))
+            #expect(orders.removed.count + ledgers[index].counts.here == 200 && orders.adopted.isEmpty)
+        }
+        #expect(ledgers[0].counts.here + ledgers[1].counts.here == 200 && ledgers[0].counts.here > 50)
+        let moved = reported(all[0], .warning, at: time)
+        for index in ledgers.indices { _ = ledgers[index].note([change(all[0], moved)]) }
+        let left = ledgers[0].share(among: CheckerNodes(own: "n1", others: []))
+        #expect(left.adopted.count == ledgers[1].counts.here && left.removed.isEmpty)
+        #expect(ledgers[0].share(among: CheckerNodes(own: "n1", others: [])) == CheckLedger.Orders())
+        // A result that is another node's is passed on to nobody while that one checks.
+        let reports = ledgers.indices.reduce(0) { count, index in
+            var ledger = ledgers[index]
+            _ = ledger.share(among: CheckerNodes(own: ["n1", "n2"][index], others: ["n1", "n2"]))
+            let again = reported(moved, .critical, at: time.advanced(bySeconds: 5))
+            return count + ledger.note([change(moved, again)]).reports.count
+        }
+        #expect(reports == 1)
+    }
+}
