@@ -64,7 +64,7 @@ private func run(
             throw StartError("storage.\(configuration.storage.type): \(error.reason)")
         }
     }
-    let health = try HealthChecks(Checker.Settings(configuration), registry: registry, logger: logger)
+    let health = try HealthChecks(Checker.Settings(configuration, budget: budget), registry: registry, logger: logger)
     let state = ServerState(version: Version.current, startedAt: startedAt) { engine.statistics() }
     let handler = APIHandler(
         registry: registry,

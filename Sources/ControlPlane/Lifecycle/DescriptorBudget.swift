@@ -33,6 +33,8 @@ struct DescriptorBudget: Sendable, Equatable {
     let tcpConnections: Int
     /// Sockets to upstreams of each worker.
     let upstreamSocketsPerWorker: Int
+    /// Health checks under way, each with a socket.
+    let checks: Int
     /// The parts that get fewer than they ask for.
     let shortages: [Shortage]
 
@@ -51,30 +53,34 @@ struct DescriptorBudget: Sendable, Equatable {
         let rest = configuration.server.maximumConnections
         let tcp = configuration.dns.tcp.maximumConnections
         let upstream = workers * Self.upstreamSockets
+        let checks = configuration.checks.maximumConcurrent
         let available = limit - fixed
-        let least = Self.minimum * (2 + workers)
+        let least = Self.minimum * (3 + workers)
         guard available >= least else {
             throw StartError(
                 "\(limit) file descriptors are too few, at least \(fixed + least) are needed: raise the limit "
                     + "(ulimit -n, LimitNOFILE=)")
         }
         self.limit = limit
-        guard rest + tcp + upstream > available else {
+        guard rest + tcp + upstream + checks > available else {
             (restConnections, tcpConnections, upstreamSocketsPerWorker) = (rest, tcp, Self.upstreamSockets)
+            self.checks = checks
             shortages = []
             return
         }
-        let share = Double(available - least) / Double(rest + tcp + upstream)
+        let share = Double(available - least) / Double(rest + tcp + upstream + checks)
         func granted(_ wanted: Int) -> Int { min(wanted, Self.minimum + Int(Double(wanted) * share)) }
         restConnections = granted(rest)
         tcpConnections = granted(tcp)
         upstreamSocketsPerWorker = granted(Self.upstreamSockets)
+        self.checks = granted(checks)
         shortages = [
             Shortage(key: "server.max_connections", wanted: rest, granted: restConnections),
             Shortage(key: "dns.tcp.max_connections", wanted: tcp, granted: tcpConnections),
             Shortage(
                 key: "sockets to upstreams of a worker", wanted: Self.upstreamSockets,
                 granted: upstreamSocketsPerWorker),
+            Shortage(key: "checks.max_concurrent", wanted: checks, granted: self.checks),
         ].filter { $0.granted < $0.wanted }
     }
 
@@ -84,7 +90,7 @@ struct DescriptorBudget: Sendable, Equatable {
             "file descriptors",
             metadata: [
                 "limit": "\(limit)", "rest": "\(restConnections)", "dns_tcp": "\(tcpConnections)",
-                "upstream_sockets_per_worker": "\(upstreamSocketsPerWorker)",
+                "upstream_sockets_per_worker": "\(upstreamSocketsPerWorker)", "checks": "\(checks)",
             ]
         )
         for shortage in shortages {

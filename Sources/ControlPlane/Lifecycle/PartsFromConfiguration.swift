@@ -83,9 +83,11 @@ extension UpstreamConfiguration {
 
 extension Checker.Settings {
     /// How health checks are done.
-    init(_ configuration: Configuration) {
+    ///
+    /// - Parameter budget: how many runs may have a socket.
+    init(_ configuration: Configuration, budget: DescriptorBudget) {
         self.init(
-            maximumConcurrent: configuration.checks.maximumConcurrent,
+            maximumConcurrent: budget.checks,
             targets: CheckTargets(allow: configuration.checks.allow),
             cutOffShare: configuration.heartbeat.massExpiryBrake)
     }

@@ -15,18 +15,20 @@ import Testing
     @Test func `what fits is as it was configured`() throws {
         let budget = try make(20_000)
         #expect(budget.restConnections == 4096 && budget.tcpConnections == 4096)
-        #expect(budget.upstreamSocketsPerWorker == 512)
+        #expect(budget.upstreamSocketsPerWorker == 512 && budget.checks == 1000)
         #expect(budget.shortages.isEmpty)
     }
 
     @Test func `what does not fit is lowered, each in proportion, and named`() throws {
         let budget = try make(1024)
-        #expect((200...400).contains(budget.restConnections) && budget.restConnections == budget.tcpConnections)
+        #expect((150...400).contains(budget.restConnections) && budget.restConnections == budget.tcpConnections)
         #expect(
-            budget.restConnections + budget.tcpConnections + 2 * budget.upstreamSocketsPerWorker < 1024 - 128)
+            budget.restConnections + budget.tcpConnections + budget.checks + 2 * budget.upstreamSocketsPerWorker
+                < 1024 - 128)
         #expect(
             budget.shortages.map(\.key) == [
                 "server.max_connections", "dns.tcp.max_connections", "sockets to upstreams of a worker",
+                "checks.max_concurrent",
             ])
         #expect(budget.shortages.first?.wanted == 4096)
         #expect(budget.shortages.first?.granted == budget.restConnections)
@@ -36,7 +38,9 @@ import Testing
     func `the shares never exceed the limit, and a larger limit is no worse`(limit: Int, workers: Int) throws {
         let smaller = try make(limit, cores: workers)
         let larger = try make(limit + 100, cores: workers)
-        let sum = smaller.restConnections + smaller.tcpConnections + workers * smaller.upstreamSocketsPerWorker
+        let sum =
+            smaller.restConnections + smaller.tcpConnections + smaller.checks
+            + workers * smaller.upstreamSocketsPerWorker
         #expect(sum + 128 < limit)
         #expect(smaller.restConnections >= 16 && smaller.tcpConnections >= 16 && smaller.upstreamSocketsPerWorker >= 16)
         #expect(larger.restConnections >= smaller.restConnections)
@@ -45,7 +49,9 @@ import Testing
     @Test(arguments: [1, 2, 4]) func `what the process needs for itself is taken by no share`(workers: Int) throws {
         func own(_ limit: Int) throws -> Int {
             let budget = try make(limit, cores: workers)
-            let shares = budget.restConnections + budget.tcpConnections + workers * budget.upstreamSocketsPerWorker
+            let shares =
+                budget.restConnections + budget.tcpConnections + budget.checks
+                + workers * budget.upstreamSocketsPerWorker
             return limit - shares
         }
         // At the lowest limit without shortages, it is what is left.
@@ -55,7 +61,7 @@ import Testing
     }
 
     @Test func `a small configuration is left alone by a small limit`() throws {
-        let budget = try make(2000) {
+        let budget = try make(3000) {
             $0.server.maximumConnections = 10
             $0.dns.tcp.maximumConnections = 10
         }
