@@ -13,7 +13,7 @@ extension ServerTests {
             mutating func make(_ count: Int, at rest: HTTPConnection) throws {
                 for _ in 0..<count {
                     let id = "i\(Int.random(in: 0..<12, using: &random))"
-                    switch Int.random(in: 0..<10, using: &random) {
+                    switch Int.random(in: 0..<11, using: &random) {
                     case 0...4: try rest.register(registration(id))
                     case 5: _ = try rest.request("DELETE", "/api/v1/services/\(id)")
                     case 6:
@@ -23,6 +23,10 @@ extension ServerTests {
                         _ = try rest.request(
                             "PATCH", "/api/v1/services/\(id)", #"{"tags":["blue"],"metadata":{"a":"b\n"}}"#)
                     case 8: _ = try rest.request("PATCH", "/api/v1/services/\(id)", #"{"tags":["red"],"weight":7}"#)
+                    case 9:
+                        let status = ["passing", "warning", "critical"].randomElement(using: &random) ?? ""
+                        _ = try rest.request(
+                            "PUT", "/api/v1/services/checked/checks/beat", #"{"status":"\#(status)","output":"x"}"#)
                     default:
                         let all = (0..<4).map { registration("b\($0)") }
                         _ = try rest.batch(register: all, deregister: ["b1", "b2"])
@@ -77,6 +81,9 @@ extension ServerTests {
             for life in 0..<2 {
                 try await withServer(settings) { server in
                     let rest = try HTTPConnection(server.rest)
+                    let checked = #"{"id":"checked","name":"orders","ip":"10.0.0.1","port":1,"tags":["blue"],"ttl":0,"#
+                    let check = #""checks":[{"name":"beat","type":"ttl","ttl":"1h"}]}"#
+                    try #require(try rest.request("POST", "/api/v1/services", checked + check).status / 100 == 2)
                     for pair in pairs { try pair.follower.connect(to: server.rest) }
                     for round in 0..<6 {
                         try changes.make(30, at: rest)

@@ -19,6 +19,19 @@ struct InstanceChange: Sendable, Equatable {
     }
 }
 
+extension ServiceInstance {
+    /// The name of a check whose result differs, if nothing else does.
+    fileprivate func check(whoseResultAloneDiffersFrom new: ServiceInstance) -> String? {
+        // Few instances have any.
+        guard !new.results.isEmpty, results != new.results,
+            let result = new.results.first(where: { !results.contains($0) })
+        else { return nil }
+        var same = self
+        same.results = new.results
+        return same == new ? result.name : nil
+    }
+}
+
 /// The change or removal of a service's policy.
 struct PolicyChange: Sendable, Equatable {
     /// One higher than that of the previous change of anything.
@@ -53,9 +66,17 @@ struct ChangeJournal: Sendable {
     ) -> InstanceChange? {
         if let old, let new, old.instance == new.instance, old.health == new.health { return nil }
         lastIndex += 1
-        let change = InstanceChange(index: lastIndex, old: old, new: new, reason: reason)
+        let change = InstanceChange(index: lastIndex, old: old, new: new, reason: self.reason(old, new, reason))
         if isOpen { changes.append(change) }
         return change
+    }
+
+    private func reason(
+        _ old: RegisteredInstance?, _ new: RegisteredInstance?, _ reason: ChangeReason
+    ) -> ChangeReason {
+        guard let old, let new else { return reason }
+        // Whoever has stored it, a result is the check's.
+        return old.instance.check(whoseResultAloneDiffersFrom: new.instance).map { .check($0) } ?? reason
     }
 
     /// Records that a service has got another policy, or none.

@@ -24,7 +24,7 @@ final class EventFollower {
     private var hasEnded = false
     /// What to come back with.
     private(set) var lastID = ""
-    /// The instances by their ids, without what heartbeats change.
+    /// The instances by their ids, without what heartbeats and the like change.
     private(set) var instances: [String: NSDictionary] = [:]
     /// The events of the present connection.
     private(set) var events: [Event] = []
@@ -134,14 +134,18 @@ final class EventFollower {
         }
     }
 
-    /// An instance without what heartbeats change.
+    /// An instance without what heartbeats, and checks that find the same again, change.
     static func lasting(_ instance: [String: Any]) -> NSDictionary {
-        instance.filter { $0.key != "last_heartbeat" && $0.key != "expires_at" } as NSDictionary
+        var lasting = instance.filter { $0.key != "last_heartbeat" && $0.key != "expires_at" }
+        lasting["checks"] = (instance["checks"] as? [[String: Any]])?.map { check in
+            check.filter { !["output", "duration_ms", "checked_at"].contains($0.key) }
+        }
+        return lasting as NSDictionary
     }
 }
 
 extension HTTPConnection {
-    /// All instances of a list, without what heartbeats change, by their ids.
+    /// All instances of a list, without what heartbeats and the like change, by their ids.
     ///
     /// - Parameter filter: parameters, such as `name=orders`.
     func lasting(_ filter: String) throws -> [String: NSDictionary] {
