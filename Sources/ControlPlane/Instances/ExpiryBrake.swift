@@ -1,7 +1,7 @@
 /// Decides whether instances of a service that have not been heard from go, or stay for one more ttl. It is pure.
 ///
-/// If most of a service falls silent at once, the reason is more often between it and this server than in its instances:
-/// answering with none of them would make it worse.
+/// If most of a service falls silent at once, the reason is more often between it and this server than in its
+/// instances. To answer with none of them would make it worse.
 struct ExpiryBrake: Sendable, Equatable {
     /// Services with fewer instances are not held.
     static let minimumInstances = 3
@@ -26,8 +26,8 @@ struct ExpiryBrake: Sendable, Equatable {
         isOn && total >= Self.minimumInstances && Double(silent) > share * Double(total)
     }
 
-    /// How long before its deadline an instance counts as about to expire. One with a short ttl may be heard from as late
-    /// as halfway.
+    /// How long before its deadline an instance counts as about to expire. One with a short ttl may be heard from as
+    /// late as halfway.
     func notice(ttlSeconds: Int) -> Duration { min(interval, .seconds(ttlSeconds) / 2) }
 }
 

@@ -51,6 +51,7 @@ extension RegisteredInstance {
 
     /// Whether DNS answers would stay the same with `other` in its place.
     func looksInDNSLike(_ other: RegisteredInstance) -> Bool {
+        // A critical one is answered if its service is protected, a draining one never.
         isHealthy == other.isHealthy && (isHealthy || status == other.status)
             && instance.hasSameRecords(as: other.instance)
     }

@@ -13,8 +13,8 @@ struct RotatedRRset: BitwiseCopyable {
 /// Chooses the record that comes first in an answer; the others follow in their order, wrapping from the last to the
 /// first.
 ///
-/// A new strategy is a type that conforms, and its case in ``RotationStrategyName``. RRsets of different strategies never
-/// get each other's cells, as long as no two of them that keep something need the same number.
+/// A new strategy is a type that conforms, and its case in ``RotationStrategyName`` and ``WorkerRotation``. RRsets of
+/// different strategies never get each other's cells, as long as no two that keep something need the same number.
 protocol RotationStrategy {
     /// Whether it reads the records' weights; an RRset has them only then.
     static var usesWeights: Bool { get }

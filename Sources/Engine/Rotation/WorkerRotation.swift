@@ -1,4 +1,5 @@
-/// Which record comes first in a worker's next answer: the strategies, and the cells in which they note what comes next.
+/// Which record comes first in a worker's next answer: the strategies, and the cells in which they note what comes
+/// next.
 ///
 /// Each RRset says by which strategy it rotates. A switch over the few there are costs less than a call through a
 /// protocol.

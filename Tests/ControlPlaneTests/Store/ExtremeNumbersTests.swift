@@ -162,7 +162,7 @@ import Testing
         await store.close()
         let queue = try DatabaseQueue(path: fixture.databasePath)
         let columns = InstanceRow.selection.split(separator: " FROM")[0].dropFirst(7).split(separator: ", ")
-        #expect(columns.count == 17)
+        #expect(columns.count == 18)
         try await queue.write { database in
             // As in a damaged page, whatever the table's definition says.
             let list = columns.joined(separator: ", ")

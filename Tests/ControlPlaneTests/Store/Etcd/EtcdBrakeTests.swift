@@ -15,8 +15,7 @@ import Testing
         return (try? StoredInstance.decode(value))?.isHeld ?? false
     }
 
-    @Test func `most instances of a service are held on every node, and go when their second lease ends`() async throws
-    {
+    @Test func `most instances of a service are held on every node, or go when they are told`() async throws {
         let (one, two) = (ScriptedNode(etcd, brake: 0.5), ScriptedNode(etcd, brake: 0.5))
         let ids = (1...4).map { "i\($0)" }
         try await one.running { first in
