@@ -45,6 +45,7 @@ enum Rules {
             "GRDB": "the database", "Foundation": "makes its folder",
         ],
         "Sources/ControlPlane/Store/SQLite/InstanceRow.swift": ["GRDB": "rows and statements"],
+        "Sources/ControlPlane/Store/SQLite/PolicyRow.swift": ["GRDB": "rows and statements"],
         "Sources/ControlPlane/Store/SQLite/InstanceSchema.swift": ["GRDB": "migrations"],
         "Sources/ControlPlane/Store/SQLite/FileLock.swift": ["Glibc": "open and flock"],
         "Sources/ControlPlane/Store/SQLite/FileIdentity.swift": ["CFile": "which file it is"],
