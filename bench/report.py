@@ -187,6 +187,12 @@ def figures(results):
             "rest.dns_capacity_while_changing": 1 - changing["share_of_worker"],
             "rest.changes_per_second": changing["changing"]["registrations_per_second"],
         }
+    if checks := results.get("checks"):
+        found["checks.core_share"] = checks["core_share"]
+        found["checks.dns_p99_checking/idle"] = (
+            checks["checking"]["p99_microseconds"] / checks["idle"]["p99_microseconds"]
+        )
+        found["checks.departure_milliseconds_late"] = checks["departure"]["worst_milliseconds_late"]
     if events := results.get("events"):
         found["events.p99_milliseconds"] = events["latency"]["p99_milliseconds"]
         found["events.changes_per_second_to_100_readers"] = events["fanout"]["changes_per_second"]

@@ -6,6 +6,7 @@
     run.py rest       the REST API
     run.py change     a change of one instance, by how many its service has
     run.py events     readers of the events
+    run.py checks     health checks
     run.py storage    SQLite and etcd
     run.py forward    names outside: cached answers and misses against Unbound and dnsdist
     run.py flood      our own names while names outside are flooded and the upstream does its worst
@@ -30,6 +31,7 @@ import time
 
 import before_bench
 import change_bench
+import checks_bench
 import dns_bench
 import events_bench
 import flood_bench
@@ -44,14 +46,15 @@ from processes import BENCH, LOAD_CORE, BenchmarkError
 
 RESULTS = BENCH / "results.json"
 PARTS = {
-    "all": ("dns", "forward", "flood", "hot_path", "rest", "change", "events", "storage"),
-    "smoke": ("dns", "forward", "flood", "hot_path", "rest", "change", "events", "storage"),
+    "all": ("dns", "forward", "flood", "hot_path", "rest", "change", "events", "checks", "storage"),
+    "smoke": ("dns", "forward", "flood", "hot_path", "rest", "change", "events", "checks", "storage"),
     "dns": ("dns",),
     "forward": ("forward",),
     "flood": ("flood",),
     "rest": ("rest",),
     "change": ("change",),
     "events": ("events",),
+    "checks": ("checks",),
     "storage": ("storage",),
     "hot-path": ("hot_path",),
     "peers": ("dns",),
@@ -115,6 +118,10 @@ def measure(arguments, directory):
         results["events"] = events_bench.run(
             directory, arguments.binary, arguments.seconds, log=say, smoke=arguments.what == "smoke"
         )
+    if "checks" in parts:
+        results["checks"] = checks_bench.run(
+            directory, arguments.binary, arguments.seconds, log=say, smoke=arguments.what == "smoke"
+        )
     if "before" in parts:
         binaries = {"before": arguments.before.resolve(), "now": arguments.binary.resolve()}
         results["before"] = before_bench.run(
@@ -151,6 +158,8 @@ def run(arguments):
         say("\n" + change_bench.text(results["change"]))
     if "events" in results:
         say("\n" + events_bench.text(results["events"]))
+    if "checks" in results:
+        say("\n" + checks_bench.text(results["checks"]))
     if "storage" in results:
         say("\n" + report.storage_text(results["storage"]))
     if "before" in results:

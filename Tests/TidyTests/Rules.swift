@@ -97,7 +97,9 @@ enum Rules {
             RoomRule("API", names: ["Basics", "JSON", "HTTP", "Instances", "Feed", "Store", "Registry"]),
             RoomRule(
                 "Lifecycle",
-                names: ["Basics", "Configuration", "Logging", "HTTP", "Instances", "Publish", "Store", "Registry"]),
+                names: [
+                    "Basics", "Checks", "Configuration", "Logging", "HTTP", "Instances", "Publish", "Store", "Registry",
+                ]),
         ],
     ]
 

@@ -14,8 +14,8 @@ struct CheckerNodes: Sendable, Equatable {
     /// Whether this node checks an instance.
     func isOwner(of id: String) -> Bool { owner(of: id) == own }
 
-    /// The node that checks an instance: the one with the highest weight for it (rendezvous hashing). So if a node comes
-    /// or goes, only the instances move that it gets or had.
+    /// The node that checks an instance: the one with the highest weight for it (rendezvous hashing). So if a node
+    /// comes or goes, only the instances move that it gets or had.
     func owner(of id: String) -> String {
         var best = (weight: UInt64(0), node: own)
         for node in all {

@@ -24,6 +24,7 @@ final class HealthChecks: CheckObserver, Service {
 
     private let registry: Registry
     private let logger: Logger
+    private let timers: any Timers = EventLoopTimers.shared
     private let ledger = Mutex(CheckLedger())
     private let outbox = Mutex(Outbox())
     private let (found, notice) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -173,8 +174,8 @@ final class HealthChecks: CheckObserver, Service {
                 outbox.withLock { outbox in
                     for (key, report) in reports where outbox.reports[key] == nil { outbox.reports[key] = report }
                 }
-                try? await Task.sleep(for: Self.patience)
-                if Task.isCancelled { return }
+                timers.once(after: Self.patience) { [notice] in notice.yield() }
+                return
             }
         }
     }
