@@ -10,6 +10,9 @@ public final class Engine: Sendable {
     /// The addresses listened on, with the ports that the system chose where 0 was requested.
     public let localAddresses: [SocketAddress]
 
+    /// The origin of the services' zone, in wire form and lower case.
+    public let serviceOrigin: [UInt8]
+
     private let workers: [Worker]
     private let longestDatagram: Int
     private let acknowledgements: WakeSignal
@@ -80,6 +83,7 @@ public final class Engine: Sendable {
             try Self.listen(on: addresses, inherited, workers, configuration.longestDatagram)
         }
         localAddresses = addresses
+        serviceOrigin = RecordPacker.wireName(configuration.zone.origin) ?? [0]
         self.workers = workers
         longestDatagram = configuration.longestDatagram
         largeUDPPayload = configuration.largeUDPPayload
@@ -232,6 +236,31 @@ public final class Engine: Sendable {
         var statistics = QueryStatistics()
         for worker in workers { worker.journal.add(to: &statistics, now: now) }
         return statistics
+    }
+
+    /// Asks every worker what it would answer to a client now. Workers answer within milliseconds; they are asked in
+    /// turn with queries, and nothing changes.
+    ///
+    /// - Parameters:
+    ///   - name: in wire form.
+    ///   - type: the type's number.
+    ///   - completion: called once with what each worker would answer, in their order, on any thread. It must not wait.
+    ///     It gets nothing if no worker runs, and is never called if the engine stops meanwhile.
+    public func inspect(
+        _ name: [UInt8], type: UInt16, client: IPAddress?, _ completion: @escaping @Sendable ([Inspection]) -> Void
+    ) {
+        guard isRunning else { return completion([]) }
+        var query: [UInt8] = [0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0] + name
+        query.append(bigEndian: type)
+        query.append(bigEndian: RecordClass.internet)
+        let request = InspectionRequest(query: query, client: client, count: workers.count, completion: completion)
+        for worker in workers { worker.mailbox.post(request) }
+    }
+
+    /// How long ago a question could not be answered by any upstream; `nil`: it was, or that was long ago.
+    public func failureAge(_ name: [UInt8], type: UInt16) -> Duration? {
+        let key = CacheKey(name: name.rawSpan, type: RecordType(rawValue: type), variant: [])
+        return forwarding.failures.age(of: key, now: .now)?.duration
     }
 
     /// Whether queries are answered. Never waits.

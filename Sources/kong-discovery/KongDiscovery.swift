@@ -26,9 +26,12 @@ struct KongDiscovery: AsyncParsableCommand {
 
               kong-discovery check-config --config kong-discovery.yaml
                   show every error in the file, or the effective configuration
+
+              kong-discovery explain orders.service.kong
+                  tell why a name is answered as it is
             """,
         version: Version.current,
-        subcommands: [Serve.self, CheckConfig.self],
+        subcommands: [Serve.self, CheckConfig.self, Explain.self],
         defaultSubcommand: Serve.self
     )
 

@@ -85,6 +85,7 @@ enum Rules {
             RoomRule("Logging", names: ["Basics", "Configuration"]),
             RoomRule("HTTP", names: ["Basics", "JSON"]),
             RoomRule("HTTPClient", names: []),
+            RoomRule("Client", names: ["Basics", "JSON", "Logging", "HTTPClient"]),
             RoomRule("Instances", names: ["Basics", "JSON"]),
             RoomRule("Feed", names: ["Basics", "JSON", "Instances"]),
             RoomRule("Checks", names: ["Basics", "HTTPClient", "Instances"]),

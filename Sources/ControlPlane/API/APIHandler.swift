@@ -14,6 +14,8 @@ struct APIHandler: RequestHandler {
     var checks: (any CheckObserver)?
     /// What DNS does; `nil`: nobody knows.
     var dns: (any DNSInsight)?
+    /// What else has a say in the answers of DNS.
+    var explanations: [any ExplanationSource] = []
     var origin = RequestOrigin(hosts: [])
     /// The threads that make long answers, a few at a time.
     let largeAnswers = SideThreads(count: 2, capacity: 128)

@@ -23,6 +23,32 @@ extension Endpoint {
                   '422': {$ref: '#/components/responses/Invalid'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
-        ) { api, request in await api.queries(request.target) }
+        ) { api, request in await api.queries(request.target) },
+        Endpoint(
+            .get, "/api/v1/explain", access: .read, parameters: ExplainQuery.parameterNames, needsRegistry: true,
+            operation: """
+                operationId: explain
+                summary: Tell why a name is answered as it is.
+                description: |
+                  What the client that sends this request would be answered now by this node, asked of the DNS workers
+                  themselves, and which instances are in the answer or left out.
+                parameters:
+                  - name: name
+                    in: query
+                    required: true
+                    description: The domain name, without escapes.
+                    schema: {type: string, minLength: 1}
+                  - name: type
+                    in: query
+                    description: Default - A, AAAA, and SRV for names in the domain.
+                    schema: {type: string, minLength: 1, examples: [A, SRV, TYPE64]}
+                responses:
+                  '200':
+                    description: The answers and their reasons.
+                    content: {application/json: {schema: {$ref: '#/components/schemas/Explanation'}}}
+                  '422': {$ref: '#/components/responses/Invalid'}
+                  '503': {$ref: '#/components/responses/Unavailable'}
+                """
+        ) { api, request in await api.explain(request.target, from: request.client) },
     ]
 }

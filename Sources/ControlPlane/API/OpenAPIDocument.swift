@@ -298,39 +298,7 @@ enum OpenAPIDocument {
                 since: {type: string, format: date-time}
                 until: {type: [string, 'null'], format: date-time, description: null - while there is a reason.}
                 reason: {type: string}
-            Queries:
-              type: object
-              required: [since, queries, sampled, sampling_rate, names, nxdomain, servfail, refused, skipped_failures]
-              properties:
-                since: {type: string, format: date-time, description: When the count began.}
-                queries: {type: integer, description: All queries since.}
-                sampled: {type: integer, description: Those that were looked at; each stands for those before it.}
-                sampling_rate: {type: number, minimum: 0, maximum: 1}
-                names:
-                  type: array
-                  items:
-                    type: object
-                    required: [name, queries, types]
-                    properties:
-                      name: {$ref: '#/components/schemas/DomainName'}
-                      queries: {type: integer}
-                      types: {type: object, additionalProperties: {type: integer}}
-                nxdomain: {type: array, items: {$ref: '#/components/schemas/FailedQuery'}}
-                servfail: {type: array, items: {$ref: '#/components/schemas/FailedQuery'}}
-                refused: {type: array, items: {$ref: '#/components/schemas/FailedQuery'}}
-                skipped_failures:
-                  type: integer
-                  description: Failures since the start that were left out, beyond 64 a second of each worker.
-            DomainName: {type: string, description: 'With escapes (RFC 1035 §5.1), in lower case.'}
-            FailedQuery:
-              type: object
-              required: [time, name, type, client, count]
-              properties:
-                time: {type: string, format: date-time}
-                name: {$ref: '#/components/schemas/DomainName'}
-                type: {type: string, examples: [A, SRV, TYPE65280]}
-                client: {type: [string, 'null']}
-                count: {type: integer, description: How often it was noted; the time is that of the last.}
+        \(insightSchemas)
             Alive: {type: object, required: [status], properties: {status: {type: string, enum: [alive]}}}
             Ready:
               type: object

@@ -17,23 +17,3 @@ func nearest(to name: String, among names: some Sequence<String>) -> String? {
     guard let best, best.distance <= max(2, min(best.name.utf8.count, name.utf8.count) / 5) else { return nil }
     return best.name
 }
-
-/// How many octets must be inserted, removed, replaced or swapped with a neighbour to turn one text into the other.
-private func editDistance(_ first: String, _ second: String) -> Int {
-    let (first, second) = (Array(first.utf8), Array(second.utf8))
-    var beforeLast = [Int](repeating: 0, count: second.count + 1)
-    var last = Array(0...second.count)
-    for row in first.indices {
-        var next = [row + 1]
-        for column in second.indices {
-            let isSame = first[row] == second[column]
-            var distance = min(last[column + 1] + 1, next[column] + 1, last[column] + (isSame ? 0 : 1))
-            if row > 0, column > 0, first[row] == second[column - 1], first[row - 1] == second[column] {
-                distance = min(distance, beforeLast[column - 1] + 1)
-            }
-            next.append(distance)
-        }
-        (beforeLast, last) = (last, next)
-    }
-    return last[second.count]
-}

@@ -24,7 +24,7 @@ extension JSONWriter {
     /// The checks of an instance with what is known of them, as an array.
     ///
     /// - Parameter observations: what they have found last, as far as this server runs them.
-    private mutating func checks(of registered: RegisteredInstance, _ observations: [CheckRecord]) {
+    mutating func checks(of registered: RegisteredInstance, _ observations: [CheckRecord]) {
         beginArray()
         for check in registered.instance.checks {
             var result = registered.result(of: check)

@@ -56,6 +56,9 @@ struct EmptyGrace: Sendable {
     /// Whether a name is in its grace time.
     func contains(_ name: String) -> Bool { terms[name] != nil }
 
+    /// When the grace time of a name ends; `nil`: it is in none.
+    func end(of name: String) -> ContinuousClock.Instant? { terms[name]?.end }
+
     /// Begins the grace time of some names of a service, whose last healthy instance has gone.
     ///
     /// - Parameter duration: how long it is; `nil`: as long as usual.

@@ -106,6 +106,24 @@ struct ZonePublisher: Sendable {
         try send(update, now)
     }
 
+    // MARK: Explanations
+
+    /// What decides about the records of a name besides its instances.
+    struct NameState: Sendable {
+        /// The settings for its service.
+        var policy: RecordPolicy
+        /// Whether critical instances of its service are answered too.
+        var isProtected: Bool
+        /// When its grace time ends; `nil`: it is in none.
+        var graceEnd: ContinuousClock.Instant?
+    }
+
+    /// What decides about the records of a name of a service.
+    func state(of name: String, ofService service: String) -> NameState {
+        NameState(
+            policy: policy(of: service), isProtected: protections[service] != nil, graceEnd: grace.end(of: name))
+    }
+
     // MARK: Names that have become empty
 
     /// When to call ``endGraces(now:limit:)`` next; `nil`: not before another publication.

@@ -214,6 +214,11 @@ final class Registry: Sendable {
         return (renewed, unknown)
     }
 
+    /// See ``RegistryCommitter/nameState(_:ofService:)``. Waits for a publication under way, but not for the store.
+    func nameState(_ name: String, ofService service: String) async -> ZonePublisher.NameState {
+        await committer.nameState(name, ofService: service)
+    }
+
     /// The instance with that id.
     func instance(id: String) -> RegisteredInstance? {
         store.instance(id: id)

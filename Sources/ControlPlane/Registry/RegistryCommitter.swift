@@ -94,6 +94,11 @@ actor RegistryCommitter {
         publication.advance(to: index)
     }
 
+    /// What decides about the records of a name besides its instances.
+    func nameState(_ name: String, ofService service: String) -> ZonePublisher.NameState {
+        publisher.state(of: name, ofService: service)
+    }
+
     /// Works until the queue is closed and empty.
     func run() async {
         while let work = await queue.next() {

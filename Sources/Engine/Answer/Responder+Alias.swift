@@ -50,7 +50,7 @@ extension AnswerRules {
     ///
     /// - Parameter query: a query for the name: header and question.
     /// - Returns: ``Outcome/outside`` if the name is not answered here.
-    fileprivate func outcome(ofOwnName query: RawSpan) -> Outcome {
+    func outcome(ofOwnName query: RawSpan) -> Outcome {
         let parsed = read(query, over: .udp)
         // The answer for a foreign name must not contain what only some clients may know.
         if parsed.position != nil { return zoneOutcome(of: parsed, in: query, from: nil) }

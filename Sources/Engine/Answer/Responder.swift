@@ -16,7 +16,7 @@ struct Responder: ~Copyable {
     /// The rules that decide the answers.
     private(set) var rules: AnswerRules
     /// The rotation of the zones' records.
-    private var rotation: WorkerRotation
+    var rotation: WorkerRotation
     /// The rotation of the addresses in upstreams' answers. It is a separate one, because these have no weights.
     var outsideRotation: WorkerRotation
     let outsideStrategy: RotationStrategyName

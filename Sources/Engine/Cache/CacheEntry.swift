@@ -24,6 +24,8 @@ struct CacheEntry: ~Copyable {
     let ownNameByteCount: UInt8
     /// Its place in the order of eviction and in the workers' rotation. Written before it can be found.
     var slot: UInt32 = 0
+    /// How long it lives, in seconds.
+    let lifetime: UInt32
     let hash: UInt64
     let times: AnswerTimes
 
@@ -44,6 +46,8 @@ struct CacheEntry: ~Copyable {
         }
         self.hash = hash
         self.times = times
+        let left = max((times.expiry - .now).count &+ 500_000_000, 0) / 1_000_000_000
+        lifetime = UInt32(clamping: left)
         refreshTime = Atomic(times.refresh.nanoseconds)
     }
 }
@@ -116,6 +120,10 @@ struct StoredAnswer: @unchecked Sendable {
     var times: AnswerTimes { unsafe entry.pointee.times }
     var rotation: RotatedRecords { unsafe entry.pointee.rotation }
     var slot: UInt32 { unsafe entry.pointee.slot }
+    /// When it came, to the second.
+    var time: MonotonicTime {
+        times.expiry + (.zero - .seconds(Int64(unsafe entry.pointee.lifetime)))
+    }
     /// Sets the place; only before others can find the entry.
     func set(slot: UInt32) { unsafe entry.pointee.slot = slot }
 

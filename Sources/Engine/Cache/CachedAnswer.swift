@@ -16,6 +16,8 @@ struct CachedAnswer: ~Escapable {
     var answerCount: UInt16 { stored.answerCount }
     var authorityCount: UInt16 { stored.authorityCount }
     var times: AnswerTimes { stored.times }
+    /// When it came, to the second.
+    var time: MonotonicTime { stored.time }
     var rotation: RotatedRecords { stored.rotation }
     /// Its place in the workers' rotation.
     var slot: UInt32 { stored.slot }

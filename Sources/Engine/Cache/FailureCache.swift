@@ -39,6 +39,14 @@ final class FailureCache: Sendable {
         return table.withLock { $0.recency(of: key, now: now) }
     }
 
+    /// How long ago a question could not be answered; `nil`: it has not failed, or that was long ago.
+    func age(of key: CacheKey, now: MonotonicTime) -> Nanoseconds? {
+        table.withLock { table in
+            guard let time = table.time(of: key), now - time < Self.memory else { return nil }
+            return now - time
+        }
+    }
+
     /// Drops a question that was answered.
     func remove(_ key: CacheKey) {
         guard isUsed.load(ordering: .relaxed) else { return }
@@ -86,6 +94,8 @@ final class FailureCache: Sendable {
             guard !times.isEmpty, let time = times[key], now - time < FailureCache.memory else { return .none }
             return now - time < FailureCache.lifetime ? .fresh : .remembered
         }
+
+        func time(of key: CacheKey) -> MonotonicTime? { times[key] }
 
         mutating func remove(_ key: CacheKey) {
             if !times.isEmpty { times[key] = nil }

@@ -21,11 +21,34 @@ public struct UpstreamStatistics: Hashable, Sendable {
     /// Whether it leads back to this server, and is not queried for that reason.
     public var leadsBack: Bool
 
+    /// What went wrong with it last; `nil`: nothing yet.
+    public var lastFailure: Failure?
+
+    /// Something that went wrong.
+    public struct Failure: Hashable, Sendable {
+        /// What went wrong.
+        public enum Kind: String, Sendable {
+            /// A query waited longer than it should.
+            case timeout
+            /// An answer was of no use: SERVFAIL, REFUSED or similar, or malformed.
+            case answer
+            /// A connection was of no use.
+            case connection
+            /// It can't be reached.
+            case unreachable
+        }
+
+        /// What went wrong.
+        public var kind: Kind
+        /// How long ago.
+        public var age: Duration
+    }
+
     /// An upstream that nothing is known about, unless given.
     public init(
         address: SocketAddress, isHealthy: Bool = true, roundTripTime: Duration? = nil, queries: UInt64 = 0,
         answers: UInt64 = 0, timeouts: UInt64 = 0, errors: UInt64 = 0, guesses: UInt64 = 0, isAnswering: Bool = true,
-        leadsBack: Bool = false
+        leadsBack: Bool = false, lastFailure: Failure? = nil
     ) {
         self.address = address
         self.isHealthy = isHealthy
@@ -37,5 +60,6 @@ public struct UpstreamStatistics: Hashable, Sendable {
         self.guesses = guesses
         self.isAnswering = isAnswering
         self.leadsBack = leadsBack
+        self.lastFailure = lastFailure
     }
 }

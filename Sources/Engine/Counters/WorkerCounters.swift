@@ -20,6 +20,16 @@ final class WorkerCounters: Sendable {
         count(counter, .max)
     }
 
+    /// All present counts.
+    var counts: [UInt64] { Counter.allCases.map { value(of: $0) } }
+
+    /// Sets all counts back to what they were. Only its worker may call this.
+    func restore(_ counts: [UInt64]) {
+        for (counter, value) in zip(Counter.allCases, counts) where self.value(of: counter) != value {
+            count(counter, value &- self.value(of: counter))
+        }
+    }
+
     /// The present count; may be called on any thread.
     func value(of counter: Counter) -> UInt64 {
         values[counter.rawValue & (Self.capacity &- 1)].load(ordering: .relaxed)

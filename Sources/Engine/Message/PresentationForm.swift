@@ -26,10 +26,6 @@ public enum PresentationForm {
         return text.isEmpty ? "." : text
     }
 
-    /// The wire form, in lower case, of a name with or without the dot at its end; `nil`: it is not a domain name, or
-    /// it has an escape.
-    public static func wireName(_ text: String) -> [UInt8]? { RecordPacker.wireName(text) }
-
     /// A type's mnemonic, or `TYPE65280` (RFC 3597 §5).
     public static func type(_ number: UInt16) -> String {
         // Unsafe: ldns allocates the text, which is copied and freed.
@@ -49,7 +45,7 @@ public enum PresentationForm {
     }
 
     /// A record as text.
-    public struct Record: Sendable, Equatable {
+    public struct RecordText: Sendable, Equatable {
         /// The section of a record.
         public enum Section: String, Sendable {
             case answer, authority, additional
@@ -68,8 +64,8 @@ public enum PresentationForm {
     }
 
     /// The records of a reply that this server has made; empty if it has none.
-    static func records(of reply: [UInt8]) -> [Record] {
-        var records: [Record] = []
+    static func records(of reply: [UInt8]) -> [RecordText] {
+        var records: [RecordText] = []
         // Unsafe: ldns reads as many octets as there are; the packet is freed here.
         var made: UnsafeMutablePointer<ldns_pkt>?
         guard unsafe ldns_wire2pkt(&made, reply, reply.count) == LDNS_STATUS_OK, let made = unsafe made else {
@@ -83,7 +79,7 @@ public enum PresentationForm {
     }
 
     private static func append(
-        _ list: UnsafeMutablePointer<ldns_rr_list>?, _ section: Record.Section, to records: inout [Record]
+        _ list: UnsafeMutablePointer<ldns_rr_list>?, _ section: RecordText.Section, to records: inout [RecordText]
     ) {
         guard let list = unsafe list else { return }
         let count = unsafe ldns_rr_list_rr_count(list)
@@ -97,7 +93,7 @@ public enum PresentationForm {
             guard fields.count == 5, let ttl = UInt32(fields[1]) else { continue }
             let data = fields[4].last == "\n" ? fields[4].dropLast() : fields[4]
             records.append(
-                Record(
+                RecordText(
                     section: section, name: String(fields[0]), ttl: ttl, type: String(fields[3]), data: String(data)))
         }
     }

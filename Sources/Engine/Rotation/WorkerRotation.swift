@@ -33,6 +33,16 @@ struct WorkerRotation: ~Copyable {
         }
     }
 
+    /// What the cells of an RRset say. After ``restore(_:of:)`` the next answer is what it would have been.
+    func state(of rrset: RotatedRRset) -> [Int64] {
+        (0..<rrset.strategy.cellCount(records: Int(rrset.count))).map { cells[Int(rrset.firstCell) + $0] }
+    }
+
+    /// Sets the cells of an RRset to what they said.
+    mutating func restore(_ state: [Int64], of rrset: RotatedRRset) {
+        for (index, value) in state.enumerated() { cells[Int(rrset.firstCell) + index] = value }
+    }
+
     /// Notes how many records such an answer had, beginning with `first`: the next one goes on behind them.
     mutating func note(sent: Int, from first: Int, of rrset: RotatedRRset) {
         switch rrset.strategy {

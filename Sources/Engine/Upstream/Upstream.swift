@@ -18,6 +18,7 @@ final class Upstream: Sendable {
         var timeouts: UInt64 = 0
         var errors: UInt64 = 0
         var guesses: UInt64 = 0
+        var lastFailure: (kind: UpstreamStatistics.Failure.Kind, time: MonotonicTime)?
     }
 
     init(_ address: SocketAddress) {
@@ -63,7 +64,9 @@ final class Upstream: Sendable {
             state.health.answered(sentAt: sentAt, now: now, use)
             switch use {
             case .useful: state.answers += 1
-            case .useless: state.errors += 1
+            case .useless:
+                state.errors += 1
+                state.lastFailure = (.answer, now)
             case .undecided: break
             }
             return state.features
@@ -74,6 +77,7 @@ final class Upstream: Sendable {
     func failed(now: MonotonicTime) {
         state.withLock { state in
             state.errors += 1
+            state.lastFailure = (.connection, now)
             state.health.failed(now: now)
         }
     }
@@ -82,6 +86,7 @@ final class Upstream: Sendable {
     func overdue(sentAt: MonotonicTime) {
         state.withLock { state in
             state.timeouts += 1
+            state.lastFailure = (.timeout, .now)
             state.health.overdue(sentAt: sentAt)
         }
     }
@@ -90,6 +95,7 @@ final class Upstream: Sendable {
     func unreachable() {
         state.withLock { state in
             state.errors += 1
+            state.lastFailure = (.unreachable, .now)
             state.health.unreachable()
         }
     }
@@ -98,6 +104,7 @@ final class Upstream: Sendable {
     func refused() {
         state.withLock { state in
             state.errors += 1
+            state.lastFailure = (.unreachable, .now)
             state.health.refused()
         }
     }
@@ -139,7 +146,8 @@ final class Upstream: Sendable {
                 address: address, isHealthy: state.health.isUsable(at: now) && !state.loop.leadsBack,
                 roundTripTime: state.health.roundTripTime?.duration, queries: state.queries, answers: state.answers,
                 timeouts: state.timeouts, errors: state.errors, guesses: state.guesses,
-                isAnswering: !state.health.isSuspect, leadsBack: state.loop.leadsBack)
+                isAnswering: !state.health.isSuspect, leadsBack: state.loop.leadsBack,
+                lastFailure: state.lastFailure.map { .init(kind: $0.kind, age: (now - $0.time).duration) })
         }
     }
 }

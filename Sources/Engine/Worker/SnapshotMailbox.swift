@@ -6,6 +6,7 @@ final class SnapshotMailbox: Sendable {
     private let generation = Atomic<UInt64>(0)
     private let settings = Mutex<ForwardingSettings?>(nil)
     private let largeUDP = Mutex<LargeUDP?>(nil)
+    private let inspections = Mutex<[InspectionRequest]>([])
     private let hasSettings = Atomic<Bool>(false)
     private let stopping = Atomic<Bool>(false)
     private let looks = Atomic<UInt64>(0)
@@ -41,6 +42,13 @@ final class SnapshotMailbox: Sendable {
         wake.signal()
     }
 
+    /// Posts a question about what the worker would answer.
+    func post(_ request: InspectionRequest) {
+        inspections.withLock { $0.append(request) }
+        hasSettings.store(true, ordering: .releasing)
+        wake.signal()
+    }
+
     /// Tells the worker to stop.
     func requestStop() {
         stopping.store(true, ordering: .releasing)
@@ -71,7 +79,8 @@ final class SnapshotMailbox: Sendable {
         return newest.withLock { $0.take() }
     }
 
-    /// Whether settings, or the clients that get large answers, were posted since the last call; costs one load if not.
+    /// Whether settings, the clients that get large answers, or questions were posted since the last call; costs one
+    /// load if not.
     @inline(__always)
     func takesSettings() -> Bool {
         guard hasSettings.load(ordering: .relaxed) else { return false }
@@ -86,6 +95,14 @@ final class SnapshotMailbox: Sendable {
     /// The clients that get large answers over UDP, if that was posted. Only called after ``takesSettings()``.
     func takeLargeUDP() -> LargeUDP? {
         largeUDP.withLock { $0.take() }
+    }
+
+    /// The questions about what the worker would answer. Only called after ``takesSettings()``.
+    func takeInspections() -> [InspectionRequest] {
+        inspections.withLock { requests in
+            defer { requests = [] }
+            return requests
+        }
     }
 
     /// Tells the publisher that the snapshot is in use.

@@ -25,6 +25,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     private let grace: Duration
     /// For replies over TCP that clients had to wait for.
     private let replyBuffer: UnsafeMutableRawBufferPointer
+    private let number: Int
 
     /// How often a stopping worker checks whether its clients have all their answers.
     private static let drainInterval = Duration.milliseconds(20)
@@ -51,6 +52,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         observer = QueryObserver()
         journal = observer.journal
         self.grace = grace
+        number = reader
         // Unsafe: freed in deinit.
         unsafe replyBuffer = .allocate(byteCount: MessageSize.maximum, alignment: 16)
         mailbox = try SnapshotMailbox(acknowledgements: acknowledgements)
@@ -302,9 +304,25 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
 
     private func adoptPostedSettings() {
         if let clients = mailbox.takeLargeUDP() { responder.adopt(clients) }
-        guard let settings = mailbox.takeSettings() else { return }
-        responder.adopt(OutsideAccess(settings.access, isOn: settings.isOn))
-        forwarder?.adopt(settings)
+        if let settings = mailbox.takeSettings() {
+            responder.adopt(OutsideAccess(settings.access, isOn: settings.isOn))
+            forwarder?.adopt(settings)
+        }
+        for request in mailbox.takeInspections() { request.take(inspect(request), fromWorker: number) }
+    }
+
+    /// What a client would be answered now.
+    private func inspect(_ request: InspectionRequest) -> Inspection {
+        let query = request.query
+        return cache.read { cache in
+            // Unsafe: the spans on the buffer are used one after the other.
+            var short = unsafe OutputRawSpan(buffer: replyBuffer, initializedCount: 0)
+            let overUDP = responder.inspect(query.rawSpan, over: .udp, from: request.client, &cache, into: &short)
+            var reply = unsafe OutputRawSpan(buffer: replyBuffer, initializedCount: 0)
+            var whole = responder.inspect(query.rawSpan, over: .tcp, from: request.client, &cache, into: &reply)
+            whole.isTruncatedOverUDP = overUDP.isTruncated
+            return whole
+        }
     }
 
     fileprivate func openMailbox() {

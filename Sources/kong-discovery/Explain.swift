@@ -1,0 +1,48 @@
+import ArgumentParser
+import ControlPlane
+
+/// `kong-discovery explain`: tells why a name is answered as it is.
+struct Explain: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Tell why a name is answered as it is.",
+        discussion: """
+            Asks a server what a client at this address would be answered now, and which instances are in the answer \
+            or left out, and why. Without a type it shows A, AAAA and SRV.
+            """
+    )
+
+    @Argument(help: "The domain name, such as orders.service.kong.")
+    var name: String
+
+    @Argument(help: "The record type, such as A or SRV.")
+    var type: String?
+
+    @OptionGroup var server: ServerOptions
+
+    @Flag(help: "Print the server's answer as JSON.")
+    var json = false
+
+    func run() async throws {
+        do throws(ExplainCommand.Failure) {
+            print(
+                try await ExplainCommand(server: server.url).run(name: name, type: type, isJSON: json), terminator: "")
+        } catch {
+            LogOutput.standardError.print("\(error)")
+            LogOutput.standardError.flush()
+            throw ExitCode.failure
+        }
+    }
+}
+
+/// The option that says which server a command asks.
+struct ServerOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The REST API. Default: KONG_DISCOVERY_URL, else http://127.0.0.1:8080.", valueName: "url"))
+    var server: String?
+
+    /// The URL.
+    var url: String {
+        server ?? ConfigurationOptions.environment["KONG_DISCOVERY_URL"] ?? "http://127.0.0.1:8080"
+    }
+}
