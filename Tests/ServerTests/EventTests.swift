@@ -158,6 +158,26 @@ extension ServerTests {
             }
         }
 
+        @Test func `a snapshot has the policies, and those of one service if it is about that`() async throws {
+            try await withServer { server in
+                let rest = try HTTPConnection(server.rest)
+                for name in ["orders", "users"] {
+                    let answer = try rest.request("PUT", "/api/v1/names/\(name)/policy", #"{"priorities":"all"}"#)
+                    #expect(answer.status == 200)
+                }
+                for (query, names) in [("", ["orders", "users"]), ("&name=users", ["users"])] {
+                    let follower = EventFollower("snapshot=true" + query)
+                    try follower.connect(to: server.rest)
+                    try follower.drain { $0.last?.name == "live" }
+                    let policies = follower.events.filter { $0.name == "policy" }
+                    #expect(policies.compactMap { $0.data["name"] as? String } == names)
+                    #expect(
+                        policies.allSatisfy { ($0.data["policy"] as? [String: Any])?["priorities"] as? String == "all" }
+                    )
+                }
+            }
+        }
+
         @Test func `a client that does not read is cut off, and gets all anew when it comes back`() async throws {
             try await withServer { server in
                 let rest = try HTTPConnection(server.rest)

@@ -20,7 +20,8 @@ extension ServerTests {
                 try rest.register(Registration("seen", "10.0.0.1", id: "seen", ttl: 1))
                 try server.waitForLog(#""message":"instance expired""#)
                 let expired = server.logLines.filter { $0.contains("instance expired") }
-                #expect(expired.count == 1 && expired.first?.contains(#""id":"seen""#) == true)
+                #expect(expired.count == 2 && expired.last?.contains(#""id":"seen""#) == true)
+                #expect(expired.first?.hasSuffix(#"reason="no heartbeat for 1 s""#) == true)
 
                 _ = try folder.write("k.yaml", "log: {level: warning}\nheartbeat: {cleanup_interval: 50ms}\n")
                 server.process.signal(SIGHUP)

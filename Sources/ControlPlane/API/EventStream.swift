@@ -108,6 +108,7 @@ struct EventStream: Sendable {
     /// - Returns: the position to go on from; `nil`: the client has gone, or the server stops.
     private func sendSnapshot(_ writer: StreamedBody.Writer) async throws -> UInt64? {
         var position = registry.publication.index
+        try await sendPolicies(writer)
         var place: UInt64?
         while true {
             guard let part = await snapshots.run({ [place] in await part(after: place) }) else { return nil }
@@ -121,6 +122,19 @@ struct EventStream: Sendable {
             .event { $0.writeNotice("live", #"{"index":\#(position)}"#, at: feed.position(position)) }
         ])
         return position
+    }
+
+    /// Sends the policies that there are, in the order of their names.
+    private func sendPolicies(_ writer: StreamedBody.Writer) async throws {
+        let wanted = reader.interest.filter.name
+        let policies = registry.policies().filter { wanted == nil || $0.key == wanted }.sorted { $0.key < $1.key }
+        var rest = policies[...]
+        while !rest.isEmpty {
+            var text = ByteBuffer()
+            for (name, policy) in rest.prefix(Self.partLength) { text.writePolicy(policy, of: name) }
+            rest = rest.dropFirst(Self.partLength)
+            try await writer.write([text])
+        }
     }
 
     /// A part of a snapshot.

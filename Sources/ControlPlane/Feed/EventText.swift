@@ -50,6 +50,21 @@ extension ByteBuffer {
         writeString("\n\n")
     }
 
+    /// A service's policy that is there already.
+    mutating func writePolicy(_ policy: ServicePolicy, of name: String) {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.member("name")
+        writer.string(name)
+        writer.member("policy")
+        writer.policy(policy)
+        writer.endObject()
+        writeEvent(.policy)
+        writeString("data: ")
+        writeBytes(writer.octets)
+        writeString("\n\n")
+    }
+
     /// A change.
     ///
     /// - Returns: where its parts are.

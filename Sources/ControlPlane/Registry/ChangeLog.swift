@@ -58,7 +58,9 @@ struct ChangeLine {
         switch new.status {
         case .draining: message = "instance is drained"
         case _ where old.status == .draining: message = "instance is not drained any more"
-        case let status: message = "instance is \(status.rawValue)"
+        case let status:
+            message = "instance has another status"
+            metadata["status"] = "\(status.rawValue)"
         }
         if case .check(let name) = change.reason, let check = instance.checks.first(where: { $0.name == name }) {
             let output = new.result(of: check).output

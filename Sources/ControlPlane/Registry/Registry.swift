@@ -164,6 +164,9 @@ final class Registry: Sendable {
     /// What keeps DNS from being wrongly empty at present: the oldest, and how many there are.
     func brakesInForce() -> (brakes: [BrakeInForce], count: Int) { brakes.list() }
 
+    /// All policies, by service.
+    func policies() -> [String: ServicePolicy] { store.view.withTable { $0.policies } }
+
     /// The policy of a service; `nil`: it has none.
     func policy(of name: String) -> ServicePolicy? { store.view.withTable { $0.policies[name] } }
 

@@ -15,7 +15,7 @@ import Testing
         var new = old
         change(&new)
         return ChangeLine(InstanceChange(index: 1, old: old, new: new, reason: reason)).map { line in
-            let metadata = line.metadata.filter { ["reason", "output"].contains($0.key) }
+            let metadata = line.metadata.filter { ["status", "reason", "output"].contains($0.key) }
             return ([line.message] + metadata.sorted { $0.key > $1.key }.map { "\($0)=\($1)" }).joined(separator: ", ")
         }
     }
@@ -28,7 +28,7 @@ import Testing
         let failed = line(
             { _ = $0.instance.adopt(CheckReport(name: "c", status: .critical, output: "HTTP 503", time: now)) },
             because: .check("c"))
-        #expect(failed == "instance is critical, reason=check c, output=HTTP 503")
+        #expect(failed == "instance has another status, status=critical, reason=check c, output=HTTP 503")
         #expect(line({ $0.instance.weight = 7 }) == nil)
         let instance = RegisteredInstance.test(1)
         let expired = ChangeLine(InstanceChange(index: 1, old: instance, new: nil, reason: .expired))
