@@ -46,6 +46,18 @@ struct TidyTests {
         try report(Complaints.aboutCode)
     }
 
+    @Test func `no two functions have the same name in C: in a release build one would stand for both`() throws {
+        var places: [String: [String]] = [:]
+        for file in try Self.sources.get() {
+            for line in file.code {
+                guard let found = line.firstMatch(of: /@c\b.*\bfunc (\w+)/) else { continue }
+                places[String(found.1), default: []].append(file.path)
+            }
+        }
+        #expect(places.count > 10)
+        for (name, paths) in places where paths.count > 1 { Issue.record("\(name): \(paths.joined(separator: ", "))") }
+    }
+
     @Test func `files and lines are short, and nothing is left to do`() throws {
         try report(besides: ["Fuzz"], Complaints.aboutForm)
     }

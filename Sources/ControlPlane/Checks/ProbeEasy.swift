@@ -133,11 +133,11 @@ final class ProbeEasy {
         set(CURLOPT_DNS_CACHE_TIMEOUT, 0)
         set(CURLOPT_BUFFERSIZE, 4096)
         let context = unsafe Unmanaged.passUnretained(self).toOpaque()
-        note(unsafe curl_set_write_function(handle, CURLOPT_WRITEFUNCTION, onBody))
+        note(unsafe curl_set_write_function(handle, CURLOPT_WRITEFUNCTION, onProbeBody))
         note(unsafe curl_set_pointer(handle, CURLOPT_WRITEDATA, context))
-        note(unsafe curl_set_write_function(handle, CURLOPT_HEADERFUNCTION, onHead))
+        note(unsafe curl_set_write_function(handle, CURLOPT_HEADERFUNCTION, onProbeHead))
         note(unsafe curl_set_pointer(handle, CURLOPT_HEADERDATA, context))
-        note(unsafe curl_set_open_socket(handle, onOpen))
+        note(unsafe curl_set_open_socket(handle, onProbeOpen))
         note(unsafe curl_set_pointer(handle, CURLOPT_OPENSOCKETDATA, context))
     }
 
@@ -228,20 +228,20 @@ private func handOver(
     } ? count : 0
 }
 
-@c private func onBody(
+@c private func onProbeBody(
     _ octets: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ context: UnsafeMutableRawPointer?
 ) -> Int {
     // The size is always 1.
     unsafe handOver(octets, size &* count, context) { unsafe $0.takeBody($1) }
 }
 
-@c private func onHead(
+@c private func onProbeHead(
     _ octets: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ context: UnsafeMutableRawPointer?
 ) -> Int {
     unsafe handOver(octets, size &* count, context) { unsafe $0.takeLine($1) }
 }
 
-@c private func onOpen(
+@c private func onProbeOpen(
     _ context: UnsafeMutableRawPointer?, _ purpose: curlsocktype, _ address: UnsafeMutablePointer<curl_sockaddr>?
 ) -> curl_socket_t {
     guard let context = unsafe context, let address = unsafe address else { return CURL_SOCKET_BAD }

@@ -28,7 +28,7 @@ final class ProbeMulti: @unchecked Sendable {
         guard epoll >= 0, epoll_watch(epoll, waker.descriptor, CURL_POLL_IN) == 0 else { return nil }
         unsafe curl_multi_set_long(handle, CURLMOPT_PIPELINING, Int(CURLPIPE_NOTHING))
         unsafe curl_multi_set_long(handle, CURLMOPT_MAXCONNECTS, maximumConcurrent)
-        unsafe curl_multi_set_callbacks(handle, onSocket, onTimer, Unmanaged.passUnretained(self).toOpaque())
+        unsafe curl_multi_set_callbacks(handle, onProbeSocket, onProbeTimer, Unmanaged.passUnretained(self).toOpaque())
     }
 
     deinit {
@@ -127,7 +127,7 @@ final class ProbeWaker: Sendable {
     }
 }
 
-@c private func onSocket(
+@c private func onProbeSocket(
     _ easy: UnsafeMutableRawPointer?, _ socket: curl_socket_t, _ what: Int32, _ context: UnsafeMutableRawPointer?,
     _ own: UnsafeMutableRawPointer?
 ) -> Int32 {
@@ -139,7 +139,7 @@ final class ProbeWaker: Sendable {
     return 0
 }
 
-@c private func onTimer(
+@c private func onProbeTimer(
     _ multi: UnsafeMutableRawPointer?, _ milliseconds: Int, _ context: UnsafeMutableRawPointer?
 ) -> Int32 {
     guard let context = unsafe context else { return 0 }

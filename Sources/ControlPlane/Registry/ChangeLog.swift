@@ -42,18 +42,20 @@ struct ChangeLine {
 
     /// The line about a change; `nil`: none is due.
     init?(_ change: InstanceChange) {
-        guard let instance = (change.new ?? change.old)?.instance else { return nil }
+        // Most changes end here: nothing is made for them.
+        guard let old = change.old, change.new.map({ $0.status != old.status }) ?? (change.reason == .expired) else {
+            return nil
+        }
+        let instance = (change.new ?? old).instance
         metadata = [
             "id": "\(instance.id)", "name": "\(instance.name)", "address": "\(instance.address)",
             "port": "\(instance.port)",
         ]
-        guard let old = change.old, let new = change.new else {
-            guard change.new == nil, change.reason == .expired else { return nil }
+        guard let new = change.new else {
             message = "instance expired"
             metadata["reason"] = "no heartbeat for \(instance.ttlSeconds) s"
             return
         }
-        guard old.status != new.status else { return nil }
         metadata["reason"] = "\(Self.reason(change.reason))"
         switch new.status {
         case .draining: message = "instance is drained"

@@ -22,12 +22,11 @@ struct CacheEntry: ~Copyable {
     let rotation: RotatedRecords
     /// The octets of the name of ours that its aliases lead to; 0: they lead to none.
     let ownNameByteCount: UInt8
-    /// Its place in the order of eviction and in the workers' rotation. Written before it can be found.
-    var slot: UInt32 = 0
-    /// How long it lives, in seconds.
-    let lifetime: UInt32
     let hash: UInt64
     let times: AnswerTimes
+    /// Its place in the order of eviction and in the workers' rotation. Written before it can be found. It stands where
+    /// the times leave room.
+    var slot: UInt32 = 0
 
     fileprivate init(_ content: AnswerContent, key: CacheKey, hash: UInt64, times: AnswerTimes) {
         nameByteCount = UInt8(truncatingIfNeeded: key.name.count)
@@ -46,8 +45,6 @@ struct CacheEntry: ~Copyable {
         }
         self.hash = hash
         self.times = times
-        let left = max((times.expiry - .now).count &+ 500_000_000, 0) / 1_000_000_000
-        lifetime = UInt32(clamping: left)
         refreshTime = Atomic(times.refresh.nanoseconds)
     }
 }
@@ -122,7 +119,7 @@ struct StoredAnswer: @unchecked Sendable {
     var slot: UInt32 { unsafe entry.pointee.slot }
     /// When it came, to the second.
     var time: MonotonicTime {
-        times.expiry + (.zero - .seconds(Int64(unsafe entry.pointee.lifetime)))
+        times.expiry + (.zero - .seconds(Int64(times.lifetime)))
     }
     /// Sets the place; only before others can find the entry.
     func set(slot: UInt32) { unsafe entry.pointee.slot = slot }

@@ -33,7 +33,7 @@ struct TTLPolicy: Sendable {
         let expiry = now + span
         let isPrefetched = prefetches && lifetime >= Self.minimumPrefetchedTTL
         let last = isPrefetched ? Nanoseconds(count: max(span.count / Self.prefetchShare, 1_000_000_000)) : .zero
-        return AnswerTimes(expiry: expiry, refresh: expiry + (.zero - last), end: expiry + stale)
+        return AnswerTimes(expiry: expiry, refresh: expiry + (.zero - last), end: expiry + stale, lifetime: lifetime)
     }
 }
 
@@ -45,6 +45,8 @@ struct AnswerTimes: BitwiseCopyable {
     var refresh: MonotonicTime
     /// From then on it must not be used at all.
     var end: MonotonicTime
+    /// From its arrival until it is stale, in seconds.
+    var lifetime: UInt32
 
     /// The TTL to answer with, in seconds: what is left, rounded down but never 0, or the one for stale answers.
     @inline(__always)

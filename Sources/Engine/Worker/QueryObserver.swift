@@ -135,6 +135,10 @@ struct QueryObserver {
             now: now)
     }
 
+    /// Whether a reply is a failure that is noted.
+    @inline(__always)
+    static func isNoted(_ reply: RawSpan) -> Bool { failure(in: reply) != nil }
+
     /// The response code of a reply, if it is one that is noted.
     private static func failure(in reply: RawSpan) -> FailedQuery.Code? {
         FailedQuery.Code(rawValue: (reply.octet(at: HeaderOffset.flags &+ 1) ?? 0) & 0xF)

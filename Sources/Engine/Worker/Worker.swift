@@ -260,6 +260,13 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         }
     }
 
+    /// Notes a reply that was waited for, if it is a failure. All others are not worth the access to the observer.
+    @inline(__always)
+    private func noteFailure(_ query: [UInt8], _ reply: RawSpan, from client: IPAddress?) {
+        guard QueryObserver.isNoted(reply) else { return }
+        observer.note(query.rawSpan, reply, from: client, isCounted: false)
+    }
+
     /// Sends a reply. Nothing else happens within this call, so the caller's state stays valid.
     ///
     /// - Parameter isShort: whether the reply is so short that there is always room for it.
@@ -271,7 +278,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         case .udp(let replies, let origin):
             replies.add(to: origin) {
                 write(&responder, &$0)
-                observer.note(client.query.rawSpan, $0.bytes, from: origin.client, isCounted: false)
+                noteFailure(client.query, $0.bytes, from: origin.client)
             }
         case .tcp(let target):
             guard let connection = target.connection else { return }
@@ -279,7 +286,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
             // Unsafe: this is the only span on the buffer, and it ends with this call.
             var reply = unsafe OutputRawSpan(buffer: replyBuffer, initializedCount: 0)
             write(&responder, &reply)
-            observer.note(client.query.rawSpan, reply.bytes, from: connection.client, isCounted: false)
+            noteFailure(client.query, reply.bytes, from: connection.client)
             connection.deliver(reply.bytes)
         }
     }

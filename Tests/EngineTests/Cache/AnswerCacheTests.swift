@@ -133,7 +133,7 @@ struct AnswerCacheTests {
 
     @Test func `an answer in demand is asked for again by one client, or another if nothing comes of that`() throws {
         let start = MonotonicTime(nanoseconds: 1_000_000_000_000)
-        let times = AnswerTimes(expiry: start + .seconds(10), refresh: start, end: start + .seconds(10))
+        let times = AnswerTimes(expiry: start + .seconds(10), refresh: start, end: start + .seconds(10), lifetime: 10)
         let content = AnswerContent(
             code: 0, answerCount: 0, authorityCount: 0, body: [], ttlOffsets: [], rotation: nil, ttl: 10,
             isNegative: false)
