@@ -125,11 +125,12 @@ extension ServiceInstance {
 
     /// Takes in a result.
     ///
+    /// - Parameter now: see ``CheckRecord/adopting(_:now:)``.
     /// - Returns: what became of it.
-    mutating func adopt(_ report: CheckReport) -> ReportEffect {
+    mutating func adopt(_ report: CheckReport, now: WallTime = .last) -> ReportEffect {
         guard let check = checks.first(where: { $0.name == report.name }) else { return .unknownCheck }
         let known = result(of: check)
-        guard let record = known.adopting(report) else { return .outdated }
+        guard let record = known.adopting(report, now: now) else { return .outdated }
         if let place = results.firstIndex(where: { $0.name == report.name }) {
             results[place] = record
         } else {
@@ -165,12 +166,20 @@ enum ReportEffect: Sendable {
 extension CheckRecord {
     /// What is known after a result; `nil`: it is older than what is known. Another node may have run the check in the
     /// meantime.
-    func adopting(_ report: CheckReport) -> CheckRecord? {
-        let isOlder = checkedAt.map { report.time.millisecondsSince1970 < $0.millisecondsSince1970 } ?? false
-        if isOlder, report.origin == .checker { return nil }
+    ///
+    /// - Parameter now: the time here. What is known from later than that comes from another clock, or from before this
+    ///   one was put back: then the time says nothing, and the result counts.
+    func adopting(_ report: CheckReport, now: WallTime) -> CheckRecord? {
+        var time = report.time.millisecondsSince1970
+        if let known = checkedAt?.millisecondsSince1970, time <= known {
+            if time < known, known <= now.millisecondsSince1970, report.origin == .checker { return nil }
+            // Whatever the clocks say, it is newer than what it replaces.
+            time = known + 1
+        }
         return CheckRecord(
             name: name, status: report.status, since: status == report.status ? since : report.time,
-            output: report.output, durationMilliseconds: report.durationMilliseconds, checkedAt: report.time)
+            output: report.output, durationMilliseconds: report.durationMilliseconds,
+            checkedAt: WallTime(checking: time) ?? .last)
     }
 }
 
@@ -187,10 +196,11 @@ extension CheckRecord {
 extension RegisteredInstance {
     /// Takes in a result that could not be stored.
     ///
+    /// - Parameter now: see ``CheckRecord/adopting(_:now:)``.
     /// - Returns: `false` if it has no such check, or something newer is known.
-    mutating func hold(_ report: CheckReport) -> Bool {
+    mutating func hold(_ report: CheckReport, now: WallTime) -> Bool {
         guard let check = instance.checks.first(where: { $0.name == report.name }),
-            let record = result(of: check).adopting(report)
+            let record = result(of: check).adopting(report, now: now)
         else { return false }
         health.unstored.removeAll { $0.name == report.name }
         health.unstored.append(record)

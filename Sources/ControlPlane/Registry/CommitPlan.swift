@@ -94,7 +94,7 @@ struct CommitPlan {
         case .deregister(let id):
             deregister(id, because: .request, table)
         case .report(let id, let report):
-            add(report, of: id, table)
+            add(report, of: id, now: now, table)
         case .expel(let id, let name):
             let unstored = table.instance(id: id)?.health.unstored ?? []
             guard let known = instance(id, table),
@@ -138,13 +138,13 @@ struct CommitPlan {
     }
 
     /// Adds the result of a check.
-    private mutating func add(_ report: CheckReport, of id: String, _ table: InstanceTable) {
+    private mutating func add(_ report: CheckReport, of id: String, now: Moment, _ table: InstanceTable) {
         guard let known = instance(id, table) else {
             steps.append(.unknownInstance)
             return
         }
         var instance = known
-        var effect = instance.adopt(report)
+        var effect = instance.adopt(report, now: now.wall)
         // What is held because it could not be stored must not outlive what is known now.
         let isHeld = table.instance(id: id)?.health.unstored.contains { $0.name == report.name } == true
         // The node that checks the instance must hear that somebody still reports.

@@ -157,19 +157,24 @@ actor RegistryCommitter {
         _ commands: [RegistryCommand], _ outcomes: [Result<CommandOutcome, StoreUnavailable>]
     ) -> [Result<CommandOutcome, StoreUnavailable>] {
         var outcomes = outcomes
+        var hasHeld = false
         for (index, command) in zip(outcomes.indices, commands) {
             guard case .failure = outcomes[index], case .report(let id, let report) = command,
                 report.origin == .checker
             else { continue }
+            hasHeld = true
+            let now = time.now().wall
             let held = store.view.withTable { table -> RegisteredInstance? in
                 guard var registered = table.instance(id: id) else { return nil }
-                if registered.hold(report) { table.setHealth(registered.health, of: id, because: report.reason) }
+                if registered.hold(report, now: now) {
+                    table.setHealth(registered.health, of: id, because: report.reason)
+                }
                 return registered
             }
             if held?.health.unstored.isEmpty == false { unstored.insert(id) }
             outcomes[index] = .success(held.map { .reported($0) } ?? .unknownInstance)
         }
-        publishChanges()
+        if hasHeld { publishChanges() }
         return outcomes
     }
 

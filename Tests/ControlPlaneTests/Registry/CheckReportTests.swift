@@ -68,6 +68,27 @@ import Testing
         }
     }
 
+    @Test(arguments: [false, true]) func `a clock that was put back keeps no dead instance in DNS`(
+        isFull: Bool
+    ) async throws {
+        let store = FullStore()
+        let test = TestRegistry(store: store)
+        try await test.running {
+            try await registered(test, "a", "10.0.0.1")
+            // What is known is from an hour later than any clock says now.
+            let later = test.clock.now.wall.advanced(bySeconds: 3600)
+            _ = try await test.registry.report(id: "a", report(.warning, at: later))
+            store.isFull.store(isFull, ordering: .relaxed)
+            _ = try await test.registry.report(id: "a", report(.critical, at: test.clock.now.wall))
+            #expect(test.zone.addresses("orders") == [])
+            store.isFull.store(false, ordering: .relaxed)
+            try await test.sweep()
+            #expect(test.registry.instance(id: "a")?.instance.results.map(\.status) == [.critical])
+            _ = try await test.registry.report(id: "a", report(.passing, at: test.clock.now.wall))
+            #expect(test.zone.addresses("orders") == ["10.0.0.1"])
+        }
+    }
+
     @Test func `what was critical for too long is removed, unless it has recovered meanwhile`() async throws {
         let test = TestRegistry()
         try await test.running {
