@@ -38,7 +38,7 @@ struct CheckLedger: Sendable {
     }
 
     /// Takes in changes of instances.
-    mutating func note(_ changes: [InstanceChange]) -> Orders {
+    mutating func note(_ changes: ArraySlice<InstanceChange>) -> Orders {
         var orders = Orders()
         for change in changes {
             switch (change.old?.instance, change.new?.instance) {

@@ -57,7 +57,7 @@ final class HealthChecks: CheckObserver, Service {
     }
 
     /// Takes in changes of instances, after DNS has them.
-    func note(_ changes: [InstanceChange]) {
+    func note(_ changes: ArraySlice<InstanceChange>) {
         if !changes.contains(where: \.concernsChecks) { return }
         carryOut { $0.note(changes) }
     }

@@ -16,7 +16,7 @@ final class ChangeLog: Sendable {
     }
 
     /// Logs what is worth it: at the level `debug` everything, otherwise a hundred lines a second.
-    func note(_ changes: [InstanceChange]) {
+    func note(_ changes: ArraySlice<InstanceChange>) {
         let logsAll = logger.logLevel <= .debug
         for change in changes {
             guard let line = ChangeLine(change) else { continue }

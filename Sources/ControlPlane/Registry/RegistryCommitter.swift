@@ -298,7 +298,7 @@ actor RegistryCommitter {
             all += policies.map { FeedChange($0) }
             all.sort { $0.index < $1.index }
         }
-        listeners.tell(Array(changes))
+        listeners.tell(changes)
         guard let last = all.last?.index else { return }
         feed.append(all, time: time.now().wall)
         // Before readers are told: what they then ask for is said to be as new.
