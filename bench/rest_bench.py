@@ -29,6 +29,7 @@ from registrar import Connection, encode_request
 
 CONNECTIONS = 64
 CHANGES_PER_SECOND = 2000
+BEATING = 100_000
 UNITS = {"us": 1, "ms": 1e3, "s": 1e6, "m": 60e6}
 
 
@@ -73,6 +74,23 @@ def heartbeats(server, rounds, seconds, instances):
     with server.client() as client:
         register_all(client, batch_bodies(zone.registrations(instances, ttl_seconds=3600)))
     return medians([wrk(server, "heartbeat.lua", seconds, instances) for _ in range(rounds)])
+
+
+def batch_heartbeats(server, instances=BEATING, every_seconds=10, rounds=3):
+    """What `instances` that beat every `every_seconds` through POST /api/v1/heartbeats take of a core."""
+    with server.client() as client:
+        register_all(client, batch_bodies(zone.registrations(instances, ttl_seconds=3600)))
+        ids = [item["id"] for item in zone.registrations(instances)]
+        bodies = [json.dumps({"ids": ids[first : first + 10_000]}).encode() for first in range(0, instances, 10_000)]
+        shares = []
+        for _ in range(rounds):
+            before = server.cpu_nanoseconds()
+            for body in bodies:
+                renewed = json.loads(client.expect({200}, "POST", "/api/v1/heartbeats", body))
+                if renewed["unknown"]:
+                    raise BenchmarkError(f"unknown: {renewed['unknown'][:3]}")
+            shares.append((server.cpu_nanoseconds() - before) / 1e9 / every_seconds)
+    return {"instances": instances, "core_share": statistics.median(shares)}
 
 
 def batches(server, instances):
@@ -247,6 +265,7 @@ def run(directory, binary, rounds, seconds, services, batch_instances, large, re
 
     part("registrations", lambda server: registrations(server, rounds, seconds))
     part("heartbeats", lambda server: heartbeats(server, rounds, seconds, services * zone.INSTANCES_PER_SERVICE))
+    part("batch_heartbeats", batch_heartbeats)
     part("batch", lambda server: batches(server, batch_instances))
     part(
         "while_changing",

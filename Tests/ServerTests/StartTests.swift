@@ -177,6 +177,22 @@ extension ServerTests {
             #expect(try process.waitForExit() == .exited(0))
         }
 
+        @Test func `workers ask for short turns, so that a query waits for no other thread`() throws {
+            let server = try ServerProcess()
+            let tasks = "/proc/\(server.process.identifier)/task"
+            let turns = try FileManager.default.contentsOfDirectory(atPath: tasks).compactMap { task -> String? in
+                guard try String(contentsOfFile: "\(tasks)/\(task)/comm", encoding: .utf8).hasPrefix("dns-") else {
+                    return nil
+                }
+                // Only Linux 6.12 and later have turns, and only a kernel with CONFIG_SCHED_DEBUG has this file.
+                let lines = (try? String(contentsOfFile: "\(tasks)/\(task)/sched", encoding: .utf8)) ?? ""
+                return lines.split(separator: "\n").first { $0.hasPrefix("se.slice ") }
+                    .flatMap { $0.split(separator: " ").last }.map(String.init)
+            }
+            #expect(Set(turns).isSubset(of: ["200000"]))
+            try server.stop()
+        }
+
         @Test func `a bad variable of the environment is named`() throws {
             #expect(
                 try failingStart(["dns.strategy": "fair", "dns.tls": "x"]).map { $0.prefix { $0 != ":" } }

@@ -2,6 +2,10 @@ import CEvent
 
 /// A thread that runs a worker.
 struct WorkerThread: Sendable {
+    /// Other threads of the process, such as the one of the health checks, may work for milliseconds at a stretch. On a
+    /// core that both use, a query would wait as long.
+    fileprivate static let turnNanoseconds: UInt64 = 200_000
+
     private let thread: pthread_t
 
     /// Starts the thread, named `dns-<index>`.
@@ -40,6 +44,7 @@ struct WorkerThread: Sendable {
     guard let context = unsafe context else { return nil }
     let start = unsafe Unmanaged<WorkerThread.Start>.fromOpaque(context).takeRetainedValue()
     _ = unsafe pthread_setname_np(pthread_self(), start.name)
+    shorten_turns(WorkerThread.turnNanoseconds)
     // libevent may write to connections that clients have closed: that must be an error, not the end of the process.
     var signals = sigset_t()
     unsafe sigemptyset(&signals)
