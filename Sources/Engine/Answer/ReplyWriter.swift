@@ -107,6 +107,9 @@ struct ReplyWriter: ~Copyable, ~Escapable {
         set(authorityCount: 1)
     }
 
+    /// Whether a reason without a text fits into the OPT record.
+    var hasRoomForReason: Bool { octets.byteCount &+ ExtendedError.byteCount <= limit }
+
     /// Writes the OPT record, if the query had one, and the header.
     ///
     /// - Parameters:

@@ -112,6 +112,11 @@ struct Responder: ~Copyable {
             writer.setAuthoritative()
             writer.append(records, in: &rotation)
             if writer.isTruncated { counters.count(.truncated) }
+            // RFC 8914: clients with EDNS get the reason, if there is room for it.
+            if records.rrset.isStale, writer.hasRoomForReason {
+                reply = writer.end(reason: .staleAnswer)
+                return
+            }
         case .record(let record):
             counters.count(.answered)
             writer.setAuthoritative()

@@ -81,7 +81,8 @@ struct ShardBuilder {
             additionalByteCount: UInt32(rrset.additional.count),
             firstService: UInt32(services.count),
             firstWeight: rrset.weights.isEmpty ? PackedRRset.noWeights : UInt32(weights.count),
-            firstCell: rrset.cells.first, stamp: rrset.cells.stamp, list: 0, strategy: rrset.strategy)
+            firstCell: rrset.cells.first, stamp: rrset.cells.stamp, list: 0, strategy: rrset.strategy,
+            isStale: rrset.isStale)
         if let list = rrset.list {
             let parts = list.view.parts
             packed.answerByteCount = parts.answerByteCount
@@ -116,6 +117,8 @@ struct PackingRRset {
     /// The list of its records if they are many; then all fields above except type and count are empty.
     var list: RecordList?
     var cells = CellAllocator.Cells(first: 0, stamp: 0)
+    /// Whether it is what is left of an earlier answer.
+    var isStale = false
 
     /// An RRset without records.
     init(type: RecordType, strategy: RotationStrategyName) {
@@ -143,6 +146,7 @@ struct PackingRRset {
     init(_ rrset: PackedRRset, in shard: ShardView) {
         self.init(type: rrset.type, strategy: rrset.strategy)
         count = Int(rrset.count)
+        isStale = rrset.isStale
         list = shard.ownedList(of: rrset)
         guard list == nil else { return }
         let start = Int(rrset.answerOffset)

@@ -53,6 +53,8 @@ struct PackedRRset {
     var list: UInt32
     /// The strategy by which it rotates.
     var strategy: RotationStrategyName
+    /// Whether it is what is left of an earlier answer.
+    var isStale: Bool
 
     /// The ``firstWeight`` of an RRset whose strategy does not go by weights, or whose list has them.
     static let noWeights = UInt32.max

@@ -150,7 +150,11 @@ struct ZoneBuilder {
                 throw .invalidRecords(name: change.name)
             }
             var packed: [PackingRRset] = []
-            for rrset in rrsets { packed.append(try packer.pack(rrset, strategy: strategy, name: change.name)) }
+            for rrset in rrsets {
+                var each = try packer.pack(rrset, strategy: strategy, name: change.name)
+                each.isStale = change.isStale
+                packed.append(each)
+            }
             return Edit.Entry(kind: .records, rrsets: packed)
         case .changed(let changes):
             guard Set(changes.map(\.type)).count == changes.count else {
@@ -166,7 +170,8 @@ struct ZoneBuilder {
                 let list = try lists.list(
                     after: each, of: index.flatMap { rrsets[$0].list }, strategy: strategy, packer: packer,
                     name: change.name)
-                let changed = list.map { PackingRRset(type: each.type, list: $0, strategy: strategy) }
+                var changed = list.map { PackingRRset(type: each.type, list: $0, strategy: strategy) }
+                changed?.isStale = change.isStale
                 if let index {
                     rrsets.replaceSubrange(index...index, with: changed.map { [$0] } ?? [])
                 } else if let changed {

@@ -26,13 +26,20 @@ public struct NameChange: Sendable {
     /// How the first record of its answers is chosen; `nil`: as ``EngineConfiguration/strategy`` says. With
     /// ``NameContent/changed(_:)`` an RRset that gets another strategy must be given as a whole.
     public var strategy: RotationStrategyName?
+    /// Whether the RRsets given here are what is left of an earlier answer: clients with EDNS are told (RFC 8914 §4.4,
+    /// Stale Answer).
+    public var isStale: Bool
 
     /// Takes a value for each property.
-    public init(zone: Int = 0, name: String, content: NameContent, strategy: RotationStrategyName? = nil) {
+    public init(
+        zone: Int = 0, name: String, content: NameContent, strategy: RotationStrategyName? = nil,
+        isStale: Bool = false
+    ) {
         self.zone = zone
         self.name = name
         self.content = content
         self.strategy = strategy
+        self.isStale = isStale
     }
 }
 

@@ -75,6 +75,30 @@ struct EDNSAnswerTests {
         #expect(try makeServer().ask(failed).octets.count == failed.octets.count)
     }
 
+    @Test func `a stale answer says so, if there is room, and only with EDNS`() throws {
+        let server = try TestServer([:], .test(udpPayload: 1232))
+        let records = (0..<31).map { RecordChange(sequence: UInt64($0), record: Record(.address(.v4(UInt32($0))))) }
+        let list = RRsetChange(type: .a, ttl: 5, isWhole: true, records: records)
+        let option: [UInt8] = [0, 6, 0, 15, 0, 2, 0, 3]
+        for (content, count) in [(NameContent.records([.a(31), .srv([.ten(1)])]), 31), (.changed([list]), 31)] {
+            try server.publish(["web": content], isStale: true)
+            // Changes of other names, in its shard or not, are none of its own.
+            try server.publish(["other": .records([.a(1)])])
+            #expect(try server.ask(TestQuery("other.service.kong").offering(payload: 1232)).octets.suffix(2) == [0, 0])
+            let reply = try server.ask(query.offering(payload: 1232))
+            #expect(reply.octets.suffix(8) == option && reply.edns != nil && reply.responseCode == 0)
+            let plain = try server.ask(query)
+            #expect(reply.addresses.count == count && plain.edns == nil)
+            #expect(try server.ask(query.offering(payload: 512), overTCP: true).octets.suffix(8) == option)
+            // Without room for it the records are more important.
+            let narrow = try server.ask(query.offering(payload: UInt16(reply.octets.count - 1)))
+            #expect(narrow.addresses.count == count && narrow.octets.count == reply.octets.count - 6)
+            // It is fresh again.
+            try server.publish(["web": content])
+            #expect(try server.ask(query.offering(payload: 1232)).octets.suffix(2) == [0, 0])
+        }
+    }
+
     @Test func `unknown options are ignored`() throws {
         let options: [UInt8] = [0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0xFD, 0xE9, 0, 0]
         let opt: [UInt8] = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, UInt8(options.count)] + options

@@ -16,10 +16,12 @@ final class TestServer {
         try publish(names)
     }
 
-    func publish(_ names: [String: NameContent], strategy: RotationStrategyName? = nil) throws {
+    func publish(
+        _ names: [String: NameContent], strategy: RotationStrategyName? = nil, isStale: Bool = false
+    ) throws {
         serial += 1
         let changes = names.sorted { $0.key < $1.key }.map {
-            NameChange(name: $0.key, content: $0.value, strategy: strategy)
+            NameChange(name: $0.key, content: $0.value, strategy: strategy, isStale: isStale)
         }
         try responder.publish(ZoneUpdate(serial: serial, changes: changes))
     }
