@@ -97,6 +97,8 @@ extension APIHandler {
         for brake in brakes { writer.brake(brake) }
         writer.endArray()
         writer.endObject()
+        writer.member("last_known_names")
+        writer.integer(summary.lastKnownNames)
         let statistics = state.statistics
         for group in Counter.Group.allCases {
             writer.member(group.rawValue)

@@ -48,6 +48,14 @@ enum DrainSelection: Sendable, Equatable {
         return nil
     }
 
+    /// Whether it selects an instance.
+    func includes(_ instance: ServiceInstance) -> Bool {
+        switch self {
+        case .address(let address): instance.address == address
+        case .service(let name, let tag): instance.name == name && tag.map { instance.tags.contains($0) } ?? true
+        }
+    }
+
     /// The commands that drain its instances, or put them back into DNS: one for each that has to change.
     func commands(_ registry: Registry, isDraining: Bool) -> [RegistryCommand] {
         var commands: [RegistryCommand] = []

@@ -52,10 +52,12 @@ extension Endpoint {
             .post, "/api/v1/names/{name}/release", access: .write, needsRegistry: true,
             operation: """
                 operationId: release
-                summary: Let those instances of a service go that have expired, and that the mass-expiry brake holds.
+                summary: >-
+                  Let those instances of a service go that the mass-expiry brake holds, or that are answered as its last
+                  known ones (on_empty: last_known).
                 responses:
                   '200':
-                    description: How many have gone; 0 if none was held.
+                    description: How many have gone; 0 if there were none.
                     content:
                       application/json:
                         schema: {type: object, required: [released], properties: {released: {type: integer}}}

@@ -22,6 +22,17 @@ extension JSONWriter {
         endArray()
         member("grace_ends_at")
         time(explanation.graceEnd)
+        member("last_known")
+        if let lastKnown = explanation.lastKnown {
+            beginObject()
+            member("since")
+            time(lastKnown.since)
+            member("until")
+            time(lastKnown.until)
+            endObject()
+        } else {
+            null()
+        }
         notes(explanation.notes)
         member("instances_total")
         integer(explanation.memberCount)
@@ -133,7 +144,7 @@ extension JSONWriter {
         self.member("priority")
         integer(instance.priority)
         self.member("status")
-        string(member.registered.status.rawValue)
+        string(member.hasExpired ? "expired" : member.registered.status.rawValue)
         self.member("since")
         time(member.registered.statusSince)
         self.member("answers")
@@ -240,7 +251,10 @@ extension Explanation.Answer {
             if explanation.name.service == nil { return "there is no such name" }
             return isEmpty ? "no instance is registered" : "no instance is healthy"
         }
-        if records.first?.contains(where: { $0.section == .answer }) == true { return "records of the zone" }
+        if records.first?.contains(where: { $0.section == .answer }) == true {
+            return explanation.lastKnown == nil
+                ? "records of the zone" : "no instance is healthy: the last known ones (dns.on_empty)"
+        }
         return isEmpty
             ? "the name has no record of this type"
             : "the name has no record of this type now: see its instances"

@@ -19,6 +19,8 @@ struct Explanation: Sendable {
         /// For each type, whether and why it is in the answer.
         var reasons: [(type: RecordType, reason: AnswerReason)]
         var notes: [ExplanationNote]
+        /// Whether it has expired, and is only the last known.
+        var hasExpired = false
     }
 
     /// The most instances that are shown.
@@ -32,6 +34,8 @@ struct Explanation: Sendable {
     /// The number of instances, however many are shown.
     var memberCount = 0
     var graceEnd: WallTime?
+    /// Since when the name answers its last known instances, and until when at most; `nil`: it does not.
+    var lastKnown: (since: WallTime, until: WallTime)?
     var notes: [ExplanationNote] = []
     /// Names that exist and are almost this one.
     var nearest: [String] = []
@@ -84,6 +88,7 @@ extension APIHandler {
             text: PresentationForm.name(query.name), name: name, client: client, answers: answers, now: now.wall)
         explanation.memberCount = known.instances.count
         explanation.graceEnd = known.graceEnd.map { now.advanced(by: now.monotonic.duration(to: $0)).wall }
+        explanation.lastKnown = known.lastKnown.map { ($0.since, $0.until) }
         await add(known, to: &explanation)
         if name.kind == .outside { explanation.upstreams = dns.upstreamStatistics() }
         if known.instances.isEmpty { explanation.nearest = nearest(to: name, query.name, dns) }
@@ -105,9 +110,11 @@ extension APIHandler {
         for (index, registered) in known.instances.prefix(Explanation.maximumMembers).enumerated() {
             var notes: [ExplanationNote] = []
             for source in explanations { notes += await source.notes(on: registered) }
+            if let note = known.lastKnown?.note(on: registered) { notes.append(note) }
             explanation.members.append(
                 Explanation.Member(
-                    registered: registered, reasons: reasons.map { ($0.type, $0.reasons[index]) }, notes: notes))
+                    registered: registered, reasons: reasons.map { ($0.type, $0.reasons[index]) }, notes: notes,
+                    hasExpired: known.lastKnown?.expired[registered.instance.sequence] != nil))
         }
     }
 
@@ -136,6 +143,20 @@ extension APIHandler {
     }
 }
 
+extension LastKnownTerm {
+    /// What is said of an instance that the name answers.
+    fileprivate func note(on registered: RegisteredInstance) -> ExplanationNote? {
+        let sequence = registered.instance.sequence
+        guard members.contains(sequence) else { return nil }
+        let cause = expired[sequence].map { "it has expired at \(Self.text($0))" } ?? "it is critical"
+        return ExplanationNote(
+            source: "last_known", text: "\(cause), but no instance is healthy: it is one of the last known",
+            since: since, until: until)
+    }
+
+    private static func text(_ time: WallTime) -> String { String(decoding: CalendarTime(time).rfc3339, as: UTF8.self) }
+}
+
 extension ExplainedName {
     /// The label of a name outside that has only one: most likely the domain was left out.
     fileprivate func onlyLabel(_ wire: [UInt8]) -> String? {
@@ -157,11 +178,11 @@ extension Explanation.Answer {
         guard answered.count >= first.recordCount ?? 0 else { return expected }
         var keys: Set<String> = []
         for record in answered { keys.insert(Self.key(of: record)) }
-        let sharing = zip(expected, instances).filter { $0.0 == .answered }.map { key(of: $0.1.instance) }
+        let sharing = zip(expected, instances).filter { $0.0.isAnswered }.map { key(of: $0.1.instance) }
         let explained = Set(sharing)
         return zip(expected, instances).map { reason, registered in
             let key = key(of: registered.instance)
-            if reason == .answered { return keys.contains(key) ? .answered : .missing }
+            if reason.isAnswered { return keys.contains(key) ? reason : .missing }
             // The record may be that of another instance at the same place.
             return keys.contains(key) && !explained.contains(key) ? .answered : reason
         }

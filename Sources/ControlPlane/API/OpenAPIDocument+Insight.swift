@@ -28,8 +28,8 @@ extension OpenAPIDocument {
             Explanation:
               type: object
               required:
-                [name, kind, service, client, time, answers, grace_ends_at, notes, instances_total, instances, nearest,
-                upstreams]
+                [name, kind, service, client, time, answers, grace_ends_at, last_known, notes, instances_total,
+                instances, nearest, upstreams]
               properties:
                 name: {$ref: '#/components/schemas/DomainName'}
                 kind: {type: string, enum: [domain, service, tag, protocol, address, unknown, outside]}
@@ -41,6 +41,15 @@ extension OpenAPIDocument {
                   type: [string, 'null']
                   format: date-time
                   description: Until then SERVFAIL, because the last healthy instance has gone (dns.empty_grace).
+                last_known:
+                  type: [object, 'null']
+                  description: >-
+                    No instance is healthy, so the name answers those that it had last (dns.on_empty); at most until
+                    then.
+                  required: [since, until]
+                  properties:
+                    since: {type: string, format: date-time}
+                    until: {type: string, format: date-time}
                 notes: {type: array, items: {$ref: '#/components/schemas/ExplanationNote'}}
                 instances_total: {type: integer}
                 instances:
@@ -115,7 +124,10 @@ extension OpenAPIDocument {
                 protocol: {type: string, enum: [tcp, udp]}
                 weight: {type: integer}
                 priority: {type: integer}
-                status: {$ref: '#/components/schemas/Status'}
+                status:
+                  description: Expired - it is answered as one of the last known, and not registered any more.
+                  type: string
+                  enum: [passing, warning, critical, draining, expired]
                 since: {type: [string, 'null'], format: date-time, description: As its checks have found it.}
                 answers:
                   description: By type, "answered" or why it is not in the answer.

@@ -280,7 +280,7 @@ enum OpenAPIDocument {
               additionalProperties: false
               properties:
                 strategy: {type: [string, 'null'], enum: [round_robin, random, weighted, null]}
-                on_empty: {type: [string, 'null'], enum: [nxdomain, nodata, servfail, null]}
+                on_empty: {type: [string, 'null'], enum: [nxdomain, nodata, servfail, last_known, null]}
                 empty_grace:
                   description: '0s to 1h: "500ms", "10s", "2m" or "1h", or whole seconds.'
                   anyOf: [{type: string, pattern: '^[0-9]+(ms|s|m|h)$'}, {type: integer, minimum: 0}, {type: 'null'}]
@@ -368,6 +368,9 @@ enum OpenAPIDocument {
                       type: array
                       maxItems: \(BrakesInForce.maximumListed)
                       items: {$ref: '#/components/schemas/Brake'}
+                last_known_names:
+                  description: Names without a healthy instance that answer the instances that they had last.
+                  type: integer
         \(counters)
                 upstreams:
                   type: array

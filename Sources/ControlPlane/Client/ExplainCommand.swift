@@ -43,6 +43,10 @@ struct ExplanationText {
         if let end = explanation["grace_ends_at"].text {
             lines.append("SERVFAIL until \(end.escapingControls), then dns.on_empty decides")
         }
+        if let since = explanation["last_known"]["since"].text {
+            let until = Self.shown(explanation["last_known"]["until"])
+            lines.append("last known instances since \(since.escapingControls), until \(until) at most")
+        }
         for note in explanation["notes"].elements { lines.append(Self.note(note)) }
         for answer in explanation["answers"].elements { add(answer) }
         let instances = explanation["instances"].elements

@@ -44,15 +44,12 @@ enum Availability<Value: Equatable & Sendable>: Sendable {
     case now
     /// Only the default: the other values come with a later feature.
     case defaultOnly
-    /// Only these values: the others come with later features.
-    case only([Value])
 
     /// The values that can be used; `nil`: all can.
     func usable(default defaultValue: Value) -> [Value]? {
         switch self {
         case .now: nil
         case .defaultOnly: [defaultValue]
-        case .only(let values): values
         }
     }
 

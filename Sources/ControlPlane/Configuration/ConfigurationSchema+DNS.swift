@@ -41,8 +41,7 @@ extension ConfigurationSchema {
             "dns.on_empty",
             \.dns.onEmpty,
             .choice,
-            "what a service without a healthy instance answers",
-            available: .only([.nameError, .noData, .serverFailure])
+            "what a service without a healthy instance answers"
         ),
         ConfigurationKey(
             "dns.empty_grace",

@@ -13,6 +13,8 @@ struct ServicePolicy: Sendable, Equatable {
         case noData = "nodata"
         /// SERVFAIL.
         case serverFailure = "servfail"
+        /// The instances that it had last while one was healthy; NXDOMAIN if none of them is known.
+        case lastKnown = "last_known"
     }
 
     /// Which priority groups are answered.

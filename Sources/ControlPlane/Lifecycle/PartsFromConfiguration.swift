@@ -96,13 +96,12 @@ extension Checker.Settings {
 extension RecordPolicy {
     /// The settings that decide about records.
     init(_ dns: Configuration.DNS) {
-        onEmpty =
-            switch dns.onEmpty {
-            case .nameError: NameContent(.nameError)
-            case .noData: NameContent(.noData)
-            // `last_known` is not available yet: the configuration refuses it.
-            case .serverFailure, .lastKnown: NameContent(.serverFailure)
-            }
+        switch dns.onEmpty {
+        case .nameError: setOnEmpty(.nameError)
+        case .noData: setOnEmpty(.noData)
+        case .serverFailure: setOnEmpty(.serverFailure)
+        case .lastKnown: setOnEmpty(.lastKnown)
+        }
         emptyGrace = dns.emptyGrace
         isLowestPriorityOnly = dns.priorities == .lowest
         protectThreshold = dns.protectThreshold

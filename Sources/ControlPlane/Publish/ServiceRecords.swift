@@ -4,6 +4,8 @@ import Engine
 struct RecordPolicy: Sendable, Equatable {
     /// The content of a name that has instances, but no healthy one.
     var onEmpty = NameContent.absent
+    /// Whether such a name answers its ``LastKnown`` instances instead, as long as there are any.
+    var answersLastKnown = false
     /// How long a name answers SERVFAIL before that, after its last healthy instance has gone.
     var emptyGrace = Duration.zero
     /// Whether only the best priority group is answered.
@@ -19,13 +21,27 @@ struct RecordPolicy: Sendable, Equatable {
     func with(_ policy: ServicePolicy?) -> RecordPolicy {
         guard let policy else { return self }
         var settings = self
-        if let answer = policy.onEmpty { settings.onEmpty = NameContent(answer) }
+        if let answer = policy.onEmpty { settings.setOnEmpty(answer) }
         if let duration = policy.emptyGrace { settings.emptyGrace = duration }
         if let priorities = policy.priorities { settings.isLowestPriorityOnly = priorities == .lowest }
         if let threshold = policy.protectThreshold { settings.protectThreshold = threshold }
         settings.defaultTTL = policy.dnsTTL ?? defaultTTL
         settings.strategy = policy.strategy ?? strategy
         return settings
+    }
+
+    /// Whether it matters that a name has just lost its last healthy instance.
+    var hasTransition: Bool { emptyGrace > .zero || answersLastKnown }
+
+    /// Sets what a name answers that has no healthy instance.
+    mutating func setOnEmpty(_ answer: ServicePolicy.EmptyAnswer) {
+        answersLastKnown = answer == .lastKnown
+        onEmpty =
+            switch answer {
+            case .nameError, .lastKnown: .absent
+            case .noData: .records([])
+            case .serverFailure: .failure
+            }
     }
 
     /// Whether critical instances of a service are answered too.
@@ -35,18 +51,6 @@ struct RecordPolicy: Sendable, Equatable {
     ///   - critical: the number of those that are critical; draining ones are in neither number.
     func protects(healthy: Int, critical: Int) -> Bool {
         critical > 0 && Double(healthy) < protectThreshold * Double(healthy + critical)
-    }
-}
-
-extension NameContent {
-    /// What a name answers that has no healthy instance.
-    init(_ answer: ServicePolicy.EmptyAnswer) {
-        self =
-            switch answer {
-            case .nameError: .absent
-            case .noData: .records([])
-            case .serverFailure: .failure
-            }
     }
 }
 

@@ -11,12 +11,19 @@ struct ZonePublisher: Sendable {
     /// Services whose critical instances are answered too.
     private(set) var protections: [String: Protection] = [:]
     /// The names in the zone of services with few instances, in order to remove those that are no longer needed.
-    private var published = ShardedDictionary<PublishedNames>()
-    private var large: [String: LargeService] = [:]
+    var published = ShardedDictionary<PublishedNames>()
+    var large: [String: LargeService] = [:]
     /// The names that services may have in the zone, after a failed publication left that uncertain.
-    private var uncertain: [String: Set<String>] = [:]
+    var uncertain: [String: Set<String>] = [:]
     private var reverse: ReverseNames
-    private var grace: EmptyGrace
+    var grace: EmptyGrace
+    var lastKnown = LastKnown()
+    /// How many policies say that a service answers its last known instances.
+    private var lastKnownPolicyCount = 0
+    /// Services that answer their last known instances by another policy: what they had before is not known.
+    private var unseen: Set<String> = []
+    /// What names have begun or ended to answer their last known instances since the last ``takeTurns()``.
+    var turns: [LastKnownTurn] = []
     private var serial: UInt32 = 0
     /// The zone's generation after the last publication.
     private(set) var generation: UInt64 = 0
@@ -40,27 +47,40 @@ struct ZonePublisher: Sendable {
     }
 
     /// The settings for a service.
-    private func policy(of service: String) -> RecordPolicy {
+    func policy(of service: String) -> RecordPolicy {
         policies.isEmpty ? settings : settings.with(policies[service])
     }
 
     /// Takes in policies of services, `nil` for none. To be followed by ``publish(_:now:instances:)`` for these
     /// services, and ``endGraces(now:limit:)``.
     mutating func adopt(_ changes: [String: ServicePolicy?]) {
-        for (service, policy) in changes { policies[service] = policy }
+        for (service, policy) in changes {
+            let wasLastKnown = self.policy(of: service).answersLastKnown
+            if policies[service]?.onEmpty == .lastKnown { lastKnownPolicyCount -= 1 }
+            policies[service] = policy
+            if policy?.onEmpty == .lastKnown { lastKnownPolicyCount += 1 }
+            let isLastKnown = self.policy(of: service).answersLastKnown
+            if isLastKnown, !wasLastKnown { unseen.insert(service) }
+            if !isLastKnown { unseen.remove(service) }
+            if !isLastKnown, wasLastKnown { endLastKnown(of: service, because: .policy) }
+        }
         if grace.isEmpty { return }
         grace.change(Dictionary(uniqueKeysWithValues: changes.keys.map { ($0, policy(of: $0).emptyGrace) }))
     }
 
     /// Publishes all records of services in one update; returns when every DNS worker answers with them.
     ///
-    /// - Parameter instances: the instances of a service in the order of their registration.
+    /// - Parameters:
+    ///   - isStart: whether these services have not been published before, as after a start.
+    ///   - instances: the instances of a service in the order of their registration.
     mutating func publish(
-        _ services: some Collection<String>, now: Moment, instances: (String) -> [RegisteredInstance]
+        _ services: some Collection<String>, isStart: Bool = false, now: Moment,
+        instances: (String) -> [RegisteredInstance]
     ) throws(EngineError) {
         var update = Update()
         for service in services {
             let instances = instances(service)
+            if isStart, policy(of: service).answersLastKnown { unseen.insert(service) }
             renew(service, instances, now, in: &update)
             reverse.replace(service, by: instances)
         }
@@ -103,8 +123,12 @@ struct ZonePublisher: Sendable {
                 renew(service, instances(service), now, in: &update)
             }
         }
+        addLastKnownChanges(to: &update, now)
         try send(update, now)
     }
+
+    /// Whether some service answers its last known instances, or would.
+    var usesLastKnown: Bool { settings.answersLastKnown || lastKnownPolicyCount > 0 || !lastKnown.isEmpty }
 
     // MARK: Explanations
 
@@ -116,59 +140,73 @@ struct ZonePublisher: Sendable {
         var isProtected: Bool
         /// When its grace time ends; `nil`: it is in none.
         var graceEnd: ContinuousClock.Instant?
+        /// The last known instances that it answers; `nil`: it does not.
+        var lastKnown: LastKnownState?
     }
 
     /// What decides about the records of a name of a service.
     func state(of name: String, ofService service: String) -> NameState {
         NameState(
-            policy: policy(of: service), isProtected: protections[service] != nil, graceEnd: grace.end(of: name))
+            policy: policy(of: service), isProtected: protections[service] != nil, graceEnd: grace.end(of: name),
+            lastKnown: lastKnownState(of: name, ofService: service))
     }
 
     // MARK: Names that have become empty
 
     /// When to call ``endGraces(now:limit:)`` next; `nil`: not before another publication.
     func nextGraceEnd(now: Moment) -> ContinuousClock.Instant? {
-        grace.isOverfull ? now.monotonic : grace.nextEnd
+        if grace.isOverfull || lastKnown.isOverfull { return now.monotonic }
+        let ends = [grace.nextEnd, lastKnown.nextEnd].compactMap(\.self)
+        return ends.min()
     }
 
-    /// Publishes the final content of names whose grace time is over.
+    /// Publishes the final content of names whose grace time is over, or that have answered their last known instances
+    /// for long enough.
     ///
     /// - Parameter limit: how many at most.
     /// - Returns: how many.
     mutating func endGraces(now: Moment, limit: Int) throws(EngineError) -> Int {
+        let over = takeLastKnownDue(now: now.monotonic, limit: limit)
         let due = grace.takeDue(now: now.monotonic, limit: limit)
-        guard !due.isEmpty else { return 0 }
+        guard !due.isEmpty || !over.isEmpty else { return 0 }
         var update = Update()
-        update.changes = due.map {
-            NameChange(name: $0.text, content: has($0) ? policy(of: $0.service).onEmpty : .absent)
-        }
+        // Names with a grace time that is as long have it first.
+        let ended = over.filter { !grace.contains($0.text) }
+        update.changes = (ended + due).map { NameChange(name: $0.text, content: finalContent(of: $0)) }
+        answerLastKnown(due, in: &update.changes, from: ended.count, now)
         do throws(EngineError) {
             try send(update, now)
         } catch {
-            for name in due {
+            for name in ended + due {
                 uncertain[name.service, default: large[name.service]?.names ?? []].insert(name.text)
             }
             throw error
         }
-        return due.count
+        return due.count + over.count
     }
 
     /// Services that must be published as a whole, because the zone refused an update.
     var uncertainServices: [String] { Array(uncertain.keys) }
 
-    private func has(_ name: EmptyGrace.Name) -> Bool {
-        large[name.service]?.has(name.text) ?? published[name.service]?.present.has(name.text, of: name.service)
-            ?? false
+    /// What a name answers in the end that has no healthy instance.
+    func finalContent(of name: EmptyGrace.Name) -> NameContent {
+        let isPresent =
+            large[name.service]?.has(name.text) ?? published[name.service]?.present.has(name.text, of: name.service)
+        return isPresent == true ? policy(of: name.service).onEmpty : .absent
     }
 
-    /// The same changes, but names in their grace time become failures.
+    /// The same changes, but names in their grace time become failures, and others may answer what they had last.
     ///
     /// - Parameter lost: names that have just lost their last healthy instance.
-    private mutating func settled(
+    mutating func settled(
         _ changes: [NameChange], of service: String, lost: [String], _ now: Moment
     ) -> [NameChange] {
-        if !lost.isEmpty { grace.begin(lost, of: service, for: policy(of: service).emptyGrace, now: now.monotonic) }
-        guard !grace.isEmpty else { return changes }
+        if !lost.isEmpty {
+            let policy = policy(of: service)
+            grace.begin(lost, of: service, for: policy.emptyGrace, now: now.monotonic)
+            if policy.answersLastKnown { lastKnown.begin(lost, of: service, now: now) }
+        }
+        guard !grace.isEmpty || !lastKnown.isEmpty else { return changes }
         var settled = changes
         for index in settled.indices {
             if settled[index].content.isAnswered {
@@ -177,13 +215,14 @@ struct ZonePublisher: Sendable {
                 settled[index].content = .failure
             }
         }
+        if lastKnown.concerns(service) { answerLastKnown(&settled, of: service, now) }
         return settled
     }
 
     // MARK: One publication
 
     /// One publication.
-    private struct Update {
+    struct Update {
         var changes: [NameChange] = []
         /// The services that it changes, and the index in `changes` at which each begins.
         var services: [(service: String, start: Int)] = []
@@ -199,11 +238,12 @@ struct ZonePublisher: Sendable {
 
     /// Adds all names of a service, and the removal of those that it no longer has.
     private mutating func renew(
-        _ service: String, _ instances: [RegisteredInstance], _ now: Moment, in update: inout Update
+        _ service: String, _ registered: [RegisteredInstance], _ now: Moment, in update: inout Update
     ) {
         let policy = policy(of: service)
-        let isProtected = noteProtection(of: service, instances, policy, now)
-        let instances = instances.map { PublishedInstance($0, policy, isProtected: isProtected) }
+        let wasProtected = protections[service] != nil
+        let isProtected = noteProtection(of: service, registered, policy, now)
+        let instances = registered.map { PublishedInstance($0, policy, isProtected: isProtected) }
         let names = PublishedNames(instances)
         let present = names.present
         let before = published[service] ?? PublishedNames()
@@ -217,16 +257,23 @@ struct ZonePublisher: Sendable {
             var renewed = LargeService(service, instances, policy: policy, isProtected: isProtected)
             changes += renewed.takeChanges()
             update.large[service] = renewed
-            if policy.emptyGrace > .zero { lost = answered(by: service).filter { !renewed.answered.contains($0) } }
+            if policy.hasTransition { lost = answered(by: service).filter { !renewed.answered.contains($0) } }
         } else {
             changes += ServiceRecords.changes(service: service, instances: instances, policy: policy)
             update.names[service] = names
-            if policy.emptyGrace > .zero {
+            if policy.hasTransition {
                 if let large = large[service] {
                     lost = Array(large.answered.subtracting(names.answered.relativeNames(of: service)))
                 } else {
                     lost = before.answered.subtracting(names.answered).relativeNames(of: service)
                 }
+            }
+        }
+        if policy.answersLastKnown {
+            if wasProtected, !isProtected { lastKnown.departed(registered.filter(\.isCritical), now) }
+            if unseen.remove(service) != nil {
+                let silent = names.present.subtracting(names.answered).relativeNames(of: service)
+                lastKnown.begin(silent, of: service, with: registered.filter(\.isCritical), now: now)
             }
         }
         update.add(service, settled(changes, of: service, lost: lost, now))
@@ -258,7 +305,7 @@ struct ZonePublisher: Sendable {
         return published[service]?.answered.relativeNames(of: service) ?? []
     }
 
-    private mutating func send(_ update: Update, _ now: Moment) throws(EngineError) {
+    mutating func send(_ update: Update, _ now: Moment) throws(EngineError) {
         // Unix time, as long as it fits and does not go back (RFC 1982).
         serial = max(serial, UInt32(truncatingIfNeeded: now.wall.secondsSince1970))
         do throws(EngineError) {
@@ -287,87 +334,5 @@ struct ZonePublisher: Sendable {
     private mutating func forget(_ service: String, names: [String]) {
         uncertain[service, default: large[service]?.names ?? []].formUnion(names)
         large[service] = nil
-    }
-}
-
-/// The names of a published service.
-struct PublishedNames: Sendable, Equatable {
-    /// All its names.
-    var present = ServiceNames()
-    /// The names that have a healthy instance, and so records.
-    var answered = ServiceNames()
-
-    /// No names.
-    init() {}
-
-    /// All names of a service with these instances.
-    init(_ instances: [PublishedInstance]) {
-        present = ServiceNames(instances)
-        answered = instances.allSatisfy(\.isHealthy) ? present : ServiceNames(instances.filter(\.isHealthy))
-    }
-}
-
-/// Some of the names that a service can have.
-struct ServiceNames: Sendable, Equatable {
-    private var exists = false
-    private var hasTCP = false
-    private var hasUDP = false
-    /// Tags in order.
-    private var tags: [String] = []
-
-    /// No names.
-    init() {}
-
-    /// All names of a service with these instances.
-    init(_ instances: [PublishedInstance]) {
-        var tags: Set<String> = []
-        for instance in instances {
-            exists = true
-            switch instance.transport {
-            case .tcp: hasTCP = true
-            case .udp: hasUDP = true
-            }
-            tags.formUnion(instance.tags)
-        }
-        self.tags = tags.sorted()
-    }
-
-    /// Whether there are no names.
-    var isEmpty: Bool { !exists }
-
-    /// Whether it has a name, given relative to the zone's origin.
-    func has(_ name: String, of service: String) -> Bool {
-        if name == service { return exists }
-        if name == TransportProtocol.tcp.relativeName(of: service) { return hasTCP }
-        if name == TransportProtocol.udp.relativeName(of: service) { return hasUDP }
-        return name.hasSuffix(".\(service)") && tags.contains(String(name.dropLast(service.count + 1)))
-    }
-
-    /// The names that are not in `others`.
-    func subtracting(_ others: ServiceNames) -> ServiceNames {
-        var rest = self
-        rest.exists = exists && !others.exists
-        rest.hasTCP = hasTCP && !others.hasTCP
-        rest.hasUDP = hasUDP && !others.hasUDP
-        // Usually the tags are the same.
-        if !tags.isEmpty { rest.tags = tags == others.tags ? [] : Set(tags).subtracting(others.tags).sorted() }
-        return rest
-    }
-
-    /// The names relative to the zone's origin.
-    func relativeNames(of service: String) -> [String] {
-        var names = tags.map { "\($0).\(service)" }
-        if exists { names.append(service) }
-        if hasTCP, let name = TransportProtocol.tcp.relativeName(of: service) { names.append(name) }
-        if hasUDP, let name = TransportProtocol.udp.relativeName(of: service) { names.append(name) }
-        return names
-    }
-}
-
-extension TransportProtocol {
-    /// The name of a service's SRV records for this transport (RFC 2782): `_orders._tcp`; `nil` for a service of 63
-    /// octets, which leaves no room for the underscore in the label.
-    func relativeName(of service: String) -> String? {
-        service.utf8.count < 63 ? "_\(service)._\(rawValue)" : nil
     }
 }

@@ -4,6 +4,8 @@ import Engine
 enum AnswerReason: String, Sendable, CaseIterable {
     /// It is in the answer.
     case answered
+    /// It is in the answer although it has expired or a check says that it does not work: no instance is healthy.
+    case lastKnown = "last_known"
     /// Its owner has taken it out of DNS.
     case draining
     /// A check says so.
@@ -16,6 +18,9 @@ enum AnswerReason: String, Sendable, CaseIterable {
     case standsBy = "stands_by"
     /// It should be in the answer, but is not.
     case missing
+
+    /// Whether it is in the answer.
+    var isAnswered: Bool { self == .answered || self == .lastKnown }
 }
 
 extension ServiceRecords {
@@ -25,7 +30,12 @@ extension ServiceRecords {
     static func reasons(
         for instances: [RegisteredInstance], type: RecordType, _ state: ZonePublisher.NameState
     ) -> [AnswerReason] {
-        let published = instances.map { PublishedInstance($0, state.policy, isProtected: state.isProtected) }
+        let lastKnown = Set(state.lastKnown?.members.map(\.registered.instance.sequence) ?? [])
+        let published = instances.map { registered in
+            lastKnown.contains(registered.instance.sequence)
+                ? PublishedInstance(lastKnown: registered, state.policy)
+                : PublishedInstance(registered, state.policy, isProtected: state.isProtected)
+        }
         func isOfFamily(_ instance: PublishedInstance) -> Bool {
             type == .srv || instance.address.recordType == type
         }
@@ -36,7 +46,9 @@ extension ServiceRecords {
             if registered.instance.isDraining { return .draining }
             if !instance.isHealthy { return .critical }
             if !isOfFamily(instance) { return .otherFamily }
-            if served.contains(instance.sequence) { return .answered }
+            if served.contains(instance.sequence) {
+                return lastKnown.contains(instance.sequence) ? .lastKnown : .answered
+            }
             return state.policy.isLowestPriorityOnly && instance.priority != best ? .worsePriority : .standsBy
         }
     }

@@ -8,6 +8,29 @@ struct NameExplanation: Sendable {
     var reasons: [RecordType: [AnswerReason]] = [:]
     /// When SERVFAIL ends, which the name answers because its last healthy instance has gone; `nil`: it does not.
     var graceEnd: ContinuousClock.Instant?
+    /// The last known instances that it answers; `nil`: it does not.
+    var lastKnown: LastKnownTerm?
+}
+
+/// That a name answers its last known instances, as none is healthy.
+struct LastKnownTerm: Sendable {
+    /// Since when none is healthy.
+    var since: WallTime
+    /// When it ends at the latest.
+    var until: WallTime
+    /// The sequence numbers of these instances.
+    var members: Set<UInt64>
+    /// When those have expired that are not registered any more, by sequence number.
+    var expired: [UInt64: WallTime]
+
+    init(_ state: LastKnownState) {
+        (since, until) = (state.since.wall, state.end.wall)
+        members = Set(state.members.map(\.registered.instance.sequence))
+        expired = [:]
+        for member in state.members where !member.isRegistered {
+            expired[member.registered.instance.sequence] = member.left.wall
+        }
+    }
 }
 
 extension Registry {
@@ -21,8 +44,14 @@ extension Registry {
         _ name: String, _ part: ServicePart, ofService service: String, types: [RecordType]
     ) async -> NameExplanation {
         let state = await nameState(name, ofService: service)
-        let instances = instances(ofService: service).filter { $0.instance.parts.contains(part) }
-        var explanation = NameExplanation(instances: instances, graceEnd: state.graceEnd)
+        var instances = instances(ofService: service).filter { $0.instance.parts.contains(part) }
+        if let expired = state.lastKnown?.members.filter({ !$0.isRegistered }), !expired.isEmpty {
+            let known = Set(instances.map(\.instance.id))
+            instances += expired.map(\.registered).filter { !known.contains($0.instance.id) }
+            instances.sort { $0.instance.sequence < $1.instance.sequence }
+        }
+        var explanation = NameExplanation(
+            instances: instances, graceEnd: state.graceEnd, lastKnown: state.lastKnown.map { LastKnownTerm($0) })
         for type in types {
             explanation.reasons[type] = ServiceRecords.reasons(for: instances, type: type, state)
         }

@@ -142,10 +142,20 @@ final class Registry: Sendable {
         try await submit(.setPolicy(name: name, policy))
     }
 
-    /// Ends the brake on mass expiry for a service: the instances that it holds leave.
+    /// Ends the brake on mass expiry for a service, and that its names answer their last known instances: those leave.
     ///
     /// - Returns: how many have left.
     func release(_ name: String) async throws(RegistryError) -> Int {
+        let released = try await releaseHeld(name)
+        return released + (await committer.releaseLastKnown(name))
+    }
+
+    /// Forgets expired instances that somebody drains: names must not answer them as the last known ones.
+    func forgetExpired(where isSuch: @escaping @Sendable (ServiceInstance) -> Bool) async {
+        await committer.forgetExpired(where: isSuch)
+    }
+
+    private func releaseHeld(_ name: String) async throws(RegistryError) -> Int {
         guard store.view.withTable({ $0.held[name] }) != nil else { return 0 }
         let held = store.instances(ofService: name).filter(\.instance.isHeld)
         var released = 0
@@ -267,7 +277,8 @@ final class Registry: Sendable {
             serviceCount: services,
             storeType: store.type,
             storeState: store.state,
-            zoneGeneration: committer.zoneGeneration
+            zoneGeneration: committer.zoneGeneration,
+            lastKnownNames: committer.lastKnownNames
         )
     }
 
@@ -286,4 +297,6 @@ struct RegistrySummary: Sendable {
     var storeState: StoreState
     /// The generation of the zone after the last publication.
     var zoneGeneration: UInt64
+    /// How many names answer their last known instances.
+    var lastKnownNames: Int
 }

@@ -43,9 +43,14 @@ actor RegistryCommitter {
     /// The ids of instances with results of checks that could not be stored yet.
     private var unstored: Set<String> = []
     private let generation = Atomic<UInt64>(0)
+    private let lastKnownLog: LastKnownLog
+    private let lastKnownCount = Atomic<Int>(0)
 
     /// The generation of the zone after the last publication. Reading it never waits.
     nonisolated var zoneGeneration: UInt64 { generation.load(ordering: .relaxed) }
+
+    /// How many names answer their last known instances. Reading it never waits.
+    nonisolated var lastKnownNames: Int { lastKnownCount.load(ordering: .relaxed) }
 
     init(
         executor: any SerialExecutor,
@@ -73,6 +78,7 @@ actor RegistryCommitter {
         self.listeners = listeners
         self.brakes = brakes
         self.logger = logger
+        lastKnownLog = LastKnownLog(logger: logger, time: time, timers: timers)
     }
 
     /// Loads the store's view and publishes every service, in slices.
@@ -87,9 +93,11 @@ actor RegistryCommitter {
         // At least once, even without services: the first publication makes the zone known.
         var rest = services[...]
         repeat {
-            publish(services: Array(rest.prefix(Self.servicesAtOnce)))
+            publish(services: Array(rest.prefix(Self.servicesAtOnce)), isStart: true)
             rest = rest.dropFirst(Self.servicesAtOnce)
         } while !rest.isEmpty
+        noteLastKnown()
+        awaitGraceEnd()
         feed.begin(at: index)
         publication.advance(to: index)
     }
@@ -148,6 +156,7 @@ actor RegistryCommitter {
             // Before anybody is answered: the group's own commit may have brought in other nodes' changes.
             adoptOutsideChanges()
         }
+        forgetWithdrawn(commands, outcomes)
         return outcomes.map { $0 ?? .failure(Self.contended) }
     }
 
@@ -176,6 +185,59 @@ actor RegistryCommitter {
         }
         if hasHeld { publishChanges() }
         return outcomes
+    }
+
+    /// Forgets instances that were to be deregistered or drained, but have expired: nor shall their names answer with
+    /// them.
+    private func forgetWithdrawn(
+        _ commands: [RegistryCommand], _ outcomes: [Result<CommandOutcome, StoreUnavailable>?]
+    ) {
+        guard !publisher.lastKnown.isEmpty else { return }
+        for (command, outcome) in zip(commands, outcomes) {
+            guard case .success(.unknownInstance) = outcome else { continue }
+            switch command {
+            case .deregister(let id): publisher.lastKnown.forget(id: id)
+            case .patch(let id, let patch) where patch.isDraining == true: publisher.lastKnown.forget(id: id)
+            default: continue
+            }
+        }
+        publishLastKnown()
+    }
+
+    /// Forgets expired instances that somebody drains, and returns when no name answers them.
+    func forgetExpired(where isSuch: @Sendable (ServiceInstance) -> Bool) {
+        guard !publisher.lastKnown.isEmpty else { return }
+        publisher.lastKnown.forgetExpired(where: isSuch)
+        publishLastKnown()
+    }
+
+    /// Ends that names of a service answer their last known instances.
+    ///
+    /// - Returns: how many instances that were.
+    func releaseLastKnown(_ service: String) -> Int {
+        let count = publisher.endLastKnown(of: service, because: .released)
+        publishLastKnown()
+        return count
+    }
+
+    private func publishLastKnown() {
+        let services = publisher.lastKnown.changedServices
+        do {
+            try publisher.publishLastKnown(now: time.now())
+            generation.store(publisher.generation, ordering: .relaxed)
+        } catch {
+            note(error)
+            for service in services { publish(services: [service]) }
+        }
+        noteLastKnown()
+    }
+
+    /// Tells of names that have begun or ended to answer their last known instances.
+    private func noteLastKnown() {
+        let turns = publisher.takeTurns()
+        if turns.isEmpty { return }
+        lastKnownCount.store(publisher.lastKnown.answeredCount, ordering: .relaxed)
+        lastKnownLog.note(turns)
     }
 
     /// Stores what could not be stored before.
@@ -257,6 +319,7 @@ actor RegistryCommitter {
     /// Publishes the changes that the table of instances has recorded, and then hands them over to the feed.
     private func publishChanges() {
         let (changes, policies) = store.view.withTable { ($0.journal.take(), $0.journal.takePolicies()) }
+        publisher.noteDepartures(changes, now: time.now())
         // Before anybody is told of them; what services have now is published with them.
         if !policies.isEmpty { publish(policies) }
         var rest = changes[...]
@@ -276,6 +339,7 @@ actor RegistryCommitter {
         }
         handOver([], restOfPolicies)
         noteBrakes()
+        noteLastKnown()
         awaitGraceEnd()
     }
 
@@ -364,6 +428,7 @@ actor RegistryCommitter {
             note(error)
             for service in publisher.uncertainServices { publish(services: [service]) }
         }
+        noteLastKnown()
         awaitGraceEnd()
     }
 
@@ -375,14 +440,14 @@ actor RegistryCommitter {
     }
 
     /// Publishes services as a whole.
-    private func publish(services: [String]) {
+    private func publish(services: [String], isStart: Bool = false) {
         do {
-            try publisher.publish(services, now: time.now()) { store.instances(ofService: $0) }
+            try publisher.publish(services, isStart: isStart, now: time.now()) { store.instances(ofService: $0) }
             generation.store(publisher.generation, ordering: .relaxed)
         } catch {
             note(error)
             guard services.count > 1 else { return }
-            for service in services { publish(services: [service]) }
+            for service in services { publish(services: [service], isStart: isStart) }
         }
     }
 

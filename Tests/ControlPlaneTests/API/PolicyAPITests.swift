@@ -24,6 +24,10 @@ import Testing
             let expected = try JSONParser.parse(Array(#"{"empty_grace":"2s","dns_ttl":120}"#.utf8))
             #expect(second.status == 200 && second.json == expected)
             #expect(api.test.registry.policy(of: "orders") == ServicePolicy(emptyGrace: .seconds(2), dnsTTL: 120))
+            for answer in ServicePolicy.EmptyAnswer.allCases {
+                #expect(try await api.send(.put, path, #"{"on_empty":"\#(answer.rawValue)"}"#).status == 200)
+                #expect(api.test.registry.policy(of: "orders") == ServicePolicy(onEmpty: answer))
+            }
             #expect(try await api.send(.delete, path).status == 204)
             #expect(try await api.send(.get, path).status == 404)
             #expect(try await api.send(.put, path, "{}").status == 200)

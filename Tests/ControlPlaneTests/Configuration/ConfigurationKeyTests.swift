@@ -23,7 +23,7 @@ import Testing
         "dns.srv_targets": "literal",
         "dns.negative_ttl": "2s",
         "dns.strategy": "weighted",
-        "dns.on_empty": "servfail",
+        "dns.on_empty": "last_known",
         "dns.empty_grace": "1m",
         "dns.protect_threshold": "0.3",
         "dns.priorities": "all",
@@ -92,7 +92,7 @@ import Testing
 
     /// The keys whose sample value can be used in this version.
     static let available = ConfigurationSchema.keys.filter { key in
-        key.usableValues == nil || key.path == "dns.on_empty"
+        key.usableValues == nil
     }
 
     /// The other keys.
@@ -173,10 +173,12 @@ import Testing
         #expect(error?.problems.first?.message.contains("not yet available") == true)
     }
 
-    @Test func `last_known is not yet available`() {
-        #expect(problems(in: "dns: {on_empty: last_known}").first?.contains("not yet available") == true)
-        // Nor is it offered.
-        let offered = "test.yaml:1:17: dns.on_empty: 'x' is unknown: nxdomain, nodata or servfail"
+    @Test func `each answer of an empty service can be chosen, and is offered`() throws {
+        for answer in Configuration.OnEmpty.allCases {
+            let environment = ["KONG_DISCOVERY_DNS_ON_EMPTY": answer.rawValue]
+            #expect(try LoadedConfiguration(file: nil, environment: environment).configuration.dns.onEmpty == answer)
+        }
+        let offered = "test.yaml:1:17: dns.on_empty: 'x' is unknown: nxdomain, nodata, servfail or last_known"
         #expect(problems(in: "dns: {on_empty: x}") == [offered])
     }
 

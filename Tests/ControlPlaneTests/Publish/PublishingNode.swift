@@ -25,6 +25,7 @@ struct PublishingNode {
     mutating func publish() throws {
         let changes = table.journal.take()
         let table = table
+        publisher.noteDepartures(changes, now: clock.now)
         try publisher.publish(changes, now: clock.now) { table.all(ofService: $0) }
     }
 

@@ -8,7 +8,7 @@ import Testing
 @Suite struct PolicyStoreTests {
     private let clock = TestClock()
     private let policy = ServicePolicy(
-        strategy: .weighted, onEmpty: .noData, emptyGrace: .milliseconds(1500), priorities: .all,
+        strategy: .weighted, onEmpty: .lastKnown, emptyGrace: .milliseconds(1500), priorities: .all,
         protectThreshold: 0.25, dnsTTL: 86_400)
 
     @Test(arguments: StoreKind.allCases)
