@@ -28,7 +28,7 @@ extension APIHandler {
             let commands = await largeAnswers.run { selection.commands(registry, isDraining: isDraining) }
             guard let commands else { return .busy("too many long lists are asked for at once") }
             let changed = try await registry.submit(commands).count { if case .patched = $0 { true } else { false } }
-            if isDraining { await registry.forgetExpired { selection.includes($0) } }
+            if isDraining { await registry.forgetExpired(ofService: selection.service) { selection.includes($0) } }
             return .json(capacity: 32) { writer in
                 writer.beginObject()
                 writer.member("changed")

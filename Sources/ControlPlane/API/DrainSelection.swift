@@ -48,6 +48,14 @@ enum DrainSelection: Sendable, Equatable {
         return nil
     }
 
+    /// The service; `nil`: any.
+    var service: String? {
+        switch self {
+        case .address: nil
+        case .service(let name, _): name
+        }
+    }
+
     /// Whether it selects an instance.
     func includes(_ instance: ServiceInstance) -> Bool {
         switch self {

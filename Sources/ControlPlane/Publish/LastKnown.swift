@@ -58,7 +58,7 @@ struct LastKnown: Sendable {
         var sequence: UInt64
     }
 
-    /// What only one instance can listen on.
+    /// Where an instance listens.
     private struct ListeningPoint: Sendable, Hashable {
         var address: SocketAddress
         var transport: TransportProtocol
@@ -76,9 +76,10 @@ struct LastKnown: Sendable {
     /// Members in the order in which they have gone, from `firstRecent` on: some of them a short while ago.
     private var recent: [(place: Place, left: ContinuousClock.Instant)] = []
     private var firstRecent = 0
-    /// The members that are not registered any more, by id and by endpoint.
+    /// The members that are not registered any more, by id.
     private var expired: [String: Place] = [:]
-    private var endpoints: [ListeningPoint: [Place]] = [:]
+    /// The same by endpoint and service, with their sequence numbers: thousands may share an endpoint.
+    private var endpoints: [ListeningPoint: [String: Set<UInt64>]] = [:]
     /// Names whose members have changed since they were published.
     private var changed: [String: Set<ServicePart>] = [:]
     /// The number of members.
@@ -138,19 +139,31 @@ struct LastKnown: Sendable {
         if let place = expired[id] { _ = remove(place) }
     }
 
-    /// Forgets expired instances that somebody wanted to take out. This costs all of them.
-    mutating func forgetExpired(where isSuch: (ServiceInstance) -> Bool) {
-        for place in Array(expired.values) {
+    /// Forgets expired instances that somebody wanted to take out. This costs all of them, or those of the service.
+    ///
+    /// - Parameter service: the only one to look at; `nil`: all.
+    mutating func forgetExpired(ofService service: String? = nil, where isSuch: (ServiceInstance) -> Bool) {
+        let places =
+            service.map { name in
+                (services[name]?.members ?? [:]).filter { !$0.value.isRegistered }
+                    .map { Place(service: name, sequence: $0.key) }
+            } ?? Array(expired.values)
+        for place in places {
             guard let member = services[place.service]?.members[place.sequence] else { continue }
             if isSuch(member.registered.instance) { _ = remove(place) }
         }
     }
 
     /// Takes in an instance that is new, or has another endpoint: what expired under its id or endpoint is not there
-    /// any more. If it is not healthy yet, it is answered in place of that.
+    /// any more. If it is not healthy yet, it is answered in place of that. An endpoint at which several services were
+    /// is that of something in front of them, and says nothing about the others.
     mutating func supersede(by registered: RegisteredInstance) {
         let instance = registered.instance
-        var places = endpoints[ListeningPoint(instance)] ?? []
+        var places: [Place] = []
+        let there = endpoints[ListeningPoint(instance)] ?? [:]
+        if let service = there.count == 1 ? there.keys.first : instance.name {
+            places = (there[service] ?? []).map { Place(service: service, sequence: $0) }
+        }
         if let place = expired[instance.id] { places.append(place) }
         var left: Moment?
         for place in places {
@@ -171,7 +184,7 @@ struct LastKnown: Sendable {
         services[place.service, default: Service()].members[place.sequence] = member
         if !member.isRegistered {
             expired[instance.id] = place
-            endpoints[ListeningPoint(instance), default: []].append(place)
+            endpoints[ListeningPoint(instance), default: [:]][place.service, default: []].insert(place.sequence)
         }
         if let old {
             if old.registered.instance.hasSameRecords(as: instance) { return }
@@ -192,7 +205,8 @@ struct LastKnown: Sendable {
     private mutating func unlink(_ instance: ServiceInstance, _ place: Place) {
         if expired[instance.id] == place { expired[instance.id] = nil }
         let endpoint = ListeningPoint(instance)
-        endpoints[endpoint]?.removeAll { $0 == place }
+        endpoints[endpoint]?[place.service]?.remove(place.sequence)
+        if endpoints[endpoint]?[place.service]?.isEmpty == true { endpoints[endpoint]?[place.service] = nil }
         if endpoints[endpoint]?.isEmpty == true { endpoints[endpoint] = nil }
     }
 
@@ -314,7 +328,12 @@ struct LastKnown: Sendable {
     }
 
     /// The services that have names whose instances have changed since they were published.
-    var changedServices: [String] { Array(changed.keys) }
+    ///
+    /// - Parameter limit: how many at most.
+    func changedServices(limit: Int) -> [String] { Array(changed.keys.prefix(limit)) }
+
+    /// Whether there are such services.
+    var hasChanged: Bool { !changed.isEmpty }
 
     /// Removes and returns the names of a service whose instances have changed since they were published.
     mutating func takeChanged(of service: String) -> Set<ServicePart> { changed.removeValue(forKey: service) ?? [] }

@@ -131,18 +131,10 @@ extension ZonePublisher {
         note(ended, of: service, .withdrawn)
     }
 
-    /// Adds the changes of services of which expired instances run elsewhere now.
-    mutating func addLastKnownChanges(to update: inout Update, _ now: Moment) {
-        for service in lastKnown.changedServices {
-            let changes = settled([], of: service, lost: [], now)
-            if !changes.isEmpty { update.add(service, changes) }
-        }
-    }
-
     // MARK: Ends
 
     /// Ends that names of a service answer their last known instances. To be followed by
-    /// ``publishLastKnown(now:)`` or a publication of the service.
+    /// ``publishLastKnown(of:now:)`` or a publication of the service.
     ///
     /// - Returns: how many instances they have answered with, or were going to.
     @discardableResult
@@ -152,10 +144,16 @@ extension ZonePublisher {
         return instances
     }
 
-    /// Publishes what has changed of last known instances.
-    mutating func publishLastKnown(now: Moment) throws(EngineError) {
+    /// Publishes services of which nothing but the last known instances has changed, because they were taken out, or
+    /// something else runs where they were.
+    ///
+    /// - Parameter services: of ``LastKnown/changedServices(limit:)``.
+    mutating func publishLastKnown(of services: [String], now: Moment) throws(EngineError) {
         var update = Update()
-        addLastKnownChanges(to: &update, now)
+        for service in services {
+            let changes = settled([], of: service, lost: [], now)
+            if !changes.isEmpty { update.add(service, changes) }
+        }
         if !update.changes.isEmpty { try send(update, now) }
     }
 

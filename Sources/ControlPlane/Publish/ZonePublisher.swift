@@ -123,7 +123,6 @@ struct ZonePublisher: Sendable {
                 renew(service, instances(service), now, in: &update)
             }
         }
-        addLastKnownChanges(to: &update, now)
         try send(update, now)
     }
 

@@ -151,8 +151,12 @@ final class Registry: Sendable {
     }
 
     /// Forgets expired instances that somebody drains: names must not answer them as the last known ones.
-    func forgetExpired(where isSuch: @escaping @Sendable (ServiceInstance) -> Bool) async {
-        await committer.forgetExpired(where: isSuch)
+    ///
+    /// - Parameter service: the only one whose instances they are; `nil`: any.
+    func forgetExpired(
+        ofService service: String?, where isSuch: @escaping @Sendable (ServiceInstance) -> Bool
+    ) async {
+        await committer.forgetExpired(ofService: service, where: isSuch)
     }
 
     private func releaseHeld(_ name: String) async throws(RegistryError) -> Int {

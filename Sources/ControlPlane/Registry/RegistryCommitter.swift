@@ -205,9 +205,9 @@ actor RegistryCommitter {
     }
 
     /// Forgets expired instances that somebody drains, and returns when no name answers them.
-    func forgetExpired(where isSuch: @Sendable (ServiceInstance) -> Bool) {
+    func forgetExpired(ofService service: String?, where isSuch: @Sendable (ServiceInstance) -> Bool) {
         guard !publisher.lastKnown.isEmpty else { return }
-        publisher.lastKnown.forgetExpired(where: isSuch)
+        publisher.lastKnown.forgetExpired(ofService: service, where: isSuch)
         publishLastKnown()
     }
 
@@ -220,14 +220,17 @@ actor RegistryCommitter {
         return count
     }
 
+    /// Publishes services of which nothing but the last known instances has changed.
     private func publishLastKnown() {
-        let services = publisher.lastKnown.changedServices
-        do {
-            try publisher.publishLastKnown(now: time.now())
-            generation.store(publisher.generation, ordering: .relaxed)
-        } catch {
-            note(error)
-            for service in services { publish(services: [service]) }
+        while publisher.lastKnown.hasChanged {
+            let services = publisher.lastKnown.changedServices(limit: Self.servicesAtOnce)
+            do {
+                try publisher.publishLastKnown(of: services, now: time.now())
+                generation.store(publisher.generation, ordering: .relaxed)
+            } catch {
+                note(error)
+                for service in services { publish(services: [service]) }
+            }
         }
         noteLastKnown()
     }
@@ -339,7 +342,7 @@ actor RegistryCommitter {
         }
         handOver([], restOfPolicies)
         noteBrakes()
-        noteLastKnown()
+        publishLastKnown()
         awaitGraceEnd()
     }
 

@@ -185,7 +185,7 @@ import Testing
         #expect(node.zone.names == ["orders", "_orders._udp"])
         // Released: for an operator who knows better.
         #expect(node.publisher.endLastKnown(of: "orders", because: .released) == 1)
-        try node.publisher.publishLastKnown(now: node.clock.now)
+        try node.publishLastKnown()
         #expect(node.zone.names.isEmpty)
         // Whatever is published later, it stays released until one was healthy.
         try node.publish(services: ["orders"])
@@ -341,7 +341,7 @@ import Testing
                 }
             }
             try node.publish()
-            try node.publisher.publishLastKnown(now: node.clock.now)
+            try node.publishLastKnown()
             try node.endGraces()
             let now = node.clock.now.monotonic
             let registered = node.table.all(ofService: "orders")

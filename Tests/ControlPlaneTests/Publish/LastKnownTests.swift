@@ -80,6 +80,34 @@ import Testing
         #expect(sets.map(\.records.count) == [1, 1])
     }
 
+    @Test func `an endpoint that several services share says nothing about the others`() {
+        var known = LastKnown()
+        for service in ["orders", "users"] {
+            var gone = instance(service == "orders" ? 1 : 2)
+            gone.instance.name = service
+            gone.instance.address = .v4(7)
+            known.departed(gone, isRegistered: false, now: clock.now)
+            known.begin([service], of: service, now: clock.now)
+        }
+        var healthy = instance(3)
+        healthy.instance.name = "users"
+        healthy.instance.address = .v4(7)
+        known.supersede(by: healthy)
+        #expect(numbers(known) == [1] && known.members(of: .whole, in: "users").isEmpty)
+    }
+
+    @Test func `thousands at one endpoint leave as fast as others`() {
+        var known = LastKnown()
+        for number in 1...50_000 as ClosedRange<UInt64> {
+            let gone = RegisteredInstance(.test(number, name: "s\(number)"))
+            known.departed(gone, isRegistered: false, now: clock.now)
+            known.begin(["s\(number)"], of: "s\(number)", now: clock.now)
+        }
+        clock.advance(by: LastKnown.duration)
+        while !known.takeDue(now: clock.now.monotonic, limit: 10_000).isEmpty {}
+        #expect(known.isEmpty && known.memberCount == 0)
+    }
+
     @Test func `an instance that changes while it is known is answered as it is now`() {
         var known = LastKnown()
         known.departed(instance(1), isRegistered: true, now: clock.now)

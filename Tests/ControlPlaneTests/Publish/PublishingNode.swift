@@ -27,6 +27,12 @@ struct PublishingNode {
         let table = table
         publisher.noteDepartures(changes, now: clock.now)
         try publisher.publish(changes, now: clock.now) { table.all(ofService: $0) }
+        try publishLastKnown()
+    }
+
+    /// Publishes what else has changed of last known instances.
+    mutating func publishLastKnown() throws {
+        try publisher.publishLastKnown(of: publisher.lastKnown.changedServices(limit: .max), now: clock.now)
     }
 
     /// Publishes services as a whole, as after a publication that failed.

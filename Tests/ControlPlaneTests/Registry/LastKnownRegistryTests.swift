@@ -65,10 +65,10 @@ import Testing
             _ = try await test.registry.patch(id: "c", InstancePatch(isDraining: true))
             #expect(test.zone.addresses("orders") == ["10.0.0.3", "10.0.0.4"])
             let host = try DrainSelection(JSONParser.parse(Array(#"{"ip":"10.0.0.3"}"#.utf8)))
-            await test.registry.forgetExpired { host.includes($0) }
+            await test.registry.forgetExpired(ofService: host.service) { host.includes($0) }
             #expect(test.zone.addresses("orders") == ["10.0.0.4"])
             let service = try DrainSelection(JSONParser.parse(Array(#"{"name":"orders","tag":"t4"}"#.utf8)))
-            await test.registry.forgetExpired { service.includes($0) }
+            await test.registry.forgetExpired(ofService: service.service) { service.includes($0) }
             #expect(test.zone.names.isEmpty && test.registry.summary().lastKnownNames == 0)
         }
     }
