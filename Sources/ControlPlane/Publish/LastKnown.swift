@@ -82,6 +82,8 @@ struct LastKnown: Sendable {
     private var endpoints: [ListeningPoint: [String: Set<UInt64>]] = [:]
     /// Names whose members have changed since they were published.
     private var changed: [String: Set<ServicePart>] = [:]
+    /// Services of which terms have ended since ``tidy(_:now:)``.
+    private var ended: Set<String> = []
     /// The number of members.
     private(set) var memberCount = 0
     /// How many names answer their last known instances.
@@ -159,11 +161,7 @@ struct LastKnown: Sendable {
     /// is that of something in front of them, and says nothing about the others.
     mutating func supersede(by registered: RegisteredInstance) {
         let instance = registered.instance
-        var places: [Place] = []
-        let there = endpoints[ListeningPoint(instance)] ?? [:]
-        if let service = there.count == 1 ? there.keys.first : instance.name {
-            places = (there[service] ?? []).map { Place(service: service, sequence: $0) }
-        }
+        var places = places(like: instance)
         if let place = expired[instance.id] { places.append(place) }
         var left: Moment?
         for place in places {
@@ -173,6 +171,13 @@ struct LastKnown: Sendable {
         guard let left, registered.status == .critical else { return }
         let place = Place(service: instance.name, sequence: instance.sequence)
         insert(Member(registered: registered, left: left, isRegistered: true), at: place)
+    }
+
+    /// Where members are that have expired at the endpoint of an instance.
+    private func places(like instance: ServiceInstance) -> [Place] {
+        guard let there = endpoints[ListeningPoint(instance)] else { return [] }
+        let service = there.count == 1 ? there.keys.first ?? instance.name : instance.name
+        return (there[service] ?? []).map { Place(service: service, sequence: $0) }
     }
 
     private mutating func insert(_ member: Member, at place: Place) {
@@ -299,6 +304,7 @@ struct LastKnown: Sendable {
     @discardableResult
     mutating func end(_ part: ServicePart, in service: String) -> Bool {
         guard let term = services[service]?.terms.removeValue(forKey: part) else { return false }
+        ended.insert(service)
         if let name = part.relativeName(of: service) { ends.leave(name) }
         if term.isAnswered { answeredCount -= 1 }
         return term.isAnswered
@@ -314,12 +320,13 @@ struct LastKnown: Sendable {
         let names = known.terms.keys.count { end($0, in: service) }
         for sequence in known.members.keys { _ = remove(Place(service: service, sequence: sequence)) }
         services[service] = nil
+        ended.remove(service)
         return (instances, names)
     }
 
-    /// Forgets the instances of a service that no name needs any more, after terms of it have ended.
+    /// Forgets the instances of a service that no name needs any more, if terms of it have ended.
     mutating func tidy(_ service: String, now: ContinuousClock.Instant) {
-        guard let known = services[service] else { return }
+        guard ended.remove(service) != nil, let known = services[service] else { return }
         for (sequence, member) in known.members {
             let isOld = member.left.monotonic + Self.span < now || memberCount > maximumMembers
             if isOld, !known.needs(member) { _ = remove(Place(service: service, sequence: sequence)) }
