@@ -4,7 +4,7 @@ SWIFT ?= swift
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 BUILD_PACKAGES := libldns-dev libevent-dev libsqlite3-dev libcurl4-openssl-dev
-TEST_PACKAGES := knot-dnsutils etcd-server openssl curl python3 unbound dnsmasq-base bind9
+TEST_PACKAGES := knot-dnsutils etcd-server openssl curl python3 unbound dnsmasq-base bind9 prometheus
 BENCH_PACKAGES := python3 gcc libc6-dev
 
 .PHONY: run build test test-asan test-tsan simulate bench fuzz format lint clean
@@ -76,7 +76,7 @@ if [ -n "$$missing" ]; then \
 	$(SUDO) apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing || exit 1; \
 fi; \
-for service in etcd-server:etcd unbound:unbound bind9:named; do \
+for service in etcd-server:etcd unbound:unbound bind9:named prometheus:prometheus; do \
 	case " $$missing " in *" $${service%:*} "*) \
 		[ ! -d /run/systemd/system ] || $(SUDO) systemctl disable --now $${service#*:};; \
 	esac; \

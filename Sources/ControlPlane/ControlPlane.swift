@@ -76,6 +76,7 @@ private func run(
         time: .system,
         checks: health,
         dns: engine,
+        hasServiceMetrics: configuration.metrics.perService,
         origin: RequestOrigin(configuration.server, machineName: MachineName.current)
     )
     let (listening, listens) = AsyncStream.makeStream(of: Never.self)

@@ -25,6 +25,9 @@ enum Rules {
         "Sources/ControlPlane/Lifecycle/ProcessorCount.swift": [
             "CProcessor": "sched_getaffinity", "Foundation": "reads what the kernel says of the cgroup",
         ],
+        "Sources/ControlPlane/Metrics/ProcessFigures.swift": [
+            "Foundation": "reads what the kernel says of the process"
+        ],
         "Sources/ControlPlane/Registry/Registry.swift": ["NIOPosix": "the thread that the registry runs on"],
         "Sources/ControlPlane/Basics/Moment.swift": ["FoundationEssentials": "the wall clock"],
         "Sources/ControlPlane/Basics/FileReason.swift": ["Foundation": "looks at files, and has the system's words"],
@@ -81,6 +84,7 @@ enum Rules {
         "ControlPlane": [
             RoomRule("Basics", names: []),
             RoomRule("JSON", names: ["Basics"]),
+            RoomRule("Metrics", names: []),
             RoomRule("Configuration", names: ["Basics"]),
             RoomRule("Logging", names: ["Basics", "Configuration"]),
             RoomRule("HTTP", names: ["Basics", "JSON"]),
@@ -94,8 +98,9 @@ enum Rules {
             RoomRule("Store/SQLite", names: ["Basics", "JSON", "Configuration", "Instances", "Store"]),
             RoomRule("Store/Etcd", names: ["Basics", "JSON", "Configuration", "HTTPClient", "Instances", "Store"]),
             RoomRule(
-                "Registry", names: ["Basics", "JSON", "Configuration", "Instances", "Feed", "Publish", "Store"]),
-            RoomRule("API", names: ["Basics", "JSON", "HTTP", "Instances", "Feed", "Store", "Registry"]),
+                "Registry",
+                names: ["Basics", "JSON", "Metrics", "Configuration", "Instances", "Feed", "Publish", "Store"]),
+            RoomRule("API", names: ["Basics", "JSON", "Metrics", "HTTP", "Instances", "Feed", "Store", "Registry"]),
             RoomRule(
                 "Lifecycle",
                 names: [

@@ -16,6 +16,8 @@ struct APIHandler: RequestHandler {
     var dns: (any DNSInsight)?
     /// What else has a say in the answers of DNS.
     var explanations: [any ExplanationSource] = []
+    /// Whether the metrics have figures of each service.
+    var hasServiceMetrics = false
     var origin = RequestOrigin(hosts: [])
     /// The threads that make long answers, a few at a time.
     let largeAnswers = SideThreads(count: 2, capacity: 128)

@@ -4,7 +4,7 @@ import HTTPTypes
 enum EndpointTable {
     static let all =
         Endpoint.services + Endpoint.checks + Endpoint.heartbeats + Endpoint.events + Endpoint.state
-        + Endpoint.policies + Endpoint.insight + Endpoint.cache
+        + Endpoint.policies + Endpoint.insight + Endpoint.metrics + Endpoint.cache
 
     /// The endpoints by the number of segments in their paths.
     private static let byLength: [[Endpoint]] = {

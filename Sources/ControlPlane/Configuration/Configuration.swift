@@ -17,6 +17,8 @@ public struct Configuration: Sendable, Equatable {
     public var heartbeat = Heartbeat()
     /// `checks`: how health checks are done.
     public var checks = Checks()
+    /// `metrics`: what `GET /metrics` shows.
+    public var metrics = Metrics()
     /// `log`: what is logged, and how.
     public var log = Log()
 
@@ -160,6 +162,15 @@ extension Configuration {
         public var maximumConcurrent = 1000
         /// Networks that checks may connect to; empty: all whose addresses may be registered.
         public var allow: [IPNetwork] = []
+
+        /// All defaults.
+        public init() {}
+    }
+
+    /// `metrics`: what `GET /metrics` shows.
+    public struct Metrics: Sendable, Equatable {
+        /// Whether it has figures of each service.
+        public var perService = false
 
         /// All defaults.
         public init() {}

@@ -209,6 +209,12 @@ public enum ConfigurationSchema {
             .network,
             "networks that health checks may connect to; empty: all but those that nobody may register"
         ),
+        ConfigurationKey(
+            "metrics.per_service",
+            \.metrics.perService,
+            .boolean,
+            "whether /metrics has the instances of each service by status, of 10,000 services at most"
+        ),
         ConfigurationKey("log.level", \.log.level, .choice, "lowest level that is logged", appliesOnReload: true),
         ConfigurationKey("log.format", \.log.format, .choice, "form of a log line", appliesOnReload: true),
     ]

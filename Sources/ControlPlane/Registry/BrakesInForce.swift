@@ -2,7 +2,7 @@ import Synchronization
 
 /// Something that keeps DNS from being wrongly empty, at present.
 struct BrakeInForce: Sendable, Equatable {
-    enum Kind: String, Sendable {
+    enum Kind: String, CaseIterable, Sendable {
         /// Most instances of a service have expired at once: they stay for one more ttl.
         case massExpiry = "mass_expiry"
         /// Too few instances of a service are healthy: critical ones are answered too.
@@ -25,12 +25,16 @@ final class BrakesInForce: Sendable {
     static let maximumListed = 100
 
     private let brakes = Mutex<[String: [BrakeInForce]]>([:])
+    private let counts = Mutex<[BrakeInForce.Kind: Int]>([:])
 
     /// Whether there are none.
     var isEmpty: Bool { brakes.withLock { $0.isEmpty } }
 
     /// Those of a service.
     func of(_ name: String) -> [BrakeInForce] { brakes.withLock { $0[name] ?? [] } }
+
+    /// How many of a kind there are. Reading it waits for nobody who goes through all.
+    func count(of kind: BrakeInForce.Kind) -> Int { counts.withLock { $0[kind, default: 0] } }
 
     /// Some of all, the oldest first, and how many there are.
     func list() -> (brakes: [BrakeInForce], count: Int) {
@@ -45,7 +49,11 @@ final class BrakesInForce: Sendable {
     ///
     /// - Returns: those that have begun and those that have ended, by service.
     func replace(with now: [BrakeInForce]) -> (begun: [BrakeInForce], ended: [BrakeInForce]) {
-        brakes.withLock { known in
+        counts.withLock { counts in
+            counts = [:]
+            for brake in now { counts[brake.kind, default: 0] += 1 }
+        }
+        return brakes.withLock { known in
             if now.isEmpty, known.isEmpty { return ([], []) }
             let before = known
             known = Dictionary(grouping: now, by: \.name)

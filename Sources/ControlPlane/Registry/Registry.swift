@@ -17,6 +17,8 @@ final class Registry: Sendable {
     let queue = CommitQueue()
     /// Those who are told of changes.
     let listeners = ChangeListeners()
+    /// What has happened so far, in numbers.
+    let counters = RegistryCounters()
     /// The newest changes.
     let feed: ChangeFeed
     /// Up to which change DNS answers.
@@ -55,6 +57,7 @@ final class Registry: Sendable {
         self.timers = timers
         let log = ChangeLog(logger: logger, time: time, timers: timers)
         listeners.add { log.note($0) }
+        listeners.add { [counters] in counters.note($0) }
         store.view.brake = ExpiryBrake(share: massExpiryBrake, interval: cleanupInterval)
         committer = RegistryCommitter(
             // This group is never shut down: it ends with the process.
@@ -69,6 +72,7 @@ final class Registry: Sendable {
             publication: publication,
             listeners: listeners,
             brakes: brakes,
+            counters: counters,
             logger: logger
         )
     }
@@ -178,6 +182,9 @@ final class Registry: Sendable {
     /// What keeps DNS from being wrongly empty at present: the oldest, and how many there are.
     func brakesInForce() -> (brakes: [BrakeInForce], count: Int) { brakes.list() }
 
+    /// How many brakes of a kind are in force.
+    func brakeCount(_ kind: BrakeInForce.Kind) -> Int { brakes.count(of: kind) }
+
     /// All policies, by service.
     func policies() -> [String: ServicePolicy] { store.view.withTable { $0.policies } }
 
@@ -208,7 +215,9 @@ final class Registry: Sendable {
     /// - Parameter moment: when the heartbeat arrived; `nil`: now.
     /// - Returns: the lease, or `nil` if there is no such instance.
     func renew(id: String, heardAt moment: Moment? = nil) -> Lease? {
-        store.renew(id: id, now: moment ?? time.now())
+        let lease = store.renew(id: id, now: moment ?? time.now())
+        counters.noteHeartbeats(renewed: lease == nil ? 0 : 1, unknown: lease == nil ? 1 : 0)
+        return lease
     }
 
     /// Renews the leases of instances for a whole ttl, each once however often it is named.
@@ -228,6 +237,7 @@ final class Registry: Sendable {
                 renewed += 1
             }
         }
+        counters.noteHeartbeats(renewed: renewed, unknown: unknown.count)
         return (renewed, unknown)
     }
 
@@ -282,7 +292,8 @@ final class Registry: Sendable {
             storeType: store.type,
             storeState: store.state,
             zoneGeneration: committer.zoneGeneration,
-            lastKnownNames: committer.lastKnownNames
+            lastKnownNames: committer.lastKnownNames,
+            queuedChanges: queue.commandCount
         )
     }
 
@@ -303,4 +314,6 @@ struct RegistrySummary: Sendable {
     var zoneGeneration: UInt64
     /// How many names answer their last known instances.
     var lastKnownNames: Int
+    /// How many changes wait to be stored.
+    var queuedChanges: Int
 }

@@ -35,6 +35,7 @@ actor RegistryCommitter {
     private let publication: Publication
     private let listeners: ChangeListeners
     private let brakes: BrakesInForce
+    private let counters: RegistryCounters
     private let logger: Logger
     private var publisher: ZonePublisher
     /// When the timer fires that ends grace times; `nil`: none is set.
@@ -64,6 +65,7 @@ actor RegistryCommitter {
         publication: Publication,
         listeners: ChangeListeners,
         brakes: BrakesInForce,
+        counters: RegistryCounters,
         logger: Logger
     ) {
         self.executor = executor
@@ -77,6 +79,7 @@ actor RegistryCommitter {
         self.publication = publication
         self.listeners = listeners
         self.brakes = brakes
+        self.counters = counters
         self.logger = logger
         lastKnownLog = LastKnownLog(logger: logger, time: time, timers: timers)
     }
@@ -150,6 +153,7 @@ actor RegistryCommitter {
             }
             if attempt == 0 { outcomes = Array(repeating: nil, count: open.count) }
             let results = await store.commit(plan.changes, time: time)
+            counters.storing.add(now.monotonic.duration(to: time.now().monotonic))
             publishChanges()
             for (index, outcome) in zip(open, plan.outcomes(results)) { outcomes[index] = outcome }
             open.removeAll { outcomes[$0] != nil }
@@ -310,6 +314,7 @@ actor RegistryCommitter {
 
     /// Logs when the store begins to fail and when it works again, but not each failure.
     private func note(_ failure: StoreUnavailable?) {
+        if failure != nil { counters.noteFailure() }
         guard failure != lastFailure else { return }
         if let failure {
             logger.error("changes can't be stored, writes are answered 503", metadata: ["error": "\(failure.reason)"])
@@ -349,8 +354,10 @@ actor RegistryCommitter {
     private func publish(_ changes: [InstanceChange]) {
         if changes.isEmpty { return }
         do {
-            try publisher.publish(changes, now: time.now()) { store.instances(ofService: $0) }
+            let now = time.now()
+            try publisher.publish(changes, now: now) { store.instances(ofService: $0) }
             generation.store(publisher.generation, ordering: .relaxed)
+            counters.publishing.add(now.monotonic.duration(to: time.now().monotonic))
         } catch {
             note(error)
             let instances = changes.flatMap { [$0.old, $0.new] }.compactMap { $0?.instance }

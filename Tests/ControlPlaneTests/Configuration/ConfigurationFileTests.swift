@@ -68,6 +68,7 @@ import Testing
               cleanup_interval: 1s
               mass_expiry_brake: 0.5
             checks: {max_concurrent: 1000, allow: []}
+            metrics: {per_service: false}
             log: {level: info, format: text}
             """
         let loaded = try LoadedConfiguration(yaml: yaml, file: "test.yaml")

@@ -73,6 +73,7 @@ import Testing
         "heartbeat.mass_expiry_brake": "0.75",
         "checks.max_concurrent": "50",
         "checks.allow": "10.0.0.0/8,2001:db8::/32",
+        "metrics.per_service": "true",
         "log.level": "debug",
         "log.format": "json",
     ]

@@ -1,0 +1,228 @@
+import Engine
+import HTTPTypes
+import NIOCore
+
+extension APIHandler {
+    /// `GET /metrics`
+    func metrics() -> ServerResponse {
+        var writer = MetricsWriter()
+        let statistics = state.statistics
+        writer.server(state, now: time.now())
+        writer.queries(statistics)
+        for counter in Counter.allCases where !counter.isPartOfOthers { writer.counter(counter, statistics) }
+        writer.upstreams(statistics.upstreams)
+        writer.registry(registry)
+        if hasServiceMetrics { writer.services(registry) }
+        writer.checks(checks?.summary ?? CheckSummary())
+        writer.process(.read())
+        return ServerResponse(
+            status: .ok, contentType: MetricsWriter.contentType, body: ByteBuffer(bytes: writer.octets))
+    }
+}
+
+extension Counter {
+    /// Whether metrics with labels stand for it: see ``MetricsWriter/queries(_:)``.
+    fileprivate var isPartOfOthers: Bool {
+        switch self {
+        case .udpQueries, .tcpQueries, .answered, .noData, .nameErrors, .serverFailures, .refused, .formatErrors,
+            .notImplemented, .badVersions, .upstreamUDPQueries, .upstreamTCPQueries:
+            true
+        default: false
+        }
+    }
+
+    /// Its name as a metric.
+    fileprivate var metricName: String {
+        "\(MetricsWriter.prefix)\(description.group.rawValue)_\(description.name)\(description.isGauge ? "" : "_total")"
+    }
+}
+
+extension MetricsWriter {
+    /// How many services have figures of their own.
+    private static let maximumServices = 10_000
+
+    fileprivate mutating func server(_ state: ServerState, now: Moment) {
+        begin("\(Self.prefix)build_info", .gauge, "The program: always 1.")
+        sample("\(Self.prefix)build_info", [Label("version", state.version)], 1)
+        metric(
+            "\(Self.prefix)ready", .gauge, "Whether DNS answers from a loaded registry: 1 or 0.",
+            state.isReady ? 1 : 0)
+        metric(
+            "\(Self.prefix)uptime_seconds", .gauge, "Since the start.", state.uptimeSeconds(now: now.monotonic))
+    }
+
+    /// Queries and responses, each as one metric with labels.
+    fileprivate mutating func queries(_ statistics: EngineStatistics) {
+        let queries = "\(Self.prefix)dns_queries_total"
+        begin(queries, .counter, "Queries that arrived.")
+        for (transport, counter) in [("udp", Counter.udpQueries), ("tcp", .tcpQueries)] {
+            sample(queries, [Label("transport", transport)], statistics[counter])
+        }
+        let responses = "\(Self.prefix)dns_responses_total"
+        begin(responses, .counter, "Answers by their response code.")
+        for (code, counters) in [
+            ("NOERROR", [Counter.answered, .noData]), ("NXDOMAIN", [.nameErrors]), ("SERVFAIL", [.serverFailures]),
+            ("REFUSED", [.refused]), ("FORMERR", [.formatErrors]), ("NOTIMP", [.notImplemented]),
+            ("BADVERS", [.badVersions]),
+        ] {
+            sample(responses, [Label("rcode", code)], counters.reduce(UInt64(0)) { $0 &+ statistics[$1] })
+        }
+        metric(
+            "\(Self.prefix)dns_nodata_responses_total", .counter, Counter.noData.description.help,
+            statistics[.noData])
+        let upstream = "\(Self.prefix)forwarding_queries_total"
+        begin(upstream, .counter, "Queries sent to upstreams.")
+        for (transport, counter) in [("udp", Counter.upstreamUDPQueries), ("tcp", .upstreamTCPQueries)] {
+            sample(upstream, [Label("transport", transport)], statistics[counter])
+        }
+    }
+
+    fileprivate mutating func counter(_ counter: Counter, _ statistics: EngineStatistics) {
+        let description = counter.description
+        metric(counter.metricName, description.isGauge ? .gauge : .counter, description.help, statistics[counter])
+    }
+
+    fileprivate mutating func upstreams(_ upstreams: [UpstreamStatistics]) {
+        if upstreams.isEmpty { return }
+        func labels(_ upstream: UpstreamStatistics) -> [Label] { [Label("upstream", "\(upstream.address)")] }
+        let healthy = "\(Self.prefix)upstream_healthy"
+        begin(healthy, .gauge, "Whether an upstream answers as usual: 1 or 0.")
+        for upstream in upstreams { sample(healthy, labels(upstream), upstream.isHealthy ? 1 : 0) }
+        let loop = "\(Self.prefix)upstream_leads_back"
+        begin(loop, .gauge, "Whether an upstream leads back to this server, and is not asked for that reason: 1 or 0.")
+        for upstream in upstreams { sample(loop, labels(upstream), upstream.leadsBack ? 1 : 0) }
+        let roundTrip = "\(Self.prefix)upstream_round_trip_seconds"
+        if upstreams.contains(where: { $0.roundTripTime != nil }) {
+            begin(roundTrip, .gauge, "The smoothed round-trip time.")
+            for upstream in upstreams {
+                if let time = upstream.roundTripTime { sample(roundTrip, labels(upstream), time / .seconds(1)) }
+            }
+        }
+        for (name, help, value) in [
+            ("queries", "Queries sent to an upstream.", \UpstreamStatistics.queries),
+            ("answers", "Its useful answers.", \.answers), ("timeouts", "Queries not answered in time.", \.timeouts),
+            ("errors", "SERVFAIL, REFUSED and similar answers, malformed ones, and refused connections.", \.errors),
+            ("guesses", "Ports at which somebody tried to guess its answers.", \.guesses),
+        ] {
+            let name = "\(Self.prefix)upstream_\(name)_total"
+            begin(name, .counter, help)
+            for upstream in upstreams { sample(name, labels(upstream), upstream[keyPath: value]) }
+        }
+    }
+
+    fileprivate mutating func registry(_ registry: Registry) {
+        let summary = registry.summary()
+        let instances = "\(Self.prefix)registry_instances"
+        begin(instances, .gauge, "Registered instances by status.")
+        for status in InstanceStatus.allCases {
+            sample(instances, [Label("status", status.rawValue)], summary.counts[status])
+        }
+        metric("\(Self.prefix)registry_services", .gauge, "Names with an instance.", summary.serviceCount)
+        metric("\(Self.prefix)registry_index", .gauge, "The index of the last change.", registry.feed.lastIndex)
+        metric(
+            "\(Self.prefix)registry_queued_changes", .gauge, "Changes that wait to be stored.", summary.queuedChanges)
+        changes(registry.counters)
+        let brakes = "\(Self.prefix)registry_brakes"
+        begin(brakes, .gauge, "Services that are kept from being wrongly empty, by what does it.")
+        for kind in BrakeInForce.Kind.allCases {
+            sample(brakes, [Label("kind", kind.rawValue)], registry.brakeCount(kind))
+        }
+        metric(
+            "\(Self.prefix)registry_last_known_names", .gauge, "Names that answer their last known instances.",
+            summary.lastKnownNames)
+        metric("\(Self.prefix)zone_generation", .gauge, "Publications of the zone so far.", summary.zoneGeneration)
+        metric(
+            "\(Self.prefix)event_readers", .gauge, "Readers of GET /api/v1/events now.", registry.feed.readerCount)
+        storage(summary, registry.counters)
+    }
+
+    private mutating func changes(_ counters: RegistryCounters) {
+        let changes = "\(Self.prefix)registry_changes_total"
+        begin(changes, .counter, "Changes of instances, by what happened and why.")
+        let counts = counters.changeCounts.sorted {
+            ($0.key.event.rawValue, $0.key.reason) < ($1.key.event.rawValue, $1.key.reason)
+        }
+        for (kind, count) in counts {
+            sample(changes, [Label("event", kind.event.rawValue), Label("reason", kind.reason)], count)
+        }
+        let beats = counters.heartbeats
+        let heartbeats = "\(Self.prefix)registry_heartbeats_total"
+        begin(heartbeats, .counter, "Heartbeats, by whether the instance is known.")
+        sample(heartbeats, [Label("result", "renewed")], beats.renewed)
+        sample(heartbeats, [Label("result", "unknown")], beats.unknown)
+    }
+
+    private mutating func storage(_ summary: RegistrySummary, _ counters: RegistryCounters) {
+        let healthy = "\(Self.prefix)storage_healthy"
+        begin(healthy, .gauge, "Whether the storage takes changes: 1 or 0.")
+        sample(healthy, [Label("type", summary.storeType)], summary.storeState.isHealthy ? 1 : 0)
+        metric(
+            "\(Self.prefix)storage_lag_seconds", .gauge, "How old what is known of the storage may be.",
+            summary.storeState.lagSeconds)
+        metric(
+            "\(Self.prefix)storage_failures_total", .counter, "Groups of changes that could not be stored.",
+            counters.failures)
+        let storing = "\(Self.prefix)storage_commit_seconds"
+        begin(storing, .histogram, "How long groups of changes took to be stored.")
+        samples(storing, of: counters.storing.value)
+        let publishing = "\(Self.prefix)zone_publish_seconds"
+        begin(publishing, .histogram, "How long changes took to be in the answers of all DNS workers.")
+        samples(publishing, of: counters.publishing.value)
+        let details = summary.storeState.details.compactMap { detail -> (String, Int)? in
+            if case .number(let number) = detail.value { (detail.name, number) } else { nil }
+        }
+        if details.isEmpty { return }
+        let name = "\(Self.prefix)storage_detail"
+        begin(name, .gauge, "What else this kind of storage tells of itself, as in /api/v1/status.")
+        for (detail, number) in details { sample(name, [Label("name", detail)], number) }
+    }
+
+    /// The instances of each service, of the first ones in the order of their names.
+    fileprivate mutating func services(_ registry: Registry) {
+        let name = "\(Self.prefix)service_instances"
+        var shown = 0
+        var last: String?
+        repeat {
+            // In pages: a change waits no longer than one takes.
+            let page = registry.serviceSummaries(after: last, limit: 1000)
+            if shown == 0, !page.isEmpty { begin(name, .gauge, "Registered instances of a service by status.") }
+            for service in page {
+                for status in InstanceStatus.allCases {
+                    let labels = [Label("service", service.name), Label("status", status.rawValue)]
+                    sample(name, labels, service.counts[status])
+                }
+            }
+            shown += page.count
+            last = page.count == 1000 ? page.last?.name : nil
+        } while last != nil && shown < Self.maximumServices
+    }
+
+    fileprivate mutating func checks(_ summary: CheckSummary) {
+        metric("\(Self.prefix)checks", .gauge, "Health checks that this node runs.", summary.checks)
+        metric("\(Self.prefix)checks_running", .gauge, "Runs under way.", summary.running)
+        metric("\(Self.prefix)checks_nodes", .gauge, "Nodes that share the checks.", summary.nodes)
+        let runs = "\(Self.prefix)check_runs_total"
+        begin(runs, .counter, "Finished runs of checks by result.")
+        sample(runs, [Label("result", "success")], summary.succeeded)
+        sample(runs, [Label("result", "failure")], summary.failed)
+        metric(
+            "\(Self.prefix)checks_cut_off", .gauge,
+            "Whether so many checks fail that the checker takes itself for cut off: 1 or 0.", summary.isCutOff ? 1 : 0)
+    }
+
+    /// Under the names that all programs have them.
+    fileprivate mutating func process(_ figures: ProcessFigures) {
+        if let seconds = figures.cpuSeconds {
+            metric("process_cpu_seconds_total", .counter, "CPU time of all threads.", seconds)
+        }
+        for (name, help, value) in [
+            ("process_resident_memory_bytes", "Resident memory.", figures.residentBytes),
+            ("process_virtual_memory_bytes", "Address space.", figures.virtualBytes),
+            ("process_threads", "Threads.", figures.threads),
+            ("process_open_fds", "Open file descriptors.", figures.openDescriptors),
+            ("process_max_fds", "The most file descriptors that it may open.", figures.maximumDescriptors),
+        ] {
+            if let value { metric(name, .gauge, help, value) }
+        }
+    }
+}

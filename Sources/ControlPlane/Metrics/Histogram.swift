@@ -1,0 +1,49 @@
+import Synchronization
+
+/// How often something took how long.
+struct Histogram: Sendable, Equatable {
+    /// Seconds: the highest value of each bucket, in ascending order.
+    let bounds: [Double]
+    /// How many values are in each bucket and in no lower one.
+    private(set) var counts: [UInt64]
+    /// How many values there are, also those above the last bound.
+    private(set) var count: UInt64 = 0
+    /// Their sum.
+    private(set) var sum = 0.0
+
+    /// Without values.
+    init(bounds: [Double]) {
+        self.bounds = bounds
+        counts = Array(repeating: 0, count: bounds.count)
+    }
+
+    /// For storage and publication: from 100 µs to 10 s.
+    static let seconds = Histogram(
+        bounds: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10])
+
+    /// Adds a value.
+    mutating func add(_ value: Double) {
+        if let bucket = bounds.firstIndex(where: { value <= $0 }) { counts[bucket] &+= 1 }
+        count &+= 1
+        sum += value
+    }
+}
+
+/// A histogram of times that one thread adds to and others read.
+final class TimeHistogram: Sendable {
+    private let state: Mutex<Histogram>
+
+    /// Without values.
+    init(_ empty: Histogram = .seconds) {
+        state = Mutex(empty)
+    }
+
+    /// Adds a time.
+    func add(_ duration: Duration) {
+        let seconds = duration / .seconds(1)
+        state.withLock { $0.add(seconds) }
+    }
+
+    /// What was added so far.
+    var value: Histogram { state.withLock { $0 } }
+}
