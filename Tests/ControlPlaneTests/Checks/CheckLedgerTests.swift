@@ -60,7 +60,8 @@ import Testing
         #expect(ledger.note([change(others, drained)]) == CheckLedger.Orders())
     }
 
-    @Test func `checks of another registration with the same id begin anew, though the end of the former was not seen`() {
+    @Test func `checks of another registration with the same id begin anew, though the end of the former was not seen`()
+    {
         var ledger = CheckLedger()
         let former = reported(instance(1), .critical, at: time)
         _ = ledger.begin(with: [former])
