@@ -43,7 +43,16 @@ struct CheckLedger: Sendable {
         for change in changes {
             switch (change.old?.instance, change.new?.instance) {
             case (let old?, let new?) where new.hasSameChecks(as: old):
-                if !new.checks.isEmpty { renew(new, since: old, &orders) }
+                if new.checks.isEmpty { continue }
+                if new.hasForgotten(old) {
+                    // The checker has statuses that are nobody else's, and would not tell of them again.
+                    if isOwn(new.id) { orders.removed.append(new.id) }
+                    own[new.id] = nil
+                    orders.reports.removeAll { $0.id == new.id }
+                    keep(new, &orders)
+                } else {
+                    renew(new, since: old, &orders)
+                }
             case (let old, let new?):
                 if new.checks.isEmpty {
                     if old?.checks.isEmpty == false { drop(new.id, &orders) }
@@ -55,6 +64,8 @@ struct CheckLedger: Sendable {
             case (nil, nil): continue
             }
         }
+        // Those that came and went within these changes: what is removed is removed first.
+        if !orders.removed.isEmpty { orders.adopted.removeAll { instances[$0.id] == nil } }
         return orders
     }
 
@@ -107,6 +118,13 @@ extension ServiceInstance {
     /// Whether both are checked in the same way, at the same place.
     fileprivate func hasSameChecks(as other: ServiceInstance) -> Bool {
         checks == other.checks && address == other.address && port == other.port
+    }
+
+    /// Whether its checks begin anew: it is another registration than `old`, whose end was not seen here, or comes from
+    /// a node that has missed a result.
+    fileprivate func hasForgotten(_ old: ServiceInstance) -> Bool {
+        registeredAt != old.registeredAt
+            || old.results.contains { known in !results.contains { $0.name == known.name } }
     }
 }
 

@@ -1,10 +1,40 @@
 import Synchronization
 
+/// Does health checks, and tells its ``Checker/Handlers`` what they find. Each function may be called on any thread,
+/// and does not wait.
+protocol CheckRunner: Sendable {
+    /// Takes over instances, or their new registrations. Checks whose definition, address and port are as they were go
+    /// on as they are; the statuses given are for others. An instance without checks is given up.
+    func adopt(_ assignments: [CheckAssignment])
+
+    /// Gives up instances. Their runs end, and have no result.
+    func remove(_ ids: [String])
+
+    /// Takes a result from outside: of a check of type `ttl`, or of another one until its next own result.
+    ///
+    /// - Parameters:
+    ///   - output: the reporter's words; shown up to 512 octets, with `?` for what is not printable ASCII.
+    ///   - completion: called on the checker's thread, after ``Checker/Handlers/onTransitions``.
+    func report(
+        _ id: String, _ check: String, _ status: CheckStatus, output: String,
+        completion: @escaping @Sendable (ReportOutcome) -> Void)
+
+    /// What is known of an instance's checks, in their order; `nil`: it is not checked here.
+    func observations(of id: String) -> [CheckObservation]?
+
+    /// The numbers of checks, of runs under way and of runs since the start, and whether the checker takes itself for
+    /// cut off, for metrics.
+    var statistics: Checker.Statistics { get }
+
+    /// Ends all runs without a result.
+    func shutdown()
+}
+
 /// Does the health checks of the instances that were assigned to this node, on a thread of its own.
 ///
 /// Its memory is bounded by what is assigned: some 600 octets for a check with its observation, and some 40 KiB for
 /// each of the `maximumConcurrent` runs under way, whatever the targets send.
-final class Checker: Sendable {
+final class Checker: CheckRunner {
     struct Settings: Sendable {
         /// `checks.max_concurrent`: runs under way at most, each with a socket.
         var maximumConcurrent = 1000
@@ -63,24 +93,17 @@ final class Checker: Sendable {
         shutdown()
     }
 
-    /// Takes over instances, or their new registrations. Checks whose definition, address and port are as they were go
-    /// on as they are; the statuses given are for others. An instance without checks is given up.
+    /// Takes over instances; see ``CheckRunner/adopt(_:)``.
     ///
     /// First runs are spread over the interval, however many instances there are.
     func adopt(_ assignments: [CheckAssignment]) {
         inbox.append(assignments.map { .adopt($0) })
     }
 
-    /// Gives up instances. Their runs end, and have no result.
     func remove(_ ids: [String]) {
         inbox.append(ids.map { .remove($0) })
     }
 
-    /// Takes a result from outside: of a check of type `ttl`, or of another one until its next own result.
-    ///
-    /// - Parameters:
-    ///   - output: the reporter's words; shown up to 512 octets, with `?` for what is not printable ASCII.
-    ///   - completion: called on the checker's thread, after ``Handlers/onTransitions``.
     func report(
         _ id: String, _ check: String, _ status: CheckStatus, output: String,
         completion: @escaping @Sendable (ReportOutcome) -> Void
@@ -88,12 +111,8 @@ final class Checker: Sendable {
         inbox.append([.report(id, check, status, CheckerInbox.printable(output), completion)])
     }
 
-    /// What is known of an instance's checks, in their order; `nil`: it is not checked here. May be called on any
-    /// thread.
     func observations(of id: String) -> [CheckObservation]? { observed[id] }
 
-    /// The numbers of checks, of runs under way and of runs since the start, and whether the checker takes itself for
-    /// cut off, for metrics. May be called on any thread.
     var statistics: Statistics { observed.statistics }
 
     /// For metrics.

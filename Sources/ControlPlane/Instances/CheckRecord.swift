@@ -149,7 +149,8 @@ extension ServiceInstance {
         }
         guard let last = result(of: check).checkedAt else { return true }
         let age = report.time.millisecondsSince1970.subtractingReportingOverflow(last.millisecondsSince1970)
-        return age.overflow || age.partialValue >= ttl.milliseconds / 3
+        // One from the future comes from another clock, or from before this one was put back: its age is unknown.
+        return age.overflow || age.partialValue < 0 || age.partialValue >= ttl.milliseconds / 3
     }
 }
 

@@ -24,29 +24,45 @@ final class HealthChecks: CheckObserver, Service {
 
     private let registry: Registry
     private let logger: Logger
-    private let timers: any Timers = EventLoopTimers.shared
+    private let timers: any Timers
     private let ledger = Mutex(CheckLedger())
     private let outbox = Mutex(Outbox())
-    private let (found, notice) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-    private let checker: Mutex<Checker?>
+    /// Has an element when the checker has found something, for which ``passOn()`` is to be called.
+    let found: AsyncStream<Void>
+    private let notice: AsyncStream<Void>.Continuation
+    private let checker: Mutex<(any CheckRunner)?>
 
     /// Starts the checker, which has nothing to do yet.
     ///
     /// - Throws: if the system is out of threads, memory or file descriptors.
-    init(_ settings: Checker.Settings, registry: Registry, logger: Logger) throws(StartError) {
-        self.registry = registry
-        self.logger = logger
-        checker = Mutex(nil)
-        let handlers = Checker.Handlers(
-            onTransitions: { [weak self] in self?.take($0) },
-            onRemovals: { [weak self] in self?.take($0) },
-            onHold: { [weak self] in self?.take($0) })
-        do throws(Checker.StartFailure) {
-            let new = try Checker(settings, handlers)
-            checker.withLock { $0 = new }
-        } catch {
-            throw StartError("checks: \(error.reason)")
+    convenience init(_ settings: Checker.Settings, registry: Registry, logger: Logger) throws(StartError) {
+        try self.init(registry: registry, logger: logger) { handlers throws(StartError) in
+            do throws(Checker.StartFailure) {
+                return try Checker(settings, handlers)
+            } catch {
+                throw StartError("checks: \(error.reason)")
+            }
         }
+    }
+
+    /// Takes a checker, which has nothing to do yet.
+    ///
+    /// - Parameter makeChecker: makes it; it is given what it has to call.
+    init(
+        registry: Registry, timers: any Timers = EventLoopTimers.shared, logger: Logger,
+        makeChecker: (Checker.Handlers) throws(StartError) -> any CheckRunner
+    ) throws(StartError) {
+        self.registry = registry
+        self.timers = timers
+        self.logger = logger
+        (found, notice) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        checker = Mutex(nil)
+        let new = try makeChecker(
+            Checker.Handlers(
+                onTransitions: { [weak self] in self?.take($0) },
+                onRemovals: { [weak self] in self?.take($0) },
+                onHold: { [weak self] in self?.take($0) }))
+        checker.withLock { $0 = new }
     }
 
     /// Takes over the instances that are loaded. Later changes come through ``note(_:)``.
@@ -145,13 +161,18 @@ final class HealthChecks: CheckObserver, Service {
 
     // MARK: To the registry
 
-    private func passOn() async {
+    /// Passes on what the checker has found, until the registry has it all or takes none.
+    func passOn() async {
         while true {
             let (reports, removals) = outbox.withLock { outbox in
-                let reports = Array(outbox.reports.prefix(Self.reportsAtOnce))
+                let reports = outbox.reports.prefix(Self.reportsAtOnce)
                 for (key, _) in reports { outbox.reports[key] = nil }
                 defer { outbox.removals = [:] }
-                return (reports, outbox.removals)
+                // In an order that does not differ from run to run.
+                return (
+                    reports.sorted { ($0.key.id, $0.key.check) < ($1.key.id, $1.key.check) },
+                    outbox.removals.sorted { $0.key < $1.key }
+                )
             }
             if reports.isEmpty, removals.isEmpty { return }
             ledger.withLock { ledger in
@@ -162,6 +183,7 @@ final class HealthChecks: CheckObserver, Service {
                 + removals.map { .expel(id: $0.key, check: $0.value.check) }
             do throws(RegistryError) {
                 let outcomes = try await registry.submit(commands)
+                for ((key, report), outcome) in zip(reports, outcomes) { note(outcome, of: report, key) }
                 for (removal, outcome) in zip(removals, outcomes.dropFirst(reports.count)) {
                     guard case .deregistered = outcome else { continue }
                     logger.notice(
@@ -178,6 +200,18 @@ final class HealthChecks: CheckObserver, Service {
                 return
             }
         }
+    }
+
+    /// Tells the checker if the registry has another status than the one that was passed on, because it knew something
+    /// newer: the checker would not pass its own on again before it changes.
+    private func note(_ outcome: CommandOutcome, of report: CheckReport, _ key: Outbox.Key) {
+        guard case .reported(let registered) = outcome,
+            let check = registered.instance.checks.first(where: { $0.name == key.check })
+        else { return }
+        let known = registered.result(of: check)
+        if known.status == report.status { return }
+        let checker = checker.withLock { $0 }
+        checker?.report(key.id, key.check, known.status, output: known.output) { _ in }
     }
 
     private func log(_ change: CutOffDetector.Change) {

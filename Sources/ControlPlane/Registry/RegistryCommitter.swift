@@ -250,7 +250,7 @@ actor RegistryCommitter {
     /// Stores what could not be stored before.
     private func storeHeldResults() async {
         guard !unstored.isEmpty, store.state.isHealthy else { return }
-        let ids = Array(unstored.prefix(Self.resultsAtOnce))
+        let ids = unstored.prefix(Self.resultsAtOnce).sorted()
         unstored.subtract(ids)
         let commands = ids.flatMap { id in
             (store.instance(id: id)?.health.unstored ?? []).compactMap { record in

@@ -88,9 +88,14 @@ final class InstanceView: Sendable {
         case .update(let instance, _):
             // An instance that has left in the meantime is back, because the update was kept. Another node hears its
             // heartbeats, and knows when it expires.
-            let isKnown = table.instance(id: instance.id) != nil
-            let lease = isKnown ? nil : Lease(heardElsewhereWithTTLSeconds: instance.ttlSeconds, now: now)
-            return table.put(instance, lease: lease, because: change.reason)
+            guard let known = table.instance(id: instance.id)?.instance else {
+                let lease = Lease(heardElsewhereWithTTLSeconds: instance.ttlSeconds, now: now)
+                return table.put(instance, lease: lease, because: change.reason)
+            }
+            var instance = instance
+            // It may have been heard from, or be held, since the change was planned.
+            instance.isHeld = known.isHeld
+            return table.put(instance, lease: nil, because: change.reason)
         case .deregister(let id, _):
             guard let registered = table.instance(id: id) else { return nil }
             table.remove(id: id, because: change.reason)

@@ -60,6 +60,37 @@ import Testing
         #expect(ledger.note([change(others, drained)]) == CheckLedger.Orders())
     }
 
+    @Test func `checks of another registration with the same id begin anew, though the end of the former was not seen`()
+    {
+        var ledger = CheckLedger()
+        let former = reported(instance(1), .critical, at: time)
+        _ = ledger.begin(with: [former])
+        var anew = instance(1)
+        anew.registeredAt = former.registeredAt.advanced(bySeconds: 9)
+        let orders = ledger.note([change(former, anew)])
+        #expect(orders.removed == ["i1"] && orders.adopted.map(\.id) == ["i1"])
+        #expect(orders.adopted.first?.statuses.isEmpty == true && orders.reports.isEmpty)
+        // Written again by a node that has not heard of the result.
+        _ = ledger.note([change(anew, reported(anew, .critical, at: time))])
+        let lost = ledger.note([change(reported(anew, .critical, at: time), anew)])
+        #expect(lost.removed == ["i1"] && lost.adopted.first?.statuses.isEmpty == true)
+        // Another node checks it.
+        _ = ledger.share(among: CheckerNodes(own: "n1", others: ["n2"]))
+        let others = (2...40).map { instance($0) }.first { ledger.isOwn($0.id) == false }
+        if let others {
+            var new = others
+            new.registeredAt = time.advanced(bySeconds: 1)
+            #expect(ledger.note([change(others, new)]) == CheckLedger.Orders())
+        }
+    }
+
+    @Test func `an instance that comes and goes at once is not checked any more`() {
+        var ledger = CheckLedger()
+        #expect(ledger.note([change(nil, instance(1)), change(instance(1), nil)]).adopted.isEmpty)
+        let orders = ledger.note([change(nil, instance(2)), change(instance(2), nil), change(nil, instance(2))])
+        #expect(orders.adopted.last?.id == "i2" && ledger.counts == (1, 1))
+    }
+
     @Test func `each node checks its own instances, and takes over those of a node that is gone`() {
         let all = (1...200).map { instance($0) }
         var ledgers = ["n1", "n2"].map { _ in CheckLedger() }

@@ -57,6 +57,17 @@ import Testing
         #expect(moved.results.isEmpty && moved.checkStatus == .passing)
     }
 
+    @Test func `a report is due if the last one seems to come from the future`() {
+        var instance = ServiceInstance.test(1)
+        instance.checks = [Check(name: "a", kind: .ttl(.seconds(30)))]
+        func report(_ seconds: Int) -> CheckReport {
+            CheckReport(name: "a", status: .passing, time: start.advanced(bySeconds: seconds), origin: .client)
+        }
+        _ = instance.adopt(report(3600))
+        #expect(instance.isReportDue(report(0)) && instance.isReportDue(report(3610)))
+        #expect(!instance.isReportDue(report(3609)))
+    }
+
     @Test func `an output is for people, and short`() {
         #expect(CheckRecord.printable("a\u{0}\nb\u{9F}") == "a  b ")
         #expect(CheckRecord.printable(String(repeating: "ä", count: 300)).utf8.count == 512)

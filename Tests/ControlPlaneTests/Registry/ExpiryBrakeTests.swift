@@ -50,6 +50,25 @@ import Testing
         #expect(sweep(view) == ["i1", "i2", "i3", "i4"] && view.withTable { $0.held.isEmpty })
     }
 
+    @Test func `a change that was planned before a heartbeat does not undo its effect`() async throws {
+        let view = await makeView(3)
+        clock.advance(by: .seconds(10))
+        #expect(sweep(view).isEmpty)
+        var planned = try #require(view.withTable { $0.instance(id: "i1") }?.instance)
+        planned.weight = 7
+        _ = view.withTable { $0.renew(id: "i1", now: clock.now) }
+        // The storage has kept it meanwhile.
+        _ = view.apply([.update(planned)], now: clock.now)
+        let changed = try #require(view.withTable { $0.instance(id: "i1") })
+        #expect(changed.instance.weight == 7 && !changed.instance.isHeld && changed.status == .passing)
+        #expect(view.withTable { $0.held["orders"] }?.count == 2)
+        // Nor does one that was planned before it was held.
+        var earlier = try #require(view.withTable { $0.instance(id: "i2") }?.instance)
+        earlier.isHeld = false
+        _ = view.apply([.update(earlier)], now: clock.now)
+        #expect(view.withTable { $0.held["orders"] }?.count == 2)
+    }
+
     @Test func `a heartbeat ends it for its instance at once, and so does a deregistration`() async {
         let view = await makeView(5)
         clock.advance(by: .seconds(10))

@@ -73,6 +73,7 @@ struct KeptInstances {
     var instances: [String: ServiceInstance] = [:]
     /// The ids of those that were written again without a client.
     var restored: Set<String> = []
+    var policies: [String: ServicePolicy] = [:]
 }
 
 /// A fault that was found.

@@ -33,13 +33,15 @@ struct Operation: CustomStringConvertible {
 
 /// All changes that clients requested, and what follows from their answers. An operation that was answered, and began
 /// when another was over, comes after it: its effect is the one that counts.
-final class History {
+final class History: @unchecked Sendable {
     /// How long an operation with an unknown result may still happen: etcd gives up after 7 s. `nil`: until something
     /// else is kept.
     var afterlife: Microseconds? = .seconds(12)
     /// How long something that is over may still be shown.
     var lateness: Microseconds = 0
     unowned let world: World
+    /// Changes of another kind that are kept in the same place.
+    var companion: History?
     private(set) var operations: [Operation] = []
     private var byID: [String: [Int]] = [:]
     private var ttls: [String: Int] = [:]
@@ -71,6 +73,7 @@ final class History {
 
     /// Something was kept, and changes are kept one after the other: an earlier one that failed can't happen any more.
     func noteCommit() {
+        companion?.noteCommit()
         if afterlife != nil { return }
         for index in operations.indices where operations[index].result == .unknown {
             operations[index].isDecided = true
@@ -131,7 +134,8 @@ final class History {
                     && instance.port == asked.port && instance.transport == asked.transport
                     && instance.tags == asked.tags && instance.metadata == asked.metadata
                     && instance.priority == asked.priority && instance.ttlSeconds == asked.ttlSeconds
-                    && instance.dnsTTL == asked.dnsTTL
+                    && instance.dnsTTL == asked.dnsTTL && instance.hasDefaultDNSTTL == asked.hasDefaultDNSTTL
+                    && instance.checks == asked.checks
             case .patch(let id, let patch): instance.id == id && patch.applied(to: instance) == instance
             case .deregister, .report, .expel, .setPolicy, .release, nil: false
             }
@@ -179,6 +183,20 @@ final class History {
         }
     }
 
+    /// Checks something that nobody but clients changes, such as a policy, where it is kept.
+    ///
+    /// - Parameter version: the version that is there; `nil`: none.
+    func problemOfKeeping(_ version: Int?, of id: String) -> String? {
+        if let version {
+            guard operations.indices.contains(version - 1) else { return "\(id) is v\(version)" }
+            return successor(of: version, id).map { "\(id) is v\(version), though \($0) came after it" }
+        }
+        let lost = (byID[id] ?? []).lazy.map { self.operations[$0] }.first {
+            $0.kind == .register && $0.result == .kept && !self.mayHaveLeft(id, after: $0.version)
+        }
+        return lost.map { "\($0) is lost" }
+    }
+
     /// Checks an instance once all is quiet.
     ///
     /// - Parameters:
@@ -187,6 +205,7 @@ final class History {
     ///   - isWanted: whether clients keep it alive.
     func problemInTheEnd(_ id: String, version: Int?, isRestored: Bool, isWanted: Bool) -> String? {
         if let version {
+            if !isWanted, ttl(of: id) != nil { return "\(id) is still there, though nobody is heard of" }
             return successor(of: version, id, isRestored: isRestored).map {
                 "\(id) is v\(version) in the end, though \($0) came after it"
             }

@@ -12,6 +12,10 @@ enum Sabotage: CaseIterable, Sendable {
     case watchSkipsAnEvent
     /// A node learns only once which nodes there are.
     case nodesAreLearnedOnce
+    /// A node takes nodes that are gone for alive when it comes to checks.
+    case nodesThatAreGoneCheck
+    /// Watches leave out some changes of policies.
+    case watchSkipsPolicies
 
     // MARK: With SQLite
 
@@ -19,6 +23,12 @@ enum Sabotage: CaseIterable, Sendable {
     case journalIsNotSynced
     /// The rows of deregistered instances stay.
     case rowsStay
+    /// The rows of removed policies stay.
+    case policiesStay
+    /// All instances of a service expire together, although a brake is configured.
+    case brakeNeverHolds
+    /// The brake holds instances when fewer are silent than configured.
+    case brakeHoldsTooSoon
 
     // MARK: With both
 
@@ -30,14 +40,27 @@ enum Sabotage: CaseIterable, Sendable {
     case graceEndsEarly
     /// These names are failures for longer than configured.
     case graceEndsLate
+    /// Results of checks are not stored.
+    case resultsAreNotStored
+    /// Results of checks arrive late, as if they were new.
+    case oldResultWins
+    /// Nodes check, and keep the results to themselves.
+    case resultsStayHere
+    /// Those who follow the changes miss some.
+    case changesAreNotTold
+    /// What the brake holds is held for ever.
+    case brakeNeverEnds
 
     /// The kinds of cluster that the fault applies to.
     var kinds: [Cluster.Kind] {
         switch self {
-        case .noRevisionCheck, .noLimitOnRestoring, .leasesAreNotRenewed, .watchSkipsAnEvent, .nodesAreLearnedOnce:
+        case .noRevisionCheck, .noLimitOnRestoring, .leasesAreNotRenewed, .watchSkipsAnEvent, .nodesAreLearnedOnce,
+            .nodesThatAreGoneCheck, .watchSkipsPolicies:
             [.etcd]
-        case .journalIsNotSynced, .rowsStay: [.sqlite]
-        case .answerBeforeCommit, .answerBeforeDNS, .graceEndsEarly: [.etcd, .sqlite]
+        case .journalIsNotSynced, .rowsStay, .policiesStay, .brakeNeverHolds, .brakeHoldsTooSoon: [.sqlite]
+        case .answerBeforeCommit, .answerBeforeDNS, .graceEndsEarly, .resultsAreNotStored, .oldResultWins,
+            .resultsStayHere, .changesAreNotTold, .brakeNeverEnds:
+            [.etcd, .sqlite]
         // With etcd the grace time may end late anyway, when the committer waits.
         case .graceEndsLate: [.sqlite]
         }
@@ -51,6 +74,14 @@ enum Sabotage: CaseIterable, Sendable {
         case .graceEndsEarly: duration / 2
         case .graceEndsLate: duration + duration / 100
         default: duration
+        }
+    }
+
+    func brakeShare(_ share: Double) -> Double {
+        switch self {
+        case .brakeNeverHolds: 1
+        case .brakeHoldsTooSoon: share < 1 ? share / 4 : share
+        default: share
         }
     }
 
@@ -128,11 +159,16 @@ final class HastyStore: Store, @unchecked Sendable {
     nonisolated(nonsending) func close() async { await store.close() }
 }
 
-/// Removes deregistered instances from its view, and nowhere else.
+/// Makes some changes in its view, and nowhere else.
 final class ForgetfulStore: Store, @unchecked Sendable {
     private let store: any Store
+    /// The changes that are made in the view only.
+    private let isForgotten: (StoreChange) -> Bool
 
-    init(_ store: any Store) { self.store = store }
+    init(_ store: any Store, _ isForgotten: @escaping (StoreChange) -> Bool) {
+        self.store = store
+        self.isForgotten = isForgotten
+    }
 
     var type: String { store.type }
     var view: InstanceView { store.view }
@@ -142,9 +178,10 @@ final class ForgetfulStore: Store, @unchecked Sendable {
         try await store.load(time: time)
     }
 
+    func nextSequence(now: Moment) -> UInt64 { store.nextSequence(now: now) }
+
     nonisolated(nonsending) func commit(_ changes: [StoreChange], time: TimeSource) async -> [StoreResult] {
-        let isForgotten = changes.allSatisfy { if case .deregister = $0 { true } else { false } }
-        if isForgotten { return view.apply(changes, now: time.now()).map { .kept($0) } }
+        if changes.allSatisfy(isForgotten) { return view.apply(changes, now: time.now()).map { .kept($0) } }
         return await store.commit(changes, time: time)
     }
 
@@ -154,5 +191,30 @@ final class ForgetfulStore: Store, @unchecked Sendable {
         try await store.removeExpired(sweep, limit: limit)
     }
 
+    func renew(id: String, now: Moment) -> Lease? { store.renew(id: id, now: now) }
+
+    nonisolated(nonsending) func watch(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
+        await store.watch(time: time, notify: notify)
+    }
+
+    func adoptOutsideChanges(now: Moment) { store.adoptOutsideChanges(now: now) }
+
+    var isShared: Bool { store.isShared }
+
+    nonisolated(nonsending) func watchNodes(_ body: @escaping @Sendable (CheckerNodes) -> Void) async {
+        await store.watchNodes(body)
+    }
+
+    func stop() { store.stop() }
+
     nonisolated(nonsending) func close() async { await store.close() }
+}
+
+extension StoreChange {
+    var isDeregistration: Bool { if case .deregister = self { true } else { false } }
+
+    var isRemovalOfPolicy: Bool { if case .policy(_, nil) = self { true } else { false } }
+
+    /// Whether it is the result of a check.
+    var isResult: Bool { if case .update(_, .check) = self { true } else { false } }
 }

@@ -8,6 +8,12 @@ final class SimulatedClient: @unchecked Sendable {
     let id: String
     private let number: Int
     private let ttl: Int
+    /// Where its instance listens.
+    let address: IPAddress
+    private let checks: [Check]
+    private(set) var reporting = ReportingClient()
+    /// The time until which it does nothing.
+    private var silenceEnd: Microseconds = 0
     /// The service for which it registers.
     private var name: String
     private var home: Int
@@ -23,11 +29,13 @@ final class SimulatedClient: @unchecked Sendable {
     /// Whether it makes only necessary changes from now on.
     var isSettled = false
 
-    init(_ number: Int, id: String, ttl: Int, _ cluster: Cluster) {
+    init(_ number: Int, id: String, ttl: Int, _ checks: [Check], _ cluster: Cluster) {
         self.number = number
         self.id = id
         self.ttl = ttl
+        self.checks = checks
         self.cluster = cluster
+        address = .v4(0x0A00_0001 + UInt32(number))
         name = "a"
         home = number % cluster.nodes.count
     }
@@ -35,7 +43,13 @@ final class SimulatedClient: @unchecked Sendable {
     private var world: World { cluster.world }
 
     /// Whether it has reached everything that it wants.
-    var isContent: Bool { pending == nil && isRegistered == isWanted && !isToBeTakenOut }
+    var isContent: Bool {
+        pending == nil && isRegistered == isWanted && !isToBeTakenOut
+            && (!isWanted || !reports || reporting.known == reporting.status)
+    }
+
+    /// Whether its instance has a check whose results it reports.
+    private var reports: Bool { checks.contains { $0.ttl != nil } }
 
     func live() {
         act()
@@ -45,8 +59,22 @@ final class SimulatedClient: @unchecked Sendable {
         world.after(world.random.within(pause)) { [self] in live() }
     }
 
+    // MARK: What befalls it
+
+    func isSilent(for time: Microseconds) { silenceEnd = max(silenceEnd, world.now + time) }
+
+    /// Its instance ends without being deregistered. It may begin again.
+    func die() {
+        if !isWanted { return }
+        world.note("the client of \(id) dies")
+        (isWanted, isRegistered, isToBeTakenOut) = (false, false, false)
+        isSilent(for: world.random.within(0 ... .seconds(12)))
+    }
+
     private func act() {
+        if world.now < silenceEnd, !isSettled { return }
         if isRegistered, ttl > 0 { beat() }
+        if isRegistered { report() }
         if let operation = pending {
             // It does not wait for ever. The change that it requested may still happen.
             if operation.start + .seconds(8) < world.now {
@@ -62,7 +90,8 @@ final class SimulatedClient: @unchecked Sendable {
         case (false, 0..<6): register()
         case (true, 0..<2): send(.patch, .patch(id: id, patch()))
         case (true, 2..<4):
-            if world.random.once(in: 3) { name = name == "a" ? "b" : "a" }
+            // The brake is for services of some instances.
+            if world.random.once(in: cluster.brakeShare < 1 ? 12 : 3) { name = name == "a" ? "b" : "a" }
             register()
         case (true, 4..<6): deregister()
         case (true, 6): moveHome()
@@ -76,8 +105,8 @@ final class SimulatedClient: @unchecked Sendable {
         isWanted = true
         isToBeTakenOut = false
         var registration = Registration(
-            id: id, name: name, address: .v4(0x0A00_0001 + UInt32(number)), port: 80, transport: .tcp, tags: [],
-            metadata: [], weight: 0, priority: 0, ttlSeconds: ttl, dnsTTL: 5)
+            id: id, name: name, address: address, port: 80, transport: .tcp, tags: [], metadata: [], weight: 0,
+            priority: 0, ttlSeconds: ttl, dnsTTL: 5, hasDefaultDNSTTL: world.random.once(in: 2), checks: checks)
         if cluster.backing.takesEverything {
             registration.port += UInt16(world.random.below(2))
             registration.transport = world.random.once(in: 3) ? .udp : .tcp
@@ -125,7 +154,7 @@ final class SimulatedClient: @unchecked Sendable {
             if life.isDead { return receive(operation, .unknown) }
             world.after(0, life.process) { [self] in
                 if life.isDead { return receive(operation, .unknown) }
-                life.submit(operation, command) { [self] result in
+                life.submit(operation, command, cluster.history) { [self] result in
                     world.after(latency) { [self] in receive(operation, result) }
                 }
             }
@@ -141,6 +170,8 @@ final class SimulatedClient: @unchecked Sendable {
         switch (operation.kind, result) {
         case (.register, .kept):
             if isAwaited { isRegistered = isWanted }
+            // It may be a new instance, or at another place, of which nothing is known.
+            reporting.known = nil
         case (.patch, .refused):
             if isAwaited { isRegistered = false }
         case (.deregister, .kept):
@@ -153,6 +184,51 @@ final class SimulatedClient: @unchecked Sendable {
         case (_, .unknown):
             moveHome()
         case (.register, .refused), (.patch, .kept): break
+        }
+    }
+
+    /// Reports a result of a check.
+    private func report() {
+        if let since = reporting.pendingSince {
+            if since + .seconds(8) < world.now { reporting.pendingSince = nil }
+            return
+        }
+        if !isSettled, reports, world.random.once(in: 8) {
+            reporting.status = CheckStatus.allCases[world.random.below(3)]
+        }
+        if reports, reporting.isDue(world.now) { return report(ReportingClient.beat, reporting.status) }
+        // Somebody has seen that a check will fail, or is wrong about it.
+        if !isSettled, checks.contains(where: { $0.ttl == nil }), world.random.once(in: 10) {
+            report(ReportingClient.web, CheckStatus.allCases[world.random.below(3)])
+        }
+    }
+
+    private func report(_ check: String, _ status: CheckStatus) {
+        guard cluster.nodes[home].isServing, let life = cluster.nodes[home].life else { return moveHome() }
+        reporting.pendingSince = world.now
+        reporting.count += 1
+        let count = reporting.count
+        world.after(latency) { [self] in
+            world.after(0, life.process) { [self] in
+                if life.isDead { return receive(count, check, status, .unknown) }
+                life.report(id, check, status) { [self] result in
+                    world.after(latency) { [self] in receive(count, check, status, result) }
+                }
+            }
+        }
+    }
+
+    private func receive(_ count: Int, _ check: String, _ status: CheckStatus, _ result: Operation.Result) {
+        if count != reporting.count { return }
+        reporting.pendingSince = nil
+        switch result {
+        case .kept:
+            if check == ReportingClient.beat { (reporting.known, reporting.lastAnswer) = (status, world.now) }
+        case .refused:
+            // This node may not have heard of the instance yet.
+            if ttl > 0, pending == nil { isRegistered = false }
+            moveHome()
+        case .unknown: moveHome()
         }
     }
 

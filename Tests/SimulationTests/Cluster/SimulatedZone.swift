@@ -8,6 +8,8 @@ final class SimulatedZone: ZoneSink, @unchecked Sendable {
     private let sabotage: Sabotage?
     private let policy: RecordPolicy
     private(set) var names: [String: NameContent] = [:]
+    /// How the records of each name rotate, if that was said.
+    private var strategies: [String: RotationStrategyName] = [:]
     private var grace: GraceCheck
     /// Whether its process is dead.
     var isOver = false
@@ -26,13 +28,15 @@ final class SimulatedZone: ZoneSink, @unchecked Sendable {
     private var world: World { process.world }
 
     /// A name that it answers differently from what the view requires.
-    func problem(_ store: any Store) -> String? {
-        let expected = store.expectedNames(policy)
+    func problem(_ registry: Registry) -> String? {
+        // Another task may have changed the view, and will publish that.
+        if registry.publication.index < registry.store.view.withTable({ $0.changeIndex }) { return nil }
+        let (expected, strategies) = registry.store.expectedNames(policy)
         for name in Set(names.keys).union(expected.keys).sorted() {
             let (found, wanted) = (names[name] ?? .absent, expected[name] ?? .absent)
-            if found == wanted || found == .failure && !wanted.isAnswered && grace.mayBeFailure(name, world.now) {
-                continue
-            }
+            if found == wanted, !found.isAnswered || self.strategies[name] == strategies[name] { continue }
+            if found == wanted { return "\(name) rotates otherwise than its policy says" }
+            if found == .failure, !wanted.isAnswered, grace.mayBeFailure(name, world.now) { continue }
             return "DNS does not say what the registry does: of \(name) \(found), not \(wanted)"
         }
         return nil
@@ -54,6 +58,7 @@ final class SimulatedZone: ZoneSink, @unchecked Sendable {
             let name = change.name
             let problem = grace.problem(name, from: names[name] ?? .absent, to: change.content, world.now)
             if let problem, !isOver { world.fail("DNS: \(problem)") }
+            strategies[name] = change.strategy
             names[name] = change.content == .absent ? nil : change.content
             if change.content == .failure { checkEnd(of: name) }
         }
@@ -73,13 +78,24 @@ final class SimulatedZone: ZoneSink, @unchecked Sendable {
 
 extension Store {
     /// What DNS must answer for the content of the view, apart from names that are failures for a while.
-    func expectedNames(_ policy: RecordPolicy) -> [String: NameContent] {
+    func expectedNames(
+        _ settings: RecordPolicy
+    ) -> (names: [String: NameContent], strategies: [String: RotationStrategyName]) {
         var names: [String: NameContent] = [:]
+        var strategies: [String: RotationStrategyName] = [:]
+        let policies = view.withTable { $0.policies }
         for summary in serviceSummaries(after: nil, limit: .max) {
-            let instances = instances(ofService: summary.name).map { PublishedInstance($0) }
+            let registered = instances(ofService: summary.name)
+            let policy = settings.with(policies[summary.name])
+            let isProtected = policy.protects(
+                healthy: registered.count(where: \.isHealthy), critical: registered.count { $0.status == .critical })
+            let instances = registered.map { PublishedInstance($0, policy, isProtected: isProtected) }
             let changes = ServiceRecords.changes(service: summary.name, instances: instances, policy: policy)
-            for change in changes where change.content != .absent { names[change.name] = change.content }
+            for change in changes where change.content != .absent {
+                names[change.name] = change.content
+                strategies[change.name] = change.strategy
+            }
         }
-        return names
+        return (names, strategies)
     }
 }

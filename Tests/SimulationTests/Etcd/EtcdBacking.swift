@@ -13,6 +13,8 @@ final class EtcdBacking: Backing {
     private var ranks: [String: [String: Int64]] = [:]
     /// The revision at which each version was written for a client.
     private var revisions: [Int: Int64] = [:]
+    /// What each key of an instance has.
+    private var written: [String: ServiceInstance] = [:]
     let hasOneOrder = false
     let lateness = Microseconds.seconds(30)
     let takesEverything = false
@@ -25,6 +27,7 @@ final class EtcdBacking: Backing {
         weather = Weather(world)
         history.isForgotten = { [unowned self] in isForgotten($0) }
         etcd.onWrite = { [unowned self] in look($0, $1) }
+        etcd.onDelete = { [unowned self] in written[$0] = nil }
     }
 
     func makeNodes() -> Int {
@@ -45,6 +48,11 @@ final class EtcdBacking: Backing {
     private func look(_ key: String, _ octets: [UInt8]) {
         guard key.contains("/services/"), let (instance, asOf) = try? StoredInstance.decodeWithOrigin(octets)
         else { return }
+        // One that is written again may be so by a node that has missed something.
+        if asOf == nil, instance.id != "shared", let problem = written[key]?.problemOfResults(becoming: instance) {
+            world.fail("of \(instance.id) \(problem)")
+        }
+        written[key] = instance
         // A node that did not know the last value has written the instance again. A node that knows that value writes it
         // over this one.
         let isOvertaken = asOf.map { $0 < ranks[instance.id]?[key] ?? 0 } ?? false
@@ -84,6 +92,10 @@ final class EtcdBacking: Backing {
             }
             if value.lease != 0, etcd.leases[value.lease] == nil { throw Complaint("\(instance.id) is on no lease") }
         }
+        for (key, value) in etcd.keys where key.contains("/policies/") {
+            guard let named = try? StoredPolicy.decode(value.octets) else { throw Complaint("nonsense at \(key)") }
+            kept.policies[named.name] = named.policy
+        }
         let used = Set(etcd.keys.values.map(\.lease))
         let unused = etcd.leases.keys.filter { !used.contains($0) }
         if !unused.isEmpty { throw Complaint("nothing is on the leases \(unused.sorted())") }
@@ -109,7 +121,12 @@ final class EtcdNodeStorage: NodeStorage, @unchecked Sendable {
             Configuration.Etcd(), client: gateway, clock: process.time, timers: process.timers,
             node: UInt64(process.world.random.below(2048)),
             identity: EtcdMembership.identity(process.world.random.next()), snapshot: file, logger: .none)
-        store = sabotage == .answerBeforeCommit ? HastyStore(etcdStore, process.timers, delay: .zero) : etcdStore
+        store =
+            switch sabotage {
+            case .answerBeforeCommit: HastyStore(etcdStore, process.timers, delay: .zero)
+            case .resultsAreNotStored: ForgetfulStore(etcdStore, \.isResult)
+            default: etcdStore
+            }
     }
 
     var isInGap: Bool { gateway.isInGap }

@@ -44,6 +44,8 @@ final class SimulatedEtcd {
     var watches: [WatchConnection] = []
     /// Called with everything that is written under a key.
     var onWrite: (_ key: String, _ octets: [UInt8]) -> Void = { _, _ in }
+    /// Called with every key that is deleted.
+    var onDelete: (_ key: String) -> Void = { _ in }
 
     init(_ world: World) { self.world = world }
 
@@ -61,6 +63,7 @@ final class SimulatedEtcd {
                 events.append(Event(key: key, value: value))
             } else if keys.removeValue(forKey: key) != nil {
                 events.append(Event(key: key, value: nil))
+                onDelete(key)
             }
         }
         if events.isEmpty { return }

@@ -181,7 +181,14 @@ final class SimulatedGateway: EtcdGateway, @unchecked Sendable {
 
     var isInGap: Bool { world.now < gapEnd }
 
-    func skipsEvent() -> Bool { sabotage == .watchSkipsAnEvent && world.random.once(in: 30) }
+    /// Whether the node is not told of something, because of a fault put in on purpose.
+    func skips(_ events: [SimulatedEtcd.Event]) -> Bool {
+        switch sabotage {
+        case .watchSkipsAnEvent: world.random.once(in: 30)
+        case .watchSkipsPolicies: events.contains { $0.key.contains("/policies/") } && world.random.once(in: 3)
+        default: false
+        }
+    }
 
     /// Connections break: some at once, and some without anybody noticing.
     func breakWatches() {

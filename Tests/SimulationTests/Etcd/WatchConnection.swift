@@ -54,7 +54,7 @@ final class WatchConnection: @unchecked Sendable {
             next += 1
             let events = etcd.events(at: revision).filter { $0.key.hasPrefix(SimulatedEtcd.prefix) }
             if events.isEmpty { continue }
-            if gateway.skipsEvent() {
+            if gateway.skips(events) {
                 etcd.world.note("fault: the watch skips \(revision)")
                 continue
             }

@@ -63,6 +63,13 @@ final class SQLiteBacking: Backing {
             throw Complaint(error.reason)
         }
         if let problem { throw Complaint(problem) }
+        do throws(StoreUnavailable) {
+            let (policies, malformedCount) = try storage.database.readPolicies()
+            if malformedCount > 0 { throw StoreUnavailable(reason: "nonsense instead of a policy") }
+            for named in policies { kept.policies[named.name] = named.policy }
+        } catch {
+            throw Complaint(error.reason)
+        }
         return kept
     }
 
@@ -81,10 +88,25 @@ final class SQLiteBacking: Backing {
 
     /// What is wrong after a start: the node has something that it can't have kept, or misses something that it kept.
     fileprivate func problemOfLoading(_ store: any Store) -> String? {
+        for (name, policy) in policies(store) {
+            let version = policy.flatMap { $0.dnsTTL }.map { Int($0) }
+            if let problem = history.companion?.problemOfKeeping(version, of: name) {
+                return "the policy of \(problem), after a restart"
+            }
+        }
         for id in history.ids {
-            let before = left[id] ?? [nil]
-            let now = store.instance(id: id)?.instance
-            if before.contains(now) { continue }
+            let left = left[id] ?? [nil]
+            let before = left.map { $0?.asAsked }
+            let stored = store.instance(id: id)?.instance
+            let now = stored?.asAsked
+            if before.contains(now) {
+                guard let stored else { continue }
+                let problems = left.compactMap { $0 }.filter { $0.asAsked == now }.map {
+                    $0.problemOfResults(becoming: stored)
+                }
+                if problems.contains(nil) { continue }
+                return "of \(id) after a restart \(problems.compactMap { $0 }.first ?? "")"
+            }
             // A client may have asked for it at the last moment, and got no answer.
             let mayHaveLeft = history.isOpen(id, .deregister)
             guard let now else {
@@ -103,6 +125,11 @@ final class SQLiteBacking: Backing {
             if !hasItsPlace, !mayHaveLeft { return "\(id) is \(now) after a restart, in another place: \(before)" }
         }
         return nil
+    }
+
+    private func policies(_ store: any Store) -> [(name: String, policy: ServicePolicy?)] {
+        let policies = store.view.withTable { $0.policies }
+        return Cluster.services.map { ($0, policies[$0]) }
     }
 
     /// The node ends.
@@ -138,7 +165,9 @@ final class SQLiteNodeStorage: NodeStorage, @unchecked Sendable {
             case .journalIsNotSynced:
                 try Self.set("synchronous = NORMAL", database)
                 store = sqlite
-            case .rowsStay: store = ForgetfulStore(sqlite)
+            case .rowsStay: store = ForgetfulStore(sqlite, \.isDeregistration)
+            case .policiesStay: store = ForgetfulStore(sqlite, \.isRemovalOfPolicy)
+            case .resultsAreNotStored: store = ForgetfulStore(sqlite, \.isResult)
             case .answerBeforeCommit: store = HastyStore(sqlite, process.timers, delay: .milliseconds(30))
             default: store = sqlite
             }

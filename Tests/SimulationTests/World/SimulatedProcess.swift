@@ -22,6 +22,8 @@ final class SimulatedProcess: @unchecked Sendable {
 
     let world: World
     private(set) var isPaused = false
+    /// When it last went on after a pause.
+    private(set) var resumedAt: Microseconds = 0
     /// The error of its wall clock.
     var wallOffset: Microseconds = 0
     private var pooled: [UnownedJob] = []
@@ -66,6 +68,7 @@ final class SimulatedProcess: @unchecked Sendable {
     /// Continues. Late timers and what has come over the network are handled first, in the order of their times.
     func resume() {
         isPaused = false
+        resumedAt = world.now
         let actions = postponed
         postponed = []
         for action in actions { action() }

@@ -1,7 +1,9 @@
+import Foundation
+
 /// What has happened: the last steps as text, and all steps as a number that distinguishes runs.
 struct Trace {
-    /// The number of steps kept as text.
-    private static let length = 60
+    /// The number of steps kept as text: `STEPS`.
+    private static let length = ProcessInfo.processInfo.environment["STEPS"].flatMap { Int($0) } ?? 60
 
     private var steps: [String] = []
     private var oldest = 0

@@ -214,6 +214,20 @@ final class EtcdMirror: Sendable {
         }
     }
 
+    /// The instances of which nothing but results of checks is to be written, and that have no key, as far as is known.
+    /// They must not get one by that, because they may have been deregistered. If they are alive, the node that hears
+    /// from them writes them again.
+    func unkeyedIDs(ofResultsIn changes: [StoreChange]) -> Set<String> {
+        var ids: Set<String> = []
+        for case .update(let instance, .check) in changes { ids.insert(instance.id) }
+        if ids.isEmpty { return [] }
+        for change in changes {
+            if case .update(_, .check) = change { continue }
+            ids.remove(change.id)
+        }
+        return replica.withLock { replica in ids.filter { replica.entry(id: $0)?.revision ?? 0 == 0 } }
+    }
+
     /// The writes for a group of changes.
     func plan(_ changes: [StoreChange]) -> Plan {
         var order: [String] = []

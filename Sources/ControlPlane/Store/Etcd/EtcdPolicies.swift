@@ -14,6 +14,9 @@ struct EtcdPolicies: Sendable {
     private var entries: [String: Entry] = [:]
     /// The services whose policies etcd has lost with all its data: to be written again.
     private(set) var lost: Set<String> = []
+    /// The revision up to which the watch has reported everything: older news of a policy that is not known is of one
+    /// that is gone since.
+    private var told: Int64 = 0
 
     /// The revision of the key of a service's policy; 0: there is no such key.
     func keyRevision(of name: String) -> Int64 { entries[name]?.key ?? 0 }
@@ -26,7 +29,7 @@ struct EtcdPolicies: Sendable {
     /// - Parameter isThere: whether etcd has the key; its value may be malformed nevertheless.
     /// - Returns: whether that was news.
     mutating func adopt(_ policy: ServicePolicy?, of name: String, revision: Int64, isThere: Bool) -> Bool {
-        guard revision > entries[name]?.latest ?? 0 else { return false }
+        guard revision > entries[name]?.latest ?? told else { return false }
         // One that is gone is remembered until the watch has told of that: it may report older values before.
         entries[name] = Entry(policy: policy, latest: revision, key: isThere ? revision : 0)
         lost.remove(name)
@@ -35,12 +38,14 @@ struct EtcdPolicies: Sendable {
 
     /// Notes that the watch has reported everything up to a revision.
     mutating func caughtUp(to revision: Int64) {
+        told = max(told, revision)
         guard entries.contains(where: { $0.value.key == 0 && $0.value.latest <= revision }) else { return }
         entries = entries.filter { $0.value.key != 0 || $0.value.latest > revision || lost.contains($0.key) }
     }
 
     /// Notes that etcd has lost its data: what is known here is written to it again.
     mutating func lose() {
+        told = 0
         entries = entries.filter { $0.value.policy != nil }.mapValues { Entry(policy: $0.policy, latest: 0, key: 0) }
         lost = Set(entries.keys)
     }

@@ -35,6 +35,8 @@ extension EtcdStore {
     nonisolated(nonsending) private func commitInstances(
         _ changes: [StoreChange], time: TimeSource
     ) async -> [StoreResult] {
+        let unkeyed = mirror.unkeyedIDs(ofResultsIn: changes)
+        if !unkeyed.isEmpty { return await commitInstances(changes, without: unkeyed, time: time) }
         mirror.beginDeparture(in: changes)
         defer { mirror.endDeparture() }
         if let results = await waitForNews(of: changes) { return results }
@@ -55,6 +57,19 @@ extension EtcdStore {
         let late = mirror.heardOf(plan.renewed, after: now)
         if !late.isEmpty { upkeep.withLock { $0.hear(late) } }
         return results
+    }
+
+    /// Commits all changes but those of some instances, which nobody has asked for, and which must wait until it is
+    /// known whether the instances are still there.
+    nonisolated(nonsending) private func commitInstances(
+        _ changes: [StoreChange], without ids: Set<String>, time: TimeSource
+    ) async -> [StoreResult] {
+        let others = changes.filter { !ids.contains($0.id) }
+        var results = others.isEmpty ? [] : await commitInstances(others, time: time)[...]
+        return changes.map { change in
+            guard ids.contains(change.id) else { return results.popFirst() ?? .conflict }
+            return .unavailable(StoreUnavailable(reason: "etcd has no key of \(change.id) at present"))
+        }
     }
 
     /// Waits until the watch has told what became of missing keys of some changes' instances.

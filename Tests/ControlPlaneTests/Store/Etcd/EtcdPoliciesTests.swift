@@ -34,6 +34,18 @@ import Testing
         #expect(adopt(old, 3) && policies.lost.isEmpty)
     }
 
+    @Test func `late news of a policy that is gone brings it back nowhere`() {
+        var policies = EtcdPolicies()
+        func adopt(_ policy: ServicePolicy?, _ revision: Int64) -> Bool {
+            policies.adopt(policy, of: "orders", revision: revision, isThere: policy != nil)
+        }
+        #expect(adopt(new, 5) && adopt(nil, 6))
+        policies.caughtUp(to: 6)
+        // The answer to the request that has set it comes after the watch has told of its end.
+        #expect(!adopt(new, 5) && policies.policy(of: "orders") == nil)
+        #expect(adopt(old, 7))
+    }
+
     @Test func `of two nodes that change a policy at once the later one wins everywhere`() async throws {
         let etcd = ScriptedEtcd()
         let (one, two) = (ScriptedNode(etcd), ScriptedNode(etcd))

@@ -167,6 +167,31 @@ import Testing
         }
     }
 
+    @Test func `the result of a check brings no instance back that was deregistered elsewhere`() async throws {
+        try await node.running { registry in
+            var registration = Registration.test("i1")
+            registration.checks = [.test("c")]
+            _ = try await registry.register(registration)
+            let key = "/kong-discovery/v1/services/orders/i1"
+            // The watch's reports to this node are late.
+            etcd.holdWatch(true)
+            etcd.change { model in
+                let marker = EtcdTransaction.Operation.put(key: "/kong-discovery/v1/deregistered", value: [], lease: 0)
+                _ = model.commit(EtcdTransaction(success: [.delete(key: key), marker]))
+            }
+            let report = CheckReport(name: "c", status: .critical, time: WallTime(millisecondsSince1970: 2000))
+            guard case .reported(let reported) = try await registry.report(id: "i1", report) else {
+                Issue.record("it is unknown already")
+                return
+            }
+            // DNS need not wait for etcd to leave it out.
+            #expect(reported.status == .critical && etcd.keys[key] == nil)
+            etcd.holdWatch(false)
+            try await node.waits("it leaves") { registry.instance(id: "i1") == nil }
+            #expect(etcd.revision(of: key) < etcd.revision && etcd.keys[key] == nil)
+        }
+    }
+
     // MARK: Leases
 
     @Test func `a request that arrives once more later does nothing`() async throws {

@@ -1,0 +1,147 @@
+@testable import ControlPlane
+
+/// The checker's thread in virtual time: ``CheckerCore`` decides everything, as in ``CheckerLoop``. Only what the runs
+/// find is simulated.
+final class SimulatedChecker: CheckRunner, @unchecked Sendable {
+    private static let longestWait = Microseconds.milliseconds(250)
+    /// When a wait takes so much longer the process did not run.
+    private static let longestOvershoot = Microseconds.milliseconds(500)
+
+    private let process: SimulatedProcess
+    private let targets: SimulatedTargets
+    private let handlers: Checker.Handlers
+    private let sabotage: Sabotage?
+    private var core: CheckerCore
+    private var commands: [(SimulatedChecker) -> Void] = []
+    /// The number of the run that each task has under way.
+    private var runs: [UInt64: Int] = [:]
+    private var runCount = 0
+    private var finished: [(task: UInt64, run: Int, result: CheckResult)] = []
+    private var observed: [String: [CheckObservation]] = [:]
+    private var completions: [() -> Void] = []
+    /// When the next turn is due.
+    private var nextTurn = Microseconds.max
+    /// Whether its process is dead.
+    var isOver = false
+
+    init(_ process: SimulatedProcess, _ targets: SimulatedTargets, _ handlers: Checker.Handlers, _ sabotage: Sabotage?)
+    {
+        self.process = process
+        self.targets = targets
+        self.handlers = handlers
+        self.sabotage = sabotage
+        core = CheckerCore(
+            maximumConcurrent: 100, targets: CheckTargets(), share: 1, seed: process.world.random.next())
+    }
+
+    private var world: World { process.world }
+
+    // MARK: What the registry's side asks for
+
+    func adopt(_ assignments: [CheckAssignment]) {
+        // They come in the order of a set, which differs between runs.
+        for assignment in assignments.sorted(by: { $0.id < $1.id }) {
+            append { $0.core.adopt(assignment, now: $0.process.time.now()) }
+        }
+    }
+
+    func remove(_ ids: [String]) {
+        for id in ids.sorted() { append { $0.core.remove(id) } }
+    }
+
+    func report(
+        _ id: String, _ check: String, _ status: CheckStatus, output: String,
+        completion: @escaping @Sendable (ReportOutcome) -> Void
+    ) {
+        append { checker in
+            let outcome = checker.core.report(id, check, status, output: output, now: checker.process.time.now())
+            checker.completions.append { completion(outcome) }
+        }
+    }
+
+    func observations(of id: String) -> [CheckObservation]? { observed[id] }
+
+    var statistics: Checker.Statistics { Checker.Statistics(checks: core.count, running: runs.count) }
+
+    func shutdown() { isOver = true }
+
+    private func append(_ command: @escaping (SimulatedChecker) -> Void) {
+        commands.append(command)
+        plan(after: 0)
+    }
+
+    // MARK: The loop
+
+    private func plan(after delay: Microseconds) {
+        let time = world.now + delay
+        guard time < nextTurn else { return }
+        nextTurn = time
+        world.after(delay, process) { [self] in
+            if nextTurn == time, !isOver { turn(overshoot: world.now - time) }
+        }
+    }
+
+    private func turn(overshoot: Microseconds) {
+        nextTurn = .max
+        let now = process.time.now()
+        if overshoot > Self.longestOvershoot { core.notePause(.microseconds(overshoot), now: now) }
+        let ended = finished
+        finished = []
+        for (task, run, result) in ended where runs[task] == run {
+            runs[task] = nil
+            core.finish(task, result, now: now)
+        }
+        let waiting = commands
+        commands = []
+        for command in waiting { command(self) }
+        let effects = core.turn(now: now)
+        for task in effects.interrupted { runs[task] = nil }
+        for task in effects.started { start(task) }
+        for (id, checks) in effects.observed { observed[id] = checks }
+        if !effects.transitions.isEmpty { pass(effects.transitions) }
+        if !effects.removals.isEmpty { handlers.onRemovals(effects.removals) }
+        let done = completions
+        completions = []
+        for completion in done { completion() }
+        if core.count == 0 { return }
+        // Rounded up: what is due in less than a microsecond is not due yet.
+        let wait = core.nextTurn().map { Microseconds(now.monotonic.duration(to: $0)) + 1 } ?? Self.longestWait
+        plan(after: min(max(wait, 0), Self.longestWait))
+    }
+
+    private func start(_ id: UInt64) {
+        guard let task = core.task(id) else { return }
+        runCount += 1
+        let run = runCount
+        runs[id] = run
+        var duration = world.random.within(.milliseconds(1) ... .milliseconds(20))
+        let outcome: CheckResult.Outcome
+        switch targets[task.address] {
+        case .up: outcome = .success
+        case .down: outcome = .failure
+        case .silent:
+            outcome = .silence
+            duration = Microseconds(task.check.timeout)
+        }
+        let result = CheckResult(outcome: outcome, output: "\(outcome)", duration: .microseconds(duration))
+        world.after(duration, process) { [self] in
+            finished.append((id, run, result))
+            plan(after: 0)
+        }
+    }
+
+    private func pass(_ transitions: [CheckTransition]) {
+        for transition in transitions {
+            world.note("check \(transition.check.name) of \(transition.id) is \(transition.check.status)")
+        }
+        guard sabotage == .oldResultWins else { return handlers.onTransitions(transitions) }
+        for transition in transitions {
+            world.after(world.random.within(0 ... .seconds(4)), process) { [self] in
+                if isOver { return }
+                var late = transition
+                late.check.checkedAt = process.time.now().wall
+                handlers.onTransitions([late])
+            }
+        }
+    }
+}
