@@ -19,13 +19,15 @@ struct Explain: AsyncParsableCommand {
 
     @OptionGroup var server: ServerOptions
 
+    @OptionGroup var tls: TLSOptions
+
     @Flag(help: "Print the server's answer as JSON.")
     var json = false
 
     func run() async throws {
         do throws(ExplainCommand.Failure) {
-            print(
-                try await ExplainCommand(server: server.url).run(name: name, type: type, isJSON: json), terminator: "")
+            let command = ExplainCommand(server: server.url, tls: tls.settings)
+            print(try await command.run(name: name, type: type, isJSON: json), terminator: "")
         } catch {
             LogOutput.standardError.print("\(error)")
             LogOutput.standardError.flush()

@@ -6,9 +6,13 @@ struct APIClient {
     }
 
     private let server: String
+    private let tls: ClientTLS
 
-    /// - Parameter server: `http://127.0.0.1:8080`, with or without a slash at its end.
-    init(server: String) {
+    /// - Parameters:
+    ///   - server: `http://127.0.0.1:8080`, with or without a slash at its end.
+    ///   - tls: for https.
+    init(server: String, tls: ClientTLS = ClientTLS()) {
+        self.tls = tls
         self.server = server.last == "/" ? String(server.dropLast()) : server
     }
 
@@ -25,7 +29,7 @@ struct APIClient {
         let request = HTTPClientRequest(method: .get, url: server + path + (query.isEmpty ? "" : "?\(query)"))
         let response: HTTPClientResponse
         do throws(HTTPClientError) {
-            response = try await HTTPClient().send(request)
+            response = try await HTTPClient(tls: tls.settings).send(request)
         } catch {
             throw Failure(description: "\(server): \(error)")
         }
