@@ -17,7 +17,10 @@ struct CheckConfig: ParsableCommand {
     func run() throws {
         defer { LogOutput.standardError.flush() }
         do throws(ConfigurationError) {
-            print(try options.load().yaml, terminator: "")
+            let loaded = try options.load()
+            let identity = try loaded.serverIdentity()
+            print(loaded.yaml, terminator: "")
+            for warning in identity?.warnings ?? [] { LogOutput.standardError.print("warning: \(warning)") }
         } catch {
             for problem in error.problems { LogOutput.standardError.print("\(problem)") }
             throw ExitCode.failure

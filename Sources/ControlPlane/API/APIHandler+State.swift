@@ -72,6 +72,12 @@ extension APIHandler {
         writer.decimal(summary.storeState.lagSeconds)
         writer.storeDetails(summary.storeState)
         writer.endObject()
+        writer.member("certificate")
+        if let certificate = state.certificate {
+            writer.certificate(certificate, now: time.now().wall)
+        } else {
+            writer.null()
+        }
         writer.member("checks")
         writer.checkSummary(checks?.summary ?? CheckSummary())
         writer.member("instances")
@@ -114,8 +120,10 @@ extension APIHandler {
         let isStorageHealthy = registry.storeState.isHealthy
         let isReady = state.isReady
         let areUpstreamsHealthy = state.statistics.upstreams.allSatisfy(\.isHealthy)
-        // Without its storage or upstreams the server still answers DNS and reads: a warning, not a failure.
-        let status = !isReady ? "fail" : isStorageHealthy && areUpstreamsHealthy ? "pass" : "warn"
+        let certificate = state.certificate?.state(at: time.now().wall)
+        let isAllWell = isStorageHealthy && areUpstreamsHealthy && certificate ?? .pass == .pass
+        // Without its storage, upstreams or certificate the server still answers DNS: a warning, not a failure.
+        let status = !isReady ? "fail" : isAllWell ? "pass" : "warn"
         return .json(isReady ? .ok : .serviceUnavailable) { writer in
             writer.beginObject()
             writer.member("status")
@@ -128,6 +136,10 @@ extension APIHandler {
             writer.statusObject(isStorageHealthy ? "pass" : "fail")
             writer.member("upstreams")
             writer.statusObject(areUpstreamsHealthy ? "pass" : "warn")
+            if let certificate {
+                writer.member("certificate")
+                writer.statusObject(certificate.rawValue)
+            }
             writer.endObject()
             writer.endObject()
         }
@@ -167,6 +179,22 @@ extension JSONWriter {
         time(brake.until)
         member("reason")
         string(brake.reason)
+        endObject()
+    }
+
+    /// The certificate of the REST API.
+    fileprivate mutating func certificate(_ certificate: CertificateSummary, now: WallTime) {
+        beginObject()
+        member("health")
+        string(certificate.state(at: now).rawValue)
+        member("subject")
+        string(certificate.subject)
+        member("not_before")
+        time(certificate.notBefore)
+        member("not_after")
+        time(certificate.notAfter)
+        member("days_left")
+        integer(certificate.daysLeft(at: now))
         endObject()
     }
 

@@ -326,6 +326,15 @@ enum OpenAPIDocument {
                 version: {type: string}
                 uptime_seconds: {type: integer}
                 ready: {type: boolean}
+                certificate:
+                  description: What new connections are shown; null without TLS.
+                  type: [object, 'null']
+                  properties:
+                    health: {type: string, enum: [pass, warn, fail], description: 'warn: it ends within 14 days'}
+                    subject: {type: string, description: RFC 4514}
+                    not_before: {type: string, format: date-time}
+                    not_after: {type: string, format: date-time}
+                    days_left: {type: integer, description: 'whole days; below 0: it has ended'}
                 storage:
                   type: object
                   properties:

@@ -23,7 +23,7 @@ final class ChangeLog: Sendable {
             let answer = logsAll ? .written : limit.withLock { $0.take(now: time.now().monotonic) }
             switch answer {
             case .written: logger.info("\(line.message)", metadata: line.metadata)
-            case .firstLeft: timers.once(after: LineLimit.window) { [self] in tellOfOthers() }
+            case .firstLeft: timers.once(after: limit.withLock { $0.window }) { [self] in tellOfOthers() }
             case .left: continue
             }
         }
@@ -79,39 +79,5 @@ struct ChangeLine {
         case .anotherNode: "another node"
         case .loaded: "loaded"
         }
-    }
-}
-
-/// How many lines may be written: a hundred in a second; then others are only counted.
-struct LineLimit {
-    enum Answer: Equatable {
-        case written
-        /// It is left out, as the first one: after ``LineLimit/window`` somebody should ask for the number of these.
-        case firstLeft
-        case left
-    }
-
-    static let window = Duration.seconds(1)
-    private static let linesPerWindow = 100
-
-    private var begun: ContinuousClock.Instant?
-    private var written = 0
-    private var left = 0
-
-    /// Asks for a line.
-    mutating func take(now: ContinuousClock.Instant) -> Answer {
-        if left == 0, begun.map({ $0.duration(to: now) >= Self.window }) ?? true { (begun, written) = (now, 0) }
-        if written < Self.linesPerWindow, left == 0 {
-            written += 1
-            return .written
-        }
-        left += 1
-        return left == 1 ? .firstLeft : .left
-    }
-
-    /// The number of lines that were left out, which begins anew.
-    mutating func takeLeft() -> Int {
-        defer { (begun, written, left) = (nil, 0, 0) }
-        return left
     }
 }
