@@ -42,16 +42,18 @@ import peers
 import report
 import rest_bench
 import storage_bench
+import tls_bench
 from processes import BENCH, LOAD_CORE, BenchmarkError
 
 RESULTS = BENCH / "results.json"
 PARTS = {
-    "all": ("dns", "forward", "flood", "hot_path", "rest", "change", "events", "checks", "storage"),
-    "smoke": ("dns", "forward", "flood", "hot_path", "rest", "change", "events", "checks", "storage"),
+    "all": ("dns", "forward", "flood", "hot_path", "rest", "tls", "change", "events", "checks", "storage"),
+    "smoke": ("dns", "forward", "flood", "hot_path", "rest", "tls", "change", "events", "checks", "storage"),
     "dns": ("dns",),
     "forward": ("forward",),
     "flood": ("flood",),
     "rest": ("rest",),
+    "tls": ("tls",),
     "change": ("change",),
     "events": ("events",),
     "checks": ("checks",),
@@ -110,6 +112,8 @@ def measure(arguments, directory):
         results["rest"] = rest_bench.run(
             *common, arguments.services, arguments.batch_instances, arguments.instances, arguments.requests, log=say
         )
+    if "tls" in parts:
+        results["tls"] = tls_bench.run(*common, arguments.services, log=say)
     if "change" in parts:
         results["change"] = change_bench.run(
             directory, arguments.binary, 10 * arguments.rounds, log=say, smoke=arguments.what == "smoke"
@@ -154,6 +158,8 @@ def run(arguments):
         say("\n" + flood_bench.text(results["flood"]))
     if "rest" in results:
         say("\n" + report.rest_text(results["rest"]))
+    if "tls" in results:
+        say("\n" + tls_bench.text(results["tls"]))
     if "change" in results:
         say("\n" + change_bench.text(results["change"]))
     if "events" in results:
