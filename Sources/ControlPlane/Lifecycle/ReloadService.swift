@@ -46,7 +46,12 @@ struct ReloadService: Service {
 
     private func reloadCertificate(_ current: LoadedConfiguration) {
         do throws(ConfigurationError) {
-            listener.adopt(try current.serverIdentity(), logger)
+            let new = try current.serverIdentity()
+            if let new, new.certificate.isOver(at: .now), listener.identity?.certificate.isOver(at: .now) == false {
+                let reason = new.warnings.joined(separator: "; ")
+                return logger.error("certificate not reloaded: the old one stays", metadata: ["problem": "\(reason)"])
+            }
+            listener.adopt(new, logger)
         } catch {
             for problem in error.problems {
                 logger.error("certificate not reloaded: the old one stays", metadata: ["problem": "\(problem)"])

@@ -11,6 +11,9 @@ final class SecureConnectionHandler: ChannelDuplexHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    /// `TCP_QUICKACK` (linux/tcp.h): acknowledges what has come at once.
+    private static let quickAcknowledgement = NIOBSDSocket.Option(rawValue: 12)
+
     private let session: SecureSession
     private let tls: NIOSSLServerHandler
     private let client: IPAddress?
@@ -27,6 +30,9 @@ final class SecureConnectionHandler: ChannelDuplexHandler {
         guard case .handshakeCompleted = event as? TLSUserEvent else {
             return context.fireUserInboundEventTriggered(event)
         }
+        // BoringSSL sends nothing more until it answers, but many clients send no request before the end of their
+        // handshake is acknowledged (Nagle's algorithm, RFC 9293 §3.7.4): the kernel would take 40 ms for that.
+        try? context.channel.syncOptions?.setOption(.tcpOption(Self.quickAcknowledgement), value: 1)
         guard let certificate = tls.peerCertificate else {
             session.isEstablished = true
             return

@@ -71,6 +71,23 @@ final class TestAuthority: Sendable {
         return String(decoding: octets, as: UTF8.self)
     }
 
+    /// Runs a command in the folder, and waits without holding a thread that its server may need.
+    ///
+    /// - Returns: what it has written to standard output, 64 KiB at most.
+    func shell(_ command: String) async throws -> String {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", command]
+        process.currentDirectoryURL = folder
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        let (ends, end) = AsyncStream.makeStream(of: Never.self)
+        process.terminationHandler = { _ in end.finish() }
+        try process.run()
+        for await _ in ends {}
+        return String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    }
+
     private func run(_ words: String...) throws {
         let process = try openssl(in: folder)
         process.arguments = words

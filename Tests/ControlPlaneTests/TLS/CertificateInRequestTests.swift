@@ -19,12 +19,11 @@ import Testing
         }
     }
 
-    private func answer(isMutual: Bool, isKnown: Bool = true) async throws -> String? {
-        let authority = try TestAuthority()
-        let other = try TestAuthority()
+    /// Runs a server with the certificate `server` of an authority while `body` runs.
+    private func serving<Result: Sendable>(
+        _ authority: TestAuthority, isMutual: Bool, _ body: (_ port: Int) async throws -> Result
+    ) async throws -> Result {
         try authority.sign("server", "IP:127.0.0.1")
-        let signer = isKnown ? authority : other
-        try signer.sign("client", "DNS:client.example")
         let identity = try TestIdentity.read(
             certificate: authority.path("server.pem"), key: authority.path("server.key"),
             authorities: isMutual ? authority.path("authority.pem") : "")
@@ -37,18 +36,31 @@ import Testing
             port.yield($0)
         }
         let group = ServiceGroup(configuration: .init(services: [http], logger: logger))
-        return try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
+        async let end: Void = group.run()
+        do {
             let port = try #require(await ports.first { _ in true })
+            let result = try await body(port)
+            await group.triggerGracefulShutdown()
+            try await end
+            return result
+        } catch {
+            await group.triggerGracefulShutdown()
+            throw error
+        }
+    }
+
+    private func answer(isMutual: Bool, isKnown: Bool = true) async throws -> String? {
+        let authority = try TestAuthority()
+        let other = try TestAuthority()
+        let signer = isKnown ? authority : other
+        try signer.sign("client", "DNS:client.example")
+        return try await serving(authority, isMutual: isMutual) { port in
             let client = try HTTPClient(
                 tls: .init(
                     authorities: authority.path("authority.pem"), certificate: signer.path("client.pem"),
                     key: signer.path("client.key")))
-            let response = try? await client.send(
-                HTTPClientRequest(method: .get, url: "https://127.0.0.1:\(port)/"))
-            await group.triggerGracefulShutdown()
-            try await tasks.waitForAll()
-            return response.map { String(decoding: $0.body, as: UTF8.self) }
+            let request = HTTPClientRequest(method: .get, url: "https://127.0.0.1:\(port)/")
+            return (try? await client.send(request)).map { String(decoding: $0.body, as: UTF8.self) }
         }
     }
 
@@ -57,5 +69,22 @@ import Testing
         // Nobody has asked for the certificate, so nobody has verified it.
         #expect(try await answer(isMutual: false) == "nobody")
         #expect(try await answer(isMutual: true, isKnown: false) == nil)
+    }
+
+    @Test(arguments: ["-tls1_2", "-tls1_3"])
+    func `a resumed session is that of the same client`(version: String) async throws {
+        let authority = try TestAuthority()
+        try authority.sign("client", "DNS:client.example")
+        try await serving(authority, isMutual: true) { port in
+            let request = #"printf 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'"#
+            func ask(_ options: String) async throws -> String {
+                let client = "timeout 20 openssl s_client -connect 127.0.0.1:\(port) \(version) -ign_eof \(options)"
+                return try await authority.shell("\(request) | \(client) 2>&1")
+            }
+            let first = try await ask("-cert client.pem -key client.key -sess_out session")
+            #expect(first.contains("\nNew, ") && first.contains("CN=client"), "\(first)")
+            let second = try await ask("-sess_in session")
+            #expect(second.contains("\nReused, ") && second.contains("CN=client"), "\(second)")
+        }
     }
 }

@@ -73,6 +73,7 @@ extension ServerTests {
                 _ = try folder.write("server.key", key)
             }
             func text(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+            let expired = try certificates.sign("expired", subject: "/CN=old", days: -1)
             let good = (try text(certificates.server.certificate), try text(certificates.server.key))
             try install(good.0, good.1)
             let paths = Certificates.Identity(
@@ -83,11 +84,12 @@ extension ServerTests {
                     (good.0, "", "server.key: has no private key in PEM form"),
                     (good.0, try text(certificates.client.key), "server.key: is not the key of the certificate in"),
                     (String(good.0.prefix(300)), good.1, "server.pem: has a certificate that can't be read"),
+                    (try text(expired.certificate), try text(expired.key), "server.pem: it has expired on "),
                 ]
-                for (certificate, key, reason) in bad {
+                for (number, (certificate, key, reason)) in bad.enumerated() {
                     try install(certificate, key)
                     server.process.signal(SIGHUP)
-                    try server.waitForLog("certificate not reloaded: the old one stays")
+                    try server.waitForLog("certificate not reloaded: the old one stays", count: number + 1)
                     try server.waitForLog(reason)
                     #expect(try subject(server) == "subject=CN = etcd\n")
                 }
