@@ -13,10 +13,12 @@ import UnixSignals
 ///   - loaded: the configuration, which SIGHUP reads again.
 ///   - environment: what the process was started with: the sockets passed to it, and where to report its state.
 ///   - logger: where log lines go.
-/// - Throws: ``StartError`` or another error with a one-line description if the server can't start.
+/// - Throws: ``ConfigurationError`` if something is wrong with the tokens file, or ``StartError`` or another error with
+///   a one-line description if the server can't start.
 public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment, logger: Logger) async throws {
     let configuration = loaded.configuration
     let startedAt = ContinuousClock.now
+    let tokens = try loaded.tokensFile()
     let coreCount = ProcessorCount.available
     // At least two, even on one core: one takes in the requests of the next group while the other waits for a commit.
     NIOSingletons.groupLoopCountSuggestion = max(coreCount, 2)
@@ -32,7 +34,7 @@ public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment
         configuration, limit: limit, coreCount: coreCount, passedSockets: sockets.dns.count + sockets.rest.count)
     let engine = try makeEngine(configuration, budget, sockets, coreCount: coreCount)
     do {
-        try await run(loaded, engine, budget, sockets, manager, startedAt: startedAt, logger)
+        try await run(loaded, tokens, engine, budget, sockets, manager, startedAt: startedAt, logger)
     } catch {
         engine.stop()
         throw error
@@ -41,8 +43,8 @@ public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment
 }
 
 private func run(
-    _ loaded: LoadedConfiguration, _ engine: Engine, _ budget: DescriptorBudget, _ sockets: PassedSockets,
-    _ manager: ServiceManager, startedAt: ContinuousClock.Instant, _ logger: Logger
+    _ loaded: LoadedConfiguration, _ tokens: TokensFile?, _ engine: Engine, _ budget: DescriptorBudget,
+    _ sockets: PassedSockets, _ manager: ServiceManager, startedAt: ContinuousClock.Instant, _ logger: Logger
 ) async throws {
     let configuration = loaded.configuration
     let registry = Registry(
@@ -66,6 +68,8 @@ private func run(
     }
     let health = try HealthChecks(Checker.Settings(configuration, budget: budget), registry: registry, logger: logger)
     let state = ServerState(version: Version.current, startedAt: startedAt) { engine.statistics() }
+    let access = AccessControl(logger: logger)
+    access.adopt(tokens)
     let handler = APIHandler(
         registry: registry,
         decoder: RegistrationDecoder(
@@ -76,7 +80,8 @@ private func run(
         time: .system,
         checks: health,
         dns: engine,
-        origin: RequestOrigin(configuration.server, machineName: MachineName.current)
+        origin: RequestOrigin(configuration.server, machineName: MachineName.current),
+        access: access
     )
     let (listening, listens) = AsyncStream.makeStream(of: Never.self)
     let http = try HTTPService(
@@ -92,6 +97,7 @@ private func run(
         address.port = UInt16(clamping: port)
         budget.log(logger)
         logger.info("REST API listens", metadata: ["address": "\(address)"])
+        loaded.warnOfAccess(tokens, logger)
         if configuration.storage.type == .memory {
             logger.warning("storage.type is memory: all instances are forgotten when the server stops")
         }
@@ -110,7 +116,7 @@ private func run(
                     manager.tellReady()
                 },
                 health,
-                ReloadService(loaded: loaded, engine: engine, manager: manager, logger: logger),
+                ReloadService(loaded: loaded, access: access, engine: engine, manager: manager, logger: logger),
                 UpstreamWatchService(engine: engine, logger: logger),
                 StatusService(output: .standardError) { handler.statusText },
                 http,
