@@ -30,7 +30,7 @@ enum Credentials: Sendable, Equatable {
             return
         }
         // A scheme's name may be in any case (RFC 9110 §11.1).
-        guard scheme.count == 6, Substring(scheme).lowercased() == "bearer" else {
+        guard scheme.count == 6, zip(scheme, "bearer".utf8).allSatisfy({ $0 | 0x20 == $1 }) else {
             self = .otherScheme
             return
         }

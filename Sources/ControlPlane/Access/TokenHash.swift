@@ -21,7 +21,13 @@ struct TokenHash: Sendable, Hashable {
 
     private init(octets: some Sequence<UInt8>) {
         var words = SIMD4<UInt64>()
-        for (place, octet) in octets.enumerated() { words[place / 8 & 3] = words[place / 8 & 3] << 8 | UInt64(octet) }
+        var word: UInt64 = 0
+        var count = 0
+        for octet in octets {
+            word = word << 8 | UInt64(octet)
+            count += 1
+            if count & 7 == 0 { words[count >> 3 - 1] = word }
+        }
         self.words = words
     }
 

@@ -28,7 +28,7 @@ final class InstanceView: Sendable {
     func renew(id: String, now: Moment, by requester: Requester?) -> Renewal {
         let limited = requester.flatMap { $0.isLimited ? $0 : nil }
         return withTable { table in
-            if let limited, let name = table.instance(id: id)?.instance.name, !limited.mayChange(name) {
+            if let limited, let name = table.service(of: id), !limited.mayChange(name) {
                 return .denied(.service(name))
             }
             return table.renew(id: id, now: now).map { .renewed($0) } ?? .unknown

@@ -94,6 +94,17 @@ import Testing
         #expect(all == ["kept", "no payments", "no payments", "kept", "kept"])
     }
 
+    @Test func `what another node has changed meanwhile counts at the next attempt`() {
+        // At the first attempt it was an instance of orders; then the storage has told that it has moved.
+        let table = InstanceTable([known("x", "payments")], now: now)
+        for command in [named("x", "orders"), .deregister(id: "x"), .patch(id: "x", InstancePatch(weight: 1))] {
+            var plan = CommitPlan(nextSequence: 100, isRepeated: true)
+            plan.add(command, by: writer("orders"), now: now, table: table)
+            #expect(plan.changes.isEmpty)
+            #expect(plan.outcomes([]) == [.success(.denied(.service("payments")))])
+        }
+    }
+
     @Test func `bounds hold for registrations and for changed values, by whomever`() {
         let policies = ["orders": ServicePolicy(bounds: PolicyBounds(maximumWeight: 50, minimumPriority: 10))]
         #expect(
