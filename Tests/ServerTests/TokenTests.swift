@@ -227,14 +227,20 @@ extension ServerTests {
 
         @Test func `of two who may change different services, none takes an instance from the other`() async throws {
             let tokens = try Tokens(Self.roles)
-            try await withServer(tokens.settings) { server in
+            let settings = tokens.settings.merging(["log.level": "debug"]) { $1 }
+            try await withServer(settings) { server in
                 // Both try to have the id at the same time, again and again, and to take it away when it is the other's.
                 let working = Countdown(2)
                 async let orders: Void = Self.fight(server, tokens.field("w"), "orders", working)
                 async let payments: Void = Self.fight(server, tokens.field("p"), "payments", working)
                 try await orders
                 try await payments
+                let last = try HTTPConnection(server.rest)
+                let body = body("last", "orders")
+                #expect(try last.request("POST", "/api/v1/services", body, fields: [tokens.field("w")]).status == 201)
+                try server.waitForLog("id=last")
                 let lines = server.logLines.filter { $0.contains("id=shared") }
+                #expect(lines.count > 1)
                 #expect(!lines.contains { $0.contains("old_name=") }, "\(lines)")
                 for line in lines where line.contains("token=") {
                     #expect(line.contains("name=orders") == line.contains("token=w"), "\(line)")
