@@ -34,7 +34,12 @@ public struct NewToken: Sendable {
             patterns.append(pattern)
         }
         var random = SystemRandomNumberGenerator()
-        secret = Self.base64URL((0..<32).map { _ in UInt8.random(in: 0...255, using: &random) })
+        var secret: String
+        repeat {
+            secret = Self.base64URL((0..<32).map { _ in UInt8.random(in: 0...255, using: &random) })
+            // On a command line it would be taken for an option.
+        } while secret.hasPrefix("-")
+        self.secret = secret
         let hash = TokenHash(of: secret.utf8).hexadecimal
         var members = "name: \(Self.quoted(name ?? "token-\(hash.prefix(8))")), sha256: \(hash), role: \(role.rawValue)"
         if role == .write {
