@@ -23,12 +23,14 @@ class Ours(Peer):
         super().__init__("ours", [process], {"A": dns_port, "SRV": dns_port})
         self.process = process
         self.http_port = http_port
+        # The bearer token of all requests; None: the server has none.
+        self.token = None
         self.tls = tls
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{http_port}"
 
     def client(self):
         """A client with a connection of its own; a context manager."""
-        return contextlib.closing(Client(self.http_port, tls=self.tls))
+        return contextlib.closing(Client(self.http_port, token=self.token, tls=self.tls))
 
 
 def start_ours(stack, directory, binary=BINARY, settings=None, certificate=None):
@@ -99,7 +101,8 @@ def register_all_at_once(ours, bodies, connections=4):
 class Client:
     """One keep-alive connection to the REST API."""
 
-    def __init__(self, port, timeout_seconds=120, tls=None):
+    def __init__(self, port, timeout_seconds=120, token=None, tls=None):
+        self.token = token
         if tls:
             self.connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout_seconds, context=tls)
         else:
@@ -108,6 +111,8 @@ class Client:
     def call(self, method, path, body=None):
         """Sends a request (`body` is JSON octets or None) and returns its status and its response's octets."""
         headers = {"Content-Type": "application/json"} if body is not None else {}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
         self.connection.request(method, path, body, headers)
         response = self.connection.getresponse()
         return response.status, response.read()

@@ -189,6 +189,8 @@ def figures(results):
         }
     for name, kinds in results.get("tls", {}).items():
         found[f"tls.{name}.tls/plain"] = kinds["requests_per_second"]["tls/plain"]
+    for figure, part in results.get("tokens", {}).items():
+        found[f"tokens.{figure}.with/without"] = part["ratio"]
     if checks := results.get("checks"):
         found["checks.core_share"] = checks["core_share"]
         found["checks.dns_p99_checking/idle"] = (

@@ -25,26 +25,13 @@ struct Explain: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
+        let command = ExplainCommand(server: server.url, token: try server.bearerToken(), tls: tls.settings)
         do throws(ExplainCommand.Failure) {
-            let command = ExplainCommand(server: server.url, tls: tls.settings)
             print(try await command.run(name: name, type: type, isJSON: json), terminator: "")
         } catch {
             LogOutput.standardError.print("\(error)")
             LogOutput.standardError.flush()
             throw ExitCode.failure
         }
-    }
-}
-
-/// The option that says which server a command asks.
-struct ServerOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "The REST API. Default: KONG_DISCOVERY_URL, else http://127.0.0.1:8080.", valueName: "url"))
-    var server: String?
-
-    /// The URL.
-    var url: String {
-        server ?? ConfigurationOptions.environment["KONG_DISCOVERY_URL"] ?? "http://127.0.0.1:8080"
     }
 }

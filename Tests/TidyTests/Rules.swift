@@ -91,27 +91,32 @@ enum Rules {
         "ControlPlane": [
             RoomRule("Basics", names: []),
             RoomRule("JSON", names: ["Basics"]),
-            RoomRule("Configuration", names: ["Basics"]),
+            RoomRule("Access", names: ["Basics"]),
+            RoomRule("Configuration", names: ["Basics", "Access"]),
             RoomRule("Logging", names: ["Basics", "Configuration"]),
             RoomRule("TLS", names: ["Basics", "Configuration", "Logging"]),
             RoomRule("HTTP", names: ["Basics", "JSON", "TLS"]),
             RoomRule("HTTPClient", names: []),
             RoomRule("Client", names: ["Basics", "JSON", "Logging", "HTTPClient"]),
-            RoomRule("Instances", names: ["Basics", "JSON"]),
+            RoomRule("Instances", names: ["Basics", "JSON", "Access"]),
             RoomRule("Feed", names: ["Basics", "JSON", "Instances"]),
             RoomRule("Checks", names: ["Basics", "HTTPClient", "Instances"]),
             RoomRule("Publish", names: ["Basics", "Instances"]),
-            RoomRule("Store", names: ["Basics", "JSON", "Instances"]),
+            RoomRule("Store", names: ["Basics", "JSON", "Access", "Instances"]),
             RoomRule("Store/SQLite", names: ["Basics", "JSON", "Configuration", "Instances", "Store"]),
-            RoomRule("Store/Etcd", names: ["Basics", "JSON", "Configuration", "HTTPClient", "Instances", "Store"]),
             RoomRule(
-                "Registry", names: ["Basics", "JSON", "Configuration", "Instances", "Feed", "Publish", "Store"]),
-            RoomRule("API", names: ["Basics", "JSON", "TLS", "HTTP", "Instances", "Feed", "Store", "Registry"]),
+                "Store/Etcd",
+                names: ["Basics", "JSON", "Access", "Configuration", "HTTPClient", "Instances", "Store"]),
+            RoomRule(
+                "Registry",
+                names: ["Basics", "JSON", "Access", "Configuration", "Instances", "Feed", "Publish", "Store"]),
+            RoomRule(
+                "API", names: ["Basics", "JSON", "Access", "TLS", "HTTP", "Instances", "Feed", "Store", "Registry"]),
             RoomRule(
                 "Lifecycle",
                 names: [
-                    "Basics", "Checks", "Configuration", "Logging", "TLS", "HTTP", "Instances", "Publish", "Store",
-                    "Registry",
+                    "Basics", "Access", "Checks", "Configuration", "Logging", "TLS", "HTTP", "Instances", "Publish",
+                    "Store", "Registry",
                 ]),
         ],
     ]

@@ -11,7 +11,7 @@ extension APIHandler {
             return .invalid(error)
         }
         let interest = FeedInterest(subject: .names)
-        if let problem = await wait(query.wait, for: interest, request.connectionEnd) { return problem }
+        if let problem = await wait(query.wait, for: interest, request) { return problem }
         // Ask for one more than is shown, to learn whether there is one.
         let read = await registry.reading {
             registry.serviceSummaries(after: query.after, limit: query.limit + 1)
@@ -93,6 +93,8 @@ extension APIHandler {
         writer.member("generation")
         writer.integer(summary.zoneGeneration)
         writer.endObject()
+        writer.member("access")
+        writer.access(tokens: access.tokenCount, access.refusals.counts)
         writer.member("brakes")
         let (brakes, brakeCount) = registry.brakesInForce()
         writer.beginObject()
@@ -195,6 +197,23 @@ extension JSONWriter {
         time(certificate.notAfter)
         member("days_left")
         integer(certificate.daysLeft(at: now))
+        endObject()
+    }
+
+    /// Who may use the API, and how often requests were refused.
+    ///
+    /// - Parameter tokens: how many there are; `nil`: none are needed.
+    fileprivate mutating func access(tokens: Int?, _ counts: AccessRefusal.Counts) {
+        beginObject()
+        member("tokens_required")
+        bool(tokens != nil)
+        for (name, number) in [
+            ("tokens", tokens ?? 0), ("unauthorized", counts.unauthorized), ("forbidden", counts.forbidden),
+            ("malformed", counts.malformed),
+        ] {
+            member(name)
+            integer(number)
+        }
         endObject()
     }
 

@@ -46,7 +46,6 @@ public enum ConfigurationSchema {
             \.server.tokensFile,
             .path(),
             "file of bearer tokens; set: tokens are required",
-            available: .defaultOnly,
             appliesOnReload: true
         ),
         ConfigurationKey(

@@ -51,7 +51,7 @@ final class HealthChecks: CheckObserver, Service {
 
     /// Takes over the instances that are loaded. Later changes come through ``note(_:)``.
     func begin() {
-        registry.listeners.add { [weak self] in self?.note($0) }
+        registry.listeners.add { [weak self] changes, _ in self?.note(changes) }
         let known = registry.checkedInstances()
         carryOut { $0.begin(with: known) }
     }
@@ -164,8 +164,9 @@ final class HealthChecks: CheckObserver, Service {
                 let outcomes = try await registry.submit(commands)
                 for (removal, outcome) in zip(removals, outcomes.dropFirst(reports.count)) {
                     guard case .deregistered = outcome else { continue }
-                    logger.notice(
-                        "instance deregistered",
+                    // The change itself has a line of its own.
+                    logger.debug(
+                        "a check has removed an instance",
                         metadata: ["id": "\(removal.key)", "reason": "\(removal.value.reason)"])
                 }
             } catch {

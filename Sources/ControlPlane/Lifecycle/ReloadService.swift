@@ -7,6 +7,7 @@ import UnixSignals
 struct ReloadService: Service {
     let loaded: LoadedConfiguration
     let listener: SecureListener
+    let access: AccessControl
     let engine: Engine
     let manager: ServiceManager
     let logger: Logger
@@ -20,6 +21,8 @@ struct ReloadService: Service {
             if isReady { manager.tellReloading() }
             if let new = reload(since: started) { current = new }
             reloadCertificate(current)
+            // A wrong configuration must not keep a token that is to go.
+            reloadTokens(current)
             if isReady { manager.tellReady() }
         }
     }
@@ -55,6 +58,24 @@ struct ReloadService: Service {
         } catch {
             for problem in error.problems {
                 logger.error("certificate not reloaded: the old one stays", metadata: ["problem": "\(problem)"])
+            }
+        }
+    }
+
+    private func reloadTokens(_ current: LoadedConfiguration) {
+        do throws(ConfigurationError) {
+            let file = try current.tokensFile()
+            if file == nil, !access.isRequired { return }
+            access.adopt(file)
+            if let file {
+                logger.info("tokens reloaded", metadata: ["count": "\(file.tokens.count)"])
+            } else {
+                logger.warning("tokens are not needed any more: server.tokens_file is empty")
+            }
+            current.warnOfAccess(file, logger)
+        } catch {
+            for problem in error.problems {
+                logger.error("tokens not reloaded: the old ones hold", metadata: ["problem": "\(problem)"])
             }
         }
     }

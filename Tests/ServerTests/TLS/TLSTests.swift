@@ -100,6 +100,40 @@ extension ServerTests {
             }
         }
 
+        @Test func `a certificate's subject stands for a token`() async throws {
+            let certificates = try Certificates()
+            let clientUse = ["extendedKeyUsage=clientAuth"]
+            let orders = try certificates.sign("orders", subject: "/O=Example/CN=orders", extensions: clientUse)
+            let reader = try certificates.sign("reader", subject: "/O=Example, Inc/CN=ci", extensions: clientUse)
+            let folder = try TemporaryFolder()
+            let tokens = try folder.write(
+                "tokens.yaml",
+                """
+                - {name: orders, subject: 'CN=orders,O=Example', role: write, services: ["orders*"]}
+                - {name: ci, subject: 'CN=ci,O=Example\\, Inc', role: read}
+
+                """)
+            let settings = certificates.settings(isMutual: true).merging(["server.tokens_file": tokens]) { $1 }
+            try await withServer(settings) { server in
+                func status(_ client: Certificates.Identity, _ name: String?) throws -> String {
+                    let curl = Curl(server, certificates, client: client)
+                    let code = ["-o", "/dev/null", "-w", "%{http_code}"]
+                    guard let name else { return try curl.run(code + ["/api/v1/names"]).output }
+                    let body = #"{"name":"\#(name)","ip":"10.0.0.1","port":80}"#
+                    return try curl.run(
+                        code + ["-d", body, "-H", "Content-Type: application/json", "/api/v1/services"]
+                    ).output
+                }
+                for (client, name, expected) in [
+                    (orders, "orders-v2", "201"), (orders, "billing", "403"), (orders, nil, "200"),
+                    (reader, nil, "200"), (reader, "orders", "403"), (certificates.client, nil, "401"),
+                ] {
+                    let found = try status(client, name)
+                    #expect(found == expected, "\(client.certificate) \(name ?? "")")
+                }
+            }
+        }
+
         @Test func `commands speak TLS as their options say`() async throws {
             let certificates = try Certificates()
             try await withServer(certificates.settings(isMutual: true)) { server in

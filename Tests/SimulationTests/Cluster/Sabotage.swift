@@ -104,7 +104,9 @@ final class HastyStore: Store, @unchecked Sendable {
         try await store.removeExpired(sweep, limit: limit)
     }
 
-    func renew(id: String, now: Moment) -> Lease? { store.renew(id: id, now: now) }
+    func renew(id: String, now: Moment, by requester: Requester?) -> Renewal {
+        store.renew(id: id, now: now, by: requester)
+    }
 
     nonisolated(nonsending) func watch(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
         await withTaskGroup { [store, late] group in

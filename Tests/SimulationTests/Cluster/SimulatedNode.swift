@@ -185,7 +185,7 @@ final class NodeLife: @unchecked Sendable {
                 switch outcome {
                 case .registered, .patched, .deregistered, .reported, .policySet, .policyRemoved: result = .kept
                 case .unknownInstance, .unknownCheck, .unknownPolicy: result = .refused
-                case .refused, nil: result = .unknown
+                case .refused, .denied, nil: result = .unknown
                 }
                 answered(operation, result)
             }
