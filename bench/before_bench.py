@@ -25,9 +25,10 @@ FIGURES = {
 
 def in_turns(servers, rounds, once):
     """The runs of both: the one that goes first changes each round."""
-    runs = {name: [] for name in NAMES}
+    names = list(servers)
+    runs = {name: [] for name in names}
     for number in range(rounds):
-        for name in NAMES if number % 2 == 0 else reversed(NAMES):
+        for name in names if number % 2 == 0 else reversed(names):
             runs[name].append(once(name, servers[name], number))
     return runs
 

@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import http.client
 import json
+import ssl
 import threading
 import time
 
@@ -18,18 +19,23 @@ BATCH_ITEMS = 10_000
 class Ours(Peer):
     """kong-discovery with one DNS worker and an empty registry in memory."""
 
-    def __init__(self, process, dns_port, http_port):
+    def __init__(self, process, dns_port, http_port, tls=None):
         super().__init__("ours", [process], {"A": dns_port, "SRV": dns_port})
         self.process = process
         self.http_port = http_port
+        # The bearer token of all requests; None: the server has none.
+        self.token = None
+        self.tls = tls
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{http_port}"
 
     def client(self):
         """A client with a connection of its own; a context manager."""
-        return contextlib.closing(Client(self.http_port))
+        return contextlib.closing(Client(self.http_port, token=self.token, tls=self.tls))
 
 
-def start_ours(stack, directory, binary=BINARY, settings=None):
-    """Starts the server on free ports and waits until it is ready. `settings`: more variables of its environment."""
+def start_ours(stack, directory, binary=BINARY, settings=None, certificate=None):
+    """Starts the server on free ports and waits until it is ready. `settings`: more variables of its environment;
+    `certificate`: the paths of a certificate and its key, with which REST speaks TLS."""
     if not binary.exists():
         raise BenchmarkError(f"{binary} is not there: build it with `make build`")
     dns_port, http_port = free_port(), free_port()
@@ -43,9 +49,15 @@ def start_ours(stack, directory, binary=BINARY, settings=None):
         "KONG_DISCOVERY_LOG_LEVEL": "warning",
         **(settings or {}),
     }
+    tls = None
+    if certificate:
+        environment["KONG_DISCOVERY_SERVER_TLS_CERTIFICATE"], environment["KONG_DISCOVERY_SERVER_TLS_KEY"] = map(
+            str, certificate
+        )
+        tls = ssl.create_default_context(cafile=certificate[0])
     name = f"kong-discovery-{http_port}"
     process = stack.enter_context(Process([binary, "serve"], directory, name, SERVER_CORE, environment))
-    ours = Ours(process, dns_port, http_port)
+    ours = Ours(process, dns_port, http_port, tls)
     process.wait_until(lambda: _is_ready(ours))
     return ours
 
@@ -89,12 +101,18 @@ def register_all_at_once(ours, bodies, connections=4):
 class Client:
     """One keep-alive connection to the REST API."""
 
-    def __init__(self, port, timeout_seconds=120):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_seconds)
+    def __init__(self, port, timeout_seconds=120, token=None, tls=None):
+        self.token = token
+        if tls:
+            self.connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout_seconds, context=tls)
+        else:
+            self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_seconds)
 
     def call(self, method, path, body=None):
         """Sends a request (`body` is JSON octets or None) and returns its status and its response's octets."""
         headers = {"Content-Type": "application/json"} if body is not None else {}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
         self.connection.request(method, path, body, headers)
         response = self.connection.getresponse()
         return response.status, response.read()

@@ -1,5 +1,5 @@
 -- wrk: POST single registrations, each a new instance; 25,000 service names take them in turn.
---     wrk -s register.lua URL -- FIRST      (FIRST: the number of the first instance)
+--     wrk -s register.lua URL -- FIRST [TOKEN]      (FIRST: the number of the first instance)
 
 local number = 0
 
@@ -7,6 +7,7 @@ function init(arguments)
     number = tonumber(arguments[1]) or 0
     wrk.method = "POST"
     wrk.headers["Content-Type"] = "application/json"
+    if arguments[2] then wrk.headers["Authorization"] = "Bearer " .. arguments[2] end
 end
 
 function request()

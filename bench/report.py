@@ -187,6 +187,10 @@ def figures(results):
             "rest.dns_capacity_while_changing": 1 - changing["share_of_worker"],
             "rest.changes_per_second": changing["changing"]["registrations_per_second"],
         }
+    for name, kinds in results.get("tls", {}).items():
+        found[f"tls.{name}.tls/plain"] = kinds["requests_per_second"]["tls/plain"]
+    for figure, part in results.get("tokens", {}).items():
+        found[f"tokens.{figure}.with/without"] = part["ratio"]
     if checks := results.get("checks"):
         found["checks.core_share"] = checks["core_share"]
         found["checks.dns_p99_checking/idle"] = (

@@ -37,7 +37,8 @@ def wrk(server, script, seconds, argument):
     """One run of wrk; every response must be a 2xx."""
     before = server.cpu_nanoseconds()
     command = [find_program("wrk"), "-t", 1, "-c", CONNECTIONS, "-d", f"{seconds}s", "--latency", "-s", BENCH / script]
-    output = run_load([*command, f"http://127.0.0.1:{server.http_port}", "--", argument], seconds + 30)
+    arguments = [argument, *([server.token] if server.token else [])]
+    output = run_load([*command, server.url, "--", *arguments], seconds + 30)
     cpu_nanoseconds = server.cpu_nanoseconds() - before
     server.check_running()
     requests = re.search(r"(\d+) requests in", output)

@@ -4,6 +4,7 @@
     run.py [all]      everything, printed as tables with pass or MISS for each threshold
     run.py dns        DNS against the floor, Knot DNS and NSD
     run.py rest       the REST API
+    run.py tokens     the REST API with tokens and without
     run.py change     a change of one instance, by how many its service has
     run.py events     readers of the events
     run.py checks     health checks
@@ -42,16 +43,20 @@ import peers
 import report
 import rest_bench
 import storage_bench
+import tls_bench
+import tokens_bench
 from processes import BENCH, LOAD_CORE, BenchmarkError
 
 RESULTS = BENCH / "results.json"
 PARTS = {
-    "all": ("dns", "forward", "flood", "hot_path", "rest", "change", "events", "checks", "storage"),
-    "smoke": ("dns", "forward", "flood", "hot_path", "rest", "change", "events", "checks", "storage"),
+    "all": ("dns", "forward", "flood", "hot_path", "rest", "tls", "tokens", "change", "events", "checks", "storage"),
+    "smoke": ("dns", "forward", "flood", "hot_path", "rest", "tls", "tokens", "change", "events", "checks", "storage"),
     "dns": ("dns",),
     "forward": ("forward",),
     "flood": ("flood",),
     "rest": ("rest",),
+    "tls": ("tls",),
+    "tokens": ("tokens",),
     "change": ("change",),
     "events": ("events",),
     "checks": ("checks",),
@@ -110,6 +115,10 @@ def measure(arguments, directory):
         results["rest"] = rest_bench.run(
             *common, arguments.services, arguments.batch_instances, arguments.instances, arguments.requests, log=say
         )
+    if "tls" in parts:
+        results["tls"] = tls_bench.run(*common, arguments.services, log=say)
+    if "tokens" in parts:
+        results["tokens"] = tokens_bench.run(*common, arguments.services, log=say)
     if "change" in parts:
         results["change"] = change_bench.run(
             directory, arguments.binary, 10 * arguments.rounds, log=say, smoke=arguments.what == "smoke"
@@ -154,6 +163,10 @@ def run(arguments):
         say("\n" + flood_bench.text(results["flood"]))
     if "rest" in results:
         say("\n" + report.rest_text(results["rest"]))
+    if "tls" in results:
+        say("\n" + tls_bench.text(results["tls"]))
+    if "tokens" in results:
+        say("\n" + tokens_bench.text(results["tokens"]))
     if "change" in results:
         say("\n" + change_bench.text(results["change"]))
     if "events" in results:

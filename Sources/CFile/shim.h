@@ -17,6 +17,17 @@ static inline bool file_identity_from_status(struct stat const *status, struct f
     return true;
 }
 
+/// What kind of file is open, and who may read and write it (`st_mode`); -1: nothing is open there.
+static inline int64_t file_mode_of_descriptor(int descriptor) {
+    struct stat status;
+    return fstat(descriptor, &status) == 0 ? (int64_t)status.st_mode : -1;
+}
+
+/// Whether a mode is that of a regular file.
+static inline bool file_mode_is_regular(int64_t mode) {
+    return mode >= 0 && S_ISREG((mode_t)mode);
+}
+
 /// The identity of an open file; false: nothing is open there.
 static inline bool file_identity_of_descriptor(int descriptor, struct file_identity *identity) {
     struct stat status;

@@ -13,10 +13,13 @@ import UnixSignals
 ///   - loaded: the configuration, which SIGHUP reads again.
 ///   - environment: what the process was started with: the sockets passed to it, and where to report its state.
 ///   - logger: where log lines go.
-/// - Throws: ``StartError`` or another error with a one-line description if the server can't start.
+/// - Throws: ``ConfigurationError`` if something is wrong with the files of `server.tls` or of tokens, or
+///   ``StartError`` or another error with a one-line description if the server can't start.
 public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment, logger: Logger) async throws {
     let configuration = loaded.configuration
     let startedAt = ContinuousClock.now
+    let identity = try loaded.serverIdentity()
+    let tokens = try loaded.tokensFile()
     let coreCount = ProcessorCount.available
     // At least two, even on one core: one takes in the requests of the next group while the other waits for a commit.
     NIOSingletons.groupLoopCountSuggestion = max(coreCount, 2)
@@ -32,7 +35,7 @@ public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment
         configuration, limit: limit, coreCount: coreCount, passedSockets: sockets.dns.count + sockets.rest.count)
     let engine = try makeEngine(configuration, budget, sockets, coreCount: coreCount)
     do {
-        try await run(loaded, engine, budget, sockets, manager, startedAt: startedAt, logger)
+        try await run(loaded, identity, tokens, engine, budget, sockets, manager, startedAt: startedAt, logger)
     } catch {
         engine.stop()
         throw error
@@ -41,8 +44,9 @@ public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment
 }
 
 private func run(
-    _ loaded: LoadedConfiguration, _ engine: Engine, _ budget: DescriptorBudget, _ sockets: PassedSockets,
-    _ manager: ServiceManager, startedAt: ContinuousClock.Instant, _ logger: Logger
+    _ loaded: LoadedConfiguration, _ identity: ServerIdentity?, _ tokens: TokensFile?, _ engine: Engine,
+    _ budget: DescriptorBudget,
+    _ sockets: PassedSockets, _ manager: ServiceManager, startedAt: ContinuousClock.Instant, _ logger: Logger
 ) async throws {
     let configuration = loaded.configuration
     let registry = Registry(
@@ -65,7 +69,12 @@ private func run(
         }
     }
     let health = try HealthChecks(Checker.Settings(configuration, budget: budget), registry: registry, logger: logger)
-    let state = ServerState(version: Version.current, startedAt: startedAt) { engine.statistics() }
+    let listener = SecureListener(identity, logger: logger)
+    let state = ServerState(
+        version: Version.current, startedAt: startedAt, certificate: { listener.identity?.certificate },
+        statistics: { engine.statistics() })
+    let access = AccessControl(logger: logger)
+    access.adopt(tokens)
     let handler = APIHandler(
         registry: registry,
         decoder: RegistrationDecoder(
@@ -77,7 +86,8 @@ private func run(
         checks: health,
         dns: engine,
         hasServiceMetrics: configuration.metrics.perService,
-        origin: RequestOrigin(configuration.server, machineName: MachineName.current)
+        origin: RequestOrigin(configuration.server, machineName: MachineName.current),
+        access: access
     )
     let (listening, listens) = AsyncStream.makeStream(of: Never.self)
     let http = try HTTPService(
@@ -87,12 +97,17 @@ private func run(
         maximumConnections: budget.restConnections,
         maximumPerClient: configuration.server.maximumPerClient,
         responder: HTTPResponder(handler: handler, date: HTTPDate()),
+        listener: listener,
         logger: logger
     ) { port in
         var address = configuration.server.listen
         address.port = UInt16(clamping: port)
         budget.log(logger)
-        logger.info("REST API listens", metadata: ["address": "\(address)"])
+        let scheme = listener.identity == nil ? "http" : "https"
+        logger.info("REST API listens", metadata: ["address": "\(address)", "scheme": "\(scheme)"])
+        if let identity = listener.identity { listener.tell(of: identity, logger) }
+        loaded.warnOfPlainHTTP(logger)
+        loaded.warnOfAccess(tokens, logger)
         if configuration.storage.type == .memory {
             logger.warning("storage.type is memory: all instances are forgotten when the server stops")
         }
@@ -111,7 +126,10 @@ private func run(
                     manager.tellReady()
                 },
                 health,
-                ReloadService(loaded: loaded, engine: engine, manager: manager, logger: logger),
+                ReloadService(
+                    loaded: loaded, listener: listener, access: access, engine: engine, manager: manager,
+                    logger: logger),
+                CertificateWatchService(listener: listener, logger: logger),
                 UpstreamWatchService(engine: engine, logger: logger),
                 StatusService(output: .standardError) { handler.statusText },
                 http,

@@ -19,30 +19,19 @@ struct Explain: AsyncParsableCommand {
 
     @OptionGroup var server: ServerOptions
 
+    @OptionGroup var tls: TLSOptions
+
     @Flag(help: "Print the server's answer as JSON.")
     var json = false
 
     func run() async throws {
+        let command = ExplainCommand(server: server.url, token: try server.bearerToken(), tls: tls.settings)
         do throws(ExplainCommand.Failure) {
-            print(
-                try await ExplainCommand(server: server.url).run(name: name, type: type, isJSON: json), terminator: "")
+            print(try await command.run(name: name, type: type, isJSON: json), terminator: "")
         } catch {
             LogOutput.standardError.print("\(error)")
             LogOutput.standardError.flush()
             throw ExitCode.failure
         }
-    }
-}
-
-/// The option that says which server a command asks.
-struct ServerOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "The REST API. Default: KONG_DISCOVERY_URL, else http://127.0.0.1:8080.", valueName: "url"))
-    var server: String?
-
-    /// The URL.
-    var url: String {
-        server ?? ConfigurationOptions.environment["KONG_DISCOVERY_URL"] ?? "http://127.0.0.1:8080"
     }
 }

@@ -29,9 +29,12 @@ struct KongDiscovery: AsyncParsableCommand {
 
               kong-discovery explain orders.service.kong
                   tell why a name is answered as it is
+
+              kong-discovery token --name ci --role write --services 'orders*'
+                  make a token for the REST API, and the line for server.tokens_file
             """,
         version: Version.current,
-        subcommands: [Serve.self, CheckConfig.self, Explain.self],
+        subcommands: [Serve.self, CheckConfig.self, Explain.self, TokenCommand.self],
         defaultSubcommand: Serve.self
     )
 

@@ -89,7 +89,8 @@ extension ServerTests {
             try target.stop()
             try eventually("it is removed") { try rest.request("GET", "/api/v1/services/o1").status == 404 }
             try server.waitForLog("instance deregistered")
-            #expect(server.logLines.contains { $0.contains("check 'web' critical for 2s: connection refused") })
+            let line = try #require(server.logLines.first { $0.contains("instance deregistered") })
+            #expect(line.contains(#"output="connection refused""#) && line.contains(#"reason="check web""#))
             try server.stop()
         }
 

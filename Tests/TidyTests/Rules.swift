@@ -31,6 +31,9 @@ enum Rules {
         "Sources/ControlPlane/Registry/Registry.swift": ["NIOPosix": "the thread that the registry runs on"],
         "Sources/ControlPlane/Basics/Moment.swift": ["FoundationEssentials": "the wall clock"],
         "Sources/ControlPlane/Basics/FileReason.swift": ["Foundation": "looks at files, and has the system's words"],
+        "Sources/ControlPlane/Basics/RegularFile.swift": [
+            "CFile": "what kind of file it is", "Foundation": "reads it", "Glibc": "opens it without waiting",
+        ],
         "Sources/ControlPlane/Basics/Timers.swift": ["NIOPosix": "the loops that the process shares"],
         "Sources/ControlPlane/Configuration/ConfigurationFile.swift": ["Foundation": "reads a file"],
         "Sources/ControlPlane/Checks/ProbeEasy.swift": ["CCurl": "libcurl's transfers"],
@@ -52,6 +55,13 @@ enum Rules {
         "Sources/ControlPlane/Store/SQLite/InstanceSchema.swift": ["GRDB": "migrations"],
         "Sources/ControlPlane/Store/SQLite/FileLock.swift": ["Glibc": "open and flock"],
         "Sources/ControlPlane/Store/SQLite/FileIdentity.swift": ["CFile": "which file it is"],
+        "Sources/ControlPlane/TLS/CertificateSummary.swift": ["NIOSSL": "certificates"],
+        "Sources/ControlPlane/TLS/HandshakeFailure.swift": ["NIOSSL": "errors of TLS"],
+        "Sources/ControlPlane/TLS/SecureConnectionHandler.swift": [
+            "NIOSSL": "errors of TLS, and the client's certificate", "NIOTLS": "the end of a handshake",
+        ],
+        "Sources/ControlPlane/TLS/SecureListener.swift": ["NIOSSL": "the handler that speaks TLS"],
+        "Sources/ControlPlane/TLS/ServerIdentity.swift": ["NIOSSL": "certificates, keys and settings"],
         "Sources/ControlPlane/Lifecycle/ProcessSecrecy.swift": ["Glibc": "umask and setrlimit"],
         "Sources/ControlPlane/Logging/LogWriter.swift": [
             "NIOPosix": "the thread that writes", "Dispatch": "waits for it",
@@ -85,26 +95,37 @@ enum Rules {
             RoomRule("Basics", names: []),
             RoomRule("JSON", names: ["Basics"]),
             RoomRule("Metrics", names: []),
-            RoomRule("Configuration", names: ["Basics"]),
+            RoomRule("Access", names: ["Basics"]),
+            RoomRule("Configuration", names: ["Basics", "Access"]),
             RoomRule("Logging", names: ["Basics", "Configuration"]),
-            RoomRule("HTTP", names: ["Basics", "JSON"]),
+            RoomRule("TLS", names: ["Basics", "Configuration", "Logging"]),
+            RoomRule("HTTP", names: ["Basics", "JSON", "TLS"]),
             RoomRule("HTTPClient", names: []),
             RoomRule("Client", names: ["Basics", "JSON", "Logging", "HTTPClient"]),
-            RoomRule("Instances", names: ["Basics", "JSON"]),
+            RoomRule("Instances", names: ["Basics", "JSON", "Access"]),
             RoomRule("Feed", names: ["Basics", "JSON", "Instances"]),
             RoomRule("Checks", names: ["Basics", "HTTPClient", "Instances"]),
             RoomRule("Publish", names: ["Basics", "Instances"]),
-            RoomRule("Store", names: ["Basics", "JSON", "Instances"]),
+            RoomRule("Store", names: ["Basics", "JSON", "Access", "Instances"]),
             RoomRule("Store/SQLite", names: ["Basics", "JSON", "Configuration", "Instances", "Store"]),
-            RoomRule("Store/Etcd", names: ["Basics", "JSON", "Configuration", "HTTPClient", "Instances", "Store"]),
+            RoomRule(
+                "Store/Etcd",
+                names: ["Basics", "JSON", "Access", "Configuration", "HTTPClient", "Instances", "Store"]),
             RoomRule(
                 "Registry",
-                names: ["Basics", "JSON", "Metrics", "Configuration", "Instances", "Feed", "Publish", "Store"]),
-            RoomRule("API", names: ["Basics", "JSON", "Metrics", "HTTP", "Instances", "Feed", "Store", "Registry"]),
+                names: [
+                    "Basics", "JSON", "Metrics", "Access", "Configuration", "Instances", "Feed", "Publish", "Store",
+                ]),
+            RoomRule(
+                "API",
+                names: [
+                    "Basics", "JSON", "Metrics", "Access", "TLS", "HTTP", "Instances", "Feed", "Store", "Registry",
+                ]),
             RoomRule(
                 "Lifecycle",
                 names: [
-                    "Basics", "Checks", "Configuration", "Logging", "HTTP", "Instances", "Publish", "Store", "Registry",
+                    "Basics", "Access", "Checks", "Configuration", "Logging", "TLS", "HTTP", "Instances", "Publish",
+                    "Store", "Registry",
                 ]),
         ],
     ]
@@ -154,6 +175,7 @@ enum Rules {
         "Sources/Engine/Zone/ZoneMemory.swift": "owns a snapshot's memory; views of it count no reference",
         "Sources/Engine/Zone/ZoneSnapshot.swift": "sendable, for nothing in it is written once it is made",
         "Sources/ControlPlane/Basics/FileReason.swift": "copies strerror's text",
+        "Sources/ControlPlane/Basics/RegularFile.swift": "open reads a C string",
         "Sources/ControlPlane/HTTP/EventLoopExecutor.swift": "an executor's unowned job",
         "Sources/ControlPlane/Checks/ProbeEasy.swift": "owns libcurl's easy handle and what it points at",
         "Sources/ControlPlane/Checks/ProbeMulti.swift": "owns libcurl's multi handle; eventfd_read writes to memory",

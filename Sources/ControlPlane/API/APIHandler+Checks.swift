@@ -3,12 +3,12 @@ import NIOCore
 
 extension APIHandler {
     /// `PUT /api/v1/services/{id}/checks/{name}`
-    ///
-    /// - Parameter arrival: when its head was read from its connection.
-    func report(_ id: String, check: String, _ body: ByteBuffer, arrival: Moment) async -> ServerResponse {
+    func report(_ request: Endpoint.Request) async -> ServerResponse {
+        let (id, check) = (request.id, request.variables.last ?? "")
         do {
-            let report = try CheckReport(Self.json(body), check: check, time: arrival.wall)
-            let outcome = try await registry.report(id: id, report)
+            let report = try CheckReport(Self.json(request.body), check: check, time: request.arrival.wall)
+            let outcome = try await registry.report(id: id, report, by: request.requester)
+            if case .denied(let denial) = outcome { return denied(denial, request) }
             if case .unknownCheck = outcome {
                 return .problem(.notFound, "the instance has no check with the name '\(check)'")
             }
@@ -21,14 +21,29 @@ extension APIHandler {
     }
 
     /// `POST /api/v1/services/drain` and `/undrain`
-    func drain(_ body: ByteBuffer, _ isDraining: Bool) async -> ServerResponse {
+    func drain(_ request: Endpoint.Request, _ isDraining: Bool) async -> ServerResponse {
         do {
-            let selection = try DrainSelection(Self.json(body))
+            let selection = try DrainSelection(Self.json(request.body))
+            let requester = request.requester
+            if case .service(let name, _) = selection, !requester.mayChange(name) {
+                return denied(.service(name), request)
+            }
             // A host's instances are looked for among all.
-            let commands = await largeAnswers.run { selection.commands(registry, isDraining: isDraining) }
-            guard let commands else { return .busy("too many long lists are asked for at once") }
-            let changed = try await registry.submit(commands).count { if case .patched = $0 { true } else { false } }
-            if isDraining { await registry.forgetExpired(ofService: selection.service) { selection.includes($0) } }
+            let found = await largeAnswers.run {
+                selection.changes(registry, isDraining: isDraining, by: requester)
+            }
+            guard let found else { return .busy("too many long lists are asked for at once") }
+            // A host is drained as a whole, or not at all.
+            if let denial = found.denial { return denied(denial, request) }
+            let outcomes = try await registry.submit(found.commands, by: requester)
+            let changed = outcomes.count { if case .patched = $0 { true } else { false } }
+            // Some may have moved to other services meanwhile.
+            note(outcomes.compactMap { if case .denied(let denial) = $0 { denial } else { nil } }, request)
+            if isDraining {
+                await registry.forgetExpired(ofService: selection.service) {
+                    selection.includes($0) && requester.mayChange($0.name)
+                }
+            }
             return .json(capacity: 32) { writer in
                 writer.beginObject()
                 writer.member("changed")

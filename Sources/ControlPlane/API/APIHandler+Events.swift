@@ -11,7 +11,7 @@ extension APIHandler {
             let index = registry.publication.index
             let stream = EventStream(
                 registry: registry, subscription: subscription, start: start(query, at: index),
-                snapshots: snapshots, end: request.connectionEnd)
+                snapshots: snapshots, end: request.connectionEnd, access: access, requester: request.requester)
             var response = ServerResponse(status: .ok, contentType: "text/event-stream")
             response.stream = StreamedBody { writer in try await stream.run(writer) }
             if let buffering = HTTPField.Name("X-Accel-Buffering") {

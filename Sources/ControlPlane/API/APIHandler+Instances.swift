@@ -4,11 +4,12 @@ import NIOCore
 
 extension APIHandler {
     /// `POST /api/v1/services`
-    func register(_ body: ByteBuffer, from client: IPAddress?) async -> ServerResponse {
+    func register(_ request: Endpoint.Request) async -> ServerResponse {
         do {
-            let registration = try decoder.registration(Self.json(body), .from(client))
-            let outcome = try await registry.register(registration)
+            let registration = try decoder.registration(Self.json(request.body), .from(request.client))
+            let outcome = try await registry.register(registration, by: request.requester)
             if case .refused(let limit) = outcome { return .refused(limit) }
+            if case .denied(let denial) = outcome { return denied(denial, request) }
             guard case .registered(let registered, let isNew) = outcome else {
                 return .unknownInstance(registration.id)
             }
@@ -34,7 +35,7 @@ extension APIHandler {
             return .invalid(error)
         }
         let interest = FeedInterest(subject: .instances, filter: query.filter)
-        if let problem = await wait(query.wait, for: interest, request.connectionEnd) { return problem }
+        if let problem = await wait(query.wait, for: interest, request) { return problem }
         let read = await registry.reading(ofService: query.filter.name) {
             guard query.isShort else { return await longList(query, begun: nil) }
             var page = page(query)
@@ -67,11 +68,13 @@ extension APIHandler {
     }
 
     /// `PATCH /api/v1/services/{id}`
-    func patch(_ id: String, _ body: ByteBuffer) async -> ServerResponse {
+    func patch(_ request: Endpoint.Request) async -> ServerResponse {
+        let id = request.id
         do {
-            let patch = try decoder.patch(Self.json(body))
-            let outcome = try await registry.patch(id: id, patch)
+            let patch = try decoder.patch(Self.json(request.body))
+            let outcome = try await registry.patch(id: id, patch, by: request.requester)
             if case .refused(let limit) = outcome { return .refused(limit) }
+            if case .denied(let denial) = outcome { return denied(denial, request) }
             guard case .patched(let registered) = outcome else { return .unknownInstance(id) }
             return instance(registered)
         } catch {
@@ -80,9 +83,11 @@ extension APIHandler {
     }
 
     /// `DELETE /api/v1/services/{id}`
-    func deregister(_ id: String) async -> ServerResponse {
+    func deregister(_ request: Endpoint.Request) async -> ServerResponse {
         do {
-            guard case .deregistered = try await registry.deregister(id: id) else { return .unknownInstance(id) }
+            let outcome = try await registry.deregister(id: request.id, by: request.requester)
+            if case .denied(let denial) = outcome { return denied(denial, request) }
+            guard case .deregistered = outcome else { return .unknownInstance(request.id) }
             return .empty(.noContent)
         } catch {
             return .unavailable(error)
@@ -90,25 +95,27 @@ extension APIHandler {
     }
 
     /// `POST /api/v1/services/batch`
-    func batch(_ body: ByteBuffer, from client: IPAddress?) async -> ServerResponse {
+    func batch(_ request: Endpoint.Request) async -> ServerResponse {
         do {
-            let request = try decoder.batch(Self.json(body), .from(client))
+            let items = try decoder.batch(Self.json(request.body), .from(request.client)).items
+            let requester = request.requester
             var commands: [RegistryCommand] = []
-            commands.reserveCapacity(request.items.count)
-            for case .success(let command) in request.items { commands.append(command) }
-            let outcomes = try await registry.submit(commands)
-            return .json(capacity: 32 + request.items.count * 64) { writer in
+            commands.reserveCapacity(items.count)
+            for case .success(let command) in items { commands.append(command) }
+            let outcomes = try await registry.submit(commands, by: requester)
+            note(outcomes.compactMap { if case .denied(let denial) = $0 { denial } else { nil } }, request)
+            return .json(capacity: 32 + items.count * 64) { writer in
                 writer.beginObject()
                 writer.member("results")
                 writer.beginArray()
                 var next = 0
-                for item in request.items {
+                for item in items {
                     switch item {
                     case .success(let command):
-                        writer.batchResult(command, outcomes[next])
+                        writer.batchResult(command, outcomes[next], requester)
                         next += 1
                     case .failure(let invalid):
-                        writer.batchResult(invalid)
+                        writer.batchResult(422, invalid.errors)
                     }
                 }
                 writer.endArray()
@@ -145,8 +152,11 @@ extension APIHandler {
 
 extension JSONWriter {
     /// The result of one item of a batch.
-    fileprivate mutating func batchResult(_ command: RegistryCommand, _ outcome: CommandOutcome) {
-        if case .refused(let limit) = outcome { return batchResult(InvalidFields(errors: [limit.error])) }
+    fileprivate mutating func batchResult(
+        _ command: RegistryCommand, _ outcome: CommandOutcome, _ requester: Requester
+    ) {
+        if case .refused(let limit) = outcome { return batchResult(422, limit.errors) }
+        if case .denied(let denial) = outcome { return batchResult(403, [denial.error(to: requester)]) }
         let status =
             switch outcome {
             case .registered(_, let isNew): isNew ? 201 : 200
@@ -156,6 +166,7 @@ extension JSONWriter {
             case .policySet, .policyRemoved: 200
             case .unknownInstance, .unknownCheck, .unknownPolicy: 404
             case .refused: 422
+            case .denied: 403
             }
         beginObject()
         member("status")
@@ -172,12 +183,12 @@ extension JSONWriter {
     }
 
     /// The errors of one item of a batch.
-    fileprivate mutating func batchResult(_ invalid: InvalidFields) {
+    fileprivate mutating func batchResult(_ status: Int, _ errors: [FieldError]) {
         beginObject()
         member("status")
-        integer(422)
+        integer(status)
         member("errors")
-        fieldErrors(invalid.errors)
+        fieldErrors(errors)
         endObject()
     }
 }

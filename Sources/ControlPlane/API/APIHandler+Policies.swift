@@ -11,11 +11,12 @@ extension APIHandler {
     }
 
     /// `PUT /api/v1/names/{name}/policy`
-    func setPolicy(of name: String, _ body: ByteBuffer) async -> ServerResponse {
+    func setPolicy(_ request: Endpoint.Request) async -> ServerResponse {
         do {
-            let (name, policy) = try Self.named(name, Self.json(body))
-            let outcome = try await registry.setPolicy(policy, of: name)
+            let (name, policy) = try Self.named(request.id, Self.json(request.body))
+            let outcome = try await registry.setPolicy(policy, of: name, by: request.requester)
             if case .refused(let limit) = outcome { return .refused(limit) }
+            if case .denied(let denial) = outcome { return denied(denial, request) }
             return .json { $0.policy(policy) }
         } catch {
             return Self.response(to: error)
@@ -23,11 +24,12 @@ extension APIHandler {
     }
 
     /// `DELETE /api/v1/names/{name}/policy`
-    func removePolicy(of name: String) async -> ServerResponse {
+    func removePolicy(_ request: Endpoint.Request) async -> ServerResponse {
         do {
-            guard let known = try? PolicyFields.name(name),
-                case .policyRemoved = try await registry.setPolicy(nil, of: known)
-            else { return Self.unknownPolicy(name) }
+            guard let name = try? PolicyFields.name(request.id) else { return Self.unknownPolicy(request.id) }
+            let outcome = try await registry.setPolicy(nil, of: name, by: request.requester)
+            if case .denied(let denial) = outcome { return denied(denial, request) }
+            guard case .policyRemoved = outcome else { return Self.unknownPolicy(request.id) }
             return .empty(.noContent)
         } catch {
             return Self.response(to: error)
@@ -35,9 +37,12 @@ extension APIHandler {
     }
 
     /// `POST /api/v1/names/{name}/release`
-    func release(_ name: String) async -> ServerResponse {
+    func release(_ request: Endpoint.Request) async -> ServerResponse {
         do {
-            let released = try await registry.release(PolicyFields.name(name))
+            let name = try PolicyFields.name(request.id)
+            // Also if none is held, so that the answer does not depend on that.
+            if !request.requester.mayChange(name) { return denied(.service(name), request) }
+            let released = try await registry.release(name, by: request.requester)
             return .json { writer in
                 writer.beginObject()
                 writer.member("released")

@@ -11,7 +11,7 @@ extension APIHandler {
             return .invalid(error)
         }
         let interest = FeedInterest(subject: .names)
-        if let problem = await wait(query.wait, for: interest, request.connectionEnd) { return problem }
+        if let problem = await wait(query.wait, for: interest, request) { return problem }
         // Ask for one more than is shown, to learn whether there is one.
         let read = await registry.reading {
             registry.serviceSummaries(after: query.after, limit: query.limit + 1)
@@ -72,6 +72,12 @@ extension APIHandler {
         writer.decimal(summary.storeState.lagSeconds)
         writer.storeDetails(summary.storeState)
         writer.endObject()
+        writer.member("certificate")
+        if let certificate = state.certificate {
+            writer.certificate(certificate, now: time.now().wall)
+        } else {
+            writer.null()
+        }
         writer.member("checks")
         writer.checkSummary(checks?.summary ?? CheckSummary())
         writer.member("instances")
@@ -87,6 +93,8 @@ extension APIHandler {
         writer.member("generation")
         writer.integer(summary.zoneGeneration)
         writer.endObject()
+        writer.member("access")
+        writer.access(tokens: access.tokenCount, access.refusals.counts)
         writer.member("brakes")
         let (brakes, brakeCount) = registry.brakesInForce()
         writer.beginObject()
@@ -114,8 +122,10 @@ extension APIHandler {
         let isStorageHealthy = registry.storeState.isHealthy
         let isReady = state.isReady
         let areUpstreamsHealthy = state.statistics.upstreams.allSatisfy(\.isHealthy)
-        // Without its storage or upstreams the server still answers DNS and reads: a warning, not a failure.
-        let status = !isReady ? "fail" : isStorageHealthy && areUpstreamsHealthy ? "pass" : "warn"
+        let certificate = state.certificate?.state(at: time.now().wall)
+        let isAllWell = isStorageHealthy && areUpstreamsHealthy && certificate ?? .pass == .pass
+        // Without its storage, upstreams or certificate the server still answers DNS: a warning, not a failure.
+        let status = !isReady ? "fail" : isAllWell ? "pass" : "warn"
         return .json(isReady ? .ok : .serviceUnavailable) { writer in
             writer.beginObject()
             writer.member("status")
@@ -128,6 +138,10 @@ extension APIHandler {
             writer.statusObject(isStorageHealthy ? "pass" : "fail")
             writer.member("upstreams")
             writer.statusObject(areUpstreamsHealthy ? "pass" : "warn")
+            if let certificate {
+                writer.member("certificate")
+                writer.statusObject(certificate.rawValue)
+            }
             writer.endObject()
             writer.endObject()
         }
@@ -167,6 +181,39 @@ extension JSONWriter {
         time(brake.until)
         member("reason")
         string(brake.reason)
+        endObject()
+    }
+
+    /// The certificate of the REST API.
+    fileprivate mutating func certificate(_ certificate: CertificateSummary, now: WallTime) {
+        beginObject()
+        member("health")
+        string(certificate.state(at: now).rawValue)
+        member("subject")
+        string(certificate.subject)
+        member("not_before")
+        time(certificate.notBefore)
+        member("not_after")
+        time(certificate.notAfter)
+        member("days_left")
+        integer(certificate.daysLeft(at: now))
+        endObject()
+    }
+
+    /// Who may use the API, and how often requests were refused.
+    ///
+    /// - Parameter tokens: how many there are; `nil`: none are needed.
+    fileprivate mutating func access(tokens: Int?, _ counts: AccessRefusal.Counts) {
+        beginObject()
+        member("tokens_required")
+        bool(tokens != nil)
+        for (name, number) in [
+            ("tokens", tokens ?? 0), ("unauthorized", counts.unauthorized), ("forbidden", counts.forbidden),
+            ("malformed", counts.malformed),
+        ] {
+            member(name)
+            integer(number)
+        }
         endObject()
     }
 

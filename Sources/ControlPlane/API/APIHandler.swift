@@ -19,6 +19,8 @@ struct APIHandler: RequestHandler {
     /// Whether the metrics have figures of each service.
     var hasServiceMetrics = false
     var origin = RequestOrigin(hosts: [])
+    /// Decides who may use it.
+    var access = AccessControl()
     /// The threads that make long answers, a few at a time.
     let largeAnswers = SideThreads(count: 2, capacity: 128)
     /// The thread that makes snapshots for readers of events, each of which wants one part at a time.
@@ -40,7 +42,10 @@ struct APIHandler: RequestHandler {
             return .failure(ResponseError(.closing(.notImplemented, "the only Transfer-Encoding here is chunked")))
         }
         let target = RequestTarget(head.target)
-        if let refusal = origin.refusal(of: head, target) { return .failure(ResponseError(refusal)) }
+        // A web page has no token, so with tokens any name will do.
+        if let refusal = origin.refusal(of: head, target, acceptsAnyHost: access.isRequired) {
+            return .failure(ResponseError(refusal))
+        }
         let endpoint: Endpoint
         let variables: [String]
         switch target.segments.map({ EndpointTable.match(head.method, $0) }) ?? .nothing {
@@ -53,6 +58,11 @@ struct APIHandler: RequestHandler {
             )
         case .endpoint(let found, let values): (endpoint, variables) = (found, values)
         }
+        let generation = access.generation
+        var request = Endpoint.Request(
+            variables: variables, target: target, arrival: head.arrival, requester: Requester(client: head.client),
+            certificateSubject: head.certificateSubject, fields: head.fields, connectionEnd: head.connectionEnd)
+        if let response = admit(&request, to: endpoint) { return .failure(ResponseError(response)) }
         var bodyLimit: Int?
         if case .json(let maximumOctets) = endpoint.body {
             if let response = Self.mediaTypeProblem(head) { return .failure(ResponseError(response)) }
@@ -66,11 +76,29 @@ struct APIHandler: RequestHandler {
                 return .failure(ResponseError(.invalid(error)))
             }
         }
-        let request = Endpoint.Request(
-            variables: variables, target: target, arrival: head.arrival, client: head.client, fields: head.fields,
-            connectionEnd: head.connectionEnd)
         return .success(
-            ResolvedRequest(bodyLimit: bodyLimit) { body in await respond(to: request, body, at: endpoint) })
+            ResolvedRequest(bodyLimit: bodyLimit) { [request] body in
+                var request = request
+                // The tokens may have been replaced while the body came.
+                if access.generation != generation, let response = admit(&request, to: endpoint) { return response }
+                return await respond(to: request, body, at: endpoint)
+            })
+    }
+
+    /// Finds out who sends a request.
+    ///
+    /// - Returns: the answer if it is not admitted.
+    private func admit(_ request: inout Endpoint.Request, to endpoint: Endpoint) -> ServerResponse? {
+        guard let role = endpoint.access.role else { return nil }
+        do throws(AccessRefusal) {
+            request.requester = try access.admit(
+                credentials: request.fields["authorization"], subject: request.certificateSubject,
+                client: request.client, for: role)
+            return nil
+        } catch {
+            access.refusals.note(error, client: request.client, endpoint: endpoint.title)
+            return .refused(error)
+        }
     }
 
     private func respond(to request: Endpoint.Request, _ body: ByteBuffer, at endpoint: Endpoint) async

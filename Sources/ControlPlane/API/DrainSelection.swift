@@ -65,10 +65,16 @@ enum DrainSelection: Sendable, Equatable {
     }
 
     /// The commands that drain its instances, or put them back into DNS: one for each that has to change.
-    func commands(_ registry: Registry, isDraining: Bool) -> [RegistryCommand] {
+    ///
+    /// - Returns: why somebody may not do that, if one of these instances is not theirs to change.
+    func changes(
+        _ registry: Registry, isDraining: Bool, by requester: Requester
+    ) -> (commands: [RegistryCommand], denial: Denial?) {
         var commands: [RegistryCommand] = []
+        var denial: Denial?
         func add(_ instance: ServiceInstance) {
             guard instance.isDraining != isDraining else { return }
+            if denial == nil, !requester.mayChange(instance.name) { denial = .service(instance.name) }
             commands.append(.patch(id: instance.id, InstancePatch(isDraining: isDraining)))
         }
         switch self {
@@ -79,6 +85,6 @@ enum DrainSelection: Sendable, Equatable {
                 if tag.map({ registered.instance.tags.contains($0) }) ?? true { add(registered.instance) }
             }
         }
-        return commands
+        return (commands, denial)
     }
 }

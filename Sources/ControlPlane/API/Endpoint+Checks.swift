@@ -34,10 +34,7 @@ extension Endpoint {
                   '422': {$ref: '#/components/responses/Invalid'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
-        ) { api, request in
-            await api.report(
-                request.id, check: request.variables.last ?? "", request.body, arrival: request.arrival)
-        },
+        ) { api, request in await api.report(request) },
         draining("drain", "drainServices", "Take all instances of a host or a service out of DNS.", true),
         draining("undrain", "undrainServices", "Put all instances of a host or a service back into DNS.", false),
     ]
@@ -51,7 +48,9 @@ extension Endpoint {
             operation: """
                 operationId: \(operationID)
                 summary: \(summary)
-                description: They stay registered. Instances that are registered later are not affected.
+                description: |
+                  They stay registered. Instances that are registered later are not affected. A token must be allowed to
+                  change all of them: if it may not change one, none is changed.
                 requestBody:
                   required: true
                   content:
@@ -76,6 +75,6 @@ extension Endpoint {
                   '422': {$ref: '#/components/responses/Invalid'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
-        ) { api, request in await api.drain(request.body, isDraining) }
+        ) { api, request in await api.drain(request, isDraining) }
     }
 }

@@ -22,7 +22,7 @@ extension Endpoint {
                   '404':
                     $ref: '#/components/responses/Unknown'
                 """
-        ) { api, request in api.heartbeat(request.id, arrival: request.arrival) },
+        ) { api, request in api.heartbeat(request) },
         Endpoint(
             .post, "/api/v1/heartbeats", access: .write, body: .json(maximumOctets: 16 * 1024 * 1024),
             needsRegistry: true,
@@ -41,7 +41,9 @@ extension Endpoint {
                           ids: {type: array, maxItems: \(HeartbeatsRequest.maximumIDs), items: {type: string}}
                 responses:
                   '200':
-                    description: An id that was given twice counts once. Unknown instances have to register again.
+                    description: |
+                      An id that was given twice counts once. Unknown instances have to register again. Those that the
+                      token may not change are forbidden; without any there is no such member.
                     content:
                       application/json:
                         schema:
@@ -50,11 +52,12 @@ extension Endpoint {
                           properties:
                             renewed: {type: integer}
                             unknown: {type: array, items: {type: string}}
+                            forbidden: {type: array, items: {type: string}}
                   '400': {$ref: '#/components/responses/Malformed'}
                   '413': {$ref: '#/components/responses/TooLarge'}
                   '415': {$ref: '#/components/responses/UnsupportedType'}
                   '422': {$ref: '#/components/responses/Invalid'}
                 """
-        ) { api, request in api.heartbeats(request.body, arrival: request.arrival) },
+        ) { api, request in api.heartbeats(request) },
     ]
 }

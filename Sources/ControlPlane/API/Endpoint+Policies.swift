@@ -21,6 +21,9 @@ extension Endpoint {
             operation: """
                 operationId: setPolicy
                 summary: Replace the policy of a service as a whole; the service may come later.
+                description: |
+                  Only a token with the role admin may set, change or remove max_weight and min_priority; for others
+                  they must be as they are.
                 requestBody:
                   required: true
                   content:
@@ -36,7 +39,7 @@ extension Endpoint {
                   '422': {$ref: '#/components/responses/Invalid'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
-        ) { api, request in await api.setPolicy(of: request.id, request.body) },
+        ) { api, request in await api.setPolicy(request) },
         Endpoint(
             .delete, "/api/v1/names/{name}/policy", access: .write, needsRegistry: true,
             operation: """
@@ -47,7 +50,7 @@ extension Endpoint {
                   '404': {$ref: '#/components/responses/Unknown'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
-        ) { api, request in await api.removePolicy(of: request.id) },
+        ) { api, request in await api.removePolicy(request) },
         Endpoint(
             .post, "/api/v1/names/{name}/release", access: .write, needsRegistry: true,
             operation: """
@@ -63,6 +66,6 @@ extension Endpoint {
                         schema: {type: object, required: [released], properties: {released: {type: integer}}}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
-        ) { api, request in await api.release(request.id) },
+        ) { api, request in await api.release(request) },
     ]
 }

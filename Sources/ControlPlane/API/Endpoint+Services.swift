@@ -87,7 +87,7 @@ extension Endpoint {
                   '422': {$ref: '#/components/responses/Invalid'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
-        ) { api, request in await api.register(request.body, from: request.client) },
+        ) { api, request in await api.register(request) },
         Endpoint(
             .post, "/api/v1/services/batch", access: .write, body: .json(maximumOctets: 16 * 1024 * 1024),
             needsRegistry: true,
@@ -115,7 +115,7 @@ extension Endpoint {
                   '422': {$ref: '#/components/responses/Invalid'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
-        ) { api, request in await api.batch(request.body, from: request.client) },
+        ) { api, request in await api.batch(request) },
         Endpoint(
             .get, "/api/v1/services/{id}", access: .read, needsRegistry: true,
             operation: """
@@ -151,7 +151,7 @@ extension Endpoint {
                   '422': {$ref: '#/components/responses/Invalid'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
-        ) { api, request in await api.patch(request.id, request.body) },
+        ) { api, request in await api.patch(request) },
         Endpoint(
             .delete, "/api/v1/services/{id}", access: .write, needsRegistry: true,
             operation: """
@@ -162,6 +162,6 @@ extension Endpoint {
                   '404': {$ref: '#/components/responses/Unknown'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
-        ) { api, request in await api.deregister(request.id) },
+        ) { api, request in await api.deregister(request) },
     ]
 }

@@ -52,7 +52,7 @@ extension Endpoint {
                 """
         ) { api, _ in api.status() },
         Endpoint(
-            .get, "/api/v1/health", access: .open,
+            .get, "/api/v1/health", access: .read,
             operation: """
                 operationId: health
                 summary: Show what works and what does not.
@@ -96,6 +96,10 @@ extension Endpoint {
                 responses:
                   '200': {description: This document., content: {application/yaml: {schema: {type: string}}}}
                 """
-        ) { _, _ in .text(OpenAPIDocument.text, contentType: "application/yaml") },
+        ) { api, _ in
+            .text(
+                api.access.isRequired ? OpenAPIDocument.textWithTokens : OpenAPIDocument.text,
+                contentType: "application/yaml")
+        },
     ]
 }

@@ -15,6 +15,16 @@ final class Endpoint: Sendable {
         case write
         /// Those who run the server.
         case admin
+
+        /// The role that a token needs; `nil`: none is needed.
+        var role: Role? {
+            switch self {
+            case .open: nil
+            case .read: .read
+            case .write: .write
+            case .admin: .admin
+            }
+        }
     }
 
     /// What is read of a request's body.
@@ -32,14 +42,19 @@ final class Endpoint: Sendable {
         var target: RequestTarget
         /// When it arrived.
         var arrival: Moment
-        /// Who sends it.
-        var client: IPAddress?
+        /// Who sends it, and what it may change.
+        var requester: Requester
+        /// The subject of the client's certificate, if TLS has verified one.
+        var certificateSubject: String?
         /// Its fields.
         var fields = HTTPHeaders()
         /// Tells when nobody waits for the answer any longer.
         var connectionEnd: ConnectionEnd?
         /// The whole body; empty if it does not matter.
         var body = ByteBuffer()
+
+        /// The address that it comes from.
+        var client: IPAddress? { requester.client }
 
         /// The segment in place of the path's first variable: an id or a name; empty if the path has none.
         var id: String { variables.first ?? "" }
@@ -77,4 +92,7 @@ final class Endpoint: Sendable {
 
     /// The methods that it allows (RFC 9110 §10.2.1).
     var methods: [HTTPRequest.Method] { method == .get ? [.get, .head] : [method] }
+
+    /// Its method and path, for the log.
+    var title: String { "\(method.rawValue) \(path)" }
 }

@@ -34,7 +34,9 @@ enum EndpointTable {
     }
 
     /// The `paths` of the OpenAPI document.
-    static var description: String {
+    ///
+    /// - Parameter needsToken: whether tokens are configured.
+    static func description(needsToken: Bool) -> String {
         var text = ""
         for (index, endpoint) in all.enumerated() {
             if index == 0 || all[index - 1].path != endpoint.path {
@@ -48,11 +50,22 @@ enum EndpointTable {
             for line in endpoint.operation.split(separator: "\n", omittingEmptySubsequences: false) {
                 text += line.isEmpty ? "\n" : "      \(line)\n"
             }
-            // Responses come last in an operation, and every operation has this one.
-            if !endpoint.operation.contains("'422':") {
-                text += "        '422': {$ref: '#/components/responses/Invalid'}\n"
+            // Responses come last in an operation, and every operation has these.
+            var responses = [("422", "Invalid")]
+            if endpoint.access.role != nil {
+                responses += [("400", "Malformed"), ("401", "Unauthorized"), ("403", "Forbidden")]
             }
+            for (status, name) in responses where !endpoint.operation.contains("'\(status)':") {
+                text += "        '\(status)': {$ref: '#/components/responses/\(name)'}\n"
+            }
+            text += security(of: endpoint, needsToken: needsToken)
         }
         return text
+    }
+
+    /// What an operation needs.
+    private static func security(of endpoint: Endpoint, needsToken: Bool) -> String {
+        guard let role = endpoint.access.role else { return "      security: []\n" }
+        return "      security: [\(needsToken ? "" : "{}, "){bearer: []}]\n      x-role: \(role.rawValue)\n"
     }
 }

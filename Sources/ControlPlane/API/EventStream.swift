@@ -28,6 +28,9 @@ struct EventStream: Sendable {
     let snapshots: SideThreads
     /// Tells when the client has gone.
     let end: ConnectionEnd?
+    /// Tells when the client's token is gone.
+    let access: AccessControl
+    let requester: Requester
 
     private var feed: ChangeFeed { registry.feed }
     private var reader: FeedReader { subscription.reader }
@@ -35,10 +38,12 @@ struct EventStream: Sendable {
     /// The events of a client are not all there any more.
     private struct Lagged: Error {}
 
-    /// Sends events until the client goes, does not keep up, or the server stops.
+    /// Sends events until the client goes, its token is gone, it does not keep up, or the server stops.
     func run(_ writer: StreamedBody.Writer) async throws {
         end?.whenItComes { [reader] in reader.end() }
         defer { end?.forget() }
+        let forget = access.whenRevoked(requester) { [reader] in reader.end() }
+        defer { forget() }
         let period = Self.keepAliveInterval
         let stopTimer = registry.timers.every(period, after: period) { [reader] in reader.noteTime() }
         defer { stopTimer() }

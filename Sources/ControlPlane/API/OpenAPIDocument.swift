@@ -2,8 +2,11 @@ import Engine
 
 /// The API's description, `GET /openapi.yaml` (OpenAPI 3.1).
 enum OpenAPIDocument {
-    /// The document.
-    static let text = introduction + EndpointTable.description + components
+    /// The document of a server without tokens.
+    static let text = introduction + EndpointTable.description(needsToken: false) + components
+
+    /// The document of a server with tokens.
+    static let textWithTokens = introduction + EndpointTable.description(needsToken: true) + components
 
     private static let introduction = """
         openapi: 3.1.0
@@ -17,9 +20,11 @@ enum OpenAPIDocument {
             regard to case and are stored in lower case. A query parameter that is unknown, empty or given twice is a
             422 everywhere.
 
-            Host must be an IP address, localhost, the machine's name or one of server.hosts: else any request is
-            answered 421. A change that a browser sends for a page of another origin is answered 403. A request that is
-            not HTTP/1.1 is answered 400, one whose target or fields are too long 431.
+            With server.tokens_file a bearer token is needed, whose role is at least x-role of the operation, and which
+            may change the service that a change is about, before and after it. A certificate may stand for a token.
+            Without tokens Host must be an IP address, localhost, the machine's name or one of server.hosts: else any
+            request is answered 421. A change that a browser sends for a page of another origin is answered 403. A
+            request that is not HTTP/1.1 is answered 400, one whose target or fields are too long 431.
         servers:
           - {url: /, description: This server.}
         paths:
@@ -138,6 +143,8 @@ enum OpenAPIDocument {
 
     private static let components = """
         components:
+          securitySchemes:
+            bearer: {type: http, scheme: bearer, description: A token whose SHA-256 is in the tokens file.}
           parameters:
             id:
               name: id
@@ -160,6 +167,7 @@ enum OpenAPIDocument {
               schema: {$ref: '#/components/schemas/Label'}
           headers:
             Location: {description: The path of the instance., schema: {type: string}}
+            Challenge: {description: What is missing (RFC 6750)., schema: {type: string}}
             RetryAfter: {description: Seconds to wait., schema: {type: integer}}
             RegistryIndex:
               description: The answer has every change up to this index, and DNS all that it has.
@@ -171,7 +179,15 @@ enum OpenAPIDocument {
             Deregister: {operationId: deregisterService, parameters: {id: '$response.body#/id'}}
           responses:
             Malformed:
-              description: The body is not JSON; the detail says where.
+              description: The body is not JSON, and the detail says where; or Authorization can't be read.
+              content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
+            Unauthorized:
+              description: There is no token, or it is unknown.
+              headers: {WWW-Authenticate: {$ref: '#/components/headers/Challenge'}}
+              content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
+            Forbidden:
+              description: The token has not the role, or may not change the service; the detail says what is missing.
+              headers: {WWW-Authenticate: {$ref: '#/components/headers/Challenge'}}
               content: {application/problem+json: {schema: {$ref: '#/components/schemas/Problem'}}}
             Unknown:
               description: There is no such instance, or policy.
@@ -246,7 +262,7 @@ enum OpenAPIDocument {
               type: object
               required: [status]
               properties:
-                status: {type: integer, enum: [200, 201, 204, 404, 422]}
+                status: {type: integer, enum: [200, 201, 204, 403, 404, 422]}
                 id: {type: string}
                 errors: {type: array, maxItems: 20, items: {$ref: '#/components/schemas/FieldError'}}
             FieldError:
@@ -289,6 +305,12 @@ enum OpenAPIDocument {
                 dns_ttl:
                   description: Seconds, 1 to 86400; for instances that were registered without one.
                   anyOf: [{type: integer, minimum: 1, maximum: 86400}, {type: string}, {type: 'null'}]
+                max_weight:
+                  description: Registrations and changes with a higher weight are refused. Set by admins.
+                  anyOf: [{$ref: '#/components/schemas/Number'}, {type: 'null'}]
+                min_priority:
+                  description: Registrations and changes with a lower priority are refused. Set by admins.
+                  anyOf: [{$ref: '#/components/schemas/Number'}, {type: 'null'}]
             Brake:
               type: object
               required: [kind, name, since, until, reason]
@@ -326,6 +348,15 @@ enum OpenAPIDocument {
                 version: {type: string}
                 uptime_seconds: {type: integer}
                 ready: {type: boolean}
+                certificate:
+                  description: What new connections are shown; null without TLS.
+                  type: [object, 'null']
+                  properties:
+                    health: {type: string, enum: [pass, warn, fail], description: 'warn: it ends within 14 days'}
+                    subject: {type: string, description: RFC 4514}
+                    not_before: {type: string, format: date-time}
+                    not_after: {type: string, format: date-time}
+                    days_left: {type: integer, description: 'whole days; below 0: it has ended'}
                 storage:
                   type: object
                   properties:
@@ -359,6 +390,15 @@ enum OpenAPIDocument {
                   type: object
                   properties:
                     generation: {type: integer}
+                access:
+                  description: Who may use the API, and how often requests were refused.
+                  type: object
+                  properties:
+                    tokens_required: {type: boolean}
+                    tokens: {type: integer}
+                    unauthorized: {type: integer, description: requests without a valid token (401)}
+                    forbidden: {type: integer, description: 'requests, and items, that are not allowed (403)'}
+                    malformed: {type: integer, description: requests with a token that can't be read (400)}
                 brakes:
                   description: What keeps services from being wrongly empty at present.
                   type: object

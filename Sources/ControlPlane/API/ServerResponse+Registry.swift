@@ -3,7 +3,8 @@ import HTTPTypes
 extension ServerResponse {
     /// 422 for a registration beyond a limit.
     static func refused(_ limit: RegistryLimit) -> ServerResponse {
-        problem(.unprocessableContent, limit.error.message, errors: [limit.error])
+        problem(
+            .unprocessableContent, limit.errors.map(\.message).joined(separator: "; "), errors: limit.errors)
     }
 
     /// The answer to a change that the registry can't accept now.

@@ -8,14 +8,22 @@ final class ServerState: Sendable {
     private let startedAt: ContinuousClock.Instant
     private let ready = Atomic(false)
     private let engineStatistics: @Sendable () -> EngineStatistics
+    private let serverCertificate: @Sendable () -> CertificateSummary?
 
     /// The state at the start.
     ///
-    /// - Parameter statistics: reads the engine's counters.
-    init(version: String, startedAt: ContinuousClock.Instant, statistics: @escaping @Sendable () -> EngineStatistics) {
+    /// - Parameters:
+    ///   - certificate: what new connections are shown; `nil`: they don't speak TLS.
+    ///   - statistics: reads the engine's counters.
+    init(
+        version: String, startedAt: ContinuousClock.Instant,
+        certificate: @escaping @Sendable () -> CertificateSummary? = { nil },
+        statistics: @escaping @Sendable () -> EngineStatistics
+    ) {
         self.version = version
         self.startedAt = startedAt
         engineStatistics = statistics
+        serverCertificate = certificate
     }
 
     /// Whether DNS answers from a loaded registry.
@@ -26,6 +34,9 @@ final class ServerState: Sendable {
 
     /// The engine's counters.
     var statistics: EngineStatistics { engineStatistics() }
+
+    /// The certificate of the REST API, if it speaks TLS.
+    var certificate: CertificateSummary? { serverCertificate() }
 
     /// Whole seconds since the start.
     func uptimeSeconds(now: ContinuousClock.Instant) -> Int64 {

@@ -6,9 +6,16 @@ struct APIClient {
     }
 
     private let server: String
+    private let token: String?
+    private let tls: ClientTLS
 
-    /// - Parameter server: `http://127.0.0.1:8080`, with or without a slash at its end.
-    init(server: String) {
+    /// - Parameters:
+    ///   - server: `http://127.0.0.1:8080`, with or without a slash at its end.
+    ///   - token: the bearer token to send; `nil`: none.
+    ///   - tls: for https.
+    init(server: String, token: String? = nil, tls: ClientTLS = ClientTLS()) {
+        self.token = token
+        self.tls = tls
         self.server = server.last == "/" ? String(server.dropLast()) : server
     }
 
@@ -22,13 +29,15 @@ struct APIClient {
         _ path: String, _ parameters: [(name: String, value: String)]
     ) async throws(Failure) -> (value: JSONReading, text: String) {
         let query = parameters.map { "\($0.name)=\(Self.percentEncoded($0.value))" }.joined(separator: "&")
-        let request = HTTPClientRequest(method: .get, url: server + path + (query.isEmpty ? "" : "?\(query)"))
+        var request = HTTPClientRequest(method: .get, url: server + path + (query.isEmpty ? "" : "?\(query)"))
+        if let token { request.fields = [.init(name: "Authorization", value: "Bearer \(token)")] }
         let response: HTTPClientResponse
         do throws(HTTPClientError) {
-            response = try await HTTPClient().send(request)
+            response = try await HTTPClient(tls: tls.settings).send(request)
         } catch {
             throw Failure(description: "\(server): \(error)")
         }
+        if let reason = refusal(response) { throw Failure(description: "\(server): \(reason)".escapingControls) }
         guard let parsed = try? JSONParser.parse(response.body) else {
             throw Failure(description: "\(server): status \(response.status), and no JSON")
         }
@@ -39,6 +48,18 @@ struct APIClient {
             throw Failure(description: "\(response.status) \(detail)".escapingControls)
         }
         return (value, String(decoding: response.body, as: UTF8.self))
+    }
+
+    /// What a server's refusal means, in words; `nil`: the answer is none.
+    private func refusal(_ response: HTTPClientResponse) -> String? {
+        let advice = "--token-file FILE, --token TOKEN or KONG_DISCOVERY_TOKEN"
+        let detail = (try? JSONParser.parse(response.body)).flatMap { JSONReading($0)["detail"].text }
+        switch response.status {
+        case 401 where token == nil: return "401: the server wants a token: \(advice)"
+        case 401: return "401: the server does not know this token"
+        case 403: return "403: not allowed" + (detail.map { ": \($0)" } ?? "")
+        default: return nil
+        }
     }
 
     /// RFC 3986 §2.1.

@@ -7,10 +7,17 @@ public struct ExplainCommand: Sendable {
     }
 
     private let server: String
+    private let token: String?
+    private let tls: ClientTLS
 
-    /// - Parameter server: the URL of its REST API.
-    public init(server: String) {
+    /// - Parameters:
+    ///   - server: the URL of its REST API.
+    ///   - token: the bearer token to send; `nil`: none.
+    ///   - tls: for https.
+    public init(server: String, token: String? = nil, tls: ClientTLS = ClientTLS()) {
         self.server = server
+        self.token = token
+        self.tls = tls
     }
 
     /// The explanation of a name.
@@ -22,7 +29,7 @@ public struct ExplainCommand: Sendable {
         var parameters = [(name: "name", value: name)]
         if let type { parameters.append(("type", type)) }
         do throws(APIClient.Failure) {
-            let answer = try await APIClient(server: server).get("/api/v1/explain", parameters)
+            let answer = try await APIClient(server: server, token: token, tls: tls).get("/api/v1/explain", parameters)
             return isJSON ? answer.text : ExplanationText(answer.value).text
         } catch {
             throw Failure(description: error.description)

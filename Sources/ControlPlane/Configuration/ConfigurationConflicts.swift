@@ -13,7 +13,7 @@ enum ConfigurationConflicts {
     ) -> [ConfigurationProblem] {
         let conflicts =
             listening(configuration) + reverse(configuration.dns.reverse) + cache(configuration.dns.cache)
-            + etcd(configuration.storage, origins)
+            + tls(configuration.server.tls) + etcd(configuration.storage, origins)
         // A wrong value was not adopted, so its conflicts are unknown.
         let wrong = Set(problems.compactMap { $0.key.map { String($0.prefix { $0 != "[" }) } })
         return conflicts.filter { wrong.isDisjoint(with: $0.keys) }.map(\.problem)
@@ -64,6 +64,19 @@ enum ConfigurationConflicts {
         let (least, most) = (cache.minimumTTL.configurationText, cache.maximumTTL.configurationText)
         let message = "'\(least)' is above dns.cache.max_ttl, which is '\(most)'"
         return [Conflict("dns.cache.min_ttl", "dns.cache.max_ttl", message: message)]
+    }
+
+    /// What the files have is checked when they are read.
+    private static func tls(_ tls: Configuration.TLS) -> [Conflict] {
+        let (certificate, key, authorities) = ("server.tls.certificate", "server.tls.key", "server.tls.client_ca")
+        if tls.certificate.isEmpty, !tls.key.isEmpty {
+            return [Conflict(certificate, key, message: "is missing: \(key) needs it")]
+        }
+        if tls.certificate.isEmpty, !tls.clientCA.isEmpty {
+            return [Conflict(certificate, authorities, message: "is missing: \(authorities) needs it")]
+        }
+        guard tls.key.isEmpty, !tls.certificate.isEmpty else { return [] }
+        return [Conflict(key, certificate, message: "is missing: \(certificate) needs it")]
     }
 
     private static func etcd(

@@ -37,20 +37,9 @@ struct ConfigurationFile {
     }
 
     private mutating func read(_ text: String) {
-        let source = YAMLSource(text)
-        if let (line, column) = source.firstAnchor {
-            // A few lines of aliases can expand to more values than memory holds, and a configuration never needs them.
-            let place = ConfigurationOrigin.file(path, line: line, column: column)
-            return report(place, nil, "anchors and aliases (& and *) can't be used here")
-        }
-        do {
-            guard let root = try Yams.compose(yaml: source.text), !root.isNull else { return }
-            readSection(root, path: "")
-        } catch let error as YamlError {
-            report(error)
-        } catch {
-            report(.wholeFile(path), nil, "can't be read as YAML")
-        }
+        let document = YAMLDocument(path: path, text: text)
+        problems += document.problems
+        if let root = document.root, !root.isNull { readSection(root, path: "") }
     }
 
     private mutating func readSection(_ node: Node, path section: String) {
@@ -126,38 +115,16 @@ struct ConfigurationFile {
         return true
     }
 
-    /// Refuses foreign tags (`!secret`), which would be ignored silently.
     private mutating func checkTag(_ node: Node, key: String) -> Bool {
-        let tag = node.tag.description
-        if tag.isEmpty || tag.hasPrefix("tag:yaml.org,2002:") { return true }
-        report(origin(node), key, "has the tag '\(tag)', which means nothing here")
+        guard let problem = node.foreignTag else { return true }
+        report(origin(node), key, problem)
         return false
     }
 
-    private func origin(_ node: Node) -> ConfigurationOrigin {
-        guard let mark = node.mark else { return .wholeFile(path) }
-        return .file(path, line: mark.line, column: mark.column)
-    }
+    private func origin(_ node: Node) -> ConfigurationOrigin { node.origin(in: path) }
 
     private mutating func report(_ origin: ConfigurationOrigin, _ key: String?, _ message: String) {
         problems.append(ConfigurationProblem(origin: origin, key: key == "" ? nil : key, message: message))
-    }
-
-    private mutating func report(_ error: YamlError) {
-        switch error {
-        case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
-            .composer(let context, let problem, let mark, _):
-            let text = context.map { "\($0.text), \(problem)" } ?? problem
-            let hint = problem.contains("cannot start any token") ? " (a tab? YAML indents with spaces)" : ""
-            report(.file(path, line: mark.line, column: mark.column), nil, "is not YAML: \(text)\(hint)")
-        case .duplicatedKeysInMapping(let names, let context):
-            let place = ConfigurationOrigin.file(path, line: context.mark.line, column: context.mark.column)
-            for name in names { report(place, name.shortened, "is given more than once in the same mapping") }
-        case .reader(let problem, _, _, _):
-            report(.wholeFile(path), nil, "is not YAML: \(problem)")
-        default:
-            report(.wholeFile(path), nil, "can't be read as YAML")
-        }
     }
 
     /// A short reason instead of Foundation's sentence, which repeats the path.
@@ -167,29 +134,6 @@ struct ConfigurationFile {
         case FileReason.words(code: EACCES), FileReason.words(code: EPERM): "permission denied"
         case FileReason.words(code: EISDIR): "it is a directory"
         case let words: words
-        }
-    }
-}
-
-extension Node.Scalar {
-    /// The text as it is written in the file.
-    fileprivate var original: String { style == .plain ? YAMLSource.original(string) : string }
-}
-
-extension Node {
-    /// Whether the node is empty: `~`, `null` or absent.
-    fileprivate var isNull: Bool {
-        guard case .scalar(let scalar) = self, scalar.style == .plain else { return false }
-        return ["", "~", "null", "Null", "NULL"].contains(scalar.string)
-    }
-
-    /// The kind of node, for messages.
-    fileprivate var found: String {
-        switch self {
-        case .scalar: isNull ? "has no value" : "is a single value"
-        case .mapping: "is a mapping"
-        case .sequence: "is a list"
-        case .alias: "is an alias"
         }
     }
 }

@@ -24,8 +24,7 @@ public enum ConfigurationSchema {
             "server.tls.certificate",
             \.server.tls.certificate,
             .path(),
-            "certificate chain (PEM); set: HTTPS",
-            available: .defaultOnly,
+            "certificate with its chain (PEM); set: HTTPS",
             appliesOnReload: true
         ),
         ConfigurationKey(
@@ -33,15 +32,13 @@ public enum ConfigurationSchema {
             \.server.tls.key,
             .path(),
             "private key of the certificate (PEM)",
-            available: .defaultOnly,
             appliesOnReload: true
         ),
         ConfigurationKey(
             "server.tls.client_ca",
             \.server.tls.clientCA,
             .path(),
-            "authorities (PEM) of client certificates; set: mTLS",
-            available: .defaultOnly,
+            "authorities (PEM) of client certificates; set: each client needs one",
             appliesOnReload: true
         ),
         ConfigurationKey(
@@ -49,7 +46,6 @@ public enum ConfigurationSchema {
             \.server.tokensFile,
             .path(),
             "file of bearer tokens; set: tokens are required",
-            available: .defaultOnly,
             appliesOnReload: true
         ),
         ConfigurationKey(

@@ -102,7 +102,7 @@ extension FeedEvent {
         case .check, .brake:
             self = .status
             return
-        case .request, .expired, .anotherNode, .loaded: break
+        case .request, .requested, .expired, .anotherNode, .loaded: break
         }
         var instance = old.instance
         instance.isDraining = new.instance.isDraining

@@ -17,6 +17,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     private let id: ConnectionTable.ID
     private let client: IPAddress?
+    private let session: SecureSession?
     private let open: OpenConnections
     private let decoder: RequestDecoder
     private let time: TimeSource
@@ -33,11 +34,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var idleTask: Scheduled<Void>?
 
     init(
-        id: ConnectionTable.ID, client: IPAddress?, open: OpenConnections, decoder: RequestDecoder, time: TimeSource,
-        idleTimeout: TimeAmount
+        id: ConnectionTable.ID, client: IPAddress?, session: SecureSession?, open: OpenConnections,
+        decoder: RequestDecoder, time: TimeSource, idleTimeout: TimeAmount
     ) {
         self.id = id
         self.client = client
+        self.session = session
         self.open = open
         self.decoder = decoder
         self.time = time
@@ -71,7 +73,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
             headCount += 1
             stopsDecoder = head.stopsDecoder
             decoder.noteHead()
-            let head = RequestHead(head, arrival: time.now(), client: client, connectionEnd: end)
+            var head = RequestHead(head, arrival: time.now(), client: client, connectionEnd: end)
+            if let session { head.certificateSubject = session.subject }
             context.fireChannelRead(Self.wrapInboundOut(.head(head)))
         case .body(let octets):
             decoder.noteBody(octets: octets.readableBytes)

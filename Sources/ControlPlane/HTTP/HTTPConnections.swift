@@ -9,6 +9,8 @@ struct HTTPConnections: ServerChildChannel {
     /// A connection whose channel is set up.
     struct Value: ServerChildChannelValue {
         let stream: NIOAsyncChannel<RequestPart, ResponsePart>
+        /// Whether it speaks TLS.
+        let isSecure: Bool
         var channel: any Channel { stream.channel }
     }
 
@@ -22,6 +24,7 @@ struct HTTPConnections: ServerChildChannel {
     private static let maximumReadOctets = 16 * 1024
 
     private let responder: HTTPResponder
+    private let listener: SecureListener?
     private let idleTimeout: TimeAmount
     private let executors: [ObjectIdentifier: EventLoopExecutor]
     private let open: OpenConnections
@@ -30,10 +33,13 @@ struct HTTPConnections: ServerChildChannel {
     ///   - group: the event loops of the connections; must never be shut down.
     ///   - idleTimeout: how long a connection may have no request, or a request no next part.
     ///   - open: is told of each connection.
+    ///   - listener: makes connections speak TLS; `nil`: none does.
     init(
-        responder: HTTPResponder, group: any EventLoopGroup, idleTimeout: TimeAmount, open: OpenConnections
+        responder: HTTPResponder, group: any EventLoopGroup, idleTimeout: TimeAmount, open: OpenConnections,
+        listener: SecureListener?
     ) {
         self.responder = responder
+        self.listener = listener
         self.idleTimeout = idleTimeout
         var executors: [ObjectIdentifier: EventLoopExecutor] = [:]
         for eventLoop in group.makeIterator() {
@@ -45,7 +51,8 @@ struct HTTPConnections: ServerChildChannel {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         let client = channel.remoteAddress.flatMap { IPAddress(peer: $0) }
-        guard let id = open.insert(channel, from: client) else {
+        let identity = listener?.identity
+        guard let id = open.insert(channel, from: client, isSecure: identity != nil) else {
             return channel.eventLoop.makeFailedFuture(ChannelError.ioOnClosedChannel)
         }
         return channel.eventLoop.makeCompletedFuture {
@@ -57,13 +64,14 @@ struct HTTPConnections: ServerChildChannel {
                 .recvAllocator,
                 value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: Self.maximumReadOctets))
             try options?.setOption(.maxMessagesPerRead, value: 2)
+            let session = try identity.flatMap { try listener?.secure(channel, by: $0, client: client) }
             let decoder = RequestDecoder()
             let handlers: [any ChannelHandler] = [
                 HTTPResponseEncoder(),
                 ByteToMessageHandler(decoder, maximumBufferSize: RequestDecoder.maximumBufferedOctets),
                 ConnectionHandler(
-                    id: id, client: client, open: open, decoder: decoder, time: responder.handler.time,
-                    idleTimeout: idleTimeout),
+                    id: id, client: client, session: session, open: open, decoder: decoder,
+                    time: responder.handler.time, idleTimeout: idleTimeout),
             ]
             try channel.pipeline.syncOperations.addHandlers(handlers)
             if open.isQuiescing { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
@@ -71,7 +79,8 @@ struct HTTPConnections: ServerChildChannel {
                 stream: try NIOAsyncChannel(
                     wrappingChannelSynchronously: channel,
                     configuration: .init(isOutboundHalfClosureEnabled: true)
-                )
+                ),
+                isSecure: session != nil
             )
         }
     }
@@ -82,7 +91,8 @@ struct HTTPConnections: ServerChildChannel {
             do {
                 try await withTaskCancellationHandler {
                     try await value.stream.executeThenClose { inbound, outbound in
-                        let writer = ResponseWriter(channel: value.channel, outbound: outbound)
+                        let writer = ResponseWriter(
+                            channel: value.channel, outbound: outbound, isSecure: value.isSecure)
                         var parts = inbound.makeAsyncIterator()
                         try await answer(&parts, writer)
                         // Leave the client time to read the last answer: closing at once could destroy it on its way.
@@ -109,6 +119,9 @@ struct HTTPConnections: ServerChildChannel {
             do {
                 part = try await parts.next()
             } catch let error where RequestDecoder.isRefusal(error) {
+                if error is RequestDecoder.SecureHello {
+                    listener?.noteSecureHello(client: writer.channel.remoteAddress.flatMap { IPAddress(peer: $0) })
+                }
                 return try await responder.respond(to: error, writer)
             }
             guard case .head(let head) = part else { return }

@@ -71,6 +71,8 @@ struct HTTPResponder: Sendable {
                 .problem(.requestHeaderFieldsTooLarge, "the request line, header fields or trailers are too long")
             case is RequestDecoder.FramingTooLong:
                 .problem(.badRequest, "too much that means nothing: extensions of chunks, zeros or white space")
+            case is RequestDecoder.SecureHello:
+                .problem(.badRequest, "this port speaks HTTP without TLS: use http://")
             default:
                 .problem(.badRequest, "not HTTP/1.1: \(error)")
             }

@@ -32,6 +32,7 @@ struct HTTPService: Service {
     ///   - maximumConnections: connections at once; at the limit the one idle longest gives way.
     ///   - maximumPerClient: connections of one client address at once.
     ///   - idleTimeout: how long a connection may have no request, or a request no next part.
+    ///   - listener: makes connections speak TLS; `nil`: none does.
     ///   - onListening: is called with the port when connections are accepted.
     init(
         address: IPAddress,
@@ -41,6 +42,7 @@ struct HTTPService: Service {
         maximumPerClient: Int = 256,
         idleTimeout: Duration = .seconds(60),
         responder: HTTPResponder,
+        listener: SecureListener? = nil,
         logger: Logger,
         onListening: @escaping @Sendable (_ port: Int) -> Void
     ) throws {
@@ -53,7 +55,8 @@ struct HTTPService: Service {
             maximum: maximumConnections, maximumPerClient: maximumPerClient, logger: logger)
         self.logger = logger.quiet
         channels = HTTPConnections(
-            responder: responder, group: group, idleTimeout: TimeAmount(idleTimeout), open: connections)
+            responder: responder, group: group, idleTimeout: TimeAmount(idleTimeout), open: connections,
+            listener: listener)
         // Another thread closes the connections that give way, so a few more may be open for a moment.
         maximumAccepted = maximumConnections + Self.acceptedBeyondLimit
         self.onListening = onListening

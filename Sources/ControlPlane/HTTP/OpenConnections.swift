@@ -7,12 +7,27 @@ import Synchronization
 final class OpenConnections: Sendable {
     private struct State {
         var table: ConnectionTable
-        var channels: [ConnectionTable.ID: any Channel] = [:]
+        var channels: [ConnectionTable.ID: OpenChannel] = [:]
         var isQuiescing = false
         var isClosed = false
         /// The number of connections that had to give way, or were closed at once.
         var evictedCount = 0
         var nextNotice: ContinuousClock.Instant?
+    }
+
+    /// A connection's channel.
+    private struct OpenChannel {
+        let channel: any Channel
+        let isSecure: Bool
+
+        /// Closes it at once: whoever gives way must not hold on to it by not answering the end of a TLS session.
+        func close() {
+            if isSecure {
+                channel.triggerUserOutboundEvent(CloseAtOnce(), promise: nil)
+            } else {
+                channel.close(promise: nil)
+            }
+        }
     }
 
     /// The interval at which it is logged that connections give way.
@@ -37,9 +52,11 @@ final class OpenConnections: Sendable {
 
     /// Adds a connection, and closes the one that gives way to it.
     ///
+    /// - Parameter isSecure: whether it speaks TLS.
     /// - Returns: the connection's identity, or `nil` if it was closed.
-    func insert(_ channel: any Channel, from client: IPAddress?) -> ConnectionTable.ID? {
-        let (id, leaving, evicted) = state.withLock { state -> (ConnectionTable.ID?, (any Channel)?, Int?) in
+    func insert(_ channel: any Channel, from client: IPAddress?, isSecure: Bool = false) -> ConnectionTable.ID? {
+        let channel = OpenChannel(channel: channel, isSecure: isSecure)
+        let (id, leaving, evicted) = state.withLock { state -> (ConnectionTable.ID?, OpenChannel?, Int?) in
             if state.isClosed { return (nil, channel, nil) }
             switch state.table.admit(from: client) {
             case .admitted(let id, nil):
@@ -52,7 +69,7 @@ final class OpenConnections: Sendable {
                 return (nil, channel, Self.noteEviction(&state))
             }
         }
-        leaving?.close(promise: nil)
+        leaving?.close()
         if let evicted {
             logger.warning(
                 "connections give way: server.max_connections or server.max_per_client is reached",
@@ -98,7 +115,7 @@ final class OpenConnections: Sendable {
             state.isQuiescing = true
             return Array(state.channels.values)
         }
-        for channel in channels { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+        for open in channels { open.channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
     }
 
     /// Whether connections are to end.
@@ -110,6 +127,6 @@ final class OpenConnections: Sendable {
             state.isClosed = true
             return Array(state.channels.values)
         }
-        for channel in channels { channel.close(promise: nil) }
+        for channel in channels { channel.close() }
     }
 }

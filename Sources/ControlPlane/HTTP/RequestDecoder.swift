@@ -18,6 +18,12 @@ final class RequestDecoder: ByteToMessageDecoder {
     /// More than ``maximumFramingOctets`` of octets without meaning have come.
     struct FramingTooLong: Error {}
 
+    /// The first octets on a connection are those of a TLS handshake (RFC 8446 §5.1).
+    struct SecureHello: Error {}
+
+    /// The content type of TLS handshake messages.
+    private static let handshakeRecord: UInt8 = 22
+
     /// How many octets without meaning may come before the next head, or end, of a request: as many as fields may have,
     /// and as many again for what surrounds them.
     static let maximumFramingOctets = 64 * 1024
@@ -27,6 +33,7 @@ final class RequestDecoder: ByteToMessageDecoder {
     private var decoder = RequestDecoder.makeDecoder()
     private var hasStopped = false
     private var framingOctets = 0
+    private var hasRead = false
     /// Whether the octets being decoded ended a head or a request.
     private var hasEndedPart = false
     private var bodyOctets = 0
@@ -42,6 +49,7 @@ final class RequestDecoder: ByteToMessageDecoder {
     /// Whether an error means that the octets were no request that this server reads.
     static func isRefusal(_ error: any Error) -> Bool {
         error is HTTPParserError || error is ByteToMessageDecoderError.PayloadTooLargeError || error is FramingTooLong
+            || error is SecureHello
     }
 
     /// Is called during decoding, for a head.
@@ -71,6 +79,10 @@ final class RequestDecoder: ByteToMessageDecoder {
     }
 
     func decode(context: ChannelHandlerContext, buffer: inout ByteBuffer) throws -> DecodingState {
+        if !hasRead, let first = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) {
+            hasRead = true
+            if first == Self.handshakeRecord { throw SecureHello() }
+        }
         (hasEndedPart, bodyOctets) = (false, 0)
         let readableBefore = buffer.readableBytes
         _ = try decoder.decode(context: context, buffer: &buffer)

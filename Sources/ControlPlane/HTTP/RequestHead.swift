@@ -17,6 +17,8 @@ struct RequestHead: Sendable {
     var arrival: Moment
     /// The address of the other end.
     var client: IPAddress?
+    /// The subject of the client's certificate, if TLS has verified one.
+    var certificateSubject: String?
     /// Tells when nobody waits for the answer any longer.
     var connectionEnd: ConnectionEnd?
 

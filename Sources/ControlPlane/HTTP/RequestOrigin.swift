@@ -25,7 +25,11 @@ struct RequestOrigin: Sendable {
     }
 
     /// Why a request is refused, or `nil` if it is not.
-    func refusal(of head: RequestHead, _ target: RequestTarget) -> ServerResponse? {
+    ///
+    /// - Parameter acceptsAnyHost: whether something that a web page does not have keeps it out, such as a token.
+    func refusal(
+        of head: RequestHead, _ target: RequestTarget, acceptsAnyHost: Bool = false
+    ) -> ServerResponse? {
         let hosts = head.fields["host"]
         if hosts.count > 1 { return .closing(.badRequest, "Host is given twice") }
         if hosts.isEmpty, !head.isVersion10 { return .closing(.badRequest, "Host is missing") }
@@ -35,7 +39,7 @@ struct RequestOrigin: Sendable {
             authority = Authority(text)
             if authority == nil { return .closing(.badRequest, "Host is not a host and a port") }
         }
-        if case .name(let name) = authority?.host, let names, !names.contains(name) {
+        if case .name(let name) = authority?.host, let names, !acceptsAnyHost, !names.contains(name) {
             return .problem(
                 .misdirectedRequest,
                 "'\(name)' is no name of this server: use its address, or name it in server.hosts"

@@ -7,9 +7,13 @@ import Synchronization
 struct ResponseWriter {
     /// How long a client may take to read what it has asked for.
     private static let sendTimeout = TimeAmount.seconds(60)
+    /// How many octets are encrypted at once. What they need stays allocated for as long as the connection lasts.
+    private static let secureOctets = 48 * 1024
 
     let channel: any Channel
     let outbound: NIOAsyncChannelOutboundWriter<ResponsePart>
+    /// Whether the connection speaks TLS.
+    var isSecure = false
 
     /// Tells the client to go on and send its body (RFC 9110 §10.1.1).
     func writeContinue() async throws {
@@ -43,7 +47,11 @@ struct ResponseWriter {
         try await send([.head(head)])
         let deadline = closeConnection(in: Self.sendTimeout)
         defer { deadline.cancel() }
-        try await channel.writeAndFlush(ResponsePart.body(response.body)).get()
+        var body = response.body
+        while isSecure, let piece = body.readSlice(length: Self.secureOctets) {
+            try await channel.writeAndFlush(ResponsePart.body(piece)).get()
+        }
+        if body.readableBytes > 0 { try await channel.writeAndFlush(ResponsePart.body(body)).get() }
         try await outbound.write(.end(nil))
     }
 

@@ -76,6 +76,11 @@ final class CurlEasy {
             set(CURLOPT_SSLKEY, tls.key.isEmpty ? tls.certificate : tls.key)
         }
 
+        if !tls.verifies {
+            set(CURLOPT_SSL_VERIFYPEER, 0)
+            set(CURLOPT_SSL_VERIFYHOST, 0)
+        }
+
         let context = unsafe Unmanaged.passUnretained(self).toOpaque()
         note(unsafe curl_set_pointer(handle, CURLOPT_ERRORBUFFER, errorText))
         note(unsafe curl_set_write_function(handle, CURLOPT_WRITEFUNCTION, onBody))

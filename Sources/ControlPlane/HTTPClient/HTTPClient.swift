@@ -11,6 +11,8 @@ final class HTTPClient: Sendable {
         var certificate = ""
         /// The key of the client's certificate; empty: it is in the certificate's file.
         var key = ""
+        /// Whether servers must show a certificate that is valid for their name.
+        var verifies = true
     }
 
     /// How much the client does at once.

@@ -2,6 +2,8 @@
 enum ChangeReason: Sendable, Equatable {
     /// A request of a client to this node.
     case request
+    /// A request to this node, by a client who is known.
+    case requested(by: Requester)
     /// The instance's time without a heartbeat is over.
     case expired
     /// A check, by its name, has seen another state, or for so long the same that the instance was removed.
@@ -16,7 +18,7 @@ enum ChangeReason: Sendable, Equatable {
     /// Its name in the API.
     var name: String {
         switch self {
-        case .request: "request"
+        case .request, .requested: "request"
         case .expired: "expired"
         case .check: "check"
         case .brake: "brake"
@@ -29,7 +31,10 @@ enum ChangeReason: Sendable, Equatable {
     var detail: String? {
         switch self {
         case .check(let name), .brake(let name): name
-        case .request, .expired, .anotherNode, .loaded: nil
+        case .request, .requested, .expired, .anotherNode, .loaded: nil
         }
     }
+
+    /// The reason of a change that somebody asks for; `nil`: it is not known who.
+    init(_ requester: Requester?) { self = requester.map { .requested(by: $0) } ?? .request }
 }

@@ -56,6 +56,9 @@ struct InstanceTable: Sendable {
         slots[id]?.registered
     }
 
+    /// The service that the instance with that id belongs to.
+    mutating func service(of id: String) -> String? { slots.withValue(of: id) { $0.registered.instance.name } }
+
     /// The ids of instances that were registered without an id, but whose derived id belonged to another one. The order
     /// is the same on every node.
     ///

@@ -3,7 +3,10 @@ import Engine
 /// The rules of a policy's fields, from JSON.
 enum PolicyFields {
     /// Its fields, which may all be left out, or `null`.
-    static let names = ["strategy", "on_empty", "empty_grace", "priorities", "protect_threshold", "dns_ttl"]
+    static let names = [
+        "strategy", "on_empty", "empty_grace", "priorities", "protect_threshold", "dns_ttl", "max_weight",
+        "min_priority",
+    ]
     private static let graceRange = Duration.zero...Duration.seconds(3600)
     private static let ttlRange: ClosedRange<UInt32> = 1...86_400
 
@@ -26,6 +29,10 @@ enum PolicyFields {
             case "priorities": policy.priorities = choice(value, "priorities", &errors)
             case "protect_threshold": policy.protectThreshold = share(value, "protect_threshold", &errors)
             case "dns_ttl": policy.dnsTTL = seconds(value, "dns_ttl", &errors)
+            case "max_weight":
+                policy.bounds.maximumWeight = InstanceFields.integer(value, "max_weight", 0...65535, &errors)
+            case "min_priority":
+                policy.bounds.minimumPriority = InstanceFields.integer(value, "min_priority", 0...65535, &errors)
             default: errors.note(FieldError(field: member.name, message: "unknown field"))
             }
         }
@@ -118,6 +125,12 @@ extension JSONWriter {
         if let seconds = policy.dnsTTL {
             member("dns_ttl")
             integer(seconds)
+        }
+        for case (let name, let bound?) in [
+            ("max_weight", policy.bounds.maximumWeight), ("min_priority", policy.bounds.minimumPriority),
+        ] {
+            member(name)
+            integer(bound)
         }
     }
 }

@@ -37,6 +37,35 @@ struct ServicePolicy: Sendable, Equatable {
     var protectThreshold: Double?
     /// The TTL in seconds of instances that were registered without one; 1–86,400.
     var dnsTTL: UInt32?
+    /// What its registrations must keep to.
+    var bounds = PolicyBounds()
+}
+
+/// Bounds of what a service's instances may be registered with; `nil`: none. They hold for what comes: instances that
+/// are there already stay.
+struct PolicyBounds: Sendable, Hashable {
+    /// The highest weight.
+    var maximumWeight: UInt16?
+    /// The lowest priority, which is the best.
+    var minimumPriority: UInt16?
+
+    /// What is wrong with values; `nil` ones are not looked at.
+    func errors(weight: UInt16?, priority: UInt16?, service: String) -> [FieldError] {
+        var errors: [FieldError] = []
+        if let weight, let maximumWeight, weight > maximumWeight {
+            errors.append(
+                FieldError(
+                    field: "weight",
+                    message: "must be at most \(maximumWeight): max_weight in the policy of '\(service)'"))
+        }
+        if let priority, let minimumPriority, priority < minimumPriority {
+            errors.append(
+                FieldError(
+                    field: "priority",
+                    message: "must be at least \(minimumPriority): min_priority in the policy of '\(service)'"))
+        }
+        return errors
+    }
 }
 
 /// A policy with the name of its service.

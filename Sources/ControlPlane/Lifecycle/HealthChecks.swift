@@ -67,7 +67,7 @@ final class HealthChecks: CheckObserver, Service {
 
     /// Takes over the instances that are loaded. Later changes come through ``note(_:)``.
     func begin() {
-        registry.listeners.add { [weak self] in self?.note($0) }
+        registry.listeners.add { [weak self] changes, _ in self?.note(changes) }
         let known = registry.checkedInstances()
         carryOut { $0.begin(with: known) }
     }
@@ -186,8 +186,9 @@ final class HealthChecks: CheckObserver, Service {
                 for ((key, report), outcome) in zip(reports, outcomes) { note(outcome, of: report, key) }
                 for (removal, outcome) in zip(removals, outcomes.dropFirst(reports.count)) {
                     guard case .deregistered = outcome else { continue }
-                    logger.notice(
-                        "instance deregistered",
+                    // The change itself has a line of its own.
+                    logger.debug(
+                        "a check has removed an instance",
                         metadata: ["id": "\(removal.key)", "reason": "\(removal.value.reason)"])
                 }
             } catch {

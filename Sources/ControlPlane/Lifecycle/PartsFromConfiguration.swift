@@ -125,8 +125,8 @@ extension InstanceDefaults {
 }
 
 extension RequestOrigin {
-    /// The names that `Host` may have: any, if tokens control access, since a web page has no token.
+    /// The names that `Host` may have.
     init(_ server: Configuration.Server, machineName: String) {
-        self.init(hosts: server.tokensFile.isEmpty ? server.hosts : ["*"], machineName: machineName)
+        self.init(hosts: server.hosts, machineName: machineName)
     }
 }

@@ -6,22 +6,29 @@ import UnixSignals
 /// Reads the configuration again on SIGHUP.
 struct ReloadService: Service {
     let loaded: LoadedConfiguration
+    let listener: SecureListener
+    let access: AccessControl
     let engine: Engine
     let manager: ServiceManager
     let logger: Logger
 
     func run() async throws {
         let started = loaded
+        var current = loaded
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
             // A server that did not answer yet is not ready after a reload either.
             let isReady = engine.isRunning
             if isReady { manager.tellReloading() }
-            reload(since: started)
+            if let new = reload(since: started) { current = new }
+            reloadCertificate(current)
+            // A wrong configuration must not keep a token that is to go.
+            reloadTokens(current)
             if isReady { manager.tellReady() }
         }
     }
 
-    private func reload(since started: LoadedConfiguration) {
+    /// - Returns: the new configuration; `nil`: something is wrong with it.
+    private func reload(since started: LoadedConfiguration) -> LoadedConfiguration? {
         do throws(ConfigurationError) {
             let new = try started.reloaded()
             LogOutput.standardError.apply(new.configuration.log)
@@ -31,9 +38,44 @@ struct ReloadService: Service {
             for key in new.keysAwaitingRestart(since: started) {
                 logger.warning("a changed key needs a restart", metadata: ["key": "\(key)"])
             }
+            return new
         } catch {
             for problem in error.problems {
                 logger.error("configuration not reloaded", metadata: ["problem": "\(problem)"])
+            }
+            return nil
+        }
+    }
+
+    private func reloadCertificate(_ current: LoadedConfiguration) {
+        do throws(ConfigurationError) {
+            let new = try current.serverIdentity()
+            if let new, new.certificate.isOver(at: .now), listener.identity?.certificate.isOver(at: .now) == false {
+                let reason = new.warnings.joined(separator: "; ")
+                return logger.error("certificate not reloaded: the old one stays", metadata: ["problem": "\(reason)"])
+            }
+            listener.adopt(new, logger)
+        } catch {
+            for problem in error.problems {
+                logger.error("certificate not reloaded: the old one stays", metadata: ["problem": "\(problem)"])
+            }
+        }
+    }
+
+    private func reloadTokens(_ current: LoadedConfiguration) {
+        do throws(ConfigurationError) {
+            let file = try current.tokensFile()
+            if file == nil, !access.isRequired { return }
+            access.adopt(file)
+            if let file {
+                logger.info("tokens reloaded", metadata: ["count": "\(file.tokens.count)"])
+            } else {
+                logger.warning("tokens are not needed any more: server.tokens_file is empty")
+            }
+            current.warnOfAccess(file, logger)
+        } catch {
+            for problem in error.problems {
+                logger.error("tokens not reloaded: the old ones hold", metadata: ["problem": "\(problem)"])
             }
         }
     }

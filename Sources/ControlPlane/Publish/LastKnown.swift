@@ -137,8 +137,10 @@ struct LastKnown: Sendable {
     }
 
     /// Forgets an expired instance that its owner wanted to take out when it had expired.
-    mutating func forget(id: String) {
-        if let place = expired[id] { _ = remove(place) }
+    ///
+    /// - Parameter isAllowed: whether an instance of that service may be taken out.
+    mutating func forget(id: String, if isAllowed: (_ service: String) -> Bool = { _ in true }) {
+        if let place = expired[id], isAllowed(place.service) { _ = remove(place) }
     }
 
     /// Forgets expired instances that somebody wanted to take out. This costs all of them, or those of the service.

@@ -15,6 +15,7 @@ struct CommitPlan {
         case unknownPolicy
         case unknownInstance
         case refused(RegistryLimit)
+        case denied(Denial)
     }
 
     /// The changes for the store, in order.
@@ -26,8 +27,8 @@ struct CommitPlan {
     private var lastChange: [String: Int] = [:]
     /// ``InstanceTable/substitutes(for:)`` after the changes, for endpoints where they differ.
     private var substitutes: [String: [String]] = [:]
-    /// Whether services have a policy after the changes, where that differs.
-    private var hasPolicy: [String: Bool] = [:]
+    /// The policies of services after the changes, where they may differ.
+    private var policies: [String: ServicePolicy?] = [:]
     private var usage: RegistryUsage
     private var nextSequence: UInt64
     private let isRepeated: Bool
@@ -57,11 +58,25 @@ struct CommitPlan {
 
     /// Adds a command.
     ///
-    /// - Parameter table: the instances in the store.
-    mutating func add(_ command: RegistryCommand, now: Moment, table: InstanceTable) {
+    /// - Parameters:
+    ///   - requester: who asks for it, and may change only some services; `nil`: somebody who may change all.
+    ///   - table: the instances in the store.
+    mutating func add(
+        _ command: RegistryCommand, by requester: Requester? = nil, now: Moment, table: InstanceTable
+    ) {
+        let reason = ChangeReason(requester)
         switch command {
         case .register(let registration):
             let (id, origin, known) = identified(registration, table)
+            // Who takes an instance away from a service changes that one too.
+            if let denial = requester?.denial(known?.name) ?? requester?.denial(registration.name) {
+                steps.append(.denied(denial))
+                return
+            }
+            if let limit = beyondBounds(registration.weight, registration.priority, of: registration.name, table) {
+                steps.append(.refused(limit))
+                return
+            }
             var instance = ServiceInstance(
                 registration,
                 id: id,
@@ -78,10 +93,18 @@ struct CommitPlan {
             if known == nil { nextSequence += 1 }
             steps.append(.register(change: changes.count, isNew: known == nil))
             noteSubstitute(known, instance, table)
-            note(.register(instance), from: known, to: instance)
+            note(.register(instance, because: reason), from: known, to: instance)
         case .patch(let id, let patch):
             guard let known = instance(id, table) else {
                 steps.append(.unknownInstance)
+                return
+            }
+            if let denial = requester?.denial(known.name) {
+                steps.append(.denied(denial))
+                return
+            }
+            if let limit = beyondBounds(patch.weight, patch.priority, of: known.name, table) {
+                steps.append(.refused(limit))
                 return
             }
             let instance = patch.applied(to: known)
@@ -90,11 +113,11 @@ struct CommitPlan {
                 return
             }
             steps.append(.patch(change: changes.count))
-            note(.update(instance), from: known, to: instance)
+            note(.update(instance, because: reason), from: known, to: instance)
         case .deregister(let id):
-            deregister(id, because: .request, table)
+            deregister(id, by: requester, because: reason, table)
         case .report(let id, let report):
-            add(report, of: id, now: now, table)
+            add(report, of: id, by: requester, now: now, table)
         case .expel(let id, let name):
             let unstored = table.instance(id: id)?.health.unstored ?? []
             guard let known = instance(id, table),
@@ -113,13 +136,15 @@ struct CommitPlan {
                 steps.append(.unknownInstance)
                 return
             }
-            deregister(id, because: .request, table)
+            deregister(id, by: requester, because: reason, table)
         case .setPolicy(let name, let policy):
-            add(policy, of: name, table)
+            add(policy, of: name, by: requester, table)
         }
     }
 
-    private mutating func deregister(_ id: String, because reason: ChangeReason, _ table: InstanceTable) {
+    private mutating func deregister(
+        _ id: String, by requester: Requester? = nil, because reason: ChangeReason, _ table: InstanceTable
+    ) {
         guard let known = instance(id, table) else {
             guard isRepeated else {
                 steps.append(.unknownInstance)
@@ -131,6 +156,10 @@ struct CommitPlan {
             note(.deregister(id: id, because: reason), from: nil, to: nil)
             return
         }
+        if let denial = requester?.denial(known.name) {
+            steps.append(.denied(denial))
+            return
+        }
         steps.append(.deregister(change: changes.count))
         noteSubstitute(known, nil, table)
         _ = usage.replace(known, by: nil, table)
@@ -138,9 +167,15 @@ struct CommitPlan {
     }
 
     /// Adds the result of a check.
-    private mutating func add(_ report: CheckReport, of id: String, now: Moment, _ table: InstanceTable) {
+    private mutating func add(
+        _ report: CheckReport, of id: String, by requester: Requester?, now: Moment, _ table: InstanceTable
+    ) {
         guard let known = instance(id, table) else {
             steps.append(.unknownInstance)
+            return
+        }
+        if let denial = requester?.denial(known.name) {
+            steps.append(.denied(denial))
             return
         }
         var instance = known
@@ -167,22 +202,45 @@ struct CommitPlan {
     }
 
     /// Adds the change of a policy; `nil`: it is removed.
-    private mutating func add(_ policy: ServicePolicy?, of name: String, _ table: InstanceTable) {
-        let isKnown = hasPolicy[name] ?? (table.policies[name] != nil)
+    private mutating func add(
+        _ policy: ServicePolicy?, of name: String, by requester: Requester?, _ table: InstanceTable
+    ) {
+        if let denial = requester?.denial(name) { return steps.append(.denied(denial)) }
+        let known = self.policy(of: name, table)
+        if let requester, !requester.isAdmin,
+            (policy?.bounds ?? PolicyBounds()) != (known?.bounds ?? PolicyBounds())
+        {
+            return steps.append(.denied(.policyBounds(name)))
+        }
+        let isKnown = known != nil
         if policy == nil, !isKnown {
             // At a repeated attempt another node has removed it, as requested.
             return steps.append(isRepeated ? .policy(change: -1, isSet: false) : .unknownPolicy)
         }
-        let others = hasPolicy.reduce(table.policies.count) { count, each in
-            count + (each.value ? 1 : 0) - (table.policies[each.key] != nil ? 1 : 0)
+        let others = policies.reduce(table.policies.count) { count, each in
+            count + (each.value != nil ? 1 : 0) - (table.policies[each.key] != nil ? 1 : 0)
         }
         if policy != nil, !isKnown, others >= ServicePolicy.maximumCount {
             return steps.append(.refused(.policies(ServicePolicy.maximumCount)))
         }
-        hasPolicy[name] = policy != nil
+        policies[name] = .some(policy)
         steps.append(.policy(change: changes.count, isSet: policy != nil))
         nameCount += 1 + table.count(of: .whole, inService: name)
-        changes.append(.policy(name: name, policy))
+        changes.append(.policy(name: name, policy, because: ChangeReason(requester)))
+    }
+
+    /// The policy that a service has after the changes.
+    private func policy(of name: String, _ table: InstanceTable) -> ServicePolicy? {
+        policies[name] ?? table.policies[name]
+    }
+
+    /// The bounds in a service's policy that values are beyond; `nil` values are not looked at.
+    private func beyondBounds(
+        _ weight: UInt16?, _ priority: UInt16?, of name: String, _ table: InstanceTable
+    ) -> RegistryLimit? {
+        guard let bounds = policy(of: name, table)?.bounds, bounds != PolicyBounds() else { return nil }
+        guard !bounds.errors(weight: weight, priority: priority, service: name).isEmpty else { return nil }
+        return .bounds(weight: weight, priority: priority, bounds, service: name)
     }
 
     /// The outcomes of all commands, in order; `nil`: the command must be planned again.
@@ -213,6 +271,8 @@ struct CommitPlan {
                 .success(.unknownInstance)
             case .refused(let limit):
                 .success(.refused(limit))
+            case .denied(let denial):
+                .success(.denied(denial))
             }
         }
     }
@@ -255,7 +315,7 @@ struct CommitPlan {
     private func instance(_ id: String, _ table: InstanceTable) -> ServiceInstance? {
         guard let last = lastChange[id] else { return table.instance(id: id)?.instance }
         switch changes[last] {
-        case .register(let instance), .update(let instance, _): return instance
+        case .register(let instance, _), .update(let instance, _): return instance
         case .deregister, .policy: return nil
         }
     }
@@ -276,6 +336,13 @@ struct CommitPlan {
         nameCount += max(old?.partCount ?? 1, new?.partCount ?? 1)
         lastChange[change.id] = changes.count
         changes.append(change)
+    }
+}
+
+extension Requester {
+    /// Why it may not change a service; `nil`: it may, or there is no such service.
+    fileprivate func denial(_ service: String?) -> Denial? {
+        service.flatMap { mayChange($0) ? nil : .service($0) }
     }
 }
 

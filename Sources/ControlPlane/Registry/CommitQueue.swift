@@ -3,6 +3,8 @@ import Synchronization
 /// The commands of one request, and the task that waits for them.
 struct PendingCommit: Sendable {
     let commands: [RegistryCommand]
+    /// Who asks for them; `nil`: this server itself.
+    var requester: Requester?
     let continuation: CheckedContinuation<Result<[CommandOutcome], RegistryError>, Never>
     /// The outcomes so far: those of the first commands.
     var outcomes: [CommandOutcome] = []

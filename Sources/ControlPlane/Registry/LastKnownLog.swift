@@ -19,7 +19,7 @@ final class LastKnownLog: Sendable {
         for turn in turns {
             switch limit.withLock({ $0.take(now: time.now().monotonic) }) {
             case .written: log(turn)
-            case .firstLeft: timers.once(after: LineLimit.window) { [self] in tellOfOthers() }
+            case .firstLeft: timers.once(after: limit.withLock { $0.window }) { [self] in tellOfOthers() }
             case .left: continue
             }
         }

@@ -56,8 +56,8 @@ final class Registry: Sendable {
         schedule = Mutex(SweepSchedule(period: sweepPeriod, now: time.now()))
         self.timers = timers
         let log = ChangeLog(logger: logger, time: time, timers: timers)
-        listeners.add { log.note($0) }
-        listeners.add { [counters] in counters.note($0) }
+        listeners.add { log.note($0, $1) }
+        listeners.add { [counters] changes, _ in counters.note(changes) }
         store.view.brake = ExpiryBrake(share: massExpiryBrake, interval: cleanupInterval)
         committer = RegistryCommitter(
             // This group is never shut down: it ends with the process.
@@ -117,23 +117,29 @@ final class Registry: Sendable {
     }
 
     /// Registers an instance.
-    func register(_ registration: Registration) async throws(RegistryError) -> CommandOutcome {
-        try await submit(.register(registration))
+    func register(
+        _ registration: Registration, by requester: Requester? = nil
+    ) async throws(RegistryError) -> CommandOutcome {
+        try await submit(.register(registration), by: requester)
     }
 
     /// Changes fields of an instance.
-    func patch(id: String, _ patch: InstancePatch) async throws(RegistryError) -> CommandOutcome {
-        try await submit(.patch(id: id, patch))
+    func patch(
+        id: String, _ patch: InstancePatch, by requester: Requester? = nil
+    ) async throws(RegistryError) -> CommandOutcome {
+        try await submit(.patch(id: id, patch), by: requester)
     }
 
     /// Removes an instance.
-    func deregister(id: String) async throws(RegistryError) -> CommandOutcome {
-        try await submit(.deregister(id: id))
+    func deregister(id: String, by requester: Requester? = nil) async throws(RegistryError) -> CommandOutcome {
+        try await submit(.deregister(id: id), by: requester)
     }
 
     /// Takes in the result of a check.
-    func report(id: String, _ report: CheckReport) async throws(RegistryError) -> CommandOutcome {
-        try await submit(.report(id: id, report))
+    func report(
+        id: String, _ report: CheckReport, by requester: Requester? = nil
+    ) async throws(RegistryError) -> CommandOutcome {
+        try await submit(.report(id: id, report), by: requester)
     }
 
     /// Removes an instance because a check has been critical for too long, unless it is not critical any more.
@@ -142,15 +148,17 @@ final class Registry: Sendable {
     }
 
     /// Replaces the policy of a service as a whole; `nil`: removes it.
-    func setPolicy(_ policy: ServicePolicy?, of name: String) async throws(RegistryError) -> CommandOutcome {
-        try await submit(.setPolicy(name: name, policy))
+    func setPolicy(
+        _ policy: ServicePolicy?, of name: String, by requester: Requester? = nil
+    ) async throws(RegistryError) -> CommandOutcome {
+        try await submit(.setPolicy(name: name, policy), by: requester)
     }
 
     /// Ends the brake on mass expiry for a service, and that its names answer their last known instances: those leave.
     ///
     /// - Returns: how many have left.
-    func release(_ name: String) async throws(RegistryError) -> Int {
-        let released = try await releaseHeld(name)
+    func release(_ name: String, by requester: Requester? = nil) async throws(RegistryError) -> Int {
+        let released = try await releaseHeld(name, by: requester)
         return released + (await committer.releaseLastKnown(name))
     }
 
@@ -163,13 +171,13 @@ final class Registry: Sendable {
         await committer.forgetExpired(ofService: service, where: isSuch)
     }
 
-    private func releaseHeld(_ name: String) async throws(RegistryError) -> Int {
+    private func releaseHeld(_ name: String, by requester: Requester?) async throws(RegistryError) -> Int {
         guard store.view.withTable({ $0.held[name] }) != nil else { return 0 }
         let held = store.instances(ofService: name).filter(\.instance.isHeld)
         var released = 0
         var rest = held[...]
         while !rest.isEmpty {
-            let outcomes = try await submit(rest.prefix(1000).map { .release(id: $0.instance.id) })
+            let outcomes = try await submit(rest.prefix(1000).map { .release(id: $0.instance.id) }, by: requester)
             released += outcomes.count { $0 == .deregistered }
             rest = rest.dropFirst(1000)
         }
@@ -193,12 +201,15 @@ final class Registry: Sendable {
 
     /// Makes several changes, which are stored together.
     ///
+    /// - Parameter requester: who asks for them, and may change only some services; `nil`: this server itself.
     /// - Returns: an outcome for each command, in order.
-    func submit(_ commands: [RegistryCommand]) async throws(RegistryError) -> [CommandOutcome] {
+    func submit(
+        _ commands: [RegistryCommand], by requester: Requester? = nil
+    ) async throws(RegistryError) -> [CommandOutcome] {
         if commands.isEmpty { return [] }
         let result = await withCheckedContinuation { continuation in
             do throws(RegistryError) {
-                try queue.append(PendingCommit(commands: commands, continuation: continuation))
+                try queue.append(PendingCommit(commands: commands, requester: requester, continuation: continuation))
             } catch {
                 continuation.resume(returning: .failure(error))
             }
@@ -206,39 +217,64 @@ final class Registry: Sendable {
         return try result.get()
     }
 
-    private func submit(_ command: RegistryCommand) async throws(RegistryError) -> CommandOutcome {
-        try await submit([command]).first ?? .unknownInstance
+    private func submit(
+        _ command: RegistryCommand, by requester: Requester? = nil
+    ) async throws(RegistryError) -> CommandOutcome {
+        try await submit([command], by: requester).first ?? .unknownInstance
     }
 
     /// Renews the lease of an instance for a whole ttl.
     ///
-    /// - Parameter moment: when the heartbeat arrived; `nil`: now.
+    /// - Parameters:
+    ///   - moment: when the heartbeat arrived; `nil`: now.
+    ///   - requester: who sends it; `nil`: somebody who may change every service.
+    func renew(id: String, heardAt moment: Moment? = nil, by requester: Requester?) -> Renewal {
+        let renewal = store.renew(id: id, now: moment ?? time.now(), by: requester)
+        switch renewal {
+        case .renewed: counters.noteHeartbeats(renewed: 1, unknown: 0)
+        case .unknown: counters.noteHeartbeats(renewed: 0, unknown: 1)
+        case .denied: break
+        }
+        return renewal
+    }
+
+    /// Renews the lease of an instance for a whole ttl.
+    ///
     /// - Returns: the lease, or `nil` if there is no such instance.
-    func renew(id: String, heardAt moment: Moment? = nil) -> Lease? {
-        let lease = store.renew(id: id, now: moment ?? time.now())
-        counters.noteHeartbeats(renewed: lease == nil ? 0 : 1, unknown: lease == nil ? 1 : 0)
-        return lease
+    func renew(id: String) -> Lease? { store.renew(id: id, now: time.now()) }
+
+    /// The results of many heartbeats, each id once.
+    struct Renewals: Sendable, Equatable {
+        /// How many leases are a whole ttl again.
+        var renewed = 0
+        /// The ids that there are not.
+        var unknown: [String] = []
+        /// The ids of instances that the sender may not change, and why, in the same order.
+        var denied: [String] = []
+        var denials: [Denial] = []
     }
 
     /// Renews the leases of instances for a whole ttl, each once however often it is named.
     ///
-    /// - Parameter moment: when the heartbeats arrived; `nil`: now.
-    /// - Returns: how many were renewed, and the ids that are unknown.
-    func renew(ids: [String], heardAt moment: Moment? = nil) -> (renewed: Int, unknown: [String]) {
+    /// - Parameters:
+    ///   - moment: when the heartbeats arrived; `nil`: now.
+    ///   - requester: who sends them; `nil`: somebody who may change every service.
+    func renew(ids: [String], heardAt moment: Moment? = nil, by requester: Requester? = nil) -> Renewals {
         let now = moment ?? time.now()
         var seen: Set<String> = []
         seen.reserveCapacity(ids.count)
-        var renewed = 0
-        var unknown: [String] = []
+        var renewals = Renewals()
         for id in ids where seen.insert(id).inserted {
-            if store.renew(id: id, now: now) == nil {
-                unknown.append(id)
-            } else {
-                renewed += 1
+            switch store.renew(id: id, now: now, by: requester) {
+            case .renewed: renewals.renewed += 1
+            case .unknown: renewals.unknown.append(id)
+            case .denied(let denial):
+                renewals.denied.append(id)
+                renewals.denials.append(denial)
             }
         }
-        counters.noteHeartbeats(renewed: renewed, unknown: unknown.count)
-        return (renewed, unknown)
+        counters.noteHeartbeats(renewed: renewals.renewed, unknown: renewals.unknown.count)
+        return renewals
     }
 
     /// See ``RegistryCommitter/nameState(_:ofService:)``. Waits for a publication under way, but not for the store.

@@ -31,6 +31,8 @@ enum CommandOutcome: Sendable, Equatable {
     case unknownInstance
     /// The registry would exceed a limit.
     case refused(RegistryLimit)
+    /// Whoever asks for it may not.
+    case denied(Denial)
 }
 
 /// Why the registry can't accept a change now. The client may try again.

@@ -128,14 +128,21 @@ actor RegistryCommitter {
     }
 
     private func commit(_ group: [PendingCommit]) async {
-        let commands = group.flatMap(\.rest)
+        let commands = group.flatMap { request in request.rest.map { Asked(command: $0, requester: request.requester) }
+        }
         answer(group, hold(commands, await carryOut(commands)))
+    }
+
+    /// A command, and who asks for it.
+    private struct Asked {
+        var command: RegistryCommand
+        var requester: Requester?
     }
 
     /// Stores and publishes changes.
     ///
     /// - Returns: the outcomes of the first commands; the others wait for the next group.
-    private func carryOut(_ commands: [RegistryCommand]) async -> [Result<CommandOutcome, StoreUnavailable>] {
+    private func carryOut(_ commands: [Asked]) async -> [Result<CommandOutcome, StoreUnavailable>] {
         var outcomes: [Result<CommandOutcome, StoreUnavailable>?] = []
         var open = commands.indices.map(\.self)
         for attempt in 0..<Self.maximumAttempts where !open.isEmpty {
@@ -149,7 +156,8 @@ actor RegistryCommitter {
                     open.removeLast(open.count - place)
                     break
                 }
-                store.view.withTable { plan.add(commands[index], now: now, table: $0) }
+                let asked = commands[index]
+                store.view.withTable { plan.add(asked.command, by: asked.requester, now: now, table: $0) }
             }
             if attempt == 0 { outcomes = Array(repeating: nil, count: open.count) }
             let results = await store.commit(plan.changes, time: time)
@@ -167,12 +175,12 @@ actor RegistryCommitter {
     /// Takes in results of checks that could not be stored: DNS must not wait for the storage to leave out a dead
     /// instance. They are stored later.
     private func hold(
-        _ commands: [RegistryCommand], _ outcomes: [Result<CommandOutcome, StoreUnavailable>]
+        _ commands: [Asked], _ outcomes: [Result<CommandOutcome, StoreUnavailable>]
     ) -> [Result<CommandOutcome, StoreUnavailable>] {
         var outcomes = outcomes
         var hasHeld = false
-        for (index, command) in zip(outcomes.indices, commands) {
-            guard case .failure = outcomes[index], case .report(let id, let report) = command,
+        for (index, asked) in zip(outcomes.indices, commands) {
+            guard case .failure = outcomes[index], case .report(let id, let report) = asked.command,
                 report.origin == .checker
             else { continue }
             hasHeld = true
@@ -194,18 +202,22 @@ actor RegistryCommitter {
     /// Forgets instances that were to be deregistered or drained, but have expired: nor shall their names answer with
     /// them.
     private func forgetWithdrawn(
-        _ commands: [RegistryCommand], _ outcomes: [Result<CommandOutcome, StoreUnavailable>?]
+        _ commands: [Asked], _ outcomes: [Result<CommandOutcome, StoreUnavailable>?]
     ) {
         guard !publisher.lastKnown.isEmpty else { return }
-        for (command, outcome) in zip(commands, outcomes) {
+        for (asked, outcome) in zip(commands, outcomes) {
             guard case .success(.unknownInstance) = outcome else { continue }
-            switch command {
-            case .deregister(let id): publisher.lastKnown.forget(id: id)
-            case .patch(let id, let patch) where patch.isDraining == true: publisher.lastKnown.forget(id: id)
+            switch asked.command {
+            case .deregister(let id): forgetWithdrawn(id, asked.requester)
+            case .patch(let id, let patch) where patch.isDraining == true: forgetWithdrawn(id, asked.requester)
             default: continue
             }
         }
         publishLastKnown()
+    }
+
+    private func forgetWithdrawn(_ id: String, _ requester: Requester?) {
+        publisher.lastKnown.forget(id: id) { requester?.mayChange($0) ?? true }
     }
 
     /// Forgets expired instances that somebody drains, and returns when no name answers them.
@@ -254,7 +266,7 @@ actor RegistryCommitter {
         unstored.subtract(ids)
         let commands = ids.flatMap { id in
             (store.instance(id: id)?.health.unstored ?? []).compactMap { record in
-                record.report.map { RegistryCommand.report(id: id, $0) }
+                record.report.map { Asked(command: .report(id: id, $0)) }
             }
         }
         if !commands.isEmpty { _ = await carryOut(commands) }
@@ -372,7 +384,7 @@ actor RegistryCommitter {
             all += policies.map { FeedChange($0) }
             all.sort { $0.index < $1.index }
         }
-        listeners.tell(changes)
+        listeners.tell(changes, policies)
         guard let last = all.last?.index else { return }
         feed.append(all, time: time.now().wall)
         // Before readers are told: what they then ask for is said to be as new.

@@ -8,18 +8,25 @@ enum RegistryLimit: Sendable, Hashable {
     case perName(Int)
     /// ``ServicePolicy/maximumCount``
     case policies(Int)
+    /// ``PolicyBounds`` in the policy of a service, with the values beyond them; `nil` for a value within.
+    case bounds(weight: UInt16?, priority: UInt16?, PolicyBounds, service: String)
 
-    /// The error, with the field that causes it: the whole body, or the name.
-    var error: FieldError {
+    /// The errors, each with the field that causes it: the whole body, or one of its members.
+    var errors: [FieldError] {
         switch self {
         case .instances(let limit):
-            FieldError(field: "", message: "the registry is full: registry.max_instances is \(limit)")
+            [FieldError(field: "", message: "the registry is full: registry.max_instances is \(limit)")]
         case .names(let limit):
-            FieldError(field: "", message: "there are too many names in DNS: registry.max_names is \(limit)")
+            [FieldError(field: "", message: "there are too many names in DNS: registry.max_names is \(limit)")]
         case .perName(let limit):
-            FieldError(field: "name", message: "the service has too many instances: registry.max_per_name is \(limit)")
+            [
+                FieldError(
+                    field: "name", message: "the service has too many instances: registry.max_per_name is \(limit)")
+            ]
         case .policies(let limit):
-            FieldError(field: "", message: "there are too many policies: at most \(limit)")
+            [FieldError(field: "", message: "there are too many policies: at most \(limit)")]
+        case .bounds(let weight, let priority, let bounds, let service):
+            bounds.errors(weight: weight, priority: priority, service: service)
         }
     }
 }

@@ -22,6 +22,19 @@ final class InstanceView: Sendable {
         table.withLock { body(&$0) }
     }
 
+    /// Renews the lease of an instance for a whole ttl, if somebody may change the service that it belongs to now.
+    ///
+    /// - Parameter requester: `nil`: somebody who may change every service.
+    func renew(id: String, now: Moment, by requester: Requester?) -> Renewal {
+        let limited = requester.flatMap { $0.isLimited ? $0 : nil }
+        return withTable { table in
+            if let limited, let name = table.service(of: id), !limited.mayChange(name) {
+                return .denied(.service(name))
+            }
+            return table.renew(id: id, now: now).map { .renewed($0) } ?? .unknown
+        }
+    }
+
     /// Applies changes to the table in slices, so that readers never wait for a large group.
     ///
     /// - Returns: for each change the instance as it is now, or as it was before it left; `nil`: there is none.
@@ -82,7 +95,7 @@ final class InstanceView: Sendable {
     private static func apply(_ change: StoreChange, to table: inout InstanceTable, now: Moment) -> RegisteredInstance?
     {
         switch change {
-        case .register(let instance):
+        case .register(let instance, _):
             return table.put(
                 instance, lease: Lease(ttlSeconds: instance.ttlSeconds, now: now), because: change.reason)
         case .update(let instance, _):
@@ -100,8 +113,8 @@ final class InstanceView: Sendable {
             guard let registered = table.instance(id: id) else { return nil }
             table.remove(id: id, because: change.reason)
             return registered
-        case .policy(let name, let policy):
-            table.setPolicy(policy, of: name)
+        case .policy(let name, let policy, _):
+            table.setPolicy(policy, of: name, because: change.reason)
             return nil
         }
     }

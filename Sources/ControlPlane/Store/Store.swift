@@ -34,8 +34,8 @@ protocol Store: Sendable {
 
     /// Renews the lease of an instance for a whole ttl.
     ///
-    /// - Returns: the lease, or `nil` if there is no such instance.
-    func renew(id: String, now: Moment) -> Lease?
+    /// - Parameter requester: who sends the heartbeat; `nil`: somebody who may change every service.
+    func renew(id: String, now: Moment, by requester: Requester?) -> Renewal
 
     /// Does the store's background work until the task is cancelled, and calls `notify` whenever
     /// ``adoptOutsideChanges(now:)`` has something to do. A store that nobody else writes to returns at once.
@@ -158,28 +158,34 @@ extension Store {
         view.withTable { $0.policies }.map { NamedPolicy(name: $0.key, policy: $0.value) }.sorted { $0.name < $1.name }
     }
 
+    func renew(id: String, now: Moment, by requester: Requester?) -> Renewal {
+        view.renew(id: id, now: now, by: requester)
+    }
+
     /// Renews the lease of an instance for a whole ttl.
+    ///
+    /// - Returns: the lease, or `nil` if there is no such instance.
     func renew(id: String, now: Moment) -> Lease? {
-        view.withTable { $0.renew(id: id, now: now) }
+        if case .renewed(let lease) = renew(id: id, now: now, by: nil) { lease } else { nil }
     }
 }
 
 /// One change for a store.
 enum StoreChange: Sendable, Equatable {
     /// Adds an instance, or replaces all of a known one; it gets a whole ttl.
-    case register(ServiceInstance)
+    case register(ServiceInstance, because: ChangeReason = .request)
     /// Changes values of a known instance; its lease stays.
     case update(ServiceInstance, because: ChangeReason = .request)
     /// Removes an instance.
     case deregister(id: String, because: ChangeReason = .request)
     /// Replaces the policy of a service as a whole; `nil`: removes it.
-    case policy(name: String, ServicePolicy?)
+    case policy(name: String, ServicePolicy?, because: ChangeReason = .request)
 
     /// Why, as the journal tells it.
     var reason: ChangeReason {
         switch self {
-        case .register, .policy: .request
-        case .update(_, let reason), .deregister(_, let reason): reason
+        case .register(_, let reason), .update(_, let reason), .deregister(_, let reason), .policy(_, _, let reason):
+            reason
         }
     }
 }
@@ -192,6 +198,16 @@ enum StoreResult: Sendable, Equatable {
     case conflict
     /// It is unknown whether the change was kept.
     case unavailable(StoreUnavailable)
+}
+
+/// The result of a heartbeat.
+enum Renewal: Sendable, Equatable {
+    /// The lease is a whole ttl again.
+    case renewed(Lease)
+    /// There is no such instance.
+    case unknown
+    /// The instance belongs to a service that the sender may not change.
+    case denied(Denial)
 }
 
 /// The state of a store.

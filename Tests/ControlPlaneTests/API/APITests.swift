@@ -305,9 +305,11 @@ import Testing
             api.test.clock.advance(by: .seconds(5))
             let arrival = api.test.clock.now
             api.test.clock.advance(by: .seconds(4))
-            #expect(api.handler.heartbeat("a", arrival: arrival).status == .ok)
-            let beats = ByteBuffer(string: #"{"ids":["b"]}"#)
-            #expect(api.handler.heartbeats(beats, arrival: arrival).status == .ok)
+            var request = Endpoint.Request(
+                variables: ["a"], target: RequestTarget("/"), arrival: arrival, requester: Requester())
+            #expect(api.handler.heartbeat(request).status == .ok)
+            request.body = ByteBuffer(string: #"{"ids":["b"]}"#)
+            #expect(api.handler.heartbeats(request).status == .ok)
             for id in ["a", "b"] {
                 let shown = try await api.send(.get, "/api/v1/services/\(id)")
                 #expect(shown["last_heartbeat"]?.text == "2027-01-15T08:00:05.000Z")
@@ -331,7 +333,7 @@ import Testing
             repeat {
                 let target = RequestTarget("/api/v1/services?limit=1000" + (cursor.map { "&cursor=\($0)" } ?? ""))
                 let response = await api.handler.list(
-                    Endpoint.Request(target: target, arrival: api.test.clock.now))
+                    Endpoint.Request(target: target, arrival: api.test.clock.now, requester: Requester()))
                 #expect(response.status == .ok && response.body.readableBytes <= 1 << 20)
                 let json = try JSONParser.parse(Array(response.body.readableBytesView))
                 let page = json.value(at: ["services"])?.elements ?? []

@@ -27,6 +27,26 @@ import Yams
         #expect(Set(operations).count == EndpointTable.all.count)
     }
 
+    @Test func `every operation says which role it needs, and how it is refused`() throws {
+        for (text, isOptional) in [(OpenAPIDocument.text, true), (OpenAPIDocument.textWithTokens, false)] {
+            let paths = try #require(try Yams.compose(yaml: text)?["paths"]?.mapping)
+            for endpoint in EndpointTable.all {
+                let method = endpoint.method.rawValue.lowercased()
+                let operation = try #require(paths[Node(endpoint.path.description)]?[method]?.mapping)
+                let security = try #require(operation["security"]?.sequence)
+                #expect(operation["x-role"]?.string == endpoint.access.role?.rawValue)
+                guard endpoint.access.role != nil else {
+                    #expect(security.isEmpty, "\(endpoint.title)")
+                    continue
+                }
+                #expect(security.last?["bearer"]?.sequence?.isEmpty == true)
+                #expect(security.count == (isOptional ? 2 : 1), "\(endpoint.title)")
+                let statuses = Set(operation["responses"]?.mapping?.keys.compactMap(\.string) ?? [])
+                #expect(statuses.isSuperset(of: ["400", "401", "403"]), "\(endpoint.title)")
+            }
+        }
+    }
+
     @Test func `every reference leads somewhere`() throws {
         let document = try #require(try Yams.compose(yaml: OpenAPIDocument.text))
         var count = 0

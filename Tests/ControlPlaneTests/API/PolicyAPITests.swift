@@ -13,7 +13,7 @@ import Testing
             #expect(try await api.send(.delete, path).status == 404)
             let body = """
                 {"strategy":"weighted","on_empty":"nodata","empty_grace":"90s","priorities":"all",
-                 "protect_threshold":0.25,"dns_ttl":60}
+                 "protect_threshold":0.25,"dns_ttl":60,"max_weight":0,"min_priority":65535}
                 """
             let set = try await api.send(.put, path, body)
             #expect(set.status == 200)
@@ -38,13 +38,14 @@ import Testing
         try await api.test.running {
             let bad = """
                 {"strategy":"best","on_empty":"last","empty_grace":"2h","priorities":1,"protect_threshold":1.5,
-                 "dns_ttl":0,"weight":1}
+                 "dns_ttl":0,"weight":1,"max_weight":65536,"min_priority":-1}
                 """
             let answer = try await api.send(.put, path, bad)
             #expect(answer.status == 422)
             #expect(
                 Set(answer.badFields) == [
                     "strategy", "on_empty", "empty_grace", "priorities", "protect_threshold", "dns_ttl", "weight",
+                    "max_weight", "min_priority",
                 ])
             #expect(try await api.send(.put, path, "[]").status == 422)
             #expect(try await api.send(.put, path, "{").status == 400)

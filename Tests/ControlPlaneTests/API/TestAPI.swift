@@ -13,7 +13,7 @@ struct TestAPI {
 
     init(
         store: any Store = MemoryStore(), limits: Configuration.RegistryLimits = .init(),
-        upstreams: [UpstreamStatistics] = []
+        upstreams: [UpstreamStatistics] = [], access: AccessControl = AccessControl()
     ) {
         var statistics = EngineStatistics()
         statistics.upstreams = upstreams
@@ -25,7 +25,8 @@ struct TestAPI {
             decoder: RegistrationDecoder(),
             state: state,
             cache: NoCache(),
-            time: test.clock.source
+            time: test.clock.source,
+            access: access
         )
     }
 

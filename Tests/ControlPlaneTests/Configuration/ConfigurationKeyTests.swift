@@ -78,17 +78,24 @@ import Testing
         "log.format": "json",
     ]
 
-    /// Keys that require another key.
+    /// Keys that require others.
     static let companions = [
-        "storage.etcd.password": "storage.etcd.username", "storage.etcd.certificate": "storage.etcd.key",
-        "storage.etcd.key": "storage.etcd.certificate",
+        "server.tls.certificate": ["server.tls.key"], "server.tls.key": ["server.tls.certificate"],
+        "server.tls.client_ca": ["server.tls.certificate", "server.tls.key"],
+        "storage.etcd.password": ["storage.etcd.username"], "storage.etcd.certificate": ["storage.etcd.key"],
+        "storage.etcd.key": ["storage.etcd.certificate"],
     ]
 
-    /// Settings for the companion of a key.
-    private static func companion(of path: String) throws -> (path: String?, environment: [String: String]) {
-        guard let other = companions[path] else { return (nil, [:]) }
-        let key = try #require(ConfigurationSchema.keysByPath[other])
-        return (other, [key.environmentName: try #require(samples[other])])
+    /// Settings for the companions of a key.
+    private static func companions(of path: String) throws -> (paths: [String], environment: [String: String]) {
+        let others = companions[path] ?? []
+        var environment: [String: String] = [:]
+        for other in others {
+            let key = try #require(ConfigurationSchema.keysByPath[other])
+            let sample = try #require(samples[other])
+            environment[key.environmentName] = sample
+        }
+        return (others, environment)
     }
 
     /// The keys whose sample value can be used in this version.
@@ -133,11 +140,11 @@ import Testing
         let key = try #require(ConfigurationSchema.keysByPath[path])
         let sample = try #require(Self.samples[path])
         let yaml = Self.yaml(path, Self.yamlValue(key, sample))
-        let companion = try Self.companion(of: path)
-        let loaded = try LoadedConfiguration(yaml: yaml, file: "test.yaml", environment: companion.environment)
+        let companions = try Self.companions(of: path)
+        let loaded = try LoadedConfiguration(yaml: yaml, file: "test.yaml", environment: companions.environment)
         #expect(key.texts(loaded.configuration).joined(separator: ",") == sample)
         #expect(key.texts(Configuration()) != key.texts(loaded.configuration))
-        let others = ConfigurationSchema.keys.filter { $0.path != path && $0.path != companion.path }
+        let others = ConfigurationSchema.keys.filter { $0.path != path && !companions.paths.contains($0.path) }
         for other in others { #expect(other.texts(loaded.configuration) == other.texts(Configuration())) }
     }
 
@@ -147,15 +154,15 @@ import Testing
         let sample = try #require(Self.samples[path])
         let defaults = key.texts(Configuration()).joined(separator: ",")
         let yaml = Self.yaml(path, Self.yamlValue(key, defaults))
-        let companion = try Self.companion(of: path)
+        let companions = try Self.companions(of: path)
         let loaded = try LoadedConfiguration(
             yaml: yaml,
             file: "test.yaml",
-            environment: companion.environment.merging([key.environmentName: sample]) { $1 }
+            environment: companions.environment.merging([key.environmentName: sample]) { $1 }
         )
         #expect(key.texts(loaded.configuration).joined(separator: ",") == sample)
         #expect(loaded.origins[path] == .environment(key.environmentName))
-        #expect(loaded.origins.count == 1 + companion.environment.count)
+        #expect(loaded.origins.count == 1 + companions.environment.count)
     }
 
     @Test(arguments: unavailable.map(\.path))

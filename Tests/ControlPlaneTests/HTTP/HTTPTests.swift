@@ -16,6 +16,17 @@ import Testing
         bodyLimits: RequestBodyReader.Limits = RequestBodyReader.Limits(),
         _ body: @Sendable @escaping (_ port: Int) async throws -> Void
     ) async throws {
+        try await serving(api, nil, bodyLimits, body)
+        // Everything is the same over TLS.
+        try await TestHTTPClient.$speaksTLS.withValue(true) {
+            try await serving(TestAPI(), try TestIdentity.server.get(), bodyLimits, body)
+        }
+    }
+
+    private func serving(
+        _ api: TestAPI, _ identity: ServerIdentity?, _ bodyLimits: RequestBodyReader.Limits,
+        _ body: @Sendable @escaping (_ port: Int) async throws -> Void
+    ) async throws {
         try await api.test.registry.load()
         var responder = HTTPResponder(handler: api.handler, date: HTTPDate())
         responder.bodyLimits = bodyLimits
@@ -27,6 +38,7 @@ import Testing
             // Nothing is closed for being idle.
             idleTimeout: .seconds(3600),
             responder: responder,
+            listener: SecureListener(identity, logger: logger),
             logger: logger
         ) {
             port.yield($0)

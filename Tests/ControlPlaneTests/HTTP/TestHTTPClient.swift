@@ -1,8 +1,12 @@
 import NIOCore
 import NIOPosix
+import NIOSSL
 
 /// Just enough of an HTTP client to send what a real one would not.
 struct TestHTTPClient {
+    /// Whether clients speak TLS.
+    @TaskLocal static var speaksTLS = false
+
     private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
     private var iterator: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     private var received = ByteBuffer()
@@ -20,10 +24,20 @@ struct TestHTTPClient {
         to port: Int,
         _ body: (inout TestHTTPClient) async throws -> Result
     ) async throws -> Result {
+        let isSecure = speaksTLS
+        var settings = TLSConfiguration.makeClientConfiguration()
+        // It is the server that is looked at.
+        settings.certificateVerification = .none
+        settings.shutdownTimeout = .milliseconds(100)
+        let context = try NIOSSLContext(configuration: settings)
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    if isSecure {
+                        let handler = try NIOSSLClientHandler(context: context, serverHostname: nil)
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                    }
+                    return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
                 }
             }
         return try await channel.executeThenClose { inbound, outbound in
@@ -64,7 +78,14 @@ struct TestHTTPClient {
                     return Response(status: Int(head.dropFirst(9).prefix(3)) ?? 0, head: head, body: body)
                 }
             }
-            guard var part = try await iterator.next() else { return nil }
+            let part: ByteBuffer?
+            do {
+                part = try await iterator.next()
+            } catch NIOSSLError.uncleanShutdown {
+                // The server has closed the connection at once.
+                return nil
+            }
+            guard var part else { return nil }
             received.writeBuffer(&part)
         }
     }

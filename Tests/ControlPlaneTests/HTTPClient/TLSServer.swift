@@ -49,6 +49,45 @@ final class TestAuthority: Sendable {
             "copyall", "-days", "-1", "-out", "\(name).pem")
     }
 
+    /// Makes `<name>.pem` and `<name>.key` with a subject; nobody else has signed it.
+    func selfSign(_ name: String, _ subject: String) throws {
+        try run(
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
+            "-utf8", "-multivalue-rdn", "-subj", subject, "-keyout", "\(name).key", "-out", "\(name).pem")
+    }
+
+    /// Runs `openssl`.
+    ///
+    /// - Returns: what it has written to standard output.
+    func output(_ words: String...) throws -> String {
+        let process = try openssl(in: folder)
+        process.arguments = words
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let octets = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        if process.terminationStatus != 0 { throw Failure(command: "openssl \(words[0])") }
+        return String(decoding: octets, as: UTF8.self)
+    }
+
+    /// Runs a command in the folder, and waits without holding a thread that its server may need.
+    ///
+    /// - Returns: what it has written to standard output, 64 KiB at most.
+    func shell(_ command: String) async throws -> String {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", command]
+        process.currentDirectoryURL = folder
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        let (ends, end) = AsyncStream.makeStream(of: Never.self)
+        process.terminationHandler = { _ in end.finish() }
+        try process.run()
+        for await _ in ends {}
+        return String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    }
+
     private func run(_ words: String...) throws {
         let process = try openssl(in: folder)
         process.arguments = words

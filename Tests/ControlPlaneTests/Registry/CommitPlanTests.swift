@@ -20,7 +20,7 @@ import Testing
         ])
         let results: [StoreResult] = plan.changes.map { change in
             switch change {
-            case .register(let instance), .update(let instance, _):
+            case .register(let instance, _), .update(let instance, _):
                 .kept(RegisteredInstance(instance: instance, lease: Lease(ttlSeconds: 1, now: now)))
             case .deregister, .policy: .kept(nil)
             }
@@ -33,6 +33,7 @@ import Testing
             case .success(.reported): "reported"
             case .success(.unknownInstance), .success(.unknownCheck): "unknown"
             case .success(.refused): "refused"
+            case .success(.denied): "denied"
             case .success(.policySet), .success(.policyRemoved), .success(.unknownPolicy): "policy"
             case .failure(let error): error.reason
             case nil: "again"
@@ -80,7 +81,7 @@ import Testing
         var registration = Registration.test("a", ip: "10.0.0.1")
         registration.port = known.port
         registration.checks = known.checks
-        guard case .register(let instance)? = plan([.register(registration)], known: [known]).changes.first else {
+        guard case .register(let instance, _)? = plan([.register(registration)], known: [known]).changes.first else {
             Issue.record("not a registration")
             return
         }
@@ -91,7 +92,7 @@ import Testing
         var known = ServiceInstance.test(7, draining: true)
         known.id = "a"
         let plan = plan([.register(.test("a", weight: 9))], known: [known])
-        guard case .register(let instance) = try #require(plan.changes.first) else {
+        guard case .register(let instance, _) = try #require(plan.changes.first) else {
             Issue.record("not a registration")
             return
         }

@@ -73,6 +73,23 @@ import Testing
         }
     }
 
+    @Test func `whoever may not change a service takes nothing out of what it answers`() async throws {
+        func writer(_ service: String) -> Requester {
+            let services = [NamePattern(service)].compactMap(\.self)
+            return Requester(token: Token(name: "w", credential: .subject("w"), role: .write, services: services))
+        }
+        let test = makeRegistry()
+        try await test.running {
+            try await registerAndExpire(test, ["a", "b"])
+            let (own, other) = (writer("orders"), writer("payments"))
+            _ = try await test.registry.deregister(id: "a", by: other)
+            _ = try await test.registry.patch(id: "a", InstancePatch(isDraining: true), by: other)
+            #expect(test.zone.addresses("orders") == ["10.0.0.0", "10.0.0.1"])
+            _ = try await test.registry.deregister(id: "b", by: own)
+            #expect(test.zone.addresses("orders") == ["10.0.0.0"])
+        }
+    }
+
     @Test func `a release ends it, and what is released stays out`() async throws {
         let test = makeRegistry()
         try await test.running {

@@ -42,7 +42,7 @@ import Testing
         for number in 0..<3 {
             plan.add(.register(.test("new\(number)", ip: "10.1.0.\(number)")), now: clock.now, table: table)
         }
-        for case .register(let instance) in plan.changes {
+        for case .register(let instance, _) in plan.changes {
             table.put(instance, lease: Lease(ttlSeconds: instance.ttlSeconds, now: clock.now))
         }
         try use(&table)

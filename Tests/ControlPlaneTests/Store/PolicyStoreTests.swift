@@ -9,7 +9,7 @@ import Testing
     private let clock = TestClock()
     private let policy = ServicePolicy(
         strategy: .weighted, onEmpty: .lastKnown, emptyGrace: .milliseconds(1500), priorities: .all,
-        protectThreshold: 0.25, dnsTTL: 86_400)
+        protectThreshold: 0.25, dnsTTL: 86_400, bounds: PolicyBounds(maximumWeight: 0, minimumPriority: 65_535))
 
     @Test(arguments: StoreKind.allCases)
     func `policies are replaced and removed, and are there after a restart`(kind: StoreKind) async throws {

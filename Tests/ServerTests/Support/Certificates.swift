@@ -44,6 +44,35 @@ struct Certificates: Sendable {
         (self.server, self.client) = (server, client)
     }
 
+    /// Another identity that the authority has signed.
+    ///
+    /// - Parameters:
+    ///   - name: of its files.
+    ///   - days: how long the certificate is valid; negative: it has expired.
+    func sign(_ name: String, subject: String, extensions: [String] = [], days: Int = 2) throws -> Identity {
+        let identity = Identity(certificate: "\(folder.path)/\(name).pem", key: "\(folder.path)/\(name).key")
+        let request = "\(folder.path)/\(name).csr"
+        let added = (extensions + ["basicConstraints=critical,CA:FALSE"]).flatMap { ["-addext", $0] }
+        try Command.run(
+            ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-utf8"]
+                + ["-multivalue-rdn", "-subj", subject, "-keyout", identity.key, "-out", request] + added)
+        try Command.run(
+            ["openssl", "x509", "-req", "-in", request, "-CA", authority.certificate, "-CAkey", authority.key]
+                + ["-copy_extensions", "copyall", "-days", "\(days)", "-out", identity.certificate])
+        return identity
+    }
+
+    /// The configuration of a server that speaks TLS.
+    ///
+    /// - Parameter isMutual: whether clients need a certificate.
+    func settings(_ identity: Identity? = nil, isMutual: Bool = false) -> [String: String] {
+        let identity = identity ?? server
+        return [
+            "server.tls.certificate": identity.certificate, "server.tls.key": identity.key,
+            "server.tls.client_ca": isMutual ? authority.certificate : "",
+        ]
+    }
+
     /// Keys that sign tokens.
     static func signingKeys(in folder: TemporaryFolder) throws -> (public: String, private: String) {
         let keys = (public: "\(folder.path)/token.pub", private: "\(folder.path)/token.key")

@@ -81,6 +81,14 @@ final class ChildProcess: Sendable {
         return isEnough(errors)
     }
 
+    /// Waits until the text on standard output is enough.
+    ///
+    /// - Returns: `false` if the program ended first.
+    func waitForOutput(within seconds: Int = 30, _ isEnough: (String) -> Bool) throws -> Bool {
+        try read(within: seconds, "wait for output") { _ in isEnough(output) }
+        return isEnough(output)
+    }
+
     /// Whether the program has ended by now.
     func hasEnded() throws -> Bool {
         try read(within: 0, "look", until: { _ in false }, isPatient: false)

@@ -16,6 +16,7 @@ final class EventFollower {
     }
 
     private let query: String
+    private let fields: [String]
     private var connection: ClientSocket?
     private var received: [UInt8] = []
     private var hasHead = false
@@ -31,15 +32,18 @@ final class EventFollower {
     /// The head of the response.
     private(set) var head = ""
 
-    /// - Parameter query: of the URL, such as `snapshot=true`.
-    init(_ query: String) {
+    /// - Parameters:
+    ///   - query: of the URL, such as `snapshot=true`.
+    ///   - fields: of each request, such as `Authorization: Bearer x`.
+    init(_ query: String, fields: [String] = []) {
         self.query = query
+        self.fields = fields
     }
 
     /// Connects, for the first time or again.
     func connect(to server: Endpoint, version: String = "1.1") throws {
         let socket = try ClientSocket(connectedTo: server, .tcp)
-        var fields = ["GET /api/v1/events?\(query) HTTP/\(version)", "Host: localhost"]
+        var fields = ["GET /api/v1/events?\(query) HTTP/\(version)", "Host: localhost"] + self.fields
         if !lastID.isEmpty { fields.append("Last-Event-ID: \(lastID)") }
         try socket.send(Array((fields.joined(separator: "\r\n") + "\r\n\r\n").utf8))
         connection = socket

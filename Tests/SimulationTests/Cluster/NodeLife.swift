@@ -102,7 +102,7 @@ final class NodeLife: @unchecked Sendable {
         look()
         lookAtHealth()
         follower = ChangeFollower(registry)
-        registry.listeners.add { [weak self] changes in
+        registry.listeners.add { [weak self] changes, _ in
             self?.follow(changes)
             self?.lookAtHealth()
         }
@@ -167,7 +167,7 @@ final class NodeLife: @unchecked Sendable {
                 switch outcome {
                 case .registered, .patched, .deregistered, .reported, .policySet, .policyRemoved: result = .kept
                 case .unknownInstance, .unknownCheck, .unknownPolicy: result = .refused
-                case .refused, nil: result = .unknown
+                case .refused, .denied, nil: result = .unknown
                 }
                 answered(operation, result, history)
             }

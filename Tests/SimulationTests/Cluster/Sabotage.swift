@@ -135,7 +135,9 @@ final class HastyStore: Store, @unchecked Sendable {
         try await store.removeExpired(sweep, limit: limit)
     }
 
-    func renew(id: String, now: Moment) -> Lease? { store.renew(id: id, now: now) }
+    func renew(id: String, now: Moment, by requester: Requester?) -> Renewal {
+        store.renew(id: id, now: now, by: requester)
+    }
 
     nonisolated(nonsending) func watch(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
         await withTaskGroup { [store, late] group in
@@ -191,7 +193,9 @@ final class ForgetfulStore: Store, @unchecked Sendable {
         try await store.removeExpired(sweep, limit: limit)
     }
 
-    func renew(id: String, now: Moment) -> Lease? { store.renew(id: id, now: now) }
+    func renew(id: String, now: Moment, by requester: Requester?) -> Renewal {
+        store.renew(id: id, now: now, by: requester)
+    }
 
     nonisolated(nonsending) func watch(time: TimeSource, notify: @escaping @Sendable () -> Void) async {
         await store.watch(time: time, notify: notify)
@@ -213,7 +217,7 @@ final class ForgetfulStore: Store, @unchecked Sendable {
 extension StoreChange {
     var isDeregistration: Bool { if case .deregister = self { true } else { false } }
 
-    var isRemovalOfPolicy: Bool { if case .policy(_, nil) = self { true } else { false } }
+    var isRemovalOfPolicy: Bool { if case .policy(_, nil, _) = self { true } else { false } }
 
     /// Whether it is the result of a check.
     var isResult: Bool { if case .update(_, .check) = self { true } else { false } }

@@ -146,11 +146,14 @@ final class EtcdMirror: Sendable {
     /// Takes in a policy that this node has written. The watch may have reported a later one already.
     ///
     /// - Returns: whether etcd still has the history in which it was written.
-    func settle(_ policy: ServicePolicy?, of name: String, at revision: Int64, history: Int) -> Bool {
+    func settle(
+        _ policy: ServicePolicy?, of name: String, at revision: Int64, history: Int,
+        because reason: ChangeReason = .request
+    ) -> Bool {
         replica.withLock { replica in
             guard replica.history == history else { return false }
             if replica.adopt(policy, of: name, at: revision, isThere: policy != nil) != nil {
-                view.withTable { $0.setPolicy(policy, of: name) }
+                view.withTable { $0.setPolicy(policy, of: name, because: reason) }
             }
             return true
         }
@@ -240,7 +243,7 @@ final class EtcdMirror: Sendable {
                     writes[change.id] = EtcdWrite(id: change.id, known: replica.entry(id: change.id))
                 }
                 switch change {
-                case .register(let instance):
+                case .register(let instance, _):
                     writes[change.id]?.instance = instance
                     renewed.insert(instance.id)
                 case .update(let instance, _):
@@ -310,7 +313,7 @@ final class EtcdMirror: Sendable {
     /// The result of a change that was kept, but that others have superseded since.
     private func overtaken(_ change: StoreChange, _ now: Moment) -> RegisteredInstance? {
         switch change {
-        case .register(let instance):
+        case .register(let instance, _):
             return RegisteredInstance(instance: instance, lease: Lease(ttlSeconds: instance.ttlSeconds, now: now))
         case .update(let instance, _):
             let lease = self.instance(instance.id)?.lease
@@ -350,6 +353,11 @@ final class EtcdMirror: Sendable {
             if case .deregister(let id, _) = change { ids.insert(id) }
         }
         replica.withLock { $0.beginDeparture(of: ids) }
+    }
+
+    /// Notes that this node is about to write the policy of a service; ``endDeparture()`` is to follow.
+    func beginPolicy(of name: String, because reason: ChangeReason) {
+        own.withLock { $0 = [EtcdReplica.Action.policyID(name): reason] }
     }
 
     /// See ``EtcdReplica/endDeparture()``.
@@ -394,9 +402,9 @@ extension StoreChange {
     /// The id of the instance that it changes, or the service whose policy.
     var id: String {
         switch self {
-        case .register(let instance), .update(let instance, _): instance.id
+        case .register(let instance, _), .update(let instance, _): instance.id
         case .deregister(let id, _): id
-        case .policy(let name, _): name
+        case .policy(let name, _, _): name
         }
     }
 }
@@ -407,7 +415,9 @@ extension EtcdReplica.Action {
         switch self {
         case .put(let instance): instance.id
         case .remove(let id): id
-        case .policy(let name, _): "policy/\(name)"
+        case .policy(let name, _): Self.policyID(name)
         }
     }
+
+    fileprivate static func policyID(_ name: String) -> String { "policy/\(name)" }
 }

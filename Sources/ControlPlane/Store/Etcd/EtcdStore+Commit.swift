@@ -23,8 +23,8 @@ extension EtcdStore {
         var kept = others.isEmpty ? [] : await commitInstances(others, time: time)[...]
         var results: [StoreResult] = []
         for change in changes {
-            if case .policy(let name, let policy) = change {
-                results.append(await commit(policy, of: name))
+            if case .policy(let name, let policy, let reason) = change {
+                results.append(await commit(policy, of: name, because: reason))
             } else {
                 results.append(kept.popFirst() ?? .conflict)
             }

@@ -5,11 +5,15 @@ extension EtcdStore {
     private static let restorationLength = 100
 
     /// Writes the policy of a service, `nil` for none, if nobody has changed it since it was read.
-    nonisolated(nonsending) func commit(_ policy: ServicePolicy?, of name: String) async -> StoreResult {
+    nonisolated(nonsending) func commit(
+        _ policy: ServicePolicy?, of name: String, because reason: ChangeReason = .request
+    ) async -> StoreResult {
+        mirror.beginPolicy(of: name, because: reason)
+        defer { mirror.endDeparture() }
         let known = mirror.policyKey(of: name)
         do throws(EtcdError) {
             guard let revision = try await write(policy, of: name, known: known) else { return .conflict }
-            guard mirror.settle(policy, of: name, at: revision, history: known.history) else {
+            guard mirror.settle(policy, of: name, at: revision, history: known.history, because: reason) else {
                 return .unavailable(StoreUnavailable(reason: "etcd has lost its data meanwhile"))
             }
             return .kept(nil)

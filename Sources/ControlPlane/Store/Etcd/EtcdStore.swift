@@ -111,10 +111,10 @@ final class EtcdStore: Store {
         throw StoreUnavailable(reason: "stopped while waiting for etcd")
     }
 
-    func renew(id: String, now: Moment) -> Lease? {
-        guard let lease = view.withTable({ $0.renew(id: id, now: now) }) else { return nil }
-        if lease.deadline != nil { upkeep.withLock { $0.hear(id) } }
-        return lease
+    func renew(id: String, now: Moment, by requester: Requester?) -> Renewal {
+        let renewal = view.renew(id: id, now: now, by: requester)
+        if case .renewed(let lease) = renewal, lease.deadline != nil { upkeep.withLock { $0.hear(id) } }
+        return renewal
     }
 
     /// Finds nothing: leases decide what has expired, and the watch reports it.

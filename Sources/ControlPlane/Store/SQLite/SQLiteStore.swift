@@ -117,13 +117,13 @@ final class SQLiteStore: Store {
         var keys: [String: Int64] = [:]
         return changes.compactMap { change in
             switch change {
-            case .register(let instance), .update(let instance, _):
+            case .register(let instance, _), .update(let instance, _):
                 keys[instance.id] = InstanceRow.key(instance.sequence)
                 return .put(instance)
             case .deregister(let id, _):
                 let key = keys[id] ?? instance(id: id).map { InstanceRow.key($0.instance.sequence) }
                 return key.map { .delete(key: $0) }
-            case .policy(let name, let policy):
+            case .policy(let name, let policy, _):
                 return policy.map { .putPolicy(NamedPolicy(name: name, policy: $0)) } ?? .deletePolicy(name: name)
             }
         }

@@ -1,0 +1,55 @@
+import Engine
+import Logging
+import Synchronization
+
+/// Logs handshakes that have failed: ten lines in ten seconds, and then how many others there were.
+final class HandshakeLog: Sendable {
+    private let logger: Logger
+    private let timers: any Timers
+    private let limit = Mutex(LineLimit(lines: 10, in: .seconds(10)))
+
+    init(logger: Logger, timers: any Timers = EventLoopTimers.shared) {
+        self.logger = logger
+        self.timers = timers
+    }
+
+    /// Notes that a connection is closed because its handshake has failed.
+    func note(_ failure: HandshakeFailure, client: IPAddress?) {
+        var metadata: Logger.Metadata = ["client": "\(client.map(\.description) ?? "unknown")"]
+        switch failure {
+        case .ended: logger.debug("a client has left in the TLS handshake", metadata: metadata)
+        case .secureHello: logger.debug("a client speaks TLS, and this port does not", metadata: metadata)
+        case .certificate(let reason):
+            metadata["reason"] = "\(reason)"
+            write("a client's certificate is refused", metadata)
+        case .protocolError(let reason):
+            metadata["reason"] = "\(reason)"
+            write("a TLS handshake has failed", metadata)
+        case .plainHTTP: write("a client is told that this port speaks HTTPS: it speaks HTTP", metadata)
+        case .timeout: write("a client has stopped in the TLS handshake", metadata)
+        }
+    }
+
+    /// Notes that an established connection ends because of what the client has sent.
+    func noteEnd(_ error: any Error, client: IPAddress?) {
+        logger.debug(
+            "a TLS connection has ended",
+            metadata: [
+                "client": "\(client.map(\.description) ?? "unknown")", "reason": "\(HandshakeFailure.words(error))",
+            ])
+    }
+
+    private func write(_ message: Logger.Message, _ metadata: Logger.Metadata) {
+        let (answer, window) = limit.withLock { ($0.take(now: .now), $0.window) }
+        switch answer {
+        case .written: logger.warning(message, metadata: metadata)
+        case .firstLeft: timers.once(after: window) { [self] in tellOfOthers() }
+        case .left: break
+        }
+    }
+
+    private func tellOfOthers() {
+        let count = limit.withLock { $0.takeLeft() }
+        if count > 0 { logger.warning("more TLS handshakes have failed", metadata: ["count": "\(count)"]) }
+    }
+}
