@@ -9,6 +9,8 @@ struct CheckAssignment: Sendable, Equatable {
     var checks: [Check]
     /// What is known of the checks' statuses, by name; a check without one begins with its ``Check/initial``.
     var statuses: [String: KnownStatus] = [:]
+    /// Tells this assignment of the instance from earlier ones.
+    var number: UInt64 = 0
 
     /// A status that was stored because a result, here or on another node, has led to it.
     struct KnownStatus: Sendable, Equatable {
@@ -39,6 +41,8 @@ struct CheckTransition: Sendable, Equatable {
     /// The check, with its new status.
     var check: CheckObservation
     var old: CheckStatus
+    /// The number of the assignment that the check belongs to: a later one may be about other checks.
+    var assignment: UInt64 = 0
 }
 
 /// An instance is to be removed, because a check of it has been critical for its `deregister_after`.

@@ -21,6 +21,9 @@ struct CheckLedger: Sendable {
     private var instances: [String: ServiceInstance] = [:]
     /// When those results were found that the checker has passed on itself, by instance and check.
     private var own: [String: [String: WallTime]] = [:]
+    /// The numbers of the present assignments, by instance.
+    private var numbers: [String: UInt64] = [:]
+    private var lastNumber: UInt64 = 0
     /// The nodes that share the work; `nil`: this one alone does it.
     private(set) var nodes: CheckerNodes?
 
@@ -47,7 +50,6 @@ struct CheckLedger: Sendable {
                 if new.hasForgotten(old) {
                     // The checker has statuses that are nobody else's, and would not tell of them again.
                     if isOwn(new.id) { orders.removed.append(new.id) }
-                    own[new.id] = nil
                     orders.reports.removeAll { $0.id == new.id }
                     keep(new, &orders)
                 } else {
@@ -77,28 +79,43 @@ struct CheckLedger: Sendable {
         self.nodes = nodes
         for (id, instance) in instances {
             let wasOwn = before?.isOwner(of: id) ?? true
-            if isOwn(id), !wasOwn { orders.adopted.append(CheckAssignment(instance)) }
+            if isOwn(id), !wasOwn { assign(instance, &orders) }
             if wasOwn, !isOwn(id) {
                 orders.removed.append(id)
-                own[id] = nil
+                (own[id], numbers[id]) = (nil, nil)
             }
         }
         return orders
     }
 
     /// Notes a result that the checker passes on: when it comes back as a change it is no news.
-    mutating func passOn(_ report: CheckReport, of id: String) {
-        if instances[id] != nil { own[id, default: [:]][report.name] = report.time }
+    ///
+    /// - Parameter assignment: the one that the result belongs to.
+    /// - Returns: `false` if that is not the present one: it may be about another check, and must not be passed on.
+    mutating func passOn(_ report: CheckReport, of id: String, assignment: UInt64) -> Bool {
+        guard instances[id] != nil, numbers[id] == assignment else { return false }
+        own[id, default: [:]][report.name] = report.time
+        return true
     }
 
     private mutating func keep(_ instance: ServiceInstance, _ orders: inout Orders) {
         instances[instance.id] = instance
-        if isOwn(instance.id) { orders.adopted.append(CheckAssignment(instance)) }
+        if isOwn(instance.id) { assign(instance, &orders) }
+    }
+
+    /// Has the checker check an instance as it is now. Results that were passed on before, and that come back as a
+    /// change only now, are news to it: they may be about other checks of the same names.
+    private mutating func assign(_ instance: ServiceInstance, _ orders: inout Orders) {
+        lastNumber += 1
+        (own[instance.id], numbers[instance.id]) = (nil, lastNumber)
+        var assignment = CheckAssignment(instance)
+        assignment.number = lastNumber
+        orders.adopted.append(assignment)
     }
 
     private mutating func drop(_ id: String, _ orders: inout Orders) {
         instances[id] = nil
-        own[id] = nil
+        (own[id], numbers[id]) = (nil, nil)
         if isOwn(id) { orders.removed.append(id) }
     }
 

@@ -7,6 +7,8 @@ struct CheckTask: Sendable {
     let address: IPAddress
     let port: UInt16
     let check: Check
+    /// The number of the last assignment.
+    var assignment: UInt64
     var state: CheckState
     var seen: CheckObservation
     /// When it became critical, as far as is known here; later if statuses were held meanwhile.
@@ -26,6 +28,7 @@ struct CheckTask: Sendable {
         address = assignment.address
         port = assignment.port
         self.check = check
+        self.assignment = assignment.number
         state = CheckState(status)
         seen = CheckObservation(
             name: check.name, status: status, since: known?.since ?? now.wall, output: known?.output ?? "")

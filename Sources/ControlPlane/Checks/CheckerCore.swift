@@ -72,6 +72,7 @@ struct CheckerCore: Sendable {
             if let id = old[check.name], tasks[id]?.isSame(as: assignment, check) == true {
                 old[check.name] = nil
                 ids.append(id)
+                renew(id, assignment)
             } else {
                 ids.append(add(CheckTask(assignment, check, now: now), now: now.monotonic))
             }
@@ -194,6 +195,17 @@ struct CheckerCore: Sendable {
         return lastTask
     }
 
+    /// Has a task go on under a new assignment. What was told under the old one may not have arrived.
+    private mutating func renew(_ id: UInt64, _ assignment: CheckAssignment) {
+        guard var task = tasks[id] else { return }
+        task.assignment = assignment.number
+        tasks[id] = task
+        let known = assignment.statuses[task.check.name]?.status ?? task.check.initial
+        if known == task.seen.status { return }
+        effects.transitions.append(
+            CheckTransition(id: task.instance, check: task.seen, old: known, assignment: task.assignment))
+    }
+
     private mutating func drop(_ id: UInt64) {
         guard let task = tasks.removeValue(forKey: id) else { return }
         schedule.remove(id)
@@ -210,7 +222,8 @@ struct CheckerCore: Sendable {
     @discardableResult
     private mutating func settle(_ id: UInt64, _ task: inout CheckTask, _ now: Moment) -> CheckObservation {
         if let old = task.settle(now: now) {
-            effects.transitions.append(CheckTransition(id: task.instance, check: task.seen, old: old))
+            effects.transitions.append(
+                CheckTransition(id: task.instance, check: task.seen, old: old, assignment: task.assignment))
         }
         queue(id, &task)
         tasks[id] = task

@@ -12,7 +12,13 @@ final class HealthChecks: CheckObserver, Service {
             var check: String
         }
 
-        var reports: [Key: CheckReport] = [:]
+        struct Entry {
+            var report: CheckReport
+            /// The number of the assignment that it belongs to.
+            var assignment: UInt64
+        }
+
+        var reports: [Key: Entry] = [:]
         /// Instances to be removed, each with the check that was critical for too long and the reason.
         var removals: [String: (check: String, reason: String)] = [:]
     }
@@ -142,7 +148,8 @@ final class HealthChecks: CheckObserver, Service {
     private func take(_ transitions: [CheckTransition]) {
         outbox.withLock { outbox in
             for transition in transitions {
-                outbox.reports[Outbox.Key(id: transition.id, check: transition.check.name)] = CheckReport(transition)
+                outbox.reports[Outbox.Key(id: transition.id, check: transition.check.name)] = Outbox.Entry(
+                    report: CheckReport(transition), assignment: transition.assignment)
             }
         }
         notice.yield()
@@ -164,7 +171,7 @@ final class HealthChecks: CheckObserver, Service {
     /// Passes on what the checker has found, until the registry has it all or takes none.
     func passOn() async {
         while true {
-            let (reports, removals) = outbox.withLock { outbox in
+            let (taken, removals) = outbox.withLock { outbox in
                 let reports = outbox.reports.prefix(Self.reportsAtOnce)
                 for (key, _) in reports { outbox.reports[key] = nil }
                 defer { outbox.removals = [:] }
@@ -174,12 +181,13 @@ final class HealthChecks: CheckObserver, Service {
                     outbox.removals.sorted { $0.key < $1.key }
                 )
             }
-            if reports.isEmpty, removals.isEmpty { return }
-            ledger.withLock { ledger in
-                for (key, report) in reports { ledger.passOn(report, of: key.id) }
+            if taken.isEmpty, removals.isEmpty { return }
+            let entries = ledger.withLock { ledger in
+                taken.filter { ledger.passOn($0.value.report, of: $0.key.id, assignment: $0.value.assignment) }
             }
+            let reports = entries.map { ($0.key, $0.value.report) }
             let commands =
-                reports.map { RegistryCommand.report(id: $0.key.id, $0.value) }
+                reports.map { key, report in RegistryCommand.report(id: key.id, report) }
                 + removals.map { .expel(id: $0.key, check: $0.value.check) }
             do throws(RegistryError) {
                 let outcomes = try await registry.submit(commands)
@@ -195,7 +203,7 @@ final class HealthChecks: CheckObserver, Service {
                 if error == .stopping { return }
                 // Newer results of the same checks may have come meanwhile.
                 outbox.withLock { outbox in
-                    for (key, report) in reports where outbox.reports[key] == nil { outbox.reports[key] = report }
+                    for (key, entry) in entries where outbox.reports[key] == nil { outbox.reports[key] = entry }
                 }
                 timers.once(after: Self.patience) { [notice] in notice.yield() }
                 return

@@ -59,6 +59,7 @@ import Testing
         "GET /api/v1/health": ("/api/v1/health", nil, false),
         "GET /healthz": ("/healthz", nil, false),
         "GET /ready": ("/ready", nil, false),
+        "GET /metrics": ("/metrics", nil, false),
         "GET /openapi.yaml": ("/openapi.yaml", nil, false),
         "GET /api/v1/names/{name}/policy": ("/api/v1/names/orders/policy", nil, false),
         "PUT /api/v1/names/{name}/policy": ("/api/v1/names/orders/policy", "{}", true),

@@ -49,7 +49,8 @@ import Testing
         var ledger = CheckLedger()
         _ = ledger.begin(with: [instance(1)])
         let own = reported(instance(1), .critical, at: time)
-        ledger.passOn(CheckReport(name: "c", status: .critical, time: time), of: "i1")
+        let isPassedOn = ledger.passOn(CheckReport(name: "c", status: .critical, time: time), of: "i1", assignment: 1)
+        #expect(isPassedOn)
         #expect(ledger.note([change(instance(1), own)]) == CheckLedger.Orders())
         let others = reported(own, .passing, at: time.advanced(bySeconds: 1))
         let orders = ledger.note([change(own, others)])
@@ -58,6 +59,23 @@ import Testing
         var drained = others
         drained.isDraining = true
         #expect(ledger.note([change(others, drained)]) == CheckLedger.Orders())
+    }
+
+    @Test func `a result of a check that was replaced is not passed on, or is news if it had been passed on before`() {
+        var ledger = CheckLedger()
+        let begun = ledger.begin(with: [instance(1)])
+        #expect(begun.adopted.map(\.number) == [1])
+        let late = CheckReport(name: "c", status: .critical, time: time)
+        let isPassedOn = ledger.passOn(late, of: "i1", assignment: 1)
+        #expect(isPassedOn)
+        // Registered again at another address before the registry has that.
+        let moved = instance(1, ip: "10.0.0.2")
+        let anew = ledger.note([change(instance(1), moved)])
+        #expect(anew.adopted.map(\.number) == [2])
+        let isPassedOnAgain = ledger.passOn(late, of: "i1", assignment: 1)
+        #expect(!isPassedOnAgain)
+        let orders = ledger.note([change(moved, reported(moved, .critical, at: time))])
+        #expect(orders.reports == [CheckLedger.Report(id: "i1", check: "c", status: .critical, output: "x")])
     }
 
     @Test func `checks of another registration with the same id begin anew, though the end of the former was not seen`()

@@ -23,12 +23,14 @@ import Testing
         }
 
         mutating func adopt(
-            _ id: String, address: String = "10.0.0.1", port: UInt16 = 80, _ checks: [Check],
+            _ id: String, address: String = "10.0.0.1", port: UInt16 = 80, number: UInt64 = 0, _ checks: [Check],
             _ statuses: [String: CheckAssignment.KnownStatus] = [:]
         ) throws {
             let address = try #require(IPAddress(address))
             core.adopt(
-                CheckAssignment(id: id, address: address, port: port, checks: checks, statuses: statuses), now: now)
+                CheckAssignment(
+                    id: id, address: address, port: port, checks: checks, statuses: statuses, number: number),
+                now: now)
         }
 
         mutating func remove(_ id: String) { core.remove(id) }
@@ -59,7 +61,7 @@ import Testing
             observed[id]?.first { $0.name == check }?.status
         }
 
-        private mutating func turn() {
+        mutating func turn() {
             for (id, end) in ends where end.at <= now.monotonic {
                 ends[id] = nil
                 core.finish(id, end.result, now: now)
@@ -115,6 +117,22 @@ import Testing
         #expect(world.transitions.map(\.check.status) == [.critical, .passing])
         #expect(world.observed["a"]?.first?.output == "fine")
         #expect(world.observed["a"]?.first?.duration == .milliseconds(1))
+    }
+
+    @Test func `what a check tells belongs to its assignment, and is told again under the next one`() throws {
+        var world = World()
+        try world.adopt("i1", number: 1, [check()])
+        _ = world.report("i1", "c", .warning)
+        // At another address it is another check, about which nothing was told.
+        try world.adopt("i1", address: "10.0.0.2", number: 2, [check()])
+        world.turn()
+        #expect(world.transitions.map(\.assignment) == [1])
+        _ = world.report("i1", "c", .critical)
+        // The same check: whoever gives the order has not heard of the status yet.
+        try world.adopt("i1", address: "10.0.0.2", number: 3, [check()])
+        world.turn()
+        #expect(world.transitions.map(\.assignment) == [1, 2, 3])
+        #expect(world.transitions.map(\.check.status) == [.warning, .critical, .critical])
     }
 
     @Test func `a stored status goes on, with its time`() throws {

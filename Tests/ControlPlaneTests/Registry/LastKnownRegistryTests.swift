@@ -117,7 +117,9 @@ import Testing
             #expect(names.count == 36_000)
             test.clock.advance(by: .seconds(6))
             try await test.sweep()
-            while test.registry.summary().counts.total > 0 { try await settle(test) }
+            // They leave the registry before they are published.
+            for _ in 0..<100_000 where test.registry.summary().lastKnownNames < 36_000 { try await settle(test) }
+            #expect(test.registry.summary().counts.total == 0)
             #expect(test.zone.names == names && test.registry.summary().lastKnownNames == 36_000)
             let before = test.zone.updates.count
             test.clock.advance(by: .seconds(3600))
