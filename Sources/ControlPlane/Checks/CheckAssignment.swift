@@ -53,6 +53,8 @@ struct CheckRemoval: Sendable, Equatable {
     var check: String
     /// For the log: `check 'web' critical for 5m: HTTP 503`.
     var reason: String
+    /// The number of the assignment that the check belongs to, as in ``CheckTransition``.
+    var assignment: UInt64 = 0
 }
 
 /// The outcome of one run.

@@ -93,10 +93,13 @@ struct CheckLedger: Sendable {
     /// - Parameter assignment: the one that the result belongs to.
     /// - Returns: `false` if that is not the present one: it may be about another check, and must not be passed on.
     mutating func passOn(_ report: CheckReport, of id: String, assignment: UInt64) -> Bool {
-        guard instances[id] != nil, numbers[id] == assignment else { return false }
+        guard isPresent(assignment, of: id) else { return false }
         own[id, default: [:]][report.name] = report.time
         return true
     }
+
+    /// Whether an assignment of an instance is the last one.
+    func isPresent(_ assignment: UInt64, of id: String) -> Bool { numbers[id] == assignment }
 
     private mutating func keep(_ instance: ServiceInstance, _ orders: inout Orders) {
         instances[instance.id] = instance

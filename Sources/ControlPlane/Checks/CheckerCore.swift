@@ -270,7 +270,9 @@ struct CheckerCore: Sendable {
                 task.criticalSince = now.monotonic.advanced(by: .seconds(1) - after)
             } else {
                 let reason = "check '\(task.check.name)' critical for \(after.configurationText): \(task.seen.output)"
-                effects.removals.append(CheckRemoval(id: task.instance, check: task.check.name, reason: reason))
+                effects.removals.append(
+                    CheckRemoval(
+                        id: task.instance, check: task.check.name, reason: reason, assignment: task.assignment))
                 // The instance stays known until its removal is done.
                 task.criticalSince = now.monotonic.advanced(by: Self.removalPatience - after)
             }

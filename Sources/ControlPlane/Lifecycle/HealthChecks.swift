@@ -20,7 +20,7 @@ final class HealthChecks: CheckObserver, Service {
 
         var reports: [Key: Entry] = [:]
         /// Instances to be removed, each with the check that was critical for too long and the reason.
-        var removals: [String: (check: String, reason: String)] = [:]
+        var removals: [String: CheckRemoval] = [:]
     }
 
     /// How many results are passed to the registry at once.
@@ -157,7 +157,7 @@ final class HealthChecks: CheckObserver, Service {
 
     private func take(_ removals: [CheckRemoval]) {
         outbox.withLock { outbox in
-            for removal in removals { outbox.removals[removal.id] = (removal.check, removal.reason) }
+            for removal in removals { outbox.removals[removal.id] = removal }
         }
         notice.yield()
     }
@@ -171,24 +171,28 @@ final class HealthChecks: CheckObserver, Service {
     /// Passes on what the checker has found, until the registry has it all or takes none.
     func passOn() async {
         while true {
-            let (taken, removals) = outbox.withLock { outbox in
+            let (taken, asked) = outbox.withLock { outbox in
                 let reports = outbox.reports.prefix(Self.reportsAtOnce)
                 for (key, _) in reports { outbox.reports[key] = nil }
                 defer { outbox.removals = [:] }
                 // In an order that does not differ from run to run.
                 return (
                     reports.sorted { ($0.key.id, $0.key.check) < ($1.key.id, $1.key.check) },
-                    outbox.removals.sorted { $0.key < $1.key }
+                    outbox.removals.values.sorted { $0.id < $1.id }
                 )
             }
-            if taken.isEmpty, removals.isEmpty { return }
-            let entries = ledger.withLock { ledger in
-                taken.filter { ledger.passOn($0.value.report, of: $0.key.id, assignment: $0.value.assignment) }
+            if taken.isEmpty, asked.isEmpty { return }
+            // An instance that was registered again is not removed for what it was before.
+            let (entries, removals) = ledger.withLock { ledger in
+                (
+                    taken.filter { ledger.passOn($0.value.report, of: $0.key.id, assignment: $0.value.assignment) },
+                    asked.filter { ledger.isPresent($0.assignment, of: $0.id) }
+                )
             }
             let reports = entries.map { ($0.key, $0.value.report) }
             let commands =
                 reports.map { key, report in RegistryCommand.report(id: key.id, report) }
-                + removals.map { .expel(id: $0.key, check: $0.value.check) }
+                + removals.map { .expel(id: $0.id, check: $0.check) }
             do throws(RegistryError) {
                 let outcomes = try await registry.submit(commands)
                 for ((key, report), outcome) in zip(reports, outcomes) { note(outcome, of: report, key) }
@@ -197,7 +201,7 @@ final class HealthChecks: CheckObserver, Service {
                     // The change itself has a line of its own.
                     logger.debug(
                         "a check has removed an instance",
-                        metadata: ["id": "\(removal.key)", "reason": "\(removal.value.reason)"])
+                        metadata: ["id": "\(removal.id)", "reason": "\(removal.reason)"])
                 }
             } catch {
                 if error == .stopping { return }

@@ -74,6 +74,7 @@ import Testing
         #expect(anew.adopted.map(\.number) == [2])
         let isPassedOnAgain = ledger.passOn(late, of: "i1", assignment: 1)
         #expect(!isPassedOnAgain)
+        #expect(ledger.isPresent(2, of: "i1") && !ledger.isPresent(1, of: "i1") && !ledger.isPresent(0, of: "i2"))
         let orders = ledger.note([change(moved, reported(moved, .critical, at: time))])
         #expect(orders.reports == [CheckLedger.Report(id: "i1", check: "c", status: .critical, output: "x")])
     }
