@@ -3,7 +3,7 @@ enum ChangeReason: Sendable, Equatable {
     /// A request of a client to this node.
     case request
     /// A request to this node, by a client who is known.
-    case requested(by: Requester)
+    indirect case requested(by: Requester)
     /// The instance's time without a heartbeat is over.
     case expired
     /// A check, by its name, has seen another state, or for so long the same that the instance was removed.

@@ -211,7 +211,7 @@ extension RegisteredInstance {
     /// Forgets results that are stored by now, or for whose checks newer ones are.
     mutating func forgetStoredResults() {
         if health.unstored.isEmpty { return }
-        health.unstored.removeAll { record in
+        health.unstored.removeAll { [instance] record in
             guard let check = instance.checks.first(where: { $0.name == record.name }) else { return true }
             return !record.isNewer(than: instance.result(of: check))
         }

@@ -149,7 +149,8 @@ struct Lease: Sendable, Equatable {
 
 /// An instance with its lease and health: everything known about it at one moment.
 struct RegisteredInstance: Sendable, Equatable {
-    var instance: ServiceInstance
+    /// A change holds two, and goes through many hands.
+    @Shared var instance: ServiceInstance
     var lease: Lease
     var health = InstanceHealth()
 }
