@@ -75,6 +75,8 @@ private func run(
         statistics: { engine.statistics() })
     let access = AccessControl(logger: logger)
     access.adopt(tokens)
+    let limiter = RequestLimiter(logger: logger)
+    limiter.requestsPerSecond = configuration.server.rateLimit.requestsPerSecond
     let handler = APIHandler(
         registry: registry,
         decoder: RegistrationDecoder(
@@ -87,7 +89,8 @@ private func run(
         dns: engine,
         hasServiceMetrics: configuration.metrics.perService,
         origin: RequestOrigin(configuration.server, machineName: MachineName.current),
-        access: access
+        access: access,
+        limiter: limiter
     )
     let (listening, listens) = AsyncStream.makeStream(of: Never.self)
     let http = try HTTPService(
@@ -127,8 +130,8 @@ private func run(
                 },
                 health,
                 ReloadService(
-                    loaded: loaded, listener: listener, access: access, engine: engine, manager: manager,
-                    logger: logger),
+                    loaded: loaded, listener: listener, access: access, limiter: limiter, engine: engine,
+                    manager: manager, logger: logger),
                 CertificateWatchService(listener: listener, logger: logger),
                 UpstreamWatchService(engine: engine, logger: logger),
                 StatusService(output: .standardError) { handler.statusText },

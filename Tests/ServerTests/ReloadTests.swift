@@ -33,6 +33,34 @@ extension ServerTests {
             }
         }
 
+        @Test func `SIGHUP changes the limit of requests, and who is above it is logged ten times`() async throws {
+            let folder = try TemporaryFolder()
+            func write(_ limit: Int) throws -> String {
+                try folder.write("k.yaml", "server: {rate_limit: {requests_per_second: \(limit)}}\n")
+            }
+            try await withServer(file: write(0)) { server in
+                let rest = try HTTPConnection(server.rest)
+                for _ in 0..<20 { #expect(try rest.request("GET", "/api/v1/names").status == 200) }
+                _ = try write(1)
+                server.process.signal(SIGHUP)
+                try server.waitForLog("configuration reloaded")
+                var refused = 0
+                for _ in 0..<50 {
+                    let status = try rest.request("GET", "/api/v1/names").status
+                    #expect(status == 200 || status == 429)
+                    if status == 429 { refused += 1 }
+                }
+                #expect(refused > 20)
+                #expect(try rest.request("GET", "/ready").status == 200)
+                let line = "a request is refused: its client makes more than server.rate_limit allows"
+                try server.waitForLog("\(line) client=127.0.0.1 kind=requests requests_per_second=1", count: 10)
+                _ = try write(0)
+                server.process.signal(SIGHUP)
+                while try rest.request("GET", "/api/v1/names").status == 429 { usleep(2000) }
+                #expect(server.logLines.filter { $0.contains(line) }.count == 10)
+            }
+        }
+
         @Test func `SIGUSR1 writes the status to the log, and SIGUSR2 does nothing`() async throws {
             struct Line: Decodable { var status: Status }
             struct Status: Decodable {

@@ -21,6 +21,8 @@ struct APIHandler: RequestHandler {
     var origin = RequestOrigin(hosts: [])
     /// Decides who may use it.
     var access = AccessControl()
+    /// Limits how often each client asks.
+    var limiter = RequestLimiter()
     /// The threads that make long answers, a few at a time.
     let largeAnswers = SideThreads(count: 2, capacity: 128)
     /// The thread that makes snapshots for readers of events, each of which wants one part at a time.
@@ -46,9 +48,12 @@ struct APIHandler: RequestHandler {
         if let refusal = origin.refusal(of: head, target, acceptsAnyHost: access.isRequired) {
             return .failure(ResponseError(refusal))
         }
+        let match = target.segments.map { EndpointTable.match(head.method, $0) } ?? .nothing
+        // Before anything else is done for it.
+        if let response = limited(match, head.client) { return .failure(ResponseError(response)) }
         let endpoint: Endpoint
         let variables: [String]
-        switch target.segments.map({ EndpointTable.match(head.method, $0) }) ?? .nothing {
+        switch match {
         case .nothing: return .failure(ResponseError(.problem(.notFound, Self.nothing)))
         case .otherMethods(let methods):
             let methods = methods.map(\.rawValue).joined(separator: ", ")
@@ -83,6 +88,16 @@ struct APIHandler: RequestHandler {
                 if access.generation != generation, let response = admit(&request, to: endpoint) { return response }
                 return await respond(to: request, body, at: endpoint)
             })
+    }
+
+    /// Counts a request for its client.
+    ///
+    /// - Returns: the answer if there were too many.
+    private func limited(_ match: EndpointTable.Match, _ client: IPAddress?) -> ServerResponse? {
+        let kind: RequestLimiter.Kind?
+        if case .endpoint(let endpoint, _) = match { kind = endpoint.limit } else { kind = .requests }
+        guard let kind, let client, let wait = limiter.take(kind, from: client) else { return nil }
+        return .tooMany(kind, perSecond: limiter.requestsPerSecond, wait: wait)
     }
 
     /// Finds out who sends a request.

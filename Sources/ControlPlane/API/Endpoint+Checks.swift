@@ -4,8 +4,8 @@ extension Endpoint {
     /// Endpoints by which instances come into DNS and leave it without being registered or deregistered.
     static let checks: [Endpoint] = [
         Endpoint(
-            .put, "/api/v1/services/{id}/checks/{check}", access: .write, body: .json(maximumOctets: 64 * 1024),
-            needsRegistry: true,
+            .put, "/api/v1/services/{id}/checks/{check}", access: .write, limit: .heartbeats,
+            body: .json(maximumOctets: 64 * 1024), needsRegistry: true,
             operation: """
                 operationId: reportCheck
                 summary: Report the result of a check.

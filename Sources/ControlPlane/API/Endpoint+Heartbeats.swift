@@ -4,7 +4,8 @@ extension Endpoint {
     /// Endpoints that keep instances alive.
     static let heartbeats: [Endpoint] = [
         Endpoint(
-            .put, "/api/v1/services/{id}/heartbeat", access: .write, needsRegistry: true,
+            .put, "/api/v1/services/{id}/heartbeat", access: .write, limit: .heartbeats,
+            needsRegistry: true,
             operation: """
                 operationId: heartbeat
                 summary: Give an instance a whole ttl again.
@@ -24,8 +25,8 @@ extension Endpoint {
                 """
         ) { api, request in api.heartbeat(request) },
         Endpoint(
-            .post, "/api/v1/heartbeats", access: .write, body: .json(maximumOctets: 16 * 1024 * 1024),
-            needsRegistry: true,
+            .post, "/api/v1/heartbeats", access: .write, limit: .heartbeats,
+            body: .json(maximumOctets: 16 * 1024 * 1024), needsRegistry: true,
             operation: """
                 operationId: heartbeats
                 summary: Give many instances a whole ttl again.

@@ -66,7 +66,7 @@ extension Endpoint {
                 """
         ) { api, _ in api.health() },
         Endpoint(
-            .get, "/healthz", access: .open,
+            .get, "/healthz", access: .open, limit: nil,
             operation: """
                 operationId: alive
                 summary: Tell that the process is alive.
@@ -77,7 +77,7 @@ extension Endpoint {
                 """
         ) { _, _ in .json { writer in writer.statusObject("alive") } },
         Endpoint(
-            .get, "/ready", access: .open,
+            .get, "/ready", access: .open, limit: nil,
             operation: """
                 operationId: ready
                 summary: Tell whether DNS answers from a loaded registry.

@@ -67,6 +67,8 @@ final class Endpoint: Sendable {
     let method: HTTPRequest.Method
     let path: PathPattern
     let access: Access
+    /// What its requests are counted with; `nil`: there may be any number.
+    let limit: RequestLimiter.Kind?
     let body: Body
     /// The query parameters that it takes.
     let parameters: [String]
@@ -77,12 +79,14 @@ final class Endpoint: Sendable {
     let handler: Handler
 
     init(
-        _ method: HTTPRequest.Method, _ path: PathPattern, access: Access, body: Body = .none,
-        parameters: [String] = [], needsRegistry: Bool = false, operation: String, handler: @escaping Handler
+        _ method: HTTPRequest.Method, _ path: PathPattern, access: Access, limit: RequestLimiter.Kind? = .requests,
+        body: Body = .none, parameters: [String] = [], needsRegistry: Bool = false, operation: String,
+        handler: @escaping Handler
     ) {
         self.method = method
         self.path = path
         self.access = access
+        self.limit = limit
         self.body = body
         self.parameters = parameters
         self.needsRegistry = needsRegistry

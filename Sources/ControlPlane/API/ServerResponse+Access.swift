@@ -25,6 +25,16 @@ extension ServerResponse {
             .forbidden, denial.message(to: requester), error: "insufficient_scope", "the token does not allow this")
     }
 
+    /// 429 for a request above `server.rate_limit` (RFC 6585 §4).
+    static func tooMany(_ kind: RequestLimiter.Kind, perSecond: Int, wait: Duration) -> ServerResponse {
+        // Whole seconds, of which the field has at least one (RFC 9110 §10.2.3).
+        let seconds = max(1, (wait.milliseconds + 999) / 1000)
+        return problem(
+            .tooManyRequests,
+            "this address may make \(perSecond) \(kind.rawValue) a second (server.rate_limit.requests_per_second)",
+            fields: [HTTPField(name: .retryAfter, value: "\(seconds)")])
+    }
+
     private static func challenge(
         _ status: HTTPResponse.Status, _ detail: String, error: String? = nil, _ description: String = "",
         scope: String? = nil

@@ -52,8 +52,8 @@ public enum ConfigurationSchema {
             "server.rate_limit.requests_per_second",
             \.server.rateLimit.requestsPerSecond,
             .integer(0...1_000_000),
-            "requests a second for each client address; 0: no limit",
-            available: .defaultOnly
+            "requests a second for each client address, and as many heartbeats; 0: no limit",
+            appliesOnReload: true
         ),
         ConfigurationKey(
             "server.max_connections",

@@ -8,6 +8,7 @@ struct ReloadService: Service {
     let loaded: LoadedConfiguration
     let listener: SecureListener
     let access: AccessControl
+    let limiter: RequestLimiter
     let engine: Engine
     let manager: ServiceManager
     let logger: Logger
@@ -32,6 +33,7 @@ struct ReloadService: Service {
         do throws(ConfigurationError) {
             let new = try started.reloaded()
             LogOutput.standardError.apply(new.configuration.log)
+            limiter.requestsPerSecond = new.configuration.server.rateLimit.requestsPerSecond
             engine.reconfigure(UpstreamConfiguration(new.configuration.dns))
             engine.reconfigure(largeUDPNetworks: new.configuration.dns.largeUDP.networks)
             logger.info("configuration reloaded")

@@ -9,7 +9,7 @@ import NIOHTTP1
 struct TestAPI {
     let test: TestRegistry
     let state: ServerState
-    let handler: APIHandler
+    var handler: APIHandler
 
     init(
         store: any Store = MemoryStore(), limits: Configuration.RegistryLimits = .init(),
