@@ -139,11 +139,13 @@ extension MetricsWriter {
     private mutating func changes(_ counters: RegistryCounters) {
         let changes = "\(Self.prefix)registry_changes_total"
         begin(changes, .counter, "Changes of instances, by what happened and why.")
-        let counts = counters.changeCounts.sorted {
-            ($0.key.event.rawValue, $0.key.reason) < ($1.key.event.rawValue, $1.key.reason)
-        }
-        for (kind, count) in counts {
-            sample(changes, [Label("event", kind.event.rawValue), Label("reason", kind.reason)], count)
+        let counts = counters.changeCounts
+        // All pairs, also those that have not happened: a rate needs the 0 before the first one.
+        for event in RegistryCounters.Event.allCases {
+            for reason in ChangeReason.Kind.allCases {
+                sample(
+                    changes, [Label("event", event.rawValue), Label("reason", reason.rawValue)], counts[event, reason])
+            }
         }
         let beats = counters.heartbeats
         let heartbeats = "\(Self.prefix)registry_heartbeats_total"
