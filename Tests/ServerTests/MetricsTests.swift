@@ -142,6 +142,12 @@ extension ServerTests {
             let tokens = try folder.write("tokens.yaml", output[1] + "\n")
             try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: tokens)
             let settings = certificates.settings().merging(["server.tokens_file": tokens]) { $1 }
+            func end(of identity: Certificates.Identity, as name: String) throws -> String {
+                let date = "openssl x509 -noout -enddate -in \(identity.certificate) | cut -d= -f2"
+                let seconds = try Command.run("sh", "-c", "date +%s -d \"$(\(date))\"")
+                let metric = "kong_discovery_tls_certificate_not_after_timestamp_seconds"
+                return "\(metric){certificate=\"\(name)\"} \(seconds)"
+            }
             try await withServer(settings) { server in
                 let plain = try HTTPConnection(server.rest)
                 #expect(try plain.request("GET", "/metrics").status == 400)
@@ -161,13 +167,15 @@ extension ServerTests {
                 ] {
                     #expect(metrics.contains("\nkong_discovery_\(line)\n"), "\(line) is not in\n\(metrics)")
                 }
-                let end = try Command.run(
-                    "sh", "-c",
-                    "date +%s -d \"$(openssl x509 -noout -enddate -in \(certificates.server.certificate) | cut -d= -f2)\""
-                )
-                let name = "kong_discovery_tls_certificate_not_after_timestamp_seconds"
-                #expect(metrics.contains("\n\(name){certificate=\"server\"} \(end)"))
+                #expect(try metrics.contains(end(of: certificates.server, as: "server")))
                 #expect(!metrics.contains(#"certificate="client_ca""#))
+            }
+            try await withServer(certificates.settings(isMutual: true)) { server in
+                let client = certificates.client
+                let metrics = try Command.run(
+                    "curl", "-sS", "--cacert", certificates.authority.certificate, "--cert", client.certificate,
+                    "--key", client.key, "https://127.0.0.1:\(server.rest.port)/metrics")
+                #expect(try metrics.contains(end(of: certificates.authority, as: "client_ca")))
             }
         }
 
