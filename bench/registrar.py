@@ -121,6 +121,7 @@ def run(port, rate, services, maximum_seconds):
                 "registrations": done,
                 "other_statuses": {status: count for status, count in statuses.items() if status != 200},
                 "p50_microseconds": statistics.median(latencies) * 1e6 if latencies else 0,
+                "p99_microseconds": sorted(latencies)[int(len(latencies) * 0.99)] * 1e6 if latencies else 0,
             }
         ),
         flush=True,

@@ -191,6 +191,11 @@ def figures(results):
         found[f"tls.{name}.tls/plain"] = kinds["requests_per_second"]["tls/plain"]
     for figure, part in results.get("tokens", {}).items():
         found[f"tokens.{figure}.with/without"] = part["ratio"]
+    if scrape := results.get("scrape"):
+        found["scrape.p95_milliseconds"] = max(part["loaded"]["p95_milliseconds"] for part in scrape.values())
+        found["scrape.registrations_p99_milliseconds"] = max(
+            part["registrations_p99_microseconds"]["scraped"] / 1e3 for part in scrape.values()
+        )
     if checks := results.get("checks"):
         found["checks.core_share"] = checks["core_share"]
         found["checks.dns_p99_checking/idle"] = (

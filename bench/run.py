@@ -5,6 +5,7 @@
     run.py dns        DNS against the floor, Knot DNS and NSD
     run.py rest       the REST API
     run.py tokens     the REST API with tokens and without
+    run.py scrape     GET /metrics with a million instances
     run.py change     a change of one instance, by how many its service has
     run.py events     readers of the events
     run.py checks     health checks
@@ -42,6 +43,7 @@ import ours
 import peers
 import report
 import rest_bench
+import scrape_bench
 import storage_bench
 import tls_bench
 import tokens_bench
@@ -49,14 +51,15 @@ from processes import BENCH, LOAD_CORE, BenchmarkError
 
 RESULTS = BENCH / "results.json"
 PARTS = {
-    "all": ("dns", "forward", "flood", "hot_path", "rest", "tls", "tokens", "change", "events", "checks", "storage"),
-    "smoke": ("dns", "forward", "flood", "hot_path", "rest", "tls", "tokens", "change", "events", "checks", "storage"),
+    "all": ("dns", "forward", "flood", "hot_path", "rest", "tls", "tokens", "scrape", "change", "events", "checks", "storage"),
+    "smoke": ("dns", "forward", "flood", "hot_path", "rest", "tls", "tokens", "scrape", "change", "events", "checks", "storage"),
     "dns": ("dns",),
     "forward": ("forward",),
     "flood": ("flood",),
     "rest": ("rest",),
     "tls": ("tls",),
     "tokens": ("tokens",),
+    "scrape": ("scrape",),
     "change": ("change",),
     "events": ("events",),
     "checks": ("checks",),
@@ -119,6 +122,8 @@ def measure(arguments, directory):
         results["tls"] = tls_bench.run(*common, arguments.services, log=say)
     if "tokens" in parts:
         results["tokens"] = tokens_bench.run(*common, arguments.services, log=say)
+    if "scrape" in parts:
+        results["scrape"] = scrape_bench.run(*common, arguments.services, arguments.instances, log=say)
     if "change" in parts:
         results["change"] = change_bench.run(
             directory, arguments.binary, 10 * arguments.rounds, log=say, smoke=arguments.what == "smoke"
@@ -167,6 +172,8 @@ def run(arguments):
         say("\n" + tls_bench.text(results["tls"]))
     if "tokens" in results:
         say("\n" + tokens_bench.text(results["tokens"]))
+    if "scrape" in results:
+        say("\n" + scrape_bench.text(results["scrape"]))
     if "change" in results:
         say("\n" + change_bench.text(results["change"]))
     if "events" in results:

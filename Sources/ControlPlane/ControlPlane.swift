@@ -71,7 +71,7 @@ private func run(
     let health = try HealthChecks(Checker.Settings(configuration, budget: budget), registry: registry, logger: logger)
     let listener = SecureListener(identity, logger: logger)
     let state = ServerState(
-        version: Version.current, startedAt: startedAt, certificate: { listener.identity?.certificate },
+        version: Version.current, startedAt: startedAt, listener: listener,
         statistics: { engine.statistics() })
     let access = AccessControl(logger: logger)
     access.adopt(tokens)

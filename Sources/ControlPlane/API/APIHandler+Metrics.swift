@@ -3,8 +3,13 @@ import HTTPTypes
 import NIOCore
 
 extension APIHandler {
-    /// `GET /metrics`
-    func metrics() -> ServerResponse {
+    /// `GET /metrics`. With figures of services it is made beside the event loops: other requests must not wait.
+    func metrics() async -> ServerResponse {
+        guard hasServiceMetrics else { return makeMetrics() }
+        return await largeAnswers.run { makeMetrics() } ?? makeMetrics()
+    }
+
+    private func makeMetrics() -> ServerResponse {
         var writer = MetricsWriter()
         let statistics = state.statistics
         writer.server(state, now: time.now())
@@ -13,6 +18,9 @@ extension APIHandler {
         writer.upstreams(statistics.upstreams)
         writer.registry(registry)
         if hasServiceMetrics { writer.services(registry) }
+        writer.http(counters)
+        writer.refusals(access.refusals.counts)
+        writer.security(state)
         writer.checks(checks?.summary ?? CheckSummary())
         writer.process(.read())
         return ServerResponse(
@@ -38,9 +46,6 @@ extension Counter {
 }
 
 extension MetricsWriter {
-    /// How many services have figures of their own.
-    private static let maximumServices = 10_000
-
     fileprivate mutating func server(_ state: ServerState, now: Moment) {
         begin("\(Self.prefix)build_info", .gauge, "The program: always 1.")
         sample("\(Self.prefix)build_info", [Label("version", state.version)], 1)
@@ -117,10 +122,21 @@ extension MetricsWriter {
         for status in InstanceStatus.allCases {
             sample(instances, [Label("status", status.rawValue)], summary.counts[status])
         }
-        metric("\(Self.prefix)registry_services", .gauge, "Names with an instance.", summary.serviceCount)
+        metric(
+            "\(Self.prefix)registry_max_instances", .gauge, "The most instances that it may hold.",
+            registry.limits.maximumInstances)
+        metric("\(Self.prefix)registry_services", .gauge, "Services with an instance.", summary.serviceCount)
+        metric(
+            "\(Self.prefix)registry_names", .gauge, "Names in DNS, those of tags and protocols too.", summary.nameCount)
+        metric(
+            "\(Self.prefix)registry_max_names", .gauge, "The most names that there may be in DNS.",
+            registry.limits.maximumNames)
         metric("\(Self.prefix)registry_index", .gauge, "The index of the last change.", registry.feed.lastIndex)
         metric(
             "\(Self.prefix)registry_queued_changes", .gauge, "Changes that wait to be stored.", summary.queuedChanges)
+        metric(
+            "\(Self.prefix)registry_max_queued_changes", .gauge, "The most changes that may wait.",
+            CommitQueue.maximumCommands)
         changes(registry.counters)
         let brakes = "\(Self.prefix)registry_brakes"
         begin(brakes, .gauge, "Services that are kept from being wrongly empty, by what does it.")
@@ -139,11 +155,13 @@ extension MetricsWriter {
     private mutating func changes(_ counters: RegistryCounters) {
         let changes = "\(Self.prefix)registry_changes_total"
         begin(changes, .counter, "Changes of instances, by what happened and why.")
-        let counts = counters.changeCounts.sorted {
-            ($0.key.event.rawValue, $0.key.reason) < ($1.key.event.rawValue, $1.key.reason)
-        }
-        for (kind, count) in counts {
-            sample(changes, [Label("event", kind.event.rawValue), Label("reason", kind.reason)], count)
+        let counts = counters.changeCounts
+        // All pairs, also those that have not happened: a rate needs the 0 before the first one.
+        for event in RegistryCounters.Event.allCases {
+            for reason in ChangeReason.Kind.allCases {
+                sample(
+                    changes, [Label("event", event.rawValue), Label("reason", reason.rawValue)], counts[event, reason])
+            }
         }
         let beats = counters.heartbeats
         let heartbeats = "\(Self.prefix)registry_heartbeats_total"
@@ -175,39 +193,6 @@ extension MetricsWriter {
         let name = "\(Self.prefix)storage_detail"
         begin(name, .gauge, "What else this kind of storage tells of itself, as in /api/v1/status.")
         for (detail, number) in details { sample(name, [Label("name", detail)], number) }
-    }
-
-    /// The instances of each service, of the first ones in the order of their names.
-    fileprivate mutating func services(_ registry: Registry) {
-        let name = "\(Self.prefix)service_instances"
-        var shown = 0
-        var last: String?
-        repeat {
-            // In pages: a change waits no longer than one takes.
-            let page = registry.serviceSummaries(after: last, limit: 1000)
-            if shown == 0, !page.isEmpty { begin(name, .gauge, "Registered instances of a service by status.") }
-            for service in page {
-                for status in InstanceStatus.allCases {
-                    let labels = [Label("service", service.name), Label("status", status.rawValue)]
-                    sample(name, labels, service.counts[status])
-                }
-            }
-            shown += page.count
-            last = page.count == 1000 ? page.last?.name : nil
-        } while last != nil && shown < Self.maximumServices
-    }
-
-    fileprivate mutating func checks(_ summary: CheckSummary) {
-        metric("\(Self.prefix)checks", .gauge, "Health checks that this node runs.", summary.checks)
-        metric("\(Self.prefix)checks_running", .gauge, "Runs under way.", summary.running)
-        metric("\(Self.prefix)checks_nodes", .gauge, "Nodes that share the checks.", summary.nodes)
-        let runs = "\(Self.prefix)check_runs_total"
-        begin(runs, .counter, "Finished runs of checks by result.")
-        sample(runs, [Label("result", "success")], summary.succeeded)
-        sample(runs, [Label("result", "failure")], summary.failed)
-        metric(
-            "\(Self.prefix)checks_cut_off", .gauge,
-            "Whether so many checks fail that the checker takes itself for cut off: 1 or 0.", summary.isCutOff ? 1 : 0)
     }
 
     /// Under the names that all programs have them.

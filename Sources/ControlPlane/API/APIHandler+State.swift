@@ -55,6 +55,7 @@ extension APIHandler {
 
     private func writeStatus(_ writer: inout JSONWriter) {
         let summary = registry.summary()
+        let statistics = state.statistics
         writer.beginObject()
         writer.member("version")
         writer.string(state.version)
@@ -62,6 +63,8 @@ extension APIHandler {
         writer.integer(state.uptimeSeconds(now: time.now().monotonic))
         writer.member("ready")
         writer.bool(state.isReady)
+        writer.member("health")
+        writer.health(healthReport(summary, statistics))
         writer.member("storage")
         writer.beginObject()
         writer.member("type")
@@ -107,7 +110,6 @@ extension APIHandler {
         writer.endObject()
         writer.member("last_known_names")
         writer.integer(summary.lastKnownNames)
-        let statistics = state.statistics
         for group in Counter.Group.allCases {
             writer.member(group.rawValue)
             writer.counters(group, statistics)
@@ -119,32 +121,14 @@ extension APIHandler {
 
     /// `GET /api/v1/health`
     func health() -> ServerResponse {
-        let isStorageHealthy = registry.storeState.isHealthy
-        let isReady = state.isReady
-        let areUpstreamsHealthy = state.statistics.upstreams.allSatisfy(\.isHealthy)
-        let certificate = state.certificate?.state(at: time.now().wall)
-        let isAllWell = isStorageHealthy && areUpstreamsHealthy && certificate ?? .pass == .pass
-        // Without its storage, upstreams or certificate the server still answers DNS: a warning, not a failure.
-        let status = !isReady ? "fail" : isAllWell ? "pass" : "warn"
-        return .json(isReady ? .ok : .serviceUnavailable) { writer in
-            writer.beginObject()
-            writer.member("status")
-            writer.string(status)
-            writer.member("checks")
-            writer.beginObject()
-            writer.member("dns")
-            writer.statusObject(isReady ? "pass" : "fail")
-            writer.member("storage")
-            writer.statusObject(isStorageHealthy ? "pass" : "fail")
-            writer.member("upstreams")
-            writer.statusObject(areUpstreamsHealthy ? "pass" : "warn")
-            if let certificate {
-                writer.member("certificate")
-                writer.statusObject(certificate.rawValue)
-            }
-            writer.endObject()
-            writer.endObject()
-        }
+        let report = healthReport(registry.summary(), state.statistics)
+        return .json(report.isReady ? .ok : .serviceUnavailable) { $0.health(report) }
+    }
+
+    private func healthReport(_ summary: RegistrySummary, _ statistics: EngineStatistics) -> HealthReport {
+        HealthReport(
+            isReady: state.isReady, registry: summary, upstreams: statistics.upstreams, checks: checks?.summary,
+            certificate: state.certificate, now: time.now().wall)
     }
 
     /// `GET /ready`

@@ -27,6 +27,8 @@ struct APIHandler: RequestHandler {
     let largeAnswers = SideThreads(count: 2, capacity: 128)
     /// The thread that makes snapshots for readers of events, each of which wants one part at a time.
     let snapshots = SideThreads(count: 1, capacity: .max)
+    /// Counts what is answered.
+    let counters = HTTPCounters(endpoints: EndpointTable.all.count)
 
     private static let nothing = "there is nothing at this path: GET /openapi.yaml describes what there is"
 
@@ -50,7 +52,10 @@ struct APIHandler: RequestHandler {
         }
         let match = target.segments.map { EndpointTable.match(head.method, $0) } ?? .nothing
         // Before anything else is done for it.
-        if let response = limited(match, head.client) { return .failure(ResponseError(response)) }
+        if let response = limited(match, head.client) {
+            return .failure(ResponseError(response, endpoint: match.place))
+        }
+        let place: Int
         let endpoint: Endpoint
         let variables: [String]
         switch match {
@@ -61,16 +66,20 @@ struct APIHandler: RequestHandler {
             return .failure(
                 ResponseError(.problem(.methodNotAllowed, "only \(methods) can be used here", fields: [allow]))
             )
-        case .endpoint(let found, let values): (endpoint, variables) = (found, values)
+        case .endpoint(let found, let values): (place, endpoint, variables) = (found.place, found.endpoint, values)
         }
         let generation = access.generation
         var request = Endpoint.Request(
             variables: variables, target: target, arrival: head.arrival, requester: Requester(client: head.client),
             certificateSubject: head.certificateSubject, fields: head.fields, connectionEnd: head.connectionEnd)
-        if let response = admit(&request, to: endpoint) { return .failure(ResponseError(response)) }
+        if let response = admit(&request, to: endpoint) {
+            return .failure(ResponseError(response, endpoint: place))
+        }
         var bodyLimit: Int?
         if case .json(let maximumOctets) = endpoint.body {
-            if let response = Self.mediaTypeProblem(head) { return .failure(ResponseError(response)) }
+            if let response = Self.mediaTypeProblem(head) {
+                return .failure(ResponseError(response, endpoint: place))
+            }
             bodyLimit = maximumOctets
         }
         // Endpoints with parameters report unknown ones together with invalid values.
@@ -78,11 +87,13 @@ struct APIHandler: RequestHandler {
             do throws(InvalidFields) {
                 try target.readParameters([]) { _, _, _ in }
             } catch {
-                return .failure(ResponseError(.invalid(error)))
+                return .failure(ResponseError(.invalid(error), endpoint: place))
             }
         }
+        // Only with an index it waits.
+        let mayWait = endpoint.parameters.contains("wait") && target.query.contains("index=")
         return .success(
-            ResolvedRequest(bodyLimit: bodyLimit) { [request] body in
+            ResolvedRequest(bodyLimit: bodyLimit, endpoint: place, mayWait: mayWait) { [request] body in
                 var request = request
                 // The tokens may have been replaced while the body came.
                 if access.generation != generation, let response = admit(&request, to: endpoint) { return response }
@@ -95,7 +106,7 @@ struct APIHandler: RequestHandler {
     /// - Returns: the answer if there were too many.
     private func limited(_ match: EndpointTable.Match, _ client: IPAddress?) -> ServerResponse? {
         let kind: RequestLimiter.Kind?
-        if case .endpoint(let endpoint, _) = match { kind = endpoint.limit } else { kind = .requests }
+        if case .endpoint(let found, _) = match { kind = found.endpoint.limit } else { kind = .requests }
         guard let kind, let client, let wait = limiter.take(kind, from: client) else { return nil }
         return .tooMany(kind, perSecond: limiter.requestsPerSecond, wait: wait)
     }

@@ -13,6 +13,6 @@ extension Endpoint {
                     description: Version 0.0.4 of the format.
                     content: {text/plain: {schema: {type: string}}}
                 """
-        ) { api, _ in api.metrics() }
+        ) { api, _ in await api.metrics() }
     ]
 }

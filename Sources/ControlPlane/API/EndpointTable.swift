@@ -6,18 +6,28 @@ enum EndpointTable {
         Endpoint.services + Endpoint.checks + Endpoint.heartbeats + Endpoint.events + Endpoint.state
         + Endpoint.policies + Endpoint.insight + Endpoint.metrics + Endpoint.cache
 
+    /// An endpoint with its place in ``all``.
+    typealias Placed = (place: Int, endpoint: Endpoint)
+
     /// The endpoints by the number of segments in their paths.
-    private static let byLength: [[Endpoint]] = {
+    private static let byLength: [[Placed]] = {
         let longest = all.map(\.path.length).max() ?? 0
-        return (0...longest).map { length in all.filter { $0.path.length == length } }
+        return (0...longest).map { length in
+            all.enumerated().filter { $0.element.path.length == length }.map { ($0.offset, $0.element) }
+        }
     }()
 
     /// The result of a search.
     enum Match {
-        case endpoint(Endpoint, variables: [String])
+        case endpoint(Placed, variables: [String])
         /// The path allows only these methods.
         case otherMethods([HTTPRequest.Method])
         case nothing
+
+        /// The place of the endpoint; `nil`: there is none.
+        var place: Int? {
+            if case .endpoint(let placed, _) = self { placed.place } else { nil }
+        }
     }
 
     /// Finds the endpoint for a path.
@@ -26,10 +36,11 @@ enum EndpointTable {
     static func match(_ method: HTTPRequest.Method, _ path: [String]) -> Match {
         guard path.count < byLength.count else { return .nothing }
         let candidates = byLength[path.count]
-        for endpoint in candidates where endpoint.method == method || endpoint.method == .get && method == .head {
-            if let variables = endpoint.path.match(path) { return .endpoint(endpoint, variables: variables) }
+        for placed in candidates
+        where placed.endpoint.method == method || placed.endpoint.method == .get && method == .head {
+            if let variables = placed.endpoint.path.match(path) { return .endpoint(placed, variables: variables) }
         }
-        let methods = candidates.filter { $0.path.match(path) != nil }.flatMap(\.methods)
+        let methods = candidates.map(\.endpoint).filter { $0.path.match(path) != nil }.flatMap(\.methods)
         return methods.isEmpty ? .nothing : .otherMethods(methods)
     }
 

@@ -333,13 +333,19 @@ enum OpenAPIDocument {
                   properties:
                     health: {type: string, enum: [pass, fail]}
                     lag_seconds: {type: number, description: how old what is known may be; 0 below a second}
-            Part: {type: object, properties: {status: {type: string, enum: [pass, warn, fail]}}}
+            Part:
+              type: object
+              required: [status, message]
+              properties:
+                status: {type: string, enum: [pass, warn, fail]}
+                message: {type: string, description: 'why, in one sentence'}
             Health:
               type: object
               required: [status, checks]
               properties:
                 status: {type: string, enum: [pass, warn, fail]}
                 checks:
+                  description: 'dns, storage, upstreams, checker, queue; certificate - with TLS.'
                   type: object
                   additionalProperties: {$ref: '#/components/schemas/Part'}
             ServerStatus:
@@ -348,6 +354,7 @@ enum OpenAPIDocument {
                 version: {type: string}
                 uptime_seconds: {type: integer}
                 ready: {type: boolean}
+                health: {$ref: '#/components/schemas/Health'}
                 certificate:
                   description: What new connections are shown; null without TLS.
                   type: [object, 'null']

@@ -8,22 +8,21 @@ final class ServerState: Sendable {
     private let startedAt: ContinuousClock.Instant
     private let ready = Atomic(false)
     private let engineStatistics: @Sendable () -> EngineStatistics
-    private let serverCertificate: @Sendable () -> CertificateSummary?
+    private let listener: SecureListener?
 
     /// The state at the start.
     ///
     /// - Parameters:
-    ///   - certificate: what new connections are shown; `nil`: they don't speak TLS.
+    ///   - listener: what new connections are shown; `nil`: they never speak TLS.
     ///   - statistics: reads the engine's counters.
     init(
-        version: String, startedAt: ContinuousClock.Instant,
-        certificate: @escaping @Sendable () -> CertificateSummary? = { nil },
+        version: String, startedAt: ContinuousClock.Instant, listener: SecureListener? = nil,
         statistics: @escaping @Sendable () -> EngineStatistics
     ) {
         self.version = version
         self.startedAt = startedAt
         engineStatistics = statistics
-        serverCertificate = certificate
+        self.listener = listener
     }
 
     /// Whether DNS answers from a loaded registry.
@@ -36,7 +35,13 @@ final class ServerState: Sendable {
     var statistics: EngineStatistics { engineStatistics() }
 
     /// The certificate of the REST API, if it speaks TLS.
-    var certificate: CertificateSummary? { serverCertificate() }
+    var certificate: CertificateSummary? { listener?.identity?.certificate }
+
+    /// The last second in which all authorities of clients' certificates are valid; `nil`: clients need none.
+    var authoritiesNotAfter: WallTime? { listener?.identity?.authoritiesNotAfter }
+
+    /// How many connections had no TLS session since the start, by why.
+    var handshakeFailures: [HandshakeFailure.Kind: UInt64] { listener?.handshakeFailures ?? [:] }
 
     /// Whole seconds since the start.
     func uptimeSeconds(now: ContinuousClock.Instant) -> Int64 {

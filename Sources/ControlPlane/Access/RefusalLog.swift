@@ -47,9 +47,10 @@ final class RefusalLog: Sendable {
         }
         let isWritten = take { counts in
             switch refusal {
-            case .noToken, .unknownToken: counts.unauthorized += 1
+            case .noToken: counts.withoutToken += 1
+            case .unknownToken: counts.unknownToken += 1
             case .malformed: counts.malformed += 1
-            case .role: counts.forbidden += 1
+            case .role: counts.role += 1
             }
         }
         if isWritten { logger.warning(message, metadata: metadata) }
@@ -59,7 +60,13 @@ final class RefusalLog: Sendable {
     ///
     /// - Parameter count: how many changes of one request; 1 or more.
     func note(_ denial: Denial, by requester: Requester, count: Int = 1) {
-        guard take({ $0.forbidden += count }) else { return }
+        let isWritten = take { counts in
+            switch denial {
+            case .service: counts.service += count
+            case .policyBounds: counts.bounds += count
+            }
+        }
+        guard isWritten else { return }
         var metadata: Logger.Metadata = ["client": "\(requester.client.map(\.description) ?? "unknown")"]
         metadata["token"] = "\(requester.token?.name ?? "none")"
         if count > 1 { metadata["count"] = "\(count)" }

@@ -123,6 +123,8 @@ final class Checker: CheckRunner {
         var failed = 0
         /// Runs without a result: interrupted, or impossible here.
         var unfinished = 0
+        /// The same by type and result, and how long they took.
+        var runs = Check.Runs()
         var isHolding = false
     }
 

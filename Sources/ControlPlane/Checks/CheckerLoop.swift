@@ -58,7 +58,7 @@ final class CheckerLoop {
                 let now = time.now()
                 if let (run, result) = easy.finish(code, now: now.monotonic) {
                     running[run.id] = nil
-                    finish(run.id, result, now)
+                    finish(run.id, run.check, result, now)
                 }
                 idle.append(easy)
             }
@@ -94,7 +94,8 @@ final class CheckerLoop {
             let request = ProbeRequest(task.check, address: task.address, instancePort: task.port)
         else { return }
         func fail(_ reason: String) {
-            finish(id, CheckResult(outcome: .none, output: "not run: \(reason)", duration: .zero), now)
+            let result = CheckResult(outcome: .none, output: "not run: \(reason)", duration: .zero)
+            finish(id, task.check, result, now)
         }
         guard let easy = idle.popLast() ?? ProbeEasy() else { return fail("no memory") }
         let run = ProbeRun(id: id, check: task.check, request: request, startedAt: now.monotonic)
@@ -114,12 +115,23 @@ final class CheckerLoop {
         statistics.unfinished += 1
     }
 
-    private func finish(_ id: UInt64, _ result: CheckResult, _ now: Moment) {
+    private func finish(_ id: UInt64, _ check: Check, _ result: CheckResult, _ now: Moment) {
+        let kind: CheckRuns.Result
         switch result.outcome {
-        case .success: statistics.succeeded += 1
-        case .failure, .silence: statistics.failed += 1
-        case .none: statistics.unfinished += 1
+        case .success:
+            statistics.succeeded += 1
+            kind = .success
+        case .failure:
+            statistics.failed += 1
+            kind = .failure
+        case .silence:
+            statistics.failed += 1
+            kind = .timeout
+        case .none:
+            statistics.unfinished += 1
+            kind = .unfinished
         }
+        if let type = check.runType { statistics.runs.add(kind, type, seconds: result.duration / .seconds(1)) }
         core.finish(id, result, now: now)
     }
 

@@ -33,10 +33,14 @@ struct HTTPResponder: Sendable {
         var reader = RequestBodyReader(head, channel: writer.channel, limits: bodyLimits)
         var share = requestMemory.share(for: head.client)
         let response: ServerResponse
+        var timing = Timing(start: handler.time.now().monotonic)
         switch handler.resolve(head) {
         case .failure(let error):
+            timing.endpoint = error.endpoint
             response = error.response
         case .success(let request):
+            timing.endpoint = request.endpoint
+            timing.isMeasured = !request.mayWait
             guard let limit = request.bodyLimit else {
                 response = await request.respond(ByteBuffer())
                 break
@@ -44,7 +48,9 @@ struct HTTPResponder: Sendable {
             if head.expectsContinue, (head.contentLength ?? 0) <= limit { try await writer.writeContinue() }
             do {
                 switch try await reader.read(from: &parts, limit: limit, share: &share) {
-                case .whole(let body): response = await answer(request, body)
+                case .whole(let body):
+                    timing.start = handler.time.now().monotonic
+                    response = await answer(request, body)
                 case .tooLong: response = .tooLong(limit: limit)
                 case .noMemory: response = .busy("too many large requests are under way")
                 }
@@ -55,11 +61,13 @@ struct HTTPResponder: Sendable {
             }
         }
         if let stream = response.stream, head.method != .head {
+            timing.isMeasured = false
+            note(response, timing)
             try await writer.write(response, stream, date: currentDate, isVersion10: head.isVersion10)
             return false
         }
         let keepsConnection = head.keepsConnection && !response.closesConnection
-        try await write(response, to: head, keepsConnection: keepsConnection, writer)
+        try await write(response, to: head, timing, keepsConnection: keepsConnection, writer)
         return try await reader.discard(from: &parts) && keepsConnection
     }
 
@@ -76,6 +84,7 @@ struct HTTPResponder: Sendable {
             default:
                 .problem(.badRequest, "not HTTP/1.1: \(error)")
             }
+        handler.counters.noteAnswer(endpoint: nil, code: response.status.code, duration: nil)
         try await writer.write(response, date: currentDate, keepsConnection: false)
     }
 
@@ -87,20 +96,39 @@ struct HTTPResponder: Sendable {
             ?? .busy("too many large requests are under way")
     }
 
+    /// What is counted of a request.
+    private struct Timing {
+        /// When the request was complete.
+        var start: ContinuousClock.Instant
+        /// The place of its endpoint.
+        var endpoint: Int?
+        /// Whether the time until the answer is counted.
+        var isMeasured = true
+    }
+
+    private func note(_ response: ServerResponse, _ timing: Timing) {
+        let duration = timing.isMeasured ? timing.start.duration(to: handler.time.now().monotonic) : nil
+        handler.counters.noteAnswer(endpoint: timing.endpoint, code: response.status.code, duration: duration)
+    }
+
     private func write(
-        _ response: ServerResponse, to head: RequestHead, keepsConnection: Bool, _ writer: ResponseWriter
+        _ response: ServerResponse, to head: RequestHead, _ timing: Timing, keepsConnection: Bool,
+        _ writer: ResponseWriter
     ) async throws {
         let isHead = head.method == .head
         guard response.body.readableBytes >= Self.largeBodyOctets, !isHead else {
+            note(response, timing)
             return try await writer.write(
                 response, date: currentDate, isHead: isHead, keepsConnection: keepsConnection)
         }
         var share = answerMemory.share(for: head.client)
         // The result of a change is always sent; it is at most as long as the request was.
         guard share.grow(to: response.body.readableBytes) || head.isChange else {
-            return try await writer.write(
-                .busy("too many large answers wait to be read"), date: currentDate, keepsConnection: keepsConnection)
+            let busy = ServerResponse.busy("too many large answers wait to be read")
+            note(busy, timing)
+            return try await writer.write(busy, date: currentDate, keepsConnection: keepsConnection)
         }
+        note(response, timing)
         try await writer.write(response, date: currentDate, keepsConnection: keepsConnection, waits: true)
     }
 }

@@ -52,7 +52,8 @@ struct HTTPService: Service {
         // The process's own loops, which are never shut down.
         group = MultiThreadedEventLoopGroup.singleton
         connections = OpenConnections(
-            maximum: maximumConnections, maximumPerClient: maximumPerClient, logger: logger)
+            maximum: maximumConnections, maximumPerClient: maximumPerClient, counters: responder.handler.counters,
+            logger: logger)
         self.logger = logger.quiet
         channels = HTTPConnections(
             responder: responder, group: group, idleTimeout: TimeAmount(idleTimeout), open: connections,

@@ -36,6 +36,7 @@ final class OpenConnections: Sendable {
     private let state: Mutex<State>
     private let maximum: Int
     private let maximumPerClient: Int
+    private let counters: HTTPCounters
     private let logger: Logger
 
     /// No connections yet.
@@ -43,7 +44,9 @@ final class OpenConnections: Sendable {
     /// - Parameters:
     ///   - maximum: connections at most.
     ///   - maximumPerClient: connections of one client address at most.
-    init(maximum: Int, maximumPerClient: Int, logger: Logger) {
+    ///   - counters: count them.
+    init(maximum: Int, maximumPerClient: Int, counters: HTTPCounters = HTTPCounters(endpoints: 0), logger: Logger) {
+        self.counters = counters
         self.maximum = maximum
         self.maximumPerClient = maximumPerClient
         self.logger = logger
@@ -58,14 +61,18 @@ final class OpenConnections: Sendable {
         let channel = OpenChannel(channel: channel, isSecure: isSecure)
         let (id, leaving, evicted) = state.withLock { state -> (ConnectionTable.ID?, OpenChannel?, Int?) in
             if state.isClosed { return (nil, channel, nil) }
+            defer { counters.noteOpen(state.table.count) }
             switch state.table.admit(from: client) {
             case .admitted(let id, nil):
                 state.channels[id] = channel
+                counters.noteConnection(.accepted)
                 return (id, nil, nil)
             case .admitted(let id, let evicted?):
                 state.channels[id] = channel
+                counters.noteConnection(.acceptedInstead)
                 return (id, state.channels.removeValue(forKey: evicted), Self.noteEviction(&state))
             case .refused:
+                counters.noteConnection(.refused)
                 return (nil, channel, Self.noteEviction(&state))
             }
         }
@@ -106,6 +113,7 @@ final class OpenConnections: Sendable {
         state.withLock { state in
             state.table.remove(id)
             state.channels[id] = nil
+            counters.noteOpen(state.table.count)
         }
     }
 

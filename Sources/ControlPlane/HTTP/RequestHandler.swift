@@ -3,6 +3,8 @@ import NIOCore
 /// Answers requests, without sockets or HTTP framing.
 protocol RequestHandler: Sendable {
     var time: TimeSource { get }
+    /// Counts what is answered, by the place of the endpoint.
+    var counters: HTTPCounters { get }
 
     /// Finds the endpoint of a request by its head only.
     func resolve(_ head: RequestHead) -> Result<ResolvedRequest, ResponseError>
@@ -12,6 +14,10 @@ protocol RequestHandler: Sendable {
 struct ResolvedRequest: Sendable {
     /// The largest body that is read, in octets; `nil`: the body does not matter.
     let bodyLimit: Int?
+    /// Its endpoint's place among all.
+    var endpoint: Int?
+    /// Whether the client has asked to wait for something: how long that takes says nothing of the server.
+    var mayWait = false
     /// Answers the request. The body is complete, or empty if it does not matter.
     let respond: @Sendable (_ body: ByteBuffer) async -> ServerResponse
 }
@@ -19,8 +25,11 @@ struct ResolvedRequest: Sendable {
 /// An answer that ends the handling of a request early.
 struct ResponseError: Error, Sendable {
     let response: ServerResponse
+    /// The place of the request's endpoint among all; `nil`: it is for none.
+    let endpoint: Int?
 
-    init(_ response: ServerResponse) {
+    init(_ response: ServerResponse, endpoint: Int? = nil) {
         self.response = response
+        self.endpoint = endpoint
     }
 }

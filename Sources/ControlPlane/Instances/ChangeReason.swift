@@ -15,17 +15,26 @@ enum ChangeReason: Sendable, Equatable {
     /// It was found in the storage at the start.
     case loaded
 
-    /// Its name in the API.
-    var name: String {
+    /// What it is, without who or which one. The raw values are its names in the API.
+    enum Kind: String, CaseIterable, Sendable {
+        case request, expired, check, brake, loaded
+        case anotherNode = "another_node"
+    }
+
+    /// What it is.
+    var kind: Kind {
         switch self {
-        case .request, .requested: "request"
-        case .expired: "expired"
-        case .check: "check"
-        case .brake: "brake"
-        case .anotherNode: "another_node"
-        case .loaded: "loaded"
+        case .request, .requested: .request
+        case .expired: .expired
+        case .check: .check
+        case .brake: .brake
+        case .anotherNode: .anotherNode
+        case .loaded: .loaded
         }
     }
+
+    /// Its name in the API.
+    var name: String { kind.rawValue }
 
     /// What exactly it was, such as a check's name.
     var detail: String? {

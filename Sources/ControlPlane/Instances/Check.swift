@@ -34,6 +34,46 @@ struct Check: Sendable, Equatable {
     }
 }
 
+extension Check {
+    /// The types of checks that this server runs itself, as metrics name them; `https` is an `http`, too.
+    enum RunType: Int, CaseIterable, Sendable {
+        case http, tcp, tls, grpc
+
+        var name: String {
+            switch self {
+            case .http: "http"
+            case .tcp: "tcp"
+            case .tls: "tls"
+            case .grpc: "grpc"
+            }
+        }
+    }
+
+    /// The type of its runs; `nil`: it has none.
+    var runType: RunType? {
+        switch kind {
+        case .http: .http
+        case .tcp: .tcp
+        case .tls: .tls
+        case .grpc: .grpc
+        case .ttl: nil
+        }
+    }
+
+    /// The runs of each type.
+    struct Runs: Sendable, Equatable {
+        private var runs = [CheckRuns](repeating: CheckRuns(), count: RunType.allCases.count)
+
+        /// Those of a type.
+        subscript(type: RunType) -> CheckRuns { runs[type.rawValue] }
+
+        /// Adds a run.
+        mutating func add(_ result: CheckRuns.Result, _ type: RunType, seconds: Double) {
+            runs[type.rawValue].add(result, seconds: seconds)
+        }
+    }
+}
+
 /// `status` of a check in the API, from the best to the worst.
 enum CheckStatus: String, CaseIterable, Sendable, Comparable {
     /// Everything is fine.

@@ -77,6 +77,8 @@ struct CheckSummary: Sendable, Equatable {
     /// Runs since the start.
     var succeeded = 0
     var failed = 0
+    /// The same by type and result, and how long they took.
+    var runs = Check.Runs()
     /// Whether so many fail that the checker takes itself for cut off, and statuses stay as they are.
     var isCutOff = false
 }

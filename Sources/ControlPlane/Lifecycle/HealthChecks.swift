@@ -125,7 +125,7 @@ final class HealthChecks: CheckObserver, Service {
         return CheckSummary(
             instances: counts.all, instancesHere: counts.here, nodes: nodes, checks: numbers.checks,
             running: numbers.running, succeeded: numbers.succeeded, failed: numbers.failed,
-            isCutOff: numbers.isHolding)
+            runs: numbers.runs, isCutOff: numbers.isHolding)
     }
 
     // MARK: To the checker

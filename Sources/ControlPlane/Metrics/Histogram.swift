@@ -21,6 +21,12 @@ struct Histogram: Sendable, Equatable {
     static let seconds = Histogram(
         bounds: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10])
 
+    /// For requests to the REST API: from 250 µs to 10 s.
+    static let requests = Histogram(bounds: [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10])
+
+    /// For runs of checks: from 1 ms to 60 s.
+    static let checks = Histogram(bounds: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60])
+
     /// Adds a value.
     mutating func add(_ value: Double) {
         if let bucket = bounds.firstIndex(where: { value <= $0 }) { counts[bucket] &+= 1 }

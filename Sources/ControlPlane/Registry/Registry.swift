@@ -27,6 +27,8 @@ final class Registry: Sendable {
     private let loaded = Atomic(false)
     private let brakes = BrakesInForce()
     let timers: any Timers
+    /// What it may hold.
+    let limits: Configuration.RegistryLimits
 
     /// Prepares a registry; ``load()`` fills it.
     ///
@@ -50,6 +52,7 @@ final class Registry: Sendable {
         logger: Logger
     ) {
         self.feed = feed
+        self.limits = limits
         self.store = store
         self.time = time
         sweepPeriod = cleanupInterval / 2
@@ -321,10 +324,11 @@ final class Registry: Sendable {
 
     /// The most important numbers. Never waits for a change under way.
     func summary() -> RegistrySummary {
-        let (counts, services) = store.view.withTable { ($0.counts, $0.serviceCount) }
+        let (counts, services, names) = store.view.withTable { ($0.counts, $0.serviceCount, $0.nameCount) }
         return RegistrySummary(
             counts: counts,
             serviceCount: services,
+            nameCount: names,
             storeType: store.type,
             storeState: store.state,
             zoneGeneration: committer.zoneGeneration,
@@ -344,6 +348,8 @@ final class Registry: Sendable {
 struct RegistrySummary: Sendable {
     var counts: StatusCounts
     var serviceCount: Int
+    /// Names in DNS, those of tags and protocols too.
+    var nameCount: Int
     var storeType: String
     var storeState: StoreState
     /// The generation of the zone after the last publication.

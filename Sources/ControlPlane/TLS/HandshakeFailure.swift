@@ -15,6 +15,26 @@ enum HandshakeFailure: Sendable, Equatable {
     /// The client has closed the connection in the handshake, as port scans and checks of load balancers do.
     case ended
 
+    /// What it is, without its reason. The raw values are labels of metrics.
+    enum Kind: String, CaseIterable, Sendable {
+        case certificate, timeout, ended
+        case plainHTTP = "plain_http"
+        case secureHello = "tls_on_plain_port"
+        case protocolError = "protocol"
+    }
+
+    /// What it is.
+    var kind: Kind {
+        switch self {
+        case .certificate: .certificate
+        case .plainHTTP: .plainHTTP
+        case .secureHello: .secureHello
+        case .protocolError: .protocolError
+        case .timeout: .timeout
+        case .ended: .ended
+        }
+    }
+
     /// Reads an error of the handshake.
     ///
     /// - Parameter certificate: what the client has presented; nobody has vouched for it.

@@ -2,11 +2,12 @@ import Engine
 import Logging
 import Synchronization
 
-/// Logs handshakes that have failed: ten lines in ten seconds, and then how many others there were.
+/// Counts handshakes that have failed, and logs them: ten lines in ten seconds, and then how many others there were.
 final class HandshakeLog: Sendable {
     private let logger: Logger
     private let timers: any Timers
     private let limit = Mutex(LineLimit(lines: 10, in: .seconds(10)))
+    private let failures = Mutex<[HandshakeFailure.Kind: UInt64]>([:])
 
     init(logger: Logger, timers: any Timers = EventLoopTimers.shared) {
         self.logger = logger
@@ -15,6 +16,7 @@ final class HandshakeLog: Sendable {
 
     /// Notes that a connection is closed because its handshake has failed.
     func note(_ failure: HandshakeFailure, client: IPAddress?) {
+        failures.withLock { $0[failure.kind, default: 0] &+= 1 }
         var metadata: Logger.Metadata = ["client": "\(client.map(\.description) ?? "unknown")"]
         switch failure {
         case .ended: logger.debug("a client has left in the TLS handshake", metadata: metadata)
@@ -29,6 +31,9 @@ final class HandshakeLog: Sendable {
         case .timeout: write("a client has stopped in the TLS handshake", metadata)
         }
     }
+
+    /// How many connections had no session since the start, by why.
+    var counts: [HandshakeFailure.Kind: UInt64] { failures.withLock { $0 } }
 
     /// Notes that an established connection ends because of what the client has sent.
     func noteEnd(_ error: any Error, client: IPAddress?) {

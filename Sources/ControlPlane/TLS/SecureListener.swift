@@ -22,6 +22,9 @@ final class SecureListener: Sendable {
     /// What new connections are offered; `nil`: no TLS.
     var identity: ServerIdentity? { current.withLock { $0 } }
 
+    /// How many connections had no session since the start, by why.
+    var handshakeFailures: [HandshakeFailure.Kind: UInt64] { log.counts }
+
     /// Has new connections offered this.
     func adopt(_ identity: ServerIdentity?) {
         current.withLock { $0 = identity }

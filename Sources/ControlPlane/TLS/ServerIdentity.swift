@@ -9,8 +9,10 @@ public struct ServerIdentity: Sendable {
     /// What connections are made with. The next identity has another, which knows none of this one's sessions.
     let context: NIOSSLContext
     let certificate: CertificateSummary
+    /// The last second in which all authorities of clients' certificates are valid; `nil`: clients need none.
+    let authoritiesNotAfter: WallTime?
     /// Whether a client needs a certificate.
-    let isMutual: Bool
+    var isMutual: Bool { authoritiesNotAfter != nil }
     /// What is suspicious, each in one line.
     public let warnings: [String]
 }
@@ -57,7 +59,10 @@ private struct ServerIdentityReader {
         do {
             return ServerIdentity(
                 context: try NIOSSLContext(configuration: Self.settings(chain, key, authorities)),
-                certificate: certificate, isMutual: !authorities.isEmpty, warnings: warnings)
+                certificate: certificate,
+                authoritiesNotAfter: authorities.map { CertificateSummary($0).notAfter }
+                    .min { $0.secondsSince1970 < $1.secondsSince1970 },
+                warnings: warnings)
         } catch NIOSSLError.failedToLoadPrivateKey {
             let path = shown(tls.certificate)
             report(Self.keyKey, tls.key, "is not the key of the certificate in \(path), whose first one counts")

@@ -29,10 +29,12 @@ import Testing
             (.delete, "/api/v1/cache", "/api/v1/cache", ""),
         ] as [(HTTPRequest.Method, String, String, String)])
     func `a path leads to its endpoint`(method: HTTPRequest.Method, target: String, path: String, id: String) throws {
-        guard case .endpoint(let endpoint, let variables) = match(method, target) else {
+        guard case .endpoint(let placed, let variables) = match(method, target) else {
             Issue.record("\(method) \(target) leads nowhere")
             return
         }
+        let endpoint = placed.endpoint
+        #expect(EndpointTable.all[placed.place] === endpoint)
         #expect(endpoint.path.description == path && variables.joined(separator: " ") == id)
         #expect(endpoint.method == method || endpoint.method == .get && method == .head)
     }

@@ -114,7 +114,7 @@ import Testing
         for _ in 0..<1000 { log.note(.unknownToken, client: .v4(0x0A00_0001), endpoint: "GET /api/v1/services") }
         log.note(.malformed("Authorization is given twice"), client: nil, endpoint: "GET /")
         log.note(.service("users"), by: Requester(token: token("w", .write)), count: 7)
-        #expect(log.counts == AccessRefusal.Counts(unauthorized: 1000, forbidden: 7, malformed: 1))
+        #expect(log.counts == AccessRefusal.Counts(unknownToken: 1000, service: 7, malformed: 1))
         #expect(lines.all.withLock { $0.count } == 10)
         #expect(
             lines.all.withLock { $0.first }

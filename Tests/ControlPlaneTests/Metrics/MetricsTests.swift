@@ -36,6 +36,16 @@ import Testing
                 """)
     }
 
+    @Test func `a sample in parts looks like any other`() {
+        var writer = MetricsWriter()
+        for value in [0, 7, 10, -12, Int.max, Int.min] {
+            writer.sample(Array("x{a=".utf8), Array("\"b\"} ".utf8), value)
+        }
+        var other = MetricsWriter()
+        for value in [0, 7, 10, -12, Int.max, Int.min] { other.sample("x", [.init("a", "b")], value) }
+        #expect(writer.octets == other.octets)
+    }
+
     @Test func `numbers that are none have Prometheus' form`() {
         var writer = MetricsWriter()
         for value in [Double.nan, .infinity, -.infinity] { writer.sample("x", [], value) }

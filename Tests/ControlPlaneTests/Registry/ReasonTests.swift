@@ -3,7 +3,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// What readers of the events are told of changes that nobody has requested.
+/// What readers of the events are told of changes that nobody has requested, and how these are counted.
 @Suite struct ReasonTests {
     private func events(_ registry: Registry) -> [String] {
         let reading = registry.feed.read(after: 0, for: FeedInterest(subject: .events))
@@ -45,6 +45,18 @@ import Testing
                     "registered request", "status check second", "status check first", "updated request",
                     "deregistered check second", "registered request", "deregistered request", "registered request",
                     "expired expired",
+                ])
+            let counts = test.registry.counters.changeCounts
+            var counted: [String] = []
+            for event in RegistryCounters.Event.allCases {
+                for reason in ChangeReason.Kind.allCases where counts[event, reason] > 0 {
+                    counted.append("\(event.rawValue) \(reason.rawValue) \(counts[event, reason])")
+                }
+            }
+            #expect(
+                counted == [
+                    "registered request 3", "updated request 1", "updated check 1", "status check 1",
+                    "deregistered request 1", "deregistered check 1", "expired expired 1",
                 ])
         }
     }

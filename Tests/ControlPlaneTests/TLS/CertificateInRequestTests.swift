@@ -11,6 +11,7 @@ import Testing
     /// Answers with the subject.
     private struct Handler: RequestHandler {
         let time = TimeSource.system
+        let counters = HTTPCounters(endpoints: 0)
 
         func resolve(_ head: RequestHead) -> Result<ResolvedRequest, ResponseError> {
             let subject = head.certificateSubject
