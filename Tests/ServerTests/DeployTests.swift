@@ -70,7 +70,7 @@ extension ServerTests {
         private static let expected: Set<String> = [
             "kong_discovery_dns_query_types_total", "kong_discovery_dns_request_duration_seconds",
             "kong_discovery_dns_response_size_bytes", "kong_discovery_dns_request_size_bytes",
-            "kong_discovery_query_log_dropped_total", "kong_discovery_http_rate_limited_total",
+            "kong_discovery_query_log_dropped_total",
         ]
 
         /// Runs a server that has an upstream, and so all metrics.

@@ -51,6 +51,17 @@ extension MetricsWriter {
         }
     }
 
+    /// What was refused because a client asked too often.
+    mutating func limits(_ limiter: RequestLimiter) {
+        let limited = "\(Self.prefix)http_rate_limited_total"
+        begin(
+            limited, .counter, "Requests that were refused since their client makes more than server.rate_limit allows."
+        )
+        for kind in RequestLimiter.Kind.allCases {
+            sample(limited, [Label("kind", kind.rawValue)], limiter.refusedCount(kind))
+        }
+    }
+
     /// TLS of the REST API.
     mutating func security(_ state: ServerState) {
         let failures = "\(Self.prefix)tls_handshake_failures_total"

@@ -20,6 +20,7 @@ extension APIHandler {
         if hasServiceMetrics { writer.services(registry) }
         writer.http(counters)
         writer.refusals(access.refusals.counts)
+        writer.limits(limiter)
         writer.security(state)
         writer.checks(checks?.summary ?? CheckSummary())
         writer.process(.read())
