@@ -4,7 +4,7 @@ import HTTPTypes
 enum EndpointTable {
     static let all =
         Endpoint.services + Endpoint.checks + Endpoint.heartbeats + Endpoint.events + Endpoint.state
-        + Endpoint.policies + Endpoint.insight + Endpoint.metrics + Endpoint.cache
+        + Endpoint.policies + Endpoint.insight + Endpoint.metrics + Endpoint.cache + Endpoint.targets
 
     /// An endpoint with its place in ``all``.
     typealias Placed = (place: Int, endpoint: Endpoint)

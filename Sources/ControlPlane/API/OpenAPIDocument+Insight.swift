@@ -149,6 +149,20 @@ extension OpenAPIDocument {
                 since: {type: [string, 'null'], format: date-time}
                 until: {type: [string, 'null'], format: date-time}
             DomainName: {type: string, description: 'With escapes (RFC 1035 §5.1), in lower case.'}
+            TargetGroup:
+              type: object
+              required: [targets, labels]
+              properties:
+                targets:
+                  description: The instance's address and port.
+                  type: array
+                  minItems: 1
+                  maxItems: 1
+                  items: {type: string, examples: ['10.0.0.1:9100', '[2001:db8::1]:9100']}
+                labels:
+                  type: object
+                  propertyNames: {pattern: '^__meta_kong_discovery_[A-Za-z0-9_]*$'}
+                  additionalProperties: {type: string}
             FailedQuery:
               type: object
               required: [time, name, type, client, count]

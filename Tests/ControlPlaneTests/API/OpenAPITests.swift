@@ -9,7 +9,7 @@ import Yams
         let document = try #require(try Yams.compose(yaml: OpenAPIDocument.text))
         #expect(document["openapi"]?.string == "3.1.0")
         let paths = try #require(document["paths"]?.mapping)
-        #expect(EndpointTable.all.count == 26)
+        #expect(EndpointTable.all.count == 27)
         #expect(Set(paths.keys.compactMap(\.string)) == Set(EndpointTable.all.map(\.path.description)))
         for endpoint in EndpointTable.all {
             let method = endpoint.method.rawValue.lowercased()
