@@ -27,7 +27,6 @@ extension Endpoint {
                     content:
                       application/json:
                         schema: {type: array, items: {$ref: '#/components/schemas/TargetGroup'}}
-                  '422': {$ref: '#/components/responses/Invalid'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, request in await api.targets(request) }
