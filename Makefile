@@ -6,8 +6,9 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 BUILD_PACKAGES := libldns-dev libevent-dev libsqlite3-dev libcurl4-openssl-dev
 TEST_PACKAGES := knot-dnsutils etcd-server openssl curl python3 unbound dnsmasq-base bind9 prometheus
 BENCH_PACKAGES := python3 gcc libc6-dev
+SCHEMATHESIS_PACKAGES := python3 python3-venv
 
-.PHONY: run build test test-asan test-tsan simulate bench fuzz format lint clean
+.PHONY: run build test test-asan test-tsan simulate schemathesis bench fuzz format lint clean
 .DEFAULT_GOAL := build
 
 run: build ## Starts the server with embedded defaults: DNS on 127.0.0.1:8600, REST on 127.0.0.1:8080.
@@ -46,6 +47,12 @@ simulate: ## Runs nodes with etcd and with SQLite in virtual time, with all that
 	@$(call install,$(BUILD_PACKAGES))
 	$(SWIFT) build --build-tests
 	SEED=$(or $(SEED),1) SEEDS=$(or $(SEEDS),500) $(SWIFT) test --skip-build --filter SimulationTests
+
+# A finding prints a request that repeats it. SEED=n EXAMPLES=n looks elsewhere, and for more.
+schemathesis: ## Tests the REST API by its description: schemathesis, and a generated client; both come from PyPI.
+	@$(call install,$(BUILD_PACKAGES) $(SCHEMATHESIS_PACKAGES))
+	$(SWIFT) build --product kong-discovery
+	Tests/schemathesis/run.py .build/debug/kong-discovery
 
 bench: build ## Compares with NSD, Knot, Unbound, dnsdist and a bare responder; installs them itself.
 	@$(call install,$(BENCH_PACKAGES))

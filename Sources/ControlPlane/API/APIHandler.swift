@@ -29,6 +29,9 @@ struct APIHandler: RequestHandler {
     let snapshots = SideThreads(count: 1, capacity: .max)
     /// Counts what is answered.
     let counters = HTTPCounters(endpoints: EndpointTable.all.count)
+    /// For lists that are sent part by part: so many at once, and so many to one client.
+    let streamMemory = OctetBudget(
+        limit: 64 * TargetStream.octetsPerReader, limitPerClient: 16 * TargetStream.octetsPerReader)
 
     private static let nothing = "there is nothing at this path: GET /openapi.yaml describes what there is"
 

@@ -3,6 +3,8 @@ struct ChangeWait: Sendable, Equatable {
     static let parameterNames = ["index", "wait"]
     /// The longest wait.
     static let maximumTime = Duration.seconds(600)
+    /// What the text of a time must match.
+    static let pattern = DurationPattern.text(.zero...maximumTime)
 
     /// What the client has seen already; `nil`: it does not wait.
     var index: UInt64?

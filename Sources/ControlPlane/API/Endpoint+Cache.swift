@@ -12,7 +12,7 @@ extension Endpoint {
                   - name: name
                     in: query
                     description: The domain name whose answers go (RFC 1035 §5.1); all without it.
-                    schema: {type: string, minLength: 1}
+                    schema: {type: string, minLength: 1, maxLength: 1020, examples: [example.com]}
                   - name: subtree
                     in: query
                     description: Whether names below go too; true needs a name.
@@ -22,8 +22,10 @@ extension Endpoint {
                     description: How many were removed.
                     content:
                       application/json:
-                        schema: {type: object, required: [removed], properties: {removed: {type: integer}}}
-                  '422': {$ref: '#/components/responses/Invalid'}
+                        schema:
+                          type: object
+                          required: [removed]
+                          properties: {removed: {$ref: '#/components/schemas/Count'}}
                 """
         ) { api, request in api.removeFromCache(request.target) }
     ]

@@ -16,22 +16,11 @@ extension Endpoint {
                   required: true
                   content:
                     application/json:
-                      schema:
-                        type: object
-                        required: [status]
-                        additionalProperties: false
-                        properties:
-                          status: {$ref: '#/components/schemas/CheckStatus'}
-                          output: {type: [string, 'null'], description: For people; 512 octets of it are kept.}
+                      schema: {$ref: '#/components/schemas/CheckReport'}
                 responses:
                   '200':
                     description: The instance.
                     content: {application/json: {schema: {$ref: '#/components/schemas/Instance'}}}
-                  '400': {$ref: '#/components/responses/Malformed'}
-                  '404': {$ref: '#/components/responses/Unknown'}
-                  '413': {$ref: '#/components/responses/TooLarge'}
-                  '415': {$ref: '#/components/responses/UnsupportedType'}
-                  '422': {$ref: '#/components/responses/Invalid'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, request in await api.report(request) },
@@ -55,24 +44,16 @@ extension Endpoint {
                   required: true
                   content:
                     application/json:
-                      schema:
-                        description: Either an ip, or a name and perhaps a tag.
-                        type: object
-                        additionalProperties: false
-                        properties:
-                          ip: {type: [string, 'null']}
-                          name: {anyOf: [{$ref: '#/components/schemas/Label'}, {type: 'null'}]}
-                          tag: {anyOf: [{$ref: '#/components/schemas/Label'}, {type: 'null'}]}
+                      schema: {$ref: '#/components/schemas/DrainSelection'}
                 responses:
                   '200':
                     description: How many instances have changed.
                     content:
                       application/json:
-                        schema: {type: object, required: [changed], properties: {changed: {type: integer}}}
-                  '400': {$ref: '#/components/responses/Malformed'}
-                  '413': {$ref: '#/components/responses/TooLarge'}
-                  '415': {$ref: '#/components/responses/UnsupportedType'}
-                  '422': {$ref: '#/components/responses/Invalid'}
+                        schema:
+                          type: object
+                          required: [changed]
+                          properties: {changed: {$ref: '#/components/schemas/Count'}}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, request in await api.drain(request, isDraining) }

@@ -37,12 +37,19 @@ extension Endpoint {
                 responses:
                   '200':
                     description: |
-                      It has no end. Each event's data is an object with index, time, reason (request, expired, check,
-                      brake, another_node, filter), perhaps detail, and sequence, id_origin and instance, or name and
-                      policy.
+                      It has no end. Each event's data is an object.
                     headers: {X-Registry-Index: {$ref: '#/components/headers/RegistryIndex'}}
-                    content: {text/event-stream: {schema: {type: string}}}
-                  '422': {$ref: '#/components/responses/Invalid'}
+                    content:
+                      text/event-stream:
+                        schema:
+                          description: >-
+                            The data of its events are InstanceEvent, PolicyEvent, LiveEvent or NoticeEvent, as JSON.
+                          type: string
+                        example: |
+                          id: 5f0c7e1d22a94b03-17
+                          event: deregistered
+                          data: {"reason":"expired","index":17,"time":"2026-11-26T21:36:36.528Z",…}
+
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, request in api.events(request) }

@@ -18,10 +18,8 @@ extension Endpoint {
                           type: object
                           required: [id, expires_at]
                           properties:
-                            id: {type: string}
-                            expires_at: {type: [string, 'null'], format: date-time}
-                  '404':
-                    $ref: '#/components/responses/Unknown'
+                            id: {$ref: '#/components/schemas/ID'}
+                            expires_at: {type: [string, 'null'], format: date-time, description: 'null: never.'}
                 """
         ) { api, request in api.heartbeat(request) },
         Endpoint(
@@ -39,7 +37,10 @@ extension Endpoint {
                         required: [ids]
                         additionalProperties: false
                         properties:
-                          ids: {type: array, maxItems: \(HeartbeatsRequest.maximumIDs), items: {type: string}}
+                          ids:
+                            type: array
+                            maxItems: \(HeartbeatsRequest.maximumIDs)
+                            items: {type: string, examples: [orders-1]}
                 responses:
                   '200':
                     description: |
@@ -51,13 +52,9 @@ extension Endpoint {
                           type: object
                           required: [renewed, unknown]
                           properties:
-                            renewed: {type: integer}
+                            renewed: {type: integer, minimum: 0, maximum: \(HeartbeatsRequest.maximumIDs)}
                             unknown: {type: array, items: {type: string}}
                             forbidden: {type: array, items: {type: string}}
-                  '400': {$ref: '#/components/responses/Malformed'}
-                  '413': {$ref: '#/components/responses/TooLarge'}
-                  '415': {$ref: '#/components/responses/UnsupportedType'}
-                  '422': {$ref: '#/components/responses/Invalid'}
                 """
         ) { api, request in api.heartbeats(request) },
     ]

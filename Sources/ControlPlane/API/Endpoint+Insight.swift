@@ -20,7 +20,6 @@ extension Endpoint {
                   '200':
                     description: The most first, and the newest first.
                     content: {application/json: {schema: {$ref: '#/components/schemas/Queries'}}}
-                  '422': {$ref: '#/components/responses/Invalid'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, request in await api.queries(request.target) },
@@ -36,17 +35,21 @@ extension Endpoint {
                   - name: name
                     in: query
                     required: true
-                    description: The domain name, without escapes.
-                    schema: {type: string, minLength: 1}
+                    description: The domain name, without escapes; 255 octets at most, 63 in a label.
+                    schema: {type: string, minLength: 1, maxLength: 1020, examples: [orders.service.kong]}
                   - name: type
                     in: query
-                    description: Default - A, AAAA, and SRV for names in the domain.
-                    schema: {type: string, minLength: 1, examples: [A, SRV, TYPE64]}
+                    description: In upper or lower case. Default - A, AAAA, and SRV for names in the domain.
+                    schema:
+                      type: string
+                      maxLength: 16
+                      anyOf:
+                        - enum: [\(ExplainQuery.typeNames)]
+                        - pattern: '^TYPE(\(DurationPattern.number(1...65535)))$'
                 responses:
                   '200':
                     description: The answers and their reasons.
                     content: {application/json: {schema: {$ref: '#/components/schemas/Explanation'}}}
-                  '422': {$ref: '#/components/responses/Invalid'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, request in await api.explain(request.target, from: request.client) },

@@ -11,7 +11,14 @@ extension Endpoint {
                 responses:
                   '200':
                     description: Version 0.0.4 of the format.
-                    content: {text/plain: {schema: {type: string}}}
+                    content:
+                      text/plain:
+                        schema: {type: string}
+                        example: |
+                          # HELP kong_discovery_ready Whether DNS answers from a loaded registry: 1 or 0.
+                          # TYPE kong_discovery_ready gauge
+                          kong_discovery_ready 1
+                  '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, _ in await api.metrics() }
     ]

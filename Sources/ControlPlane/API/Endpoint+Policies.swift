@@ -12,7 +12,6 @@ extension Endpoint {
                   '200':
                     description: The policy.
                     content: {application/json: {schema: {$ref: '#/components/schemas/Policy'}}}
-                  '404': {$ref: '#/components/responses/Unknown'}
                 """
         ) { api, request in api.policy(of: request.id) },
         Endpoint(
@@ -32,11 +31,10 @@ extension Endpoint {
                 responses:
                   '200':
                     description: The policy, by which DNS answers now.
+                    links:
+                      get: {$ref: '#/components/links/GetPolicy'}
+                      remove: {$ref: '#/components/links/RemovePolicy'}
                     content: {application/json: {schema: {$ref: '#/components/schemas/Policy'}}}
-                  '400': {$ref: '#/components/responses/Malformed'}
-                  '413': {$ref: '#/components/responses/TooLarge'}
-                  '415': {$ref: '#/components/responses/UnsupportedType'}
-                  '422': {$ref: '#/components/responses/Invalid'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, request in await api.setPolicy(request) },
@@ -47,7 +45,6 @@ extension Endpoint {
                 summary: Remove the policy of a service, so that the server's settings hold.
                 responses:
                   '204': {description: Gone.}
-                  '404': {$ref: '#/components/responses/Unknown'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, request in await api.removePolicy(request) },
@@ -63,7 +60,10 @@ extension Endpoint {
                     description: How many have gone; 0 if there were none.
                     content:
                       application/json:
-                        schema: {type: object, required: [released], properties: {released: {type: integer}}}
+                        schema:
+                          type: object
+                          required: [released]
+                          properties: {released: {$ref: '#/components/schemas/Count'}}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, request in await api.release(request) },

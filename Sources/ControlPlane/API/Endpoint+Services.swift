@@ -33,11 +33,13 @@ extension Endpoint {
                       The X-Registry-Index of the answer before: waits until something that name, tag and status select
                       is newer, or no longer selected. An index above the present one, as after a restart, does not
                       wait.
-                    schema: {type: integer, minimum: 0}
+                    schema: {$ref: '#/components/schemas/Count'}
                   - name: wait
                     in: query
-                    description: How long to wait at most, up to 10m; then the same list is answered.
-                    schema: {type: string, pattern: '^[0-9]+(ms|s|m)$', default: 5m}
+                    description: |
+                      How long to wait at most, up to 10m; without it 5m. Then the same list is answered. It needs an
+                      index.
+                    schema: {type: string, pattern: '\(ChangeWait.pattern)', examples: [30s]}
                 responses:
                   '200':
                     description: A page.
@@ -48,9 +50,18 @@ extension Endpoint {
                           type: object
                           required: [services, next_cursor]
                           properties:
-                            services: {type: array, items: {$ref: '#/components/schemas/Instance'}}
-                            next_cursor: {type: [string, 'null'], description: null on the last page.}
-                  '422': {$ref: '#/components/responses/Invalid'}
+                            services:
+                              type: array
+                              maxItems: 1000
+                              items: {$ref: '#/components/schemas/Instance'}
+                            next_cursor:
+                              description: null on the last page.
+                              type: [string, 'null']
+                              pattern: '^[0-9a-f]{16}$'
+                        example:
+                          services:
+                \(OpenAPIDocument.instanceExample(indentation: 12))
+                          next_cursor: null
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, request in await api.list(request) },
@@ -71,6 +82,11 @@ extension Endpoint {
                   '200':
                     description: Replaced.
                     headers: {Location: {$ref: '#/components/headers/Location'}}
+                    links:
+                      get: {$ref: '#/components/links/Get'}
+                      change: {$ref: '#/components/links/Change'}
+                      heartbeat: {$ref: '#/components/links/Heartbeat'}
+                      deregister: {$ref: '#/components/links/Deregister'}
                     content: {application/json: {schema: {$ref: '#/components/schemas/Instance'}}}
                   '201':
                     description: Registered.
@@ -81,10 +97,6 @@ extension Endpoint {
                       heartbeat: {$ref: '#/components/links/Heartbeat'}
                       deregister: {$ref: '#/components/links/Deregister'}
                     content: {application/json: {schema: {$ref: '#/components/schemas/Instance'}}}
-                  '400': {$ref: '#/components/responses/Malformed'}
-                  '413': {$ref: '#/components/responses/TooLarge'}
-                  '415': {$ref: '#/components/responses/UnsupportedType'}
-                  '422': {$ref: '#/components/responses/Invalid'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, request in await api.register(request) },
@@ -102,17 +114,24 @@ extension Endpoint {
                 responses:
                   '200':
                     description: A result for each item, registrations first, each in the order given.
+                    links:
+                      get: {$ref: '#/components/links/GetFirst'}
+                      heartbeat: {$ref: '#/components/links/HeartbeatFirst'}
+                      deregister: {$ref: '#/components/links/DeregisterFirst'}
                     content:
                       application/json:
                         schema:
                           type: object
                           required: [results]
                           properties:
-                            results: {type: array, items: {$ref: '#/components/schemas/BatchResult'}}
-                  '400': {$ref: '#/components/responses/Malformed'}
-                  '413': {$ref: '#/components/responses/TooLarge'}
-                  '415': {$ref: '#/components/responses/UnsupportedType'}
-                  '422': {$ref: '#/components/responses/Invalid'}
+                            results:
+                              type: array
+                              maxItems: \(BatchRequest.maximumItems)
+                              items: {$ref: '#/components/schemas/BatchResult'}
+                        example:
+                          results:
+                            - {status: 201, id: orders-2}
+                            - {status: 404, id: orders-3}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, request in await api.batch(request) },
@@ -126,7 +145,6 @@ extension Endpoint {
                     description: The instance.
                     headers: {X-Registry-Index: {$ref: '#/components/headers/RegistryIndex'}}
                     content: {application/json: {schema: {$ref: '#/components/schemas/Instance'}}}
-                  '404': {$ref: '#/components/responses/Unknown'}
                 """
         ) { api, request in await api.show(request.id) },
         Endpoint(
@@ -143,12 +161,11 @@ extension Endpoint {
                 responses:
                   '200':
                     description: The changed instance.
+                    links:
+                      get: {$ref: '#/components/links/Get'}
+                      heartbeat: {$ref: '#/components/links/Heartbeat'}
+                      deregister: {$ref: '#/components/links/Deregister'}
                     content: {application/json: {schema: {$ref: '#/components/schemas/Instance'}}}
-                  '400': {$ref: '#/components/responses/Malformed'}
-                  '404': {$ref: '#/components/responses/Unknown'}
-                  '413': {$ref: '#/components/responses/TooLarge'}
-                  '415': {$ref: '#/components/responses/UnsupportedType'}
-                  '422': {$ref: '#/components/responses/Invalid'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, request in await api.patch(request) },
@@ -159,7 +176,6 @@ extension Endpoint {
                 summary: Take an instance out.
                 responses:
                   '204': {description: Gone.}
-                  '404': {$ref: '#/components/responses/Unknown'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, request in await api.deregister(request) },

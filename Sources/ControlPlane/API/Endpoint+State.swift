@@ -19,11 +19,13 @@ extension Endpoint {
                     in: query
                     description: |
                       The X-Registry-Index of the answer before: waits until one of the names or numbers is newer.
-                    schema: {type: integer, minimum: 0}
+                    schema: {$ref: '#/components/schemas/Count'}
                   - name: wait
                     in: query
-                    description: How long to wait at most, up to 10m; then the same list is answered.
-                    schema: {type: string, pattern: '^[0-9]+(ms|s|m)$', default: 5m}
+                    description: |
+                      How long to wait at most, up to 10m; without it 5m. Then the same list is answered. It needs an
+                      index.
+                    schema: {type: string, pattern: '\(ChangeWait.pattern)', examples: [30s]}
                 responses:
                   '200':
                     description: In order of their names.
@@ -34,9 +36,8 @@ extension Endpoint {
                           type: object
                           required: [names, next_cursor]
                           properties:
-                            names: {type: array, items: {$ref: '#/components/schemas/Name'}}
+                            names: {type: array, maxItems: 1000, items: {$ref: '#/components/schemas/Name'}}
                             next_cursor: {type: [string, 'null']}
-                  '422': {$ref: '#/components/responses/Invalid'}
                   '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, request in await api.names(request) },
@@ -94,7 +95,8 @@ extension Endpoint {
                 operationId: description
                 summary: Show this document.
                 responses:
-                  '200': {description: This document., content: {application/yaml: {schema: {type: string}}}}
+                  '200': {description: This document., content: {application/yaml: {schema: {type: object}}}}
+                  '503': {$ref: '#/components/responses/Unavailable'}
                 """
         ) { api, _ in
             .text(

@@ -4,7 +4,7 @@ import HTTPTypes
 enum EndpointTable {
     static let all =
         Endpoint.services + Endpoint.checks + Endpoint.heartbeats + Endpoint.events + Endpoint.state
-        + Endpoint.policies + Endpoint.insight + Endpoint.metrics + Endpoint.cache
+        + Endpoint.policies + Endpoint.insight + Endpoint.metrics + Endpoint.cache + Endpoint.targets
 
     /// An endpoint with its place in ``all``.
     typealias Placed = (place: Int, endpoint: Endpoint)
@@ -61,14 +61,8 @@ enum EndpointTable {
             for line in endpoint.operation.split(separator: "\n", omittingEmptySubsequences: false) {
                 text += line.isEmpty ? "\n" : "      \(line)\n"
             }
-            // Responses come last in an operation, and every operation has these.
-            var responses = [("422", "Invalid")]
-            if endpoint.access.role != nil {
-                responses += [("400", "Malformed"), ("401", "Unauthorized"), ("403", "Forbidden")]
-            }
-            for (status, name) in responses where !endpoint.operation.contains("'\(status)':") {
-                text += "        '\(status)': {$ref: '#/components/responses/\(name)'}\n"
-            }
+            // Responses come last in an operation.
+            text += ErrorResponse.lines(for: endpoint, needsToken: needsToken)
             text += security(of: endpoint, needsToken: needsToken)
         }
         return text
@@ -77,6 +71,7 @@ enum EndpointTable {
     /// What an operation needs.
     private static func security(of endpoint: Endpoint, needsToken: Bool) -> String {
         guard let role = endpoint.access.role else { return "      security: []\n" }
-        return "      security: [\(needsToken ? "" : "{}, "){bearer: []}]\n      x-role: \(role.rawValue)\n"
+        let alternatives = (needsToken ? [] : ["{}"]) + ["{bearer: []}", "{certificate: []}"]
+        return "      security: [\(alternatives.joined(separator: ", "))]\n      x-role: \(role.rawValue)\n"
     }
 }

@@ -73,6 +73,13 @@ struct ExplainedName: Sendable, Equatable {
 struct ExplainQuery: Sendable, Equatable {
     static let parameterNames = ["name", "type"]
 
+    /// The mnemonics of all types that have one, with commas between them.
+    static var typeNames: String {
+        // Types from 300 on are few: TA and DLV have these numbers.
+        (Array(1...300) + [32_768, 32_769]).map { PresentationForm.type(UInt16($0)) }
+            .filter { !$0.hasPrefix("TYPE") }.map { "'\($0)'" }.joined(separator: ", ")
+    }
+
     /// In wire form and lower case.
     var name: [UInt8] = []
     /// The type's number; `nil`: the usual ones.

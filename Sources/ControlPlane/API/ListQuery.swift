@@ -82,6 +82,20 @@ struct NamesQuery: Sendable, Equatable {
     }
 }
 
+/// The parameters of `GET /api/v1/sd/prometheus`.
+struct TargetsQuery: Sendable, Equatable {
+    static let parameterNames = ["name", "tag"]
+
+    var filter = InstanceFilter()
+
+    /// Reads the parameters of a request.
+    init(_ target: RequestTarget) throws(InvalidFields) {
+        try target.readParameters(Self.parameterNames) { name, value, _ in
+            if name == "name" { filter.name = value.lowercased() } else { filter.tag = value.lowercased() }
+        }
+    }
+}
+
 /// The parameters that all lists with pages have.
 enum PageParameters {
     /// The error for an invalid cursor.

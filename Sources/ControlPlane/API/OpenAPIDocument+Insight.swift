@@ -1,14 +1,16 @@
 extension OpenAPIDocument {
     /// What clients ask, and why they are answered as they are.
-    static var insightSchemas: String {
-        """
+    static let insightSchemas = """
             Queries:
               type: object
               required: [since, queries, sampled, sampling_rate, names, nxdomain, servfail, refused, skipped_failures]
               properties:
                 since: {type: string, format: date-time, description: When the count began.}
-                queries: {type: integer, description: All queries since.}
-                sampled: {type: integer, description: Those that were looked at; each stands for those before it.}
+                queries: {type: integer, minimum: 0, description: All queries since.}
+                sampled:
+                  type: integer
+                  minimum: 0
+                  description: Those that were looked at; each stands for those before it.
                 sampling_rate: {type: number, minimum: 0, maximum: 1}
                 names:
                   type: array
@@ -17,8 +19,8 @@ extension OpenAPIDocument {
                     required: [name, queries, types]
                     properties:
                       name: {$ref: '#/components/schemas/DomainName'}
-                      queries: {type: integer}
-                      types: {type: object, additionalProperties: {type: integer}}
+                      queries: {$ref: '#/components/schemas/Count'}
+                      types: {type: object, additionalProperties: {$ref: '#/components/schemas/Count'}}
                 nxdomain: {type: array, items: {$ref: '#/components/schemas/FailedQuery'}}
                 servfail: {type: array, items: {$ref: '#/components/schemas/FailedQuery'}}
                 refused: {type: array, items: {$ref: '#/components/schemas/FailedQuery'}}
@@ -35,7 +37,7 @@ extension OpenAPIDocument {
                 kind: {type: string, enum: [domain, service, tag, protocol, address, unknown, outside]}
                 service: {type: [string, 'null']}
                 client: {type: [string, 'null'], description: Whom the answers are for.}
-                time: {type: string, format: date-time}
+                time: {$ref: '#/components/schemas/Time'}
                 answers: {type: array, items: {$ref: '#/components/schemas/ExplainedAnswer'}}
                 grace_ends_at:
                   type: [string, 'null']
@@ -48,10 +50,10 @@ extension OpenAPIDocument {
                     then.
                   required: [since, until]
                   properties:
-                    since: {type: string, format: date-time}
-                    until: {type: string, format: date-time}
+                    since: {$ref: '#/components/schemas/Time'}
+                    until: {$ref: '#/components/schemas/Time'}
                 notes: {type: array, items: {$ref: '#/components/schemas/ExplanationNote'}}
-                instances_total: {type: integer}
+                instances_total: {$ref: '#/components/schemas/Count'}
                 instances:
                   description: Of the name, in the order of their registration; 1,000 at most.
                   type: array
@@ -88,7 +90,7 @@ extension OpenAPIDocument {
                     properties:
                       section: {type: string, enum: [answer, authority, additional]}
                       name: {type: string}
-                      ttl: {type: integer}
+                      ttl: {$ref: '#/components/schemas/Count'}
                       type: {type: string}
                       data: {type: string}
                 workers:
@@ -97,18 +99,18 @@ extension OpenAPIDocument {
                   items:
                     type: object
                     properties:
-                      worker: {type: integer}
-                      zone_generation: {type: integer}
+                      worker: {$ref: '#/components/schemas/Count'}
+                      zone_generation: {$ref: '#/components/schemas/Count'}
                       first: {type: [string, 'null']}
                 cache:
                   description: What the cache has of a name outside, expired or not.
                   type: [object, 'null']
                   properties:
                     code: {type: string}
-                    age_seconds: {type: integer}
-                    ttl_seconds: {type: integer}
+                    age_seconds: {$ref: '#/components/schemas/Count'}
+                    ttl_seconds: {$ref: '#/components/schemas/Count'}
                     stale: {type: boolean}
-                    usable_seconds: {type: integer, description: 'If upstreams fail (RFC 8767).'}
+                    usable_seconds: {type: integer, minimum: 0, description: 'If upstreams fail (RFC 8767).'}
                 failed_at:
                   type: [string, 'null']
                   format: date-time
@@ -120,10 +122,10 @@ extension OpenAPIDocument {
               properties:
                 id: {type: string}
                 ip: {type: string}
-                port: {type: integer}
+                port: {$ref: '#/components/schemas/Count'}
                 protocol: {type: string, enum: [tcp, udp]}
-                weight: {type: integer}
-                priority: {type: integer}
+                weight: {$ref: '#/components/schemas/Count'}
+                priority: {$ref: '#/components/schemas/Count'}
                 status:
                   description: Expired - it is answered as one of the last known, and not registered any more.
                   type: string
@@ -137,8 +139,8 @@ extension OpenAPIDocument {
                     enum: [\(AnswerReason.allCases.map(\.rawValue).joined(separator: ", "))]
                 checks: {type: array, items: {$ref: '#/components/schemas/CheckState'}}
                 notes: {type: array, items: {$ref: '#/components/schemas/ExplanationNote'}}
-                registered_at: {type: string, format: date-time}
-                last_heartbeat: {type: string, format: date-time}
+                registered_at: {$ref: '#/components/schemas/Time'}
+                last_heartbeat: {$ref: '#/components/schemas/Time'}
                 expires_at: {type: [string, 'null'], format: date-time}
             ExplanationNote:
               type: object
@@ -153,11 +155,10 @@ extension OpenAPIDocument {
               type: object
               required: [time, name, type, client, count]
               properties:
-                time: {type: string, format: date-time}
+                time: {$ref: '#/components/schemas/Time'}
                 name: {$ref: '#/components/schemas/DomainName'}
                 type: {type: string, examples: [A, SRV, TYPE65280]}
                 client: {type: [string, 'null']}
-                count: {type: integer, description: How often it was noted; the time is that of the last.}
+                count: {type: integer, minimum: 0, description: How often it was noted; the time is that of the last.}
         """
-    }
 }

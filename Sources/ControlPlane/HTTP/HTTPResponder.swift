@@ -60,10 +60,11 @@ struct HTTPResponder: Sendable {
                 return false
             }
         }
-        if let stream = response.stream, head.method != .head {
+        if let stream = response.stream {
             timing.isMeasured = false
             note(response, timing)
-            try await writer.write(response, stream, date: currentDate, isVersion10: head.isVersion10)
+            try await writer.write(
+                response, stream, date: currentDate, isHead: head.method == .head, isVersion10: head.isVersion10)
             return false
         }
         let keepsConnection = head.keepsConnection && !response.closesConnection

@@ -24,7 +24,7 @@ final class OctetBudget: Sendable {
     var used: Int { state.withLock { $0.used } }
 
     /// A share of the budget, which is given back when the value ends.
-    struct Share: ~Copyable {
+    struct Share: ~Copyable, Sendable {
         private let budget: OctetBudget
         private let client: IPAddress?
         private var octets = 0
@@ -46,6 +46,17 @@ final class OctetBudget: Sendable {
 
         deinit {
             if octets > 0 { budget.giveBack(octets, of: client) }
+        }
+    }
+
+    /// A share of a fixed size that several may hold, and that the last one gives back.
+    final class Holder: Sendable {
+        private let share: Share
+
+        /// - Returns: `nil` if not so much is left.
+        init?(_ share: consuming Share, octets: Int) {
+            guard share.grow(to: octets) else { return nil }
+            self.share = share
         }
     }
 

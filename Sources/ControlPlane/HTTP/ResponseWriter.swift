@@ -33,8 +33,7 @@ struct ResponseWriter {
             version: .http1_1,
             status: HTTPResponseStatus(
                 statusCode: response.status.code, reasonPhrase: response.status.reasonPhrase),
-            headers: Self.fields(
-                response, date: date, keepsConnection: keepsConnection, hasLength: response.stream == nil)
+            headers: Self.fields(response, date: date, keepsConnection: keepsConnection)
         )
         guard !isHead, response.body.readableBytes > 0 else {
             try await send([.head(head), .end(nil)])

@@ -66,6 +66,7 @@ import Testing
         "DELETE /api/v1/names/{name}/policy": ("/api/v1/names/orders/policy", nil, true),
         "POST /api/v1/names/{name}/release": ("/api/v1/names/orders/release", nil, true),
         "GET /api/v1/queries": ("/api/v1/queries", nil, false),
+        "GET /api/v1/sd/prometheus": ("/api/v1/sd/prometheus", nil, false),
         "GET /api/v1/explain": ("/api/v1/explain?name=orders", nil, false),
         "DELETE /api/v1/cache": ("/api/v1/cache", nil, false),
     ]

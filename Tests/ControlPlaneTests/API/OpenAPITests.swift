@@ -9,7 +9,7 @@ import Yams
         let document = try #require(try Yams.compose(yaml: OpenAPIDocument.text))
         #expect(document["openapi"]?.string == "3.1.0")
         let paths = try #require(document["paths"]?.mapping)
-        #expect(EndpointTable.all.count == 26)
+        #expect(EndpointTable.all.count == 27)
         #expect(Set(paths.keys.compactMap(\.string)) == Set(EndpointTable.all.map(\.path.description)))
         for endpoint in EndpointTable.all {
             let method = endpoint.method.rawValue.lowercased()
@@ -39,10 +39,17 @@ import Yams
                     #expect(security.isEmpty, "\(endpoint.title)")
                     continue
                 }
-                #expect(security.last?["bearer"]?.sequence?.isEmpty == true)
-                #expect(security.count == (isOptional ? 2 : 1), "\(endpoint.title)")
+                #expect(security.count == (isOptional ? 3 : 2), "\(endpoint.title)")
+                for (scheme, alternative) in zip(["bearer", "certificate"], security.suffix(2)) {
+                    #expect(alternative[scheme]?.sequence?.isEmpty == true)
+                }
                 let statuses = Set(operation["responses"]?.mapping?.keys.compactMap(\.string) ?? [])
-                #expect(statuses.isSuperset(of: ["400", "401", "403"]), "\(endpoint.title)")
+                #expect(statuses.isSuperset(of: ["400", "401", "403", "405", "422", "431"]), "\(endpoint.title)")
+                #expect(statuses.contains("429") == (endpoint.limit != nil), "\(endpoint.title)")
+                #expect(statuses.contains("421") == isOptional, "\(endpoint.title)")
+                #expect(statuses.contains("404") == !endpoint.path.variables.isEmpty, "\(endpoint.title)")
+                #expect(statuses.contains("503") || !endpoint.needsRegistry, "\(endpoint.title)")
+                if case .json = endpoint.body { #expect(statuses.isSuperset(of: ["413", "415"]), "\(endpoint.title)") }
             }
         }
     }
@@ -101,5 +108,40 @@ import Yams
             }
         }
         #expect(count > 10)
+    }
+
+    @Test func `links lead from what was registered to operations that there are`() throws {
+        let document = try #require(try Yams.compose(yaml: OpenAPIDocument.text))
+        var operations: Set<String> = []
+        for (_, path) in try #require(document["paths"]?.mapping) {
+            for (_, operation) in path.mapping ?? [:] {
+                if let id = operation["operationId"]?.string { operations.insert(id) }
+            }
+        }
+        for (name, link) in try #require(document["components"]?["links"]?.mapping) {
+            #expect(operations.contains(link["operationId"]?.string ?? ""), "\(name)")
+        }
+        func links(_ path: String, _ status: String) -> Set<String> {
+            let responses = document["paths"]?[Node(path)]?["post"]?["responses"]?.mapping ?? [:]
+            let response = responses.first { $0.key.string == status }?.value
+            return Set(response?["links"]?.mapping?.keys.compactMap(\.string) ?? [])
+        }
+        for status in ["200", "201"] {
+            #expect(links("/api/v1/services", status) == ["get", "change", "heartbeat", "deregister"], "\(status)")
+        }
+        #expect(links("/api/v1/services/batch", "200") == ["get", "heartbeat", "deregister"])
+    }
+
+    @Test func `nothing has a default that a client must not send`() throws {
+        let document = try #require(try Yams.compose(yaml: OpenAPIDocument.text))
+        // Without an index there is nothing to wait for.
+        for path in ["/api/v1/services", "/api/v1/names"] {
+            let parameters = try #require(document["paths"]?[Node(path)]?["get"]?["parameters"]?.sequence)
+            let wait = try #require(parameters.first { $0["name"]?.string == "wait" })
+            #expect(wait["schema"]?["pattern"] != nil && wait["schema"]?["default"] == nil, "\(path)")
+        }
+        // What a change does not name stays as it is.
+        let change = try #require(document["components"]?["schemas"]?["Change"]?["properties"]?.mapping)
+        for (name, field) in change { #expect(field["default"] == nil, "\(name)") }
     }
 }
