@@ -13,6 +13,7 @@ extension APIHandler {
         let statistics = state.statistics
         writer.server(state, now: time.now())
         writer.engine(statistics)
+        writer.queryLog(state.queryLog)
         writer.registry(registry)
         if hasServiceMetrics { writer.services(registry) }
         writer.http(counters)

@@ -6,6 +6,17 @@ extension MetricsWriter {
         queries(statistics)
         for counter in Counter.allCases where !counter.isPartOfOthers { self.counter(counter, statistics) }
         upstreams(statistics.upstreams)
+        samples(statistics.samples)
+    }
+
+    /// What became of the queries for the query log.
+    mutating func queryLog(_ figures: QueryLogFigures) {
+        metric(
+            "\(Self.prefix)query_log_written_total", .counter, "Queries written to the query log.", figures.written)
+        metric(
+            "\(Self.prefix)query_log_dropped_total", .counter,
+            "Queries that were to be logged, and came faster than they were written or could not be written.",
+            figures.dropped)
     }
 
     /// Queries and responses, each as one metric with labels.
@@ -14,6 +25,11 @@ extension MetricsWriter {
         begin(queries, .counter, "Queries that arrived.")
         for (transport, counter) in [("udp", Counter.udpQueries), ("tcp", .tcpQueries)] {
             sample(queries, [Label("transport", transport)], statistics[counter])
+        }
+        let types = "\(Self.prefix)dns_query_types_total"
+        begin(types, .counter, "Queries by type; other: all other types, and queries without a readable question.")
+        for (type, count) in statistics.queriesByType {
+            sample(types, [Label("type", type.map { PresentationForm.type($0) } ?? "other")], count)
         }
         let responses = "\(Self.prefix)dns_responses_total"
         begin(responses, .counter, "Answers by their response code.")
@@ -32,6 +48,40 @@ extension MetricsWriter {
         for (transport, counter) in [("udp", Counter.upstreamUDPQueries), ("tcp", .upstreamTCPQueries)] {
             sample(upstream, [Label("transport", transport)], statistics[counter])
         }
+    }
+
+    /// Durations and sizes of those queries that were looked at.
+    private mutating func samples(_ samples: QuerySamples) {
+        let which = "of a sample: for each worker the first 256 queries of a second, and then one of about 64."
+        let durations = "\(Self.prefix)dns_request_duration_seconds"
+        begin(
+            durations, .histogram,
+            "From the arrival of a query until its reply was sent, by where the answer came from; \(which)")
+        for source in QuerySource.allCases {
+            distribution(
+                durations, [Label("source", source.rawValue)], of: samples.durations(source), unit: 1_000_000_000)
+        }
+        for (name, help, sizes) in [
+            ("request", "The octets of queries", samples.requestSizes),
+            ("response", "The octets of answers", samples.replySizes),
+        ] {
+            let name = "\(Self.prefix)dns_\(name)_size_bytes"
+            begin(name, .histogram, "\(help), \(which)")
+            distribution(name, [], of: sizes, unit: 1)
+        }
+    }
+
+    /// Writes a histogram's samples.
+    ///
+    /// - Parameter unit: how many of its units are one of the metric's.
+    private mutating func distribution(
+        _ name: String, _ labels: [Label], of distribution: QuerySamples.Distribution, unit: Double
+    ) {
+        samples(
+            name, labels,
+            of: Histogram(
+                bounds: distribution.bounds.map { Double($0) / unit }, counts: distribution.counts,
+                sum: Double(distribution.sum) / unit))
     }
 
     private mutating func counter(_ counter: Counter, _ statistics: EngineStatistics) {
