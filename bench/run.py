@@ -3,6 +3,7 @@
 
     run.py [all]      everything, printed as tables with pass or MISS for each threshold
     run.py dns        DNS against the floor, Knot DNS and NSD
+    run.py query-log  DNS with the query log and without
     run.py rest       the REST API
     run.py tokens     the REST API with tokens and without
     run.py scrape     GET /metrics with a million instances
@@ -41,6 +42,7 @@ import forward_bench
 import hot_path
 import ours
 import peers
+import query_log_bench
 import report
 import rest_bench
 import scrape_bench
@@ -50,10 +52,15 @@ import tokens_bench
 from processes import BENCH, LOAD_CORE, BenchmarkError
 
 RESULTS = BENCH / "results.json"
+EVERYTHING = (
+    *("dns", "query_log", "forward", "flood", "hot_path", "rest", "tls", "tokens"),
+    *("scrape", "change", "events", "checks", "storage"),
+)
 PARTS = {
-    "all": ("dns", "forward", "flood", "hot_path", "rest", "tls", "tokens", "scrape", "change", "events", "checks", "storage"),
-    "smoke": ("dns", "forward", "flood", "hot_path", "rest", "tls", "tokens", "scrape", "change", "events", "checks", "storage"),
+    "all": EVERYTHING,
+    "smoke": EVERYTHING,
     "dns": ("dns",),
+    "query-log": ("query_log",),
     "forward": ("forward",),
     "flood": ("flood",),
     "rest": ("rest",),
@@ -107,6 +114,8 @@ def measure(arguments, directory):
         results["dns"] = dns_bench.run(
             *common, arguments.services, with_ours=arguments.what != "peers", log=say
         )
+    if "query_log" in parts:
+        results["query_log"] = query_log_bench.run(*common, arguments.services, log=say)
     if "forward" in parts:
         names = 100_000 if arguments.what == "smoke" else forward_bench.NAMES
         results["forward"] = forward_bench.run(*common, names, log=say)
@@ -162,6 +171,8 @@ def run(arguments):
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     if "dns" in results:
         say("\n" + report.dns_text(results["dns"]))
+    if "query_log" in results:
+        say("\n" + query_log_bench.text(results["query_log"]))
     if "forward" in results:
         say("\n" + forward_bench.text(results["forward"]))
     if "flood" in results:

@@ -20,6 +20,7 @@ public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment
     let startedAt = ContinuousClock.now
     let identity = try loaded.serverIdentity()
     let tokens = try loaded.tokensFile()
+    let queryLogTarget = try loaded.queryLogTarget()
     let coreCount = ProcessorCount.available
     // At least two, even on one core: one takes in the requests of the next group while the other waits for a commit.
     NIOSingletons.groupLoopCountSuggestion = max(coreCount, 2)
@@ -35,7 +36,10 @@ public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment
         configuration, limit: limit, coreCount: coreCount, passedSockets: sockets.dns.count + sockets.rest.count)
     let engine = try makeEngine(configuration, budget, sockets, coreCount: coreCount)
     do {
-        try await run(loaded, identity, tokens, engine, budget, sockets, manager, startedAt: startedAt, logger)
+        let queryLog = QueryLogWriter(logger: logger) { engine.takeQueries($0) }
+        queryLog.adopt(queryLogTarget, configuration.queryLog, of: engine, logger)
+        try await run(
+            loaded, identity, tokens, queryLog, engine, budget, sockets, manager, startedAt: startedAt, logger)
     } catch {
         engine.stop()
         throw error
@@ -44,9 +48,9 @@ public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment
 }
 
 private func run(
-    _ loaded: LoadedConfiguration, _ identity: ServerIdentity?, _ tokens: TokensFile?, _ engine: Engine,
-    _ budget: DescriptorBudget,
-    _ sockets: PassedSockets, _ manager: ServiceManager, startedAt: ContinuousClock.Instant, _ logger: Logger
+    _ loaded: LoadedConfiguration, _ identity: ServerIdentity?, _ tokens: TokensFile?, _ queryLog: QueryLogWriter,
+    _ engine: Engine, _ budget: DescriptorBudget, _ sockets: PassedSockets, _ manager: ServiceManager,
+    startedAt: ContinuousClock.Instant, _ logger: Logger
 ) async throws {
     let configuration = loaded.configuration
     let registry = Registry(
@@ -72,6 +76,10 @@ private func run(
     let listener = SecureListener(identity, logger: logger)
     let state = ServerState(
         version: Version.current, startedAt: startedAt, listener: listener,
+        queries: {
+            let counts = queryLog.counts
+            return QueryLogFigures(written: counts.written, dropped: counts.lost &+ engine.droppedQueries)
+        },
         statistics: { engine.statistics() })
     let access = AccessControl(logger: logger)
     access.adopt(tokens)
@@ -120,6 +128,7 @@ private func run(
     let group = ServiceGroup(
         configuration: .init(
             services: [
+                QueryLogService(log: queryLog),
                 EngineService(engine: engine),
                 RegistryService(registry: registry, listening: listening) { () throws(StartError) in
                     health.begin()
@@ -130,7 +139,8 @@ private func run(
                 },
                 health,
                 ReloadService(
-                    loaded: loaded, listener: listener, access: access, limiter: limiter, engine: engine,
+                    loaded: loaded, listener: listener, access: access, limiter: limiter, queryLog: queryLog,
+                    engine: engine,
                     manager: manager, logger: logger),
                 CertificateWatchService(listener: listener, logger: logger),
                 UpstreamWatchService(engine: engine, logger: logger),

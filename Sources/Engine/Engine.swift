@@ -13,7 +13,7 @@ public final class Engine: Sendable {
     /// The origin of the services' zone, in wire form and lower case.
     public let serviceOrigin: [UInt8]
 
-    private let workers: [Worker]
+    let workers: [Worker]
     private let longestDatagram: Int
     private let acknowledgements: WakeSignal
     private let forwarding: SharedForwarding
@@ -22,6 +22,7 @@ public final class Engine: Sendable {
     private let largeUDPNetworks: Mutex<[IPNetwork]>
     private let state: Mutex<State>
     private let running = Atomic(false)
+    let queryLog = Mutex(QueryLogState())
 
     private struct State {
         var builder: SnapshotBuilder
@@ -220,7 +221,10 @@ public final class Engine: Sendable {
     /// The sums of what the workers have counted since they started.
     public func statistics() -> EngineStatistics {
         var statistics = EngineStatistics()
-        for worker in workers { statistics.add(worker.counters) }
+        for worker in workers {
+            statistics.add(worker.counters)
+            worker.histograms.add(to: &statistics.samples)
+        }
         statistics[.inFlight] = UInt64(max(forwarding.inFlight.load(ordering: .relaxed), 0))
         let cache = forwarding.cache.statistics
         statistics[.cacheEntries] = cache.entries

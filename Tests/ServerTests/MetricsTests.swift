@@ -42,7 +42,12 @@ extension ServerTests {
                     #"registry_heartbeats_total{result="unknown"} 2"#, "storage_commit_seconds_count 5",
                     "zone_publish_seconds_count 5", #"storage_healthy{type="\#(storage.rawValue)"} 1"#, "ready 1",
                     #"registry_brakes{kind="mass_expiry"} 0"#,
-                    #"upstream_queries_total{upstream="127.0.0.1:9"} "#,
+                    #"upstream_queries_total{upstream="127.0.0.1:9"} "#, #"dns_query_types_total{type="A"} 6"#,
+                    #"dns_query_types_total{type="SRV"} 1"#, #"dns_query_types_total{type="other"} 0"#,
+                    #"dns_request_duration_seconds_bucket{source="zone",le="2.5"} "#,
+                    #"dns_request_duration_seconds_bucket{source="upstream",le="5e-06"} 0"#,
+                    #"dns_request_size_bytes_bucket{le="64.0"} "#, #"dns_response_size_bytes_bucket{le="1232.0"} "#,
+                    "query_log_written_total 0", "query_log_dropped_total 0",
                 ] {
                     #expect(metrics.contains("\nkong_discovery_\(line)"), "\(line) is not in\n\(metrics)")
                 }

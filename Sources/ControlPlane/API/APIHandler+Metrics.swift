@@ -1,4 +1,3 @@
-import Engine
 import HTTPTypes
 import NIOCore
 
@@ -13,9 +12,8 @@ extension APIHandler {
         var writer = MetricsWriter()
         let statistics = state.statistics
         writer.server(state, now: time.now())
-        writer.queries(statistics)
-        for counter in Counter.allCases where !counter.isPartOfOthers { writer.counter(counter, statistics) }
-        writer.upstreams(statistics.upstreams)
+        writer.engine(statistics)
+        writer.queryLog(state.queryLog)
         writer.registry(registry)
         if hasServiceMetrics { writer.services(registry) }
         writer.http(counters)
@@ -29,23 +27,6 @@ extension APIHandler {
     }
 }
 
-extension Counter {
-    /// Whether metrics with labels stand for it: see ``MetricsWriter/queries(_:)``.
-    fileprivate var isPartOfOthers: Bool {
-        switch self {
-        case .udpQueries, .tcpQueries, .answered, .noData, .nameErrors, .serverFailures, .refused, .formatErrors,
-            .notImplemented, .badVersions, .upstreamUDPQueries, .upstreamTCPQueries:
-            true
-        default: false
-        }
-    }
-
-    /// Its name as a metric.
-    fileprivate var metricName: String {
-        "\(MetricsWriter.prefix)\(description.group.rawValue)_\(description.name)\(description.isGauge ? "" : "_total")"
-    }
-}
-
 extension MetricsWriter {
     fileprivate mutating func server(_ state: ServerState, now: Moment) {
         begin("\(Self.prefix)build_info", .gauge, "The program: always 1.")
@@ -55,65 +36,6 @@ extension MetricsWriter {
             state.isReady ? 1 : 0)
         metric(
             "\(Self.prefix)uptime_seconds", .gauge, "Since the start.", state.uptimeSeconds(now: now.monotonic))
-    }
-
-    /// Queries and responses, each as one metric with labels.
-    fileprivate mutating func queries(_ statistics: EngineStatistics) {
-        let queries = "\(Self.prefix)dns_queries_total"
-        begin(queries, .counter, "Queries that arrived.")
-        for (transport, counter) in [("udp", Counter.udpQueries), ("tcp", .tcpQueries)] {
-            sample(queries, [Label("transport", transport)], statistics[counter])
-        }
-        let responses = "\(Self.prefix)dns_responses_total"
-        begin(responses, .counter, "Answers by their response code.")
-        for (code, counters) in [
-            ("NOERROR", [Counter.answered, .noData]), ("NXDOMAIN", [.nameErrors]), ("SERVFAIL", [.serverFailures]),
-            ("REFUSED", [.refused]), ("FORMERR", [.formatErrors]), ("NOTIMP", [.notImplemented]),
-            ("BADVERS", [.badVersions]),
-        ] {
-            sample(responses, [Label("rcode", code)], counters.reduce(UInt64(0)) { $0 &+ statistics[$1] })
-        }
-        metric(
-            "\(Self.prefix)dns_nodata_responses_total", .counter, Counter.noData.description.help,
-            statistics[.noData])
-        let upstream = "\(Self.prefix)forwarding_queries_total"
-        begin(upstream, .counter, "Queries sent to upstreams.")
-        for (transport, counter) in [("udp", Counter.upstreamUDPQueries), ("tcp", .upstreamTCPQueries)] {
-            sample(upstream, [Label("transport", transport)], statistics[counter])
-        }
-    }
-
-    fileprivate mutating func counter(_ counter: Counter, _ statistics: EngineStatistics) {
-        let description = counter.description
-        metric(counter.metricName, description.isGauge ? .gauge : .counter, description.help, statistics[counter])
-    }
-
-    fileprivate mutating func upstreams(_ upstreams: [UpstreamStatistics]) {
-        if upstreams.isEmpty { return }
-        func labels(_ upstream: UpstreamStatistics) -> [Label] { [Label("upstream", "\(upstream.address)")] }
-        let healthy = "\(Self.prefix)upstream_healthy"
-        begin(healthy, .gauge, "Whether an upstream answers as usual: 1 or 0.")
-        for upstream in upstreams { sample(healthy, labels(upstream), upstream.isHealthy ? 1 : 0) }
-        let loop = "\(Self.prefix)upstream_leads_back"
-        begin(loop, .gauge, "Whether an upstream leads back to this server, and is not asked for that reason: 1 or 0.")
-        for upstream in upstreams { sample(loop, labels(upstream), upstream.leadsBack ? 1 : 0) }
-        let roundTrip = "\(Self.prefix)upstream_round_trip_seconds"
-        if upstreams.contains(where: { $0.roundTripTime != nil }) {
-            begin(roundTrip, .gauge, "The smoothed round-trip time.")
-            for upstream in upstreams {
-                if let time = upstream.roundTripTime { sample(roundTrip, labels(upstream), time / .seconds(1)) }
-            }
-        }
-        for (name, help, value) in [
-            ("queries", "Queries sent to an upstream.", \UpstreamStatistics.queries),
-            ("answers", "Its useful answers.", \.answers), ("timeouts", "Queries not answered in time.", \.timeouts),
-            ("errors", "SERVFAIL, REFUSED and similar answers, malformed ones, and refused connections.", \.errors),
-            ("guesses", "Ports at which somebody tried to guess its answers.", \.guesses),
-        ] {
-            let name = "\(Self.prefix)upstream_\(name)_total"
-            begin(name, .counter, help)
-            for upstream in upstreams { sample(name, labels(upstream), upstream[keyPath: value]) }
-        }
     }
 
     fileprivate mutating func registry(_ registry: Registry) {

@@ -57,7 +57,7 @@ extension JSONWriter {
         member("type")
         string(PresentationForm.type(answer.type.rawValue))
         member("code")
-        if let code = first.code { string(Self.codeName(code)) } else { null() }
+        if let code = first.code { string(PresentationForm.code(code)) } else { null() }
         member("source")
         string(first.source.rawValue)
         member("why")
@@ -116,7 +116,7 @@ extension JSONWriter {
     private mutating func cached(_ cached: Inspection.Cached) {
         beginObject()
         member("code")
-        string(Self.codeName(cached.code))
+        string(PresentationForm.code(cached.code))
         member("age_seconds")
         integer(max(cached.age.components.seconds, 0))
         member("ttl_seconds")
@@ -196,19 +196,6 @@ extension JSONWriter {
         member("failed_at")
         time(upstream.lastFailure.map { now.advanced(byMilliseconds: -$0.age.milliseconds) })
         endObject()
-    }
-
-    private static func codeName(_ code: UInt16) -> String {
-        switch code {
-        case 0: "NOERROR"
-        case 1: "FORMERR"
-        case 2: "SERVFAIL"
-        case 3: "NXDOMAIN"
-        case 4: "NOTIMP"
-        case 5: "REFUSED"
-        case 6: "YXDOMAIN"
-        default: "RCODE\(code)"
-        }
     }
 }
 

@@ -8,20 +8,24 @@ final class ServerState: Sendable {
     private let startedAt: ContinuousClock.Instant
     private let ready = Atomic(false)
     private let engineStatistics: @Sendable () -> EngineStatistics
+    private let queryLogFigures: @Sendable () -> QueryLogFigures
     private let listener: SecureListener?
 
     /// The state at the start.
     ///
     /// - Parameters:
     ///   - listener: what new connections are shown; `nil`: they never speak TLS.
+    ///   - queries: what became of the query log's queries.
     ///   - statistics: reads the engine's counters.
     init(
         version: String, startedAt: ContinuousClock.Instant, listener: SecureListener? = nil,
+        queries: @escaping @Sendable () -> QueryLogFigures = { QueryLogFigures() },
         statistics: @escaping @Sendable () -> EngineStatistics
     ) {
         self.version = version
         self.startedAt = startedAt
         engineStatistics = statistics
+        queryLogFigures = queries
         self.listener = listener
     }
 
@@ -33,6 +37,9 @@ final class ServerState: Sendable {
 
     /// The engine's counters.
     var statistics: EngineStatistics { engineStatistics() }
+
+    /// What became of the queries for the query log.
+    var queryLog: QueryLogFigures { queryLogFigures() }
 
     /// The certificate of the REST API, if it speaks TLS.
     var certificate: CertificateSummary? { listener?.identity?.certificate }

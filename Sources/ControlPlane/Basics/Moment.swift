@@ -51,6 +51,11 @@ struct WallTime: Sendable, Hashable {
         return Int64(exactly: milliseconds).flatMap(WallTime.init(checking:)) ?? last
     }
 
+    /// The machine's clock in microseconds since 1970.
+    static var microsecondsNow: Int64 {
+        Int64(exactly: (Date().timeIntervalSince1970 * 1_000_000).rounded(.down)) ?? last.millisecondsSince1970 * 1000
+    }
+
     /// Whole seconds since 1970.
     var secondsSince1970: Int64 { millisecondsSince1970 / 1000 }
 

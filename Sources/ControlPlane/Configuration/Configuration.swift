@@ -21,6 +21,8 @@ public struct Configuration: Sendable, Equatable {
     public var metrics = Metrics()
     /// `log`: what is logged, and how.
     public var log = Log()
+    /// `query_log`: which queries are logged, and where.
+    public var queryLog = QueryLog()
 
     /// All defaults.
     public init() {}
@@ -171,6 +173,17 @@ extension Configuration {
     public struct Metrics: Sendable, Equatable {
         /// Whether it has figures of each service.
         public var perService = false
+
+        /// All defaults.
+        public init() {}
+    }
+
+    /// `query_log`: which queries are logged, and where.
+    public struct QueryLog: Sendable, Equatable {
+        /// The share of queries that are logged, 0–1.
+        public var sample = 0.0
+        /// The path of the file; empty: the log.
+        public var file = ""
 
         /// All defaults.
         public init() {}

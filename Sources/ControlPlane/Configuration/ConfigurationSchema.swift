@@ -213,6 +213,20 @@ public enum ConfigurationSchema {
         ),
         ConfigurationKey("log.level", \.log.level, .choice, "lowest level that is logged", appliesOnReload: true),
         ConfigurationKey("log.format", \.log.format, .choice, "form of a log line", appliesOnReload: true),
+        ConfigurationKey(
+            "query_log.sample",
+            \.queryLog.sample,
+            .number(0...1),
+            "share of queries that are logged; 1: all, 0: none",
+            appliesOnReload: true
+        ),
+        ConfigurationKey(
+            "query_log.file",
+            \.queryLog.file,
+            .path(),
+            "file of the query log, JSON lines; empty: the log, at level info",
+            appliesOnReload: true
+        ),
     ]
 
     /// The keys as a table in Markdown, for the README.

@@ -135,7 +135,7 @@ func checked<Value: Comparable>(
 
 extension Double {
     /// `1` instead of `1.0`.
-    fileprivate var shortDescription: String {
+    var shortDescription: String {
         let text = description
         return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }

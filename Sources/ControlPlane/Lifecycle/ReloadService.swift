@@ -9,6 +9,7 @@ struct ReloadService: Service {
     let listener: SecureListener
     let access: AccessControl
     let limiter: RequestLimiter
+    let queryLog: QueryLogWriter
     let engine: Engine
     let manager: ServiceManager
     let logger: Logger
@@ -24,6 +25,7 @@ struct ReloadService: Service {
             reloadCertificate(current)
             // A wrong configuration must not keep a token that is to go.
             reloadTokens(current)
+            reopenQueryLog(current)
             if isReady { manager.tellReady() }
         }
     }
@@ -60,6 +62,17 @@ struct ReloadService: Service {
         } catch {
             for problem in error.problems {
                 logger.error("certificate not reloaded: the old one stays", metadata: ["problem": "\(problem)"])
+            }
+        }
+    }
+
+    /// Opens the file again even if nothing has changed: it may have been renamed to begin a new one.
+    private func reopenQueryLog(_ current: LoadedConfiguration) {
+        do throws(ConfigurationError) {
+            queryLog.adopt(try current.queryLogTarget(), current.configuration.queryLog, of: engine, logger)
+        } catch {
+            for problem in error.problems {
+                logger.error("query log not reopened: the old one goes on", metadata: ["problem": "\(problem)"])
             }
         }
     }

@@ -17,6 +17,16 @@ struct Histogram: Sendable, Equatable {
         counts = Array(repeating: 0, count: bounds.count)
     }
 
+    /// With values that were counted elsewhere.
+    ///
+    /// - Parameter counts: those in each bucket, and at last those above all bounds.
+    init(bounds: [Double], counts: [UInt64], sum: Double) {
+        self.bounds = bounds
+        self.counts = Array(counts.prefix(bounds.count))
+        count = counts.reduce(0, &+)
+        self.sum = sum
+    }
+
     /// For storage and publication: from 100 µs to 10 s.
     static let seconds = Histogram(
         bounds: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10])

@@ -6,6 +6,8 @@ struct DeferredQuery {
     var isRefresh: Bool
     /// Its place in its batch.
     var place = 0
+    /// What is noted of it once it is answered.
+    var sample: QuerySample?
 }
 
 /// Answers for names outside the zones.

@@ -84,6 +84,7 @@ struct Responder: ~Copyable {
         case .udp: counters.count(.udpQueries)
         case .tcp: counters.count(.tcpQueries)
         }
+        counters.count(type: query.question?.type.rawValue ?? 0)
         guard let frame = rules.frame(for: query, from: client) else {
             counters.count(.dropped)
             return .silence

@@ -123,7 +123,8 @@ final class Forwarder {
         if !deferred.isRefresh {
             guard let route = route() else { return }
             client = WaitingClient(
-                frame: frame, query: message.extracting(0..<deferred.question.end).array, route: route)
+                frame: frame, query: message.extracting(0..<deferred.question.end).array, route: route,
+                sample: deferred.sample)
         }
         request(key, client)
     }

@@ -44,6 +44,21 @@ public enum PresentationForm {
         return number == 0 ? nil : UInt16(exactly: number)
     }
 
+    /// A response code's mnemonic (IANA "DNS RCODEs"), or `RCODE23`.
+    public static func code(_ code: UInt16) -> String {
+        switch code {
+        case ResponseCode.noError: "NOERROR"
+        case ResponseCode.formatError: "FORMERR"
+        case ResponseCode.serverFailure: "SERVFAIL"
+        case ResponseCode.nameError: "NXDOMAIN"
+        case ResponseCode.notImplemented: "NOTIMP"
+        case ResponseCode.refused: "REFUSED"
+        case ResponseCode.nameExists: "YXDOMAIN"
+        case ResponseCode.badVersion: "BADVERS"
+        default: "RCODE\(code)"
+        }
+    }
+
     /// A record as text.
     public struct RecordText: Sendable, Equatable {
         /// The section of a record.

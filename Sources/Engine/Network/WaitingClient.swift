@@ -10,6 +10,8 @@ struct WaitingClient {
     /// The header and question as they arrived.
     var query: [UInt8]
     var route: Route
+    /// What is noted of it once it is answered.
+    var sample: QuerySample?
 }
 
 /// A TCP connection that may be closed by the time its answer comes.

@@ -58,6 +58,15 @@ struct BatchAnswering: ~Copyable {
         batch.keep(reply.byteCount, to: index)
     }
 
+    /// Has something noted of a query that was not answered yet, if it waits for its answer.
+    ///
+    /// - Parameter place: its place in the last batch.
+    mutating func note(_ sample: QuerySample, ofQueryAt place: Int) {
+        for index in deferred.indices where deferred[index].place == place && !deferred[index].isRefresh {
+            deferred[index].sample = sample
+        }
+    }
+
     private mutating func note(_ index: Int, _ query: DeferredQuery?) {
         guard var query else { return }
         query.place = index

@@ -1,7 +1,9 @@
-/// Chooses what a worker puts into its ``QueryJournal``. It is told of whole batches, so that a query costs it nothing.
+/// Chooses what a worker puts into its ``QueryJournal``, its ``QueryHistograms`` and the query log. It is told of whole
+/// batches, so that a query costs it nothing.
 ///
 /// Each of the first 256 queries in a second is counted, and after that one in about 64, which stands for those before
 /// it. The intervals are random, since clients that ask in a fixed order must not always be met at the same question.
+/// Which queries are logged is decided on its own, by the share that was set.
 struct QueryObserver {
     /// How many queries in a second are counted one by one.
     private static let denseSamples = 256
@@ -11,6 +13,7 @@ struct QueryObserver {
     private static let failuresPerSecond = 64
 
     let journal = QueryJournal()
+    let histograms = QueryHistograms()
     /// Queries since the last one that was counted, that one not included.
     private var uncounted: UInt64 = 0
     /// Queries until one is looked at.
@@ -23,30 +26,61 @@ struct QueryObserver {
     /// NXDOMAIN, SERVFAIL and REFUSED that the counters had when they were last looked at.
     private var knownFailures: UInt64 = 0
     private var random = UInt64.random(in: 1...UInt64.max)
+    /// Queries until one is logged.
+    private var leftToLogged = Int.max
+    private var logInterval: SampleInterval?
+    /// Where those go that are logged.
+    private(set) var ring: QueryRing?
+
+    /// Has other queries logged from now on.
+    mutating func adopt(_ settings: QueryLogSettings) {
+        logInterval = settings.interval
+        ring = settings.ring
+        leftToLogged = nextLogged()
+    }
+
+    /// Whether one of the next queries is looked at: then it must be known when they arrived.
+    @inline(__always)
+    func isDue(_ count: Int) -> Bool { left <= count || leftToLogged <= count }
 
     /// Notes a batch that was answered, whose queries and replies are still there.
     ///
     /// - Parameter count: the number of its queries.
+    /// - Returns: the queries whose answers are to be looked at.
     @inline(__always)
-    mutating func note(_ batch: UDPBatch, _ count: Int, _ counters: WorkerCounters) {
+    mutating func note(_ batch: UDPBatch, _ count: Int, _ counters: WorkerCounters) -> SampledPlaces {
         uncounted &+= UInt64(truncatingIfNeeded: count)
         left &-= count
-        if left <= 0 { sample(batch, count) }
+        leftToLogged &-= count
         let failures = counters.failureSum
         if failures != knownFailures { noteFailures(batch, failures) }
+        return left <= 0 || leftToLogged <= 0 ? choose(batch, count) : SampledPlaces()
     }
 
-    /// Notes a query that came over TCP, or was answered later; `reply` is what it got, if anything.
-    mutating func note(_ query: RawSpan, _ reply: RawSpan?, from client: IPAddress?, isCounted: Bool = true) {
-        if isCounted {
-            uncounted &+= 1
-            left &-= 1
-            if left <= 0 {
-                let now = MonotonicTime.now
-                renew(now)
-                count(query, now)
-            }
+    /// Notes a query that came over TCP; `reply` is what it got, if anything.
+    ///
+    /// - Returns: place 0 if its answer is to be looked at.
+    mutating func note(_ query: RawSpan, _ reply: RawSpan?, from client: IPAddress?) -> SampledPlaces {
+        uncounted &+= 1
+        left &-= 1
+        leftToLogged &-= 1
+        var places = SampledPlaces()
+        if left <= 0 {
+            let now = MonotonicTime.now
+            renew(now)
+            count(query, now)
+            places.timed = 1
         }
+        if leftToLogged <= 0 {
+            leftToLogged = nextLogged()
+            places.logged = 1
+        }
+        noteFailure(query, reply, from: client)
+        return places
+    }
+
+    /// Notes a query that was not answered at once; `reply` is what it got, if anything.
+    mutating func noteFailure(_ query: RawSpan, _ reply: RawSpan?, from client: IPAddress?) {
         guard let reply, let code = Self.failure(in: reply) else { return }
         // The counters have it too.
         knownFailures &+= 1
@@ -58,17 +92,38 @@ struct QueryObserver {
     // MARK: Samples
 
     @inline(never)
-    private mutating func sample(_ batch: UDPBatch, _ count: Int) {
+    private mutating func choose(_ batch: UDPBatch, _ count: Int) -> SampledPlaces {
+        var places = SampledPlaces()
+        if left <= 0 { places.timed = sample(batch, count) }
+        while leftToLogged <= 0 {
+            let place = count &- 1 &+ leftToLogged
+            if place >= 0 { places.logged |= 1 << UInt64(place) }
+            leftToLogged &+= nextLogged()
+        }
+        return places
+    }
+
+    /// - Returns: the places of those that were counted.
+    private mutating func sample(_ batch: UDPBatch, _ count: Int) -> UInt64 {
         let now = MonotonicTime.now
         renew(now)
         guard samplesLeft >= count else {
-            return self.count(batch.message(Int(truncatingIfNeeded: next() >> 33) % max(count, 1)), now)
+            let place = Int(truncatingIfNeeded: next() >> 33) % max(count, 1)
+            self.count(batch.message(place), now)
+            return 1 << UInt64(place)
         }
         uncounted &-= UInt64(truncatingIfNeeded: count)
         for index in 0..<count {
             uncounted &+= 1
             self.count(batch.message(index), now)
         }
+        return .max >> UInt64(64 &- count)
+    }
+
+    /// Queries from one that is logged to the next.
+    private mutating func nextLogged() -> Int {
+        let random = next()
+        return logInterval?.next(random: random) ?? .max
     }
 
     private mutating func count(_ query: RawSpan, _ now: MonotonicTime) {

@@ -6,6 +6,7 @@ final class SnapshotMailbox: Sendable {
     private let generation = Atomic<UInt64>(0)
     private let settings = Mutex<ForwardingSettings?>(nil)
     private let largeUDP = Mutex<LargeUDP?>(nil)
+    private let queryLog = Mutex<QueryLogSettings?>(nil)
     private let inspections = Mutex<[InspectionRequest]>([])
     private let hasSettings = Atomic<Bool>(false)
     private let stopping = Atomic<Bool>(false)
@@ -38,6 +39,13 @@ final class SnapshotMailbox: Sendable {
     /// Posts which clients get large answers over UDP; nobody waits until that is in use.
     func post(_ largeUDP: LargeUDP) {
         self.largeUDP.withLock { $0 = largeUDP }
+        hasSettings.store(true, ordering: .releasing)
+        wake.signal()
+    }
+
+    /// Posts which queries go into the query log; nobody waits until that is in use.
+    func post(_ queryLog: QueryLogSettings) {
+        self.queryLog.withLock { $0 = queryLog }
         hasSettings.store(true, ordering: .releasing)
         wake.signal()
     }
@@ -95,6 +103,11 @@ final class SnapshotMailbox: Sendable {
     /// The clients that get large answers over UDP, if that was posted. Only called after ``takesSettings()``.
     func takeLargeUDP() -> LargeUDP? {
         largeUDP.withLock { $0.take() }
+    }
+
+    /// Which queries go into the query log, if that was posted. Only called after ``takesSettings()``.
+    func takeQueryLog() -> QueryLogSettings? {
+        queryLog.withLock { $0.take() }
     }
 
     /// The questions about what the worker would answer. Only called after ``takesSettings()``.

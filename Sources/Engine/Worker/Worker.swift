@@ -10,6 +10,8 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     let mailbox: SnapshotMailbox
     /// What its clients ask, for people.
     let journal: QueryJournal
+    /// How long that takes.
+    let histograms: QueryHistograms
     private let loop: EventLoop
     private var responder: Responder
     private var cache: CacheReader
@@ -51,6 +53,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         self.counters = counters
         observer = QueryObserver()
         journal = observer.journal
+        histograms = observer.histograms
         self.grace = grace
         number = reader
         // Unsafe: freed in deinit.
@@ -133,11 +136,15 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         for _ in 0..<batches {
             let count = batch.receive(from: socket)
             guard count > 0 else { return true }
+            let arrival = observer.isDue(count) ? MonotonicTime.now : .distantPast
             cache.read { answering.answer(batch, count, with: &responder, &$0) }
             let failures = batch.send(to: socket)
             if failures > 0 { counters.count(.sendErrors, UInt64(failures)) }
             // After the replies are on their way.
-            observer.note(batch, count, counters)
+            let sampled = observer.note(batch, count, counters)
+            if !sampled.isEmpty {
+                observer.record(sampled, of: batch, arrival: arrival, by: responder.rules, &answering)
+            }
             if !answering.deferred.isEmpty { forward(batch, by: listener) }
             adoptIfNewer()
             // The next queries came in while this batch was answered. After a short batch there are probably none, and
@@ -175,6 +182,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         to query: RawSpan, from connection: TCPConnection, in buffer: UnsafeMutableRawBufferPointer,
         _ send: (RawSpan) -> Bool
     ) -> Bool? {
+        let arrival = observer.isDue(1) ? MonotonicTime.now : .distantPast
         let (disposition, byteCount) = cache.read { cache in
             // Unsafe: the buffer belongs to the TCP service, and is used for one reply at a time.
             var reply = unsafe OutputRawSpan(buffer: buffer, initializedCount: 0)
@@ -185,8 +193,17 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         }
         // Unsafe: this many octets were written, and nothing writes before the reply is sent.
         let reply = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<byteCount]))
-        let deferred = responder.deferred
-        observer.note(query, byteCount > 0 ? reply : nil, from: connection.client)
+        var deferred = responder.deferred
+        let sampled = observer.note(query, byteCount > 0 ? reply : nil, from: connection.client)
+        if !sampled.isEmpty {
+            let sample = sampled.sample(at: 0, arrival: arrival, byteCount: query.byteCount)
+            if disposition == .forward {
+                deferred?.sample = sample
+            } else if byteCount > 0 {
+                let origin = responder.rules.origin(of: query, over: .tcp, from: connection.client)
+                observer.record(sample, query, reply, origin, over: .tcp, from: connection.client, now: .now)
+            }
+        }
         switch disposition {
         case .reply: return send(reply)
         case .silence: return nil
@@ -218,13 +235,13 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     ) -> Bool {
         cache.insert(content, key: key, times: times, isKept: isKept) { answer in
             let clients = clients.span
-            for index in clients.indices { write(answer, ttl: ttl, reason: nil, to: clients[index]) }
+            for index in clients.indices { write(answer, from: .upstream, ttl: ttl, reason: nil, to: clients[index]) }
         }
     }
 
     /// Sends SERVFAIL.
     func replyFailure(_ reason: ExtendedError, to client: WaitingClient) {
-        deliver(to: client, isShort: true) { responder, reply in
+        deliver(to: client, from: reason == .cachedError ? .cache : .upstream, isShort: true) { responder, reply in
             responder.writeFailure(reason, to: client.query.rawSpan, frame: client.frame, into: &reply)
         }
     }
@@ -242,7 +259,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
             let isNameError = answer.code == ResponseCode.nameError
             if !isFresh { counters.count(.staleAnswers) }
             write(
-                answer, ttl: answer.times.remainingTTL(now: now),
+                answer, from: .cache, ttl: answer.times.remainingTTL(now: now),
                 reason: isFresh ? nil : isNameError ? .staleNameError : .staleAnswer, to: client)
             return true
         }
@@ -253,32 +270,44 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         forwarder?.askAgain(for: client)
     }
 
-    private func write(_ answer: CachedAnswer, ttl: UInt32, reason: ExtendedError?, to client: WaitingClient) {
-        deliver(to: client) { responder, reply in
+    private func write(
+        _ answer: CachedAnswer, from source: QuerySource, ttl: UInt32, reason: ExtendedError?, to client: WaitingClient
+    ) {
+        deliver(to: client, from: source) { responder, reply in
             responder.write(
                 answer, ttl: ttl, reason: reason, to: client.query.rawSpan, frame: client.frame, into: &reply)
         }
     }
 
-    /// Notes a reply that was waited for, if it is a failure. All others are not worth the access to the observer.
+    /// Notes a reply that was waited for, if it is a failure, or was chosen. All others are not worth the access to the
+    /// observer.
     @inline(__always)
-    private func noteFailure(_ query: [UInt8], _ reply: RawSpan, from client: IPAddress?) {
-        guard QueryObserver.isNoted(reply) else { return }
-        observer.note(query.rawSpan, reply, from: client, isCounted: false)
+    private func note(
+        _ reply: RawSpan, to client: WaitingClient, at address: IPAddress?, over transport: Transport,
+        from source: QuerySource
+    ) {
+        if QueryObserver.isNoted(reply) { observer.noteFailure(client.query.rawSpan, reply, from: address) }
+        guard let sample = client.sample else { return }
+        observer.record(
+            sample, client.query.rawSpan, reply, QueryOrigin(source, client.frame), over: transport, from: address,
+            now: .now)
     }
 
     /// Sends a reply. Nothing else happens within this call, so the caller's state stays valid.
     ///
-    /// - Parameter isShort: whether the reply is so short that there is always room for it.
+    /// - Parameters:
+    ///   - source: where the answer comes from.
+    ///   - isShort: whether the reply is so short that there is always room for it.
     @inline(__always)
     private func deliver(
-        to client: WaitingClient, isShort: Bool = false, _ write: (inout Responder, inout OutputRawSpan) -> Void
+        to client: WaitingClient, from source: QuerySource, isShort: Bool = false,
+        _ write: (inout Responder, inout OutputRawSpan) -> Void
     ) {
         switch client.route {
         case .udp(let replies, let origin):
             replies.add(to: origin) {
                 write(&responder, &$0)
-                noteFailure(client.query, $0.bytes, from: origin.client)
+                note($0.bytes, to: client, at: origin.client, over: .udp, from: source)
             }
         case .tcp(let target):
             guard let connection = target.connection else { return }
@@ -286,7 +315,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
             // Unsafe: this is the only span on the buffer, and it ends with this call.
             var reply = unsafe OutputRawSpan(buffer: replyBuffer, initializedCount: 0)
             write(&responder, &reply)
-            noteFailure(client.query, reply.bytes, from: connection.client)
+            note(reply.bytes, to: client, at: connection.client, over: .tcp, from: source)
             connection.deliver(reply.bytes)
         }
     }
@@ -311,6 +340,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
 
     private func adoptPostedSettings() {
         if let clients = mailbox.takeLargeUDP() { responder.adopt(clients) }
+        if let queryLog = mailbox.takeQueryLog() { observer.adopt(queryLog) }
         if let settings = mailbox.takeSettings() {
             responder.adopt(OutsideAccess(settings.access, isOn: settings.isOn))
             forwarder?.adopt(settings)

@@ -70,6 +70,7 @@ import Testing
             checks: {max_concurrent: 1000, allow: []}
             metrics: {per_service: false}
             log: {level: info, format: text}
+            query_log: {sample: 0, file: ""}
             """
         let loaded = try LoadedConfiguration(yaml: yaml, file: "test.yaml")
         #expect(loaded.configuration == Configuration())

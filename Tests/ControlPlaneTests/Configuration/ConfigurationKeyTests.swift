@@ -76,6 +76,8 @@ import Testing
         "metrics.per_service": "true",
         "log.level": "debug",
         "log.format": "json",
+        "query_log.sample": "0.01",
+        "query_log.file": "/var/log/kong-discovery/queries.log",
     ]
 
     /// Keys that require others.
