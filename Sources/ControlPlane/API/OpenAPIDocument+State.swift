@@ -32,8 +32,8 @@ extension OpenAPIDocument {
                   additionalProperties: {$ref: '#/components/schemas/Part'}
             ServerStatus:
               type: object
-              required: [version, uptime_seconds, ready, health, certificate, storage, checks, instances, services, zone,
-                access, brakes, last_known_names, upstreams]
+              required: [version, uptime_seconds, ready, health, certificate, storage, checks, instances, services,
+                zone, access, brakes, last_known_names, upstreams]
               properties:
                 version: {type: string}
                 uptime_seconds: {$ref: '#/components/schemas/Count'}
