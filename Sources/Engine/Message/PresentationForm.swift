@@ -28,6 +28,13 @@ public enum PresentationForm {
 
     /// A type's mnemonic, or `TYPE65280` (RFC 3597 §5).
     public static func type(_ number: UInt16) -> String {
+        // Nearly all queries are of these.
+        switch number {
+        case 1: return "A"
+        case 28: return "AAAA"
+        case 33: return "SRV"
+        default: break
+        }
         // Unsafe: ldns allocates the text, which is copied and freed.
         guard let text = unsafe ldns_rr_type2str(ldns_rr_type(rawValue: UInt32(number))) else { return "TYPE\(number)" }
         defer { unsafe free(text) }
