@@ -5,7 +5,7 @@ import Logging
 enum QueryLogLine {
     /// Appends a JSON object and a line feed.
     ///
-    /// Of a million queries a second ten thousand may be logged: no text is made on the way, but for rare names and IPv6.
+    /// There may be ten thousand such lines a second: no text is made on the way, but for rare names and IPv6.
     ///
     /// - Parameter now: microseconds since 1970, when the record was taken.
     static func append(_ record: QueryRecord, now: Int64, to line: inout [UInt8]) {
