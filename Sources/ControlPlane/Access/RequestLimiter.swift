@@ -18,13 +18,12 @@ final class RequestLimiter: Sendable {
         var requests = RequestRate()
         var refusedHeartbeats = 0
         var refusedRequests = 0
-        var limit = LineLimit(lines: 10, in: .seconds(10))
     }
 
     private let perSecond = Atomic<Int>(0)
     private let logger: Logger
     private let time: TimeSource
-    private let timers: any Timers
+    private let lines: LimitedLines
     private let state = Mutex(State())
 
     init(
@@ -33,7 +32,7 @@ final class RequestLimiter: Sendable {
     ) {
         self.logger = logger
         self.time = time
-        self.timers = timers
+        lines = LimitedLines(LineLimit(lines: 10, in: .seconds(10)), time: time, timers: timers)
     }
 
     /// How many requests of each kind an address may make in a second; 0: there is no limit.
@@ -55,7 +54,7 @@ final class RequestLimiter: Sendable {
         guard allowed > 0 else { return nil }
         let now = time.now().monotonic
         let client = client.unmapped
-        let (wait, answer, window) = state.withLock { state -> (Duration?, LineLimit.Answer?, Duration) in
+        let wait = state.withLock { state in
             let wait: Duration?
             switch kind {
             case .heartbeats:
@@ -65,22 +64,19 @@ final class RequestLimiter: Sendable {
                 wait = state.requests.take(client, perSecond: allowed, now: now)
                 if wait != nil { state.refusedRequests += 1 }
             }
-            return (wait, wait.map { _ in state.limit.take(now: now) }, state.limit.window)
+            return wait
         }
-        if answer == .written {
+        guard wait != nil else { return nil }
+        let isWritten = lines.take { [logger] count in
+            logger.warning(
+                "more requests were refused: their clients make more than server.rate_limit allows",
+                metadata: ["count": "\(count)"])
+        }
+        if isWritten {
             logger.warning(
                 "a request is refused: its client makes more than server.rate_limit allows",
                 metadata: ["client": "\(client)", "kind": "\(kind.rawValue)", "requests_per_second": "\(allowed)"])
         }
-        if answer == .firstLeft { timers.once(after: window) { [self] in tellOfOthers() } }
         return wait
-    }
-
-    private func tellOfOthers() {
-        let count = state.withLock { $0.limit.takeLeft() }
-        if count == 0 { return }
-        logger.warning(
-            "more requests were refused: their clients make more than server.rate_limit allows",
-            metadata: ["count": "\(count)"])
     }
 }

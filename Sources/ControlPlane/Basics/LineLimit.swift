@@ -1,3 +1,5 @@
+import Synchronization
+
 /// How many lines may be written to the log in some time; others are only counted.
 struct LineLimit: Sendable {
     enum Answer: Equatable {
@@ -37,5 +39,34 @@ struct LineLimit: Sendable {
     mutating func takeLeft() -> Int {
         defer { (begun, written, left) = (nil, 0, 0) }
         return left
+    }
+}
+
+/// Lines of the log of which there may be many: those above a limit are counted, and told of together.
+final class LimitedLines: Sendable {
+    private let limit: Mutex<LineLimit>
+    private let time: TimeSource
+    private let timers: any Timers
+
+    init(_ limit: LineLimit = LineLimit(), time: TimeSource, timers: any Timers) {
+        self.limit = Mutex(limit)
+        self.time = time
+        self.timers = timers
+    }
+
+    /// Asks for a line.
+    ///
+    /// - Parameter tellOfOthers: gets the number of lines that were left out, some time after the first of these.
+    /// - Returns: whether it is to be written.
+    func take(_ tellOfOthers: @escaping @Sendable (_ count: Int) -> Void) -> Bool {
+        let now = time.now().monotonic
+        let (answer, window) = limit.withLock { ($0.take(now: now), $0.window) }
+        if answer == .firstLeft {
+            timers.once(after: window) { [self] in
+                let count = limit.withLock { $0.takeLeft() }
+                if count > 0 { tellOfOthers(count) }
+            }
+        }
+        return answer == .written
     }
 }

@@ -71,19 +71,8 @@ struct MetricsWriter {
     mutating func sample(_ start: [UInt8], _ end: [UInt8], _ value: Int) {
         octets.append(contentsOf: start)
         octets.append(contentsOf: end)
-        digits(of: value)
+        octets.appendDecimal(Int64(value))
         octets.append(UInt8(ascii: "\n"))
-    }
-
-    private mutating func digits(of value: Int) {
-        if value < 0 { octets.append(UInt8(ascii: "-")) }
-        var rest = value.magnitude
-        let start = octets.count
-        repeat {
-            octets.append(UInt8(ascii: "0") + UInt8(rest % 10))
-            rest /= 10
-        } while rest > 0
-        octets[start...].reverse()
     }
 
     /// Writes a histogram's samples.

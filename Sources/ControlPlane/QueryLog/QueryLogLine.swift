@@ -163,20 +163,6 @@ extension UInt8 {
     }
 }
 
-extension [UInt8] {
-    /// Appends a whole number.
-    fileprivate mutating func appendDecimal(_ number: Int64) {
-        if number < 0 { append(UInt8(ascii: "-")) }
-        var rest = number.magnitude
-        let start = count
-        repeat {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
-            rest /= 10
-        } while rest > 0
-        self[start...].reverse()
-    }
-}
-
 extension Duration {
     /// Whole microseconds, rounded down.
     fileprivate var microseconds: Int64 {

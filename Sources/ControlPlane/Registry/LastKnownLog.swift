@@ -1,27 +1,24 @@
 import Logging
-import Synchronization
 
 /// Logs when names begin and end to answer their last known instances: one line for each service.
 final class LastKnownLog: Sendable {
     private let logger: Logger
-    private let time: TimeSource
-    private let timers: any Timers
-    private let limit = Mutex(LineLimit())
+    private let lines: LimitedLines
 
     init(logger: Logger, time: TimeSource, timers: any Timers) {
         self.logger = logger
-        self.time = time
-        self.timers = timers
+        lines = LimitedLines(time: time, timers: timers)
     }
 
     /// Logs a hundred lines a second at most; others are counted.
     func note(_ turns: [LastKnownTurn]) {
         for turn in turns {
-            switch limit.withLock({ $0.take(now: time.now().monotonic) }) {
-            case .written: log(turn)
-            case .firstLeft: timers.once(after: limit.withLock { $0.window }) { [self] in tellOfOthers() }
-            case .left: continue
+            let isWritten = lines.take { [logger] count in
+                logger.notice(
+                    "more services have begun or ended to answer their last known instances",
+                    metadata: ["count": "\(count)"])
             }
+            if isWritten { log(turn) }
         }
     }
 
@@ -33,14 +30,5 @@ final class LastKnownLog: Sendable {
         }
         metadata["reason"] = "\(end.rawValue)"
         logger.notice("names no longer answer their last known instances", metadata: metadata)
-    }
-
-    private func tellOfOthers() {
-        let count = limit.withLock { $0.takeLeft() }
-        if count > 0 {
-            logger.notice(
-                "more services have begun or ended to answer their last known instances",
-                metadata: ["count": "\(count)"])
-        }
     }
 }

@@ -5,13 +5,12 @@ import Synchronization
 /// Counts handshakes that have failed, and logs them: ten lines in ten seconds, and then how many others there were.
 final class HandshakeLog: Sendable {
     private let logger: Logger
-    private let timers: any Timers
-    private let limit = Mutex(LineLimit(lines: 10, in: .seconds(10)))
+    private let lines: LimitedLines
     private let failures = Mutex<[HandshakeFailure.Kind: UInt64]>([:])
 
     init(logger: Logger, timers: any Timers = EventLoopTimers.shared) {
         self.logger = logger
-        self.timers = timers
+        lines = LimitedLines(LineLimit(lines: 10, in: .seconds(10)), time: .system, timers: timers)
     }
 
     /// Notes that a connection is closed because its handshake has failed.
@@ -45,16 +44,9 @@ final class HandshakeLog: Sendable {
     }
 
     private func write(_ message: Logger.Message, _ metadata: Logger.Metadata) {
-        let (answer, window) = limit.withLock { ($0.take(now: .now), $0.window) }
-        switch answer {
-        case .written: logger.warning(message, metadata: metadata)
-        case .firstLeft: timers.once(after: window) { [self] in tellOfOthers() }
-        case .left: break
+        let isWritten = lines.take { [logger] count in
+            logger.warning("more TLS handshakes have failed", metadata: ["count": "\(count)"])
         }
-    }
-
-    private func tellOfOthers() {
-        let count = limit.withLock { $0.takeLeft() }
-        if count > 0 { logger.warning("more TLS handshakes have failed", metadata: ["count": "\(count)"]) }
+        if isWritten { logger.warning(message, metadata: metadata) }
     }
 }
