@@ -222,6 +222,12 @@ struct LastKnown: Sendable {
         for part in instance.parts where terms[part] != nil { changed[instance.name, default: []].insert(part) }
     }
 
+    /// Notes that the settings for a service have changed, and so may all that its names answer.
+    mutating func noteChange(of service: String) {
+        guard let terms = services[service]?.terms, !terms.isEmpty else { return }
+        changed[service, default: []].formUnion(terms.keys)
+    }
+
     private mutating func dropIfEmpty(_ service: String) {
         if let known = services[service], known.members.isEmpty, known.terms.isEmpty { services[service] = nil }
     }

@@ -53,16 +53,20 @@ struct ZonePublisher: Sendable {
 
     /// Takes in policies of services, `nil` for none. To be followed by ``publish(_:now:instances:)`` for these
     /// services, and ``endGraces(now:limit:)``.
-    mutating func adopt(_ changes: [String: ServicePolicy?]) {
+    ///
+    /// - Parameter isStart: whether nothing was published before. Then only services with instances are published.
+    mutating func adopt(_ changes: [String: ServicePolicy?], isStart: Bool = false) {
         for (service, policy) in changes {
             let wasLastKnown = self.policy(of: service).answersLastKnown
             if policies[service]?.onEmpty == .lastKnown { lastKnownPolicyCount -= 1 }
             policies[service] = policy
             if policy?.onEmpty == .lastKnown { lastKnownPolicyCount += 1 }
             let isLastKnown = self.policy(of: service).answersLastKnown
-            if isLastKnown, !wasLastKnown { unseen.insert(service) }
+            if isLastKnown, !wasLastKnown, !isStart { unseen.insert(service) }
             if !isLastKnown { unseen.remove(service) }
             if !isLastKnown, wasLastKnown { endLastKnown(of: service, because: .policy) }
+            // Names whose instances have all expired are not among those that a publication makes anew.
+            if isLastKnown { lastKnown.noteChange(of: service) }
         }
         if grace.isEmpty { return }
         grace.change(Dictionary(uniqueKeysWithValues: changes.keys.map { ($0, policy(of: $0).emptyGrace) }))

@@ -91,7 +91,7 @@ actor RegistryCommitter {
             table.journal.open()
             return (table.changeIndex, table.policies)
         }
-        publisher.adopt(policies.mapValues { .some($0) })
+        publisher.adopt(policies.mapValues { .some($0) }, isStart: true)
         let services = store.serviceSummaries(after: nil, limit: .max).map(\.name)
         // At least once, even without services: the first publication makes the zone known.
         var rest = services[...]

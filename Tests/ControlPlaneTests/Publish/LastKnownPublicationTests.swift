@@ -255,6 +255,38 @@ import Testing
         #expect(node.zone.names.isEmpty)
     }
 
+    @Test func `a policy found at the start knows nothing of a service without instances`() throws {
+        var node = PublishingNode(RecordPolicy())
+        node.publisher.adopt(["orders": ServicePolicy(onEmpty: .lastKnown)], isStart: true)
+        try node.publisher.publish([], isStart: true, now: node.clock.now) { _ in [] }
+        // It has never been healthy.
+        var instance = Self.instance(1)
+        instance.checks = [Check(name: "web", kind: .http(HTTPCheck()), initial: .critical)]
+        node.put(instance)
+        try node.publish()
+        #expect(node.zone.names.isEmpty && node.publisher.lastKnown.isEmpty)
+    }
+
+    @Test func `another policy holds for the last known ones of a service without instances too`() throws {
+        var node = Self.node()
+        for number in 1...3 as ClosedRange<UInt64> {
+            var instance = Self.instance(number)
+            instance.hasDefaultDNSTTL = true
+            node.put(instance)
+        }
+        try node.publish()
+        let before = contents(node)
+        for number in 1...3 as ClosedRange<UInt64> { node.expire(number) }
+        try node.publish()
+        #expect(contents(node) == before)
+        node.publisher.adopt(["orders": ServicePolicy(dnsTTL: 77)])
+        try node.publish(services: ["orders"])
+        #expect(node.zone.names == Set(Self.names) && contents(node) != before)
+        node.publisher.adopt(["orders": nil])
+        try node.publish(services: ["orders"])
+        #expect(contents(node) == before)
+    }
+
     @Test func `a protected service answers its critical ones first, and then the last known ones`() throws {
         var node = PublishingNode(RecordPolicy(answersLastKnown: true, protectThreshold: 0.5))
         for number in 1...3 as ClosedRange<UInt64> { node.put(Self.instance(number)) }
