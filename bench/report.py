@@ -191,8 +191,9 @@ def figures(results):
         found[f"tls.{name}.tls/plain"] = kinds["requests_per_second"]["tls/plain"]
     for figure, part in results.get("tokens", {}).items():
         found[f"tokens.{figure}.with/without"] = part["ratio"]
-    for tool, part in results.get("query_log", {}).items():
-        found[f"query_log.{tool}.with/without"] = part["ratio"]
+    for tool, part in results.get("observing", {}).items():
+        for kind in ("logged", "scraped"):
+            found[f"observing.{tool}.{kind}/plain"] = part[kind]["ratio"]
     if scrape := results.get("scrape"):
         found["scrape.p95_milliseconds"] = max(part["loaded"]["p95_milliseconds"] for part in scrape.values())
         found["scrape.registrations_p99_milliseconds"] = max(

@@ -3,7 +3,7 @@
 
     run.py [all]      everything, printed as tables with pass or MISS for each threshold
     run.py dns        DNS against the floor, Knot DNS and NSD
-    run.py query-log  DNS with the query log and without
+    run.py observing  DNS with the query log, or scraped once a second, and without
     run.py rest       the REST API
     run.py tokens     the REST API with tokens and without
     run.py scrape     GET /metrics with a million instances
@@ -40,9 +40,9 @@ import events_bench
 import flood_bench
 import forward_bench
 import hot_path
+import observing_bench
 import ours
 import peers
-import query_log_bench
 import report
 import rest_bench
 import scrape_bench
@@ -53,14 +53,14 @@ from processes import BENCH, LOAD_CORE, BenchmarkError
 
 RESULTS = BENCH / "results.json"
 EVERYTHING = (
-    *("dns", "query_log", "forward", "flood", "hot_path", "rest", "tls", "tokens"),
+    *("dns", "observing", "forward", "flood", "hot_path", "rest", "tls", "tokens"),
     *("scrape", "change", "events", "checks", "storage"),
 )
 PARTS = {
     "all": EVERYTHING,
     "smoke": EVERYTHING,
     "dns": ("dns",),
-    "query-log": ("query_log",),
+    "observing": ("observing",),
     "forward": ("forward",),
     "flood": ("flood",),
     "rest": ("rest",),
@@ -114,8 +114,8 @@ def measure(arguments, directory):
         results["dns"] = dns_bench.run(
             *common, arguments.services, with_ours=arguments.what != "peers", log=say
         )
-    if "query_log" in parts:
-        results["query_log"] = query_log_bench.run(*common, arguments.services, log=say)
+    if "observing" in parts:
+        results["observing"] = observing_bench.run(*common, arguments.services, log=say)
     if "forward" in parts:
         names = 100_000 if arguments.what == "smoke" else forward_bench.NAMES
         results["forward"] = forward_bench.run(*common, names, log=say)
@@ -171,8 +171,8 @@ def run(arguments):
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     if "dns" in results:
         say("\n" + report.dns_text(results["dns"]))
-    if "query_log" in results:
-        say("\n" + query_log_bench.text(results["query_log"]))
+    if "observing" in results:
+        say("\n" + observing_bench.text(results["observing"]))
     if "forward" in results:
         say("\n" + forward_bench.text(results["forward"]))
     if "flood" in results:
