@@ -176,8 +176,9 @@ extension JSONWriter {
         case (.registered(let registered, _), _): string(registered.instance.id)
         case (_, .register(let registration)): string(registration.id)
         case (_, .patch(let id, _)), (_, .deregister(let id)), (_, .report(let id, _)),
-            (_, .expel(let id, _)), (_, .setPolicy(let id, _)), (_, .release(let id)):
+            (_, .setPolicy(let id, _)), (_, .release(let id)):
             string(id)
+        case (_, .expel(let expulsion)): string(expulsion.instance.instance.id)
         }
         endObject()
     }

@@ -5,17 +5,18 @@ extension APIHandler {
     /// `GET /metrics`. With figures of services it is made beside the event loops: other requests must not wait.
     func metrics() async -> ServerResponse {
         guard hasServiceMetrics else { return makeMetrics() }
-        return await largeAnswers.run { makeMetrics() } ?? makeMetrics()
+        // At the limit of those answers the figures of services are missing: the others are needed most of all then.
+        return await largeAnswers.run { makeMetrics(ofServices: true) } ?? makeMetrics()
     }
 
-    private func makeMetrics() -> ServerResponse {
+    private func makeMetrics(ofServices: Bool = false) -> ServerResponse {
         var writer = MetricsWriter()
         let statistics = state.statistics
         writer.server(state, now: time.now())
         writer.engine(statistics)
         writer.queryLog(state.queryLog)
         writer.registry(registry)
-        if hasServiceMetrics { writer.services(registry) }
+        if ofServices { writer.services(registry) }
         writer.http(counters)
         writer.refusals(access.refusals.counts)
         writer.limits(limiter)

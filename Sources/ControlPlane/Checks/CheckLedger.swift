@@ -18,7 +18,7 @@ struct CheckLedger: Sendable {
     }
 
     /// All instances that have checks.
-    private var instances: [String: ServiceInstance] = [:]
+    private var instances: [String: RegisteredInstance] = [:]
     /// When those results were found that the checker has passed on itself, by instance and check.
     private var own: [String: [String: WallTime]] = [:]
     /// The numbers of the present assignments, by instance.
@@ -34,7 +34,7 @@ struct CheckLedger: Sendable {
     func isOwn(_ id: String) -> Bool { nodes?.isOwner(of: id) ?? true }
 
     /// Takes in the instances that are there at the start.
-    mutating func begin(with known: [ServiceInstance]) -> Orders {
+    mutating func begin(with known: [RegisteredInstance]) -> Orders {
         var orders = Orders()
         for instance in known { keep(instance, &orders) }
         return orders
@@ -44,25 +44,26 @@ struct CheckLedger: Sendable {
     mutating func note(_ changes: ArraySlice<InstanceChange>) -> Orders {
         var orders = Orders()
         for change in changes {
-            switch (change.old?.instance, change.new?.instance) {
-            case (let old?, let new?) where new.hasSameChecks(as: old):
-                if new.checks.isEmpty { continue }
-                if new.hasForgotten(old) {
+            switch (change.old, change.new) {
+            case (let old?, let new?) where new.instance.hasSameChecks(as: old.instance):
+                if new.instance.checks.isEmpty { continue }
+                if new.instance.hasForgotten(old.instance) {
+                    let id = new.instance.id
                     // The checker has statuses that are nobody else's, and would not tell of them again.
-                    if isOwn(new.id) { orders.removed.append(new.id) }
-                    orders.reports.removeAll { $0.id == new.id }
+                    if isOwn(id) { orders.removed.append(id) }
+                    orders.reports.removeAll { $0.id == id }
                     keep(new, &orders)
                 } else {
                     renew(new, since: old, &orders)
                 }
             case (let old, let new?):
-                if new.checks.isEmpty {
-                    if old?.checks.isEmpty == false { drop(new.id, &orders) }
+                if new.instance.checks.isEmpty {
+                    if old?.instance.checks.isEmpty == false { drop(new.instance.id, &orders) }
                 } else {
                     keep(new, &orders)
                 }
             case (let old?, nil):
-                if !old.checks.isEmpty { drop(old.id, &orders) }
+                if !old.instance.checks.isEmpty { drop(old.instance.id, &orders) }
             case (nil, nil): continue
             }
         }
@@ -79,7 +80,7 @@ struct CheckLedger: Sendable {
         self.nodes = nodes
         for (id, instance) in instances {
             let wasOwn = before?.isOwner(of: id) ?? true
-            if isOwn(id), !wasOwn { assign(instance, &orders) }
+            if isOwn(id), !wasOwn { assign(instance.instance, &orders) }
             if wasOwn, !isOwn(id) {
                 orders.removed.append(id)
                 (own[id], numbers[id]) = (nil, nil)
@@ -98,12 +99,18 @@ struct CheckLedger: Sendable {
         return true
     }
 
+    /// What is to be removed, as it is known; `nil`: what the checker says is about an earlier assignment.
+    func expulsion(for removal: CheckRemoval) -> Expulsion? {
+        guard isPresent(removal.assignment, of: removal.id), let known = instances[removal.id] else { return nil }
+        return Expulsion(instance: known, check: removal.check)
+    }
+
     /// Whether an assignment of an instance is the last one.
     func isPresent(_ assignment: UInt64, of id: String) -> Bool { numbers[id] == assignment }
 
-    private mutating func keep(_ instance: ServiceInstance, _ orders: inout Orders) {
-        instances[instance.id] = instance
-        if isOwn(instance.id) { assign(instance, &orders) }
+    private mutating func keep(_ known: RegisteredInstance, _ orders: inout Orders) {
+        instances[known.instance.id] = known
+        if isOwn(known.instance.id) { assign(known.instance, &orders) }
     }
 
     /// Has the checker check an instance as it is now. Results that were passed on before, and that come back as a
@@ -123,10 +130,11 @@ struct CheckLedger: Sendable {
     }
 
     /// Tells the checker of results that came another way.
-    private mutating func renew(_ instance: ServiceInstance, since old: ServiceInstance, _ orders: inout Orders) {
-        instances[instance.id] = instance
+    private mutating func renew(_ known: RegisteredInstance, since old: RegisteredInstance, _ orders: inout Orders) {
+        let instance = known.instance
+        instances[instance.id] = known
         guard isOwn(instance.id) else { return }
-        for record in instance.results where !old.results.contains(record) {
+        for record in instance.results where !old.instance.results.contains(record) {
             guard let time = record.checkedAt, time != own[instance.id]?[record.name] else { continue }
             orders.reports.append(
                 Report(id: instance.id, check: record.name, status: record.status, output: record.output))
@@ -135,11 +143,6 @@ struct CheckLedger: Sendable {
 }
 
 extension ServiceInstance {
-    /// Whether both are checked in the same way, at the same place.
-    fileprivate func hasSameChecks(as other: ServiceInstance) -> Bool {
-        checks == other.checks && address == other.address && port == other.port
-    }
-
     /// Whether its checks begin anew: it is another registration than `old`, whose end was not seen here, or comes from
     /// a node that has missed a result.
     fileprivate func hasForgotten(_ old: ServiceInstance) -> Bool {

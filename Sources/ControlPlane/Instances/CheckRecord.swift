@@ -102,6 +102,11 @@ extension ServiceInstance {
             ?? CheckRecord(name: check.name, status: check.initial, since: registeredAt)
     }
 
+    /// Whether both are checked in the same way, at the same place.
+    func hasSameChecks(as other: ServiceInstance) -> Bool {
+        checks == other.checks && address == other.address && port == other.port
+    }
+
     /// The worst status of its checks; `passing` if it has none.
     var checkStatus: CheckStatus { checkStatus(besides: []) }
 

@@ -3,9 +3,26 @@ import ServiceLifecycle
 
 /// Finds when to warn of a certificate's end: once a day, from 14 days before it on. Pure: time is passed in.
 struct CertificateWatch {
+    /// Whose certificate it is.
+    enum Owner: String {
+        case server = "the certificate of the REST API"
+        case authority = "a certificate in server.tls.client_ca"
+
+        /// What follows when it is not valid.
+        fileprivate var consequence: String {
+            switch self {
+            case .server: "clients refuse it"
+            case .authority: "clients whose certificates it has signed are refused"
+            }
+        }
+    }
+
     private static let millisecondsOfDay: Int64 = 86_400_000
 
+    let owner: Owner
     private var told: (certificate: CertificateSummary, at: WallTime)?
+
+    init(owner: Owner) { self.owner = owner }
 
     /// - Returns: the words, if there is something to say now.
     mutating func look(at certificate: CertificateSummary?, now: WallTime) -> String? {
@@ -16,13 +33,13 @@ struct CertificateWatch {
             return nil
         }
         told = (certificate, now)
-        if certificate.isOver(at: now) { return "the certificate of the REST API has expired: clients refuse it" }
-        if certificate.isEarly(at: now) { return "the certificate of the REST API is not valid yet: clients refuse it" }
-        return "the certificate of the REST API ends soon"
+        if certificate.isOver(at: now) { return "\(owner.rawValue) has expired: \(owner.consequence)" }
+        if certificate.isEarly(at: now) { return "\(owner.rawValue) is not valid yet: \(owner.consequence)" }
+        return "\(owner.rawValue) ends soon"
     }
 }
 
-/// Warns of the certificate's end.
+/// Warns of the ends of the server's certificate and of those that clients' are checked by.
 struct CertificateWatchService: Service {
     /// So often it is looked at, since the clock may be set.
     private static let interval = Duration.seconds(60)
@@ -31,12 +48,19 @@ struct CertificateWatchService: Service {
     let logger: Logger
 
     func run() async throws {
-        var watch = CertificateWatch()
+        var watches = [CertificateWatch(owner: .server), CertificateWatch(owner: .authority)]
         let looks = Ticker(every: Self.interval, on: EventLoopTimers.shared)
         for await _ in looks.ticks.cancelOnGracefulShutdown() {
-            let certificate = listener.identity?.certificate
-            guard let certificate, let words = watch.look(at: certificate, now: .now) else { continue }
-            logger.warning("\(words)", metadata: certificate.metadata(at: .now))
+            guard let identity = listener.identity else { continue }
+            for index in watches.indices {
+                let certificate =
+                    switch watches[index].owner {
+                    case .server: identity.certificate
+                    case .authority: identity.authority
+                    }
+                guard let certificate, let words = watches[index].look(at: certificate, now: .now) else { continue }
+                logger.warning("\(words)", metadata: certificate.metadata(at: .now))
+            }
         }
     }
 }

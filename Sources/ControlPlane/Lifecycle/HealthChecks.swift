@@ -19,8 +19,8 @@ final class HealthChecks: CheckObserver, Service {
         }
 
         var reports: [Key: Entry] = [:]
-        /// Instances to be removed, each with the check that was critical for too long and the reason.
-        var removals: [String: CheckRemoval] = [:]
+        /// Instances to be removed, each with what that was decided about.
+        var removals: [String: (removal: CheckRemoval, expulsion: Expulsion)] = [:]
     }
 
     /// How many results are passed to the registry at once.
@@ -156,8 +156,12 @@ final class HealthChecks: CheckObserver, Service {
     }
 
     private func take(_ removals: [CheckRemoval]) {
+        // What is known now, and not what is known when the registry's turn comes: that may have begun anew.
+        let decided = ledger.withLock { ledger in
+            removals.compactMap { removal in ledger.expulsion(for: removal).map { (removal, $0) } }
+        }
         outbox.withLock { outbox in
-            for removal in removals { outbox.removals[removal.id] = removal }
+            for each in decided { outbox.removals[each.0.id] = each }
         }
         notice.yield()
     }
@@ -171,32 +175,28 @@ final class HealthChecks: CheckObserver, Service {
     /// Passes on what the checker has found, until the registry has it all or takes none.
     func passOn() async {
         while true {
-            let (taken, asked) = outbox.withLock { outbox in
+            let (taken, removals) = outbox.withLock { outbox in
                 let reports = outbox.reports.prefix(Self.reportsAtOnce)
                 for (key, _) in reports { outbox.reports[key] = nil }
                 defer { outbox.removals = [:] }
                 // In an order that does not differ from run to run.
                 return (
                     reports.sorted { ($0.key.id, $0.key.check) < ($1.key.id, $1.key.check) },
-                    outbox.removals.values.sorted { $0.id < $1.id }
+                    outbox.removals.values.sorted { $0.removal.id < $1.removal.id }
                 )
             }
-            if taken.isEmpty, asked.isEmpty { return }
-            // An instance that was registered again is not removed for what it was before.
-            let (entries, removals) = ledger.withLock { ledger in
-                (
-                    taken.filter { ledger.passOn($0.value.report, of: $0.key.id, assignment: $0.value.assignment) },
-                    asked.filter { ledger.isPresent($0.assignment, of: $0.id) }
-                )
+            if taken.isEmpty, removals.isEmpty { return }
+            let entries = ledger.withLock { ledger in
+                taken.filter { ledger.passOn($0.value.report, of: $0.key.id, assignment: $0.value.assignment) }
             }
             let reports = entries.map { ($0.key, $0.value.report) }
             let commands =
                 reports.map { key, report in RegistryCommand.report(id: key.id, report) }
-                + removals.map { .expel(id: $0.id, check: $0.check) }
+                + removals.map { .expel($0.expulsion) }
             do throws(RegistryError) {
                 let outcomes = try await registry.submit(commands)
                 for ((key, report), outcome) in zip(reports, outcomes) { note(outcome, of: report, key) }
-                for (removal, outcome) in zip(removals, outcomes.dropFirst(reports.count)) {
+                for ((removal, _), outcome) in zip(removals, outcomes.dropFirst(reports.count)) {
                     guard case .deregistered = outcome else { continue }
                     // The change itself has a line of its own.
                     logger.debug(

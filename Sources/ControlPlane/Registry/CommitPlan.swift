@@ -118,18 +118,14 @@ struct CommitPlan {
             deregister(id, by: requester, because: reason, table)
         case .report(let id, let report):
             add(report, of: id, by: requester, now: now, table)
-        case .expel(let id, let name):
+        case .expel(let expulsion):
+            let id = expulsion.instance.instance.id
             let unstored = table.instance(id: id)?.health.unstored ?? []
-            guard let known = instance(id, table),
-                known.checks.contains(where: { check in
-                    let record = unstored.first { $0.name == name } ?? known.result(of: check)
-                    return check.name == name && record.status == .critical
-                })
-            else {
+            guard let known = instance(id, table), expulsion.concerns(known, unstored: unstored) else {
                 steps.append(.unknownInstance)
                 return
             }
-            deregister(id, because: .check(name), table)
+            deregister(id, because: .check(expulsion.check), table)
         case .release(let id):
             // One that was heard from meanwhile stays.
             guard let known = instance(id, table), known.isHeld else {

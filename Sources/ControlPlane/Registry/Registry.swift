@@ -145,11 +145,6 @@ final class Registry: Sendable {
         try await submit(.report(id: id, report), by: requester)
     }
 
-    /// Removes an instance because a check has been critical for too long, unless it is not critical any more.
-    func expel(id: String, check: String) async throws(RegistryError) -> CommandOutcome {
-        try await submit(.expel(id: id, check: check))
-    }
-
     /// Replaces the policy of a service as a whole; `nil`: removes it.
     func setPolicy(
         _ policy: ServicePolicy?, of name: String, by requester: Requester? = nil
@@ -296,9 +291,9 @@ final class Registry: Sendable {
     }
 
     /// The instances that have checks.
-    func checkedInstances() -> [ServiceInstance] {
+    func checkedInstances() -> [RegisteredInstance] {
         let ids = store.view.withTable { $0.checkedIDs }
-        return ids.compactMap { store.instance(id: $0)?.instance }
+        return ids.compactMap { store.instance(id: $0) }
     }
 
     /// Calls `body` with each instance, in the order of their registration. That takes a second for a million.

@@ -5,8 +5,8 @@ enum RegistryCommand: Sendable, Equatable {
     case deregister(id: String)
     /// The result of a check.
     case report(id: String, CheckReport)
-    /// Removes an instance because a check has been critical for too long, unless that check is not critical any more.
-    case expel(id: String, check: String)
+    /// Removes an instance because a check has been critical for too long, if it is still what that was decided about.
+    case expel(Expulsion)
     /// Removes an instance if the ``ExpiryBrake`` holds it.
     case release(id: String)
     /// Replaces the policy of a service as a whole; `nil`: removes it.

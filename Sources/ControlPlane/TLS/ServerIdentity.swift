@@ -9,10 +9,12 @@ public struct ServerIdentity: Sendable {
     /// What connections are made with. The next identity has another, which knows none of this one's sessions.
     let context: NIOSSLContext
     let certificate: CertificateSummary
+    /// Of the authorities of clients' certificates the one that ends first; `nil`: clients need no certificate.
+    let authority: CertificateSummary?
     /// The last second in which all authorities of clients' certificates are valid; `nil`: clients need none.
-    let authoritiesNotAfter: WallTime?
+    var authoritiesNotAfter: WallTime? { authority?.notAfter }
     /// Whether a client needs a certificate.
-    var isMutual: Bool { authoritiesNotAfter != nil }
+    var isMutual: Bool { authority != nil }
     /// What is suspicious, each in one line.
     public let warnings: [String]
 }
@@ -60,8 +62,8 @@ private struct ServerIdentityReader {
             return ServerIdentity(
                 context: try NIOSSLContext(configuration: Self.settings(chain, key, authorities)),
                 certificate: certificate,
-                authoritiesNotAfter: authorities.map { CertificateSummary($0).notAfter }
-                    .min { $0.secondsSince1970 < $1.secondsSince1970 },
+                authority: authorities.map { CertificateSummary($0) }
+                    .min { $0.notAfter.secondsSince1970 < $1.notAfter.secondsSince1970 },
                 warnings: warnings)
         } catch NIOSSLError.failedToLoadPrivateKey {
             let path = shown(tls.certificate)

@@ -27,7 +27,7 @@ import Testing
 
     @Test func `instances with checks are adopted, and given up with them`() {
         var ledger = CheckLedger()
-        #expect(ledger.begin(with: [instance(1)]).adopted.map(\.id) == ["i1"])
+        #expect(ledger.begin(with: [RegisteredInstance(instance(1))]).adopted.map(\.id) == ["i1"])
         #expect(ledger.note([change(nil, instance(2, []))]) == CheckLedger.Orders())
         #expect(ledger.note([change(instance(2, []), instance(2))]).adopted.map(\.id) == ["i2"])
         // Another definition, another place.
@@ -41,13 +41,13 @@ import Testing
 
     @Test func `a stored status is where a check goes on`() {
         var ledger = CheckLedger()
-        let adopted = ledger.begin(with: [reported(instance(1), .critical, at: time)]).adopted
+        let adopted = ledger.begin(with: [RegisteredInstance(reported(instance(1), .critical, at: time))]).adopted
         #expect(adopted.first?.statuses["c"]?.status == .critical && adopted.first?.statuses["c"]?.since == time)
     }
 
     @Test func `the checker hears of results that came another way, and of none of its own`() {
         var ledger = CheckLedger()
-        _ = ledger.begin(with: [instance(1)])
+        _ = ledger.begin(with: [RegisteredInstance(instance(1))])
         let own = reported(instance(1), .critical, at: time)
         let isPassedOn = ledger.passOn(CheckReport(name: "c", status: .critical, time: time), of: "i1", assignment: 1)
         #expect(isPassedOn)
@@ -59,11 +59,13 @@ import Testing
         var drained = others
         drained.isDraining = true
         #expect(ledger.note([change(others, drained)]) == CheckLedger.Orders())
+        let removal = CheckRemoval(id: "i1", check: "c", reason: "", assignment: 1)
+        #expect(ledger.expulsion(for: removal) == Expulsion(instance: RegisteredInstance(drained), check: "c"))
     }
 
     @Test func `a result of a check that was replaced is not passed on, or is news if it had been passed on before`() {
         var ledger = CheckLedger()
-        let begun = ledger.begin(with: [instance(1)])
+        let begun = ledger.begin(with: [RegisteredInstance(instance(1))])
         #expect(begun.adopted.map(\.number) == [1])
         let late = CheckReport(name: "c", status: .critical, time: time)
         let isPassedOn = ledger.passOn(late, of: "i1", assignment: 1)
@@ -75,6 +77,8 @@ import Testing
         let isPassedOnAgain = ledger.passOn(late, of: "i1", assignment: 1)
         #expect(!isPassedOnAgain)
         #expect(ledger.isPresent(2, of: "i1") && !ledger.isPresent(1, of: "i1") && !ledger.isPresent(0, of: "i2"))
+        let removal = CheckRemoval(id: "i1", check: "c", reason: "", assignment: 1)
+        #expect(ledger.expulsion(for: removal) == nil)
         let orders = ledger.note([change(moved, reported(moved, .critical, at: time))])
         #expect(orders.reports == [CheckLedger.Report(id: "i1", check: "c", status: .critical, output: "x")])
     }
@@ -83,7 +87,7 @@ import Testing
     {
         var ledger = CheckLedger()
         let former = reported(instance(1), .critical, at: time)
-        _ = ledger.begin(with: [former])
+        _ = ledger.begin(with: [RegisteredInstance(former)])
         var anew = instance(1)
         anew.registeredAt = former.registeredAt.advanced(bySeconds: 9)
         let orders = ledger.note([change(former, anew)])
@@ -112,8 +116,9 @@ import Testing
 
     @Test func `each node checks its own instances, and takes over those of a node that is gone`() {
         let all = (1...200).map { instance($0) }
+        let begun = all.map { RegisteredInstance($0) }
         var ledgers = ["n1", "n2"].map { _ in CheckLedger() }
-        for index in ledgers.indices { #expect(ledgers[index].begin(with: all).adopted.count == 200) }
+        for index in ledgers.indices { #expect(ledgers[index].begin(with: begun).adopted.count == 200) }
         for (index, own) in ["n1", "n2"].enumerated() {
             let orders = ledgers[index].share(among: CheckerNodes(own: own, others: ["n1", "n2"]))
             #expect(orders.removed.count + ledgers[index].counts.here == 200 && orders.adopted.isEmpty)

@@ -1,3 +1,4 @@
+import Engine
 import Synchronization
 import Testing
 
@@ -93,12 +94,55 @@ import Testing
         let test = TestRegistry()
         try await test.running {
             try await registered(test, "a", "10.0.0.1")
-            #expect(try await test.registry.expel(id: "a", check: "c") == .unknownInstance)
+            #expect(try await expel(test, "c") == .unknownInstance)
             _ = try await test.registry.report(id: "a", report(.critical, at: test.clock.now.wall))
-            #expect(try await test.registry.expel(id: "a", check: "d") == .unknownInstance)
-            #expect(try await test.registry.expel(id: "a", check: "c") == .deregistered)
+            #expect(try await expel(test, "d") == .unknownInstance)
+            #expect(try await expel(test, "c") == .deregistered)
             #expect(test.registry.instance(id: "a") == nil)
         }
+    }
+
+    /// Each is carried out in front of the removal, in the same group.
+    @Test(arguments: [
+        "registered anew", "moved", "moved and critical from the start", "passed and failed again", "passed in time",
+        "critical again and again",
+    ]) func `what has begun anew since its removal was decided stays`(what: String) async throws {
+        let test = TestRegistry()
+        try await test.running {
+            var registration = Registration.test("a")
+            registration.checks = [.test("c", initial: .critical)]
+            _ = try await test.registry.register(registration)
+            let begun = test.clock.now.wall
+            if what != "moved and critical from the start" {
+                _ = try await test.registry.report(id: "a", report(.critical, at: begun))
+            }
+            let known = try #require(test.registry.instance(id: "a"))
+            test.clock.advance(by: .seconds(60))
+            var moved = registration
+            moved.address = IPAddress("10.0.0.2") ?? moved.address
+            let earlier: [RegistryCommand] =
+                switch what {
+                case "registered anew": [.deregister(id: "a"), .register(registration)]
+                case "passed and failed again":
+                    [
+                        .report(id: "a", report(.passing, at: test.clock.now.wall)),
+                        .report(id: "a", report(.critical, at: test.clock.now.wall)),
+                    ]
+                case "passed in time": [.report(id: "a", report(.passing, at: test.clock.now.wall))]
+                case "critical again and again": [.report(id: "a", report(.critical, at: test.clock.now.wall))]
+                default: [.register(moved)]
+                }
+            let outcomes = try await test.registry.submit(
+                earlier + [.expel(Expulsion(instance: known, check: "c"))])
+            let isGone = what == "critical again and again"
+            #expect(outcomes.last == (isGone ? .deregistered : .unknownInstance))
+            #expect((test.registry.instance(id: "a") == nil) == isGone)
+        }
+    }
+
+    private func expel(_ test: TestRegistry, _ check: String) async throws -> CommandOutcome? {
+        let known = try #require(test.registry.instance(id: "a"))
+        return try await test.registry.submit([.expel(Expulsion(instance: known, check: check))]).first
     }
 }
 

@@ -34,7 +34,8 @@ import Testing
             }
             registration.weight = 7
             _ = try await test.registry.register(registration)
-            _ = try await test.registry.submit([.expel(id: "a", check: "second")])
+            let known = try #require(test.registry.instance(id: "a"))
+            _ = try await test.registry.submit([.expel(Expulsion(instance: known, check: "second"))])
             _ = try await test.registry.register(.test("a", ttl: 1))
             _ = try await test.registry.deregister(id: "a")
             _ = try await test.registry.register(.test("b", ttl: 1))

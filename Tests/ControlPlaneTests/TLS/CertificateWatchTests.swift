@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test func `it is told once a day, from 14 days before its end on`() {
-        var watch = CertificateWatch()
+        var watch = CertificateWatch(owner: .server)
         let certificate = certificate(days: 20)
         var told: [Int] = []
         for hour in 0..<(24 * 22) {
@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test func `another one is told at once, and so it is if the clock was put back`() {
-        var watch = CertificateWatch()
+        var watch = CertificateWatch(owner: .server)
         let now = start
         #expect(watch.look(at: nil, now: now) == nil)
         #expect(watch.look(at: certificate(days: 3), now: now)?.contains("ends soon") == true)
@@ -53,5 +53,7 @@ import Testing
         #expect(watch.look(at: certificate(days: 9, from: 1), now: now)?.contains("not valid yet") == true)
         let before = start.advanced(bySeconds: -3600)
         #expect(watch.look(at: certificate(days: 9, from: 1), now: before) != nil)
+        var authorities = CertificateWatch(owner: .authority)
+        #expect(authorities.look(at: certificate(days: 3), now: now)?.contains("server.tls.client_ca ends") == true)
     }
 }

@@ -22,14 +22,17 @@ struct ReportingClient {
     func isDue(_ now: Microseconds) -> Bool { known != status || lastAnswer + .seconds(8) < now }
 
     /// The checks of an instance, as the seed decides.
-    static func checks(_ world: World, takesReports: Bool) -> [Check] {
+    ///
+    /// - Parameter mayBeExpelled: whether the client would notice.
+    static func checks(_ world: World, takesReports: Bool, mayBeExpelled: Bool) -> [Check] {
         var checks: [Check] = []
         if world.random.once(in: 2) {
-            checks.append(
-                Check(
-                    name: web, kind: .http(HTTPCheck()), interval: .seconds(1), timeout: .milliseconds(500),
-                    rise: 1 + world.random.below(2), fall: 1 + world.random.below(3),
-                    initial: world.random.once(in: 3) ? .critical : .passing))
+            var check = Check(
+                name: web, kind: .http(HTTPCheck()), interval: .seconds(1), timeout: .milliseconds(500),
+                rise: 1 + world.random.below(2), fall: 1 + world.random.below(3),
+                initial: world.random.once(in: 3) ? .critical : .passing)
+            if mayBeExpelled, world.random.once(in: 2) { check.deregisterAfter = .seconds(2 + world.random.below(3)) }
+            checks.append(check)
         }
         if takesReports, world.random.once(in: 2) {
             checks.append(Check(name: beat, kind: .ttl(ttl), initial: world.random.once(in: 3) ? .critical : .passing))

@@ -21,6 +21,8 @@ final class SimulatedChecker: CheckRunner, @unchecked Sendable {
     private var completions: [() -> Void] = []
     /// When the next turn is due.
     private var nextTurn = Microseconds.max
+    /// Called with the instances that are to be removed, before the registry's side is.
+    var onRemovals: ([CheckRemoval]) -> Void = { _ in }
     /// Whether its process is dead.
     var isOver = false
 
@@ -99,7 +101,11 @@ final class SimulatedChecker: CheckRunner, @unchecked Sendable {
         for task in effects.started { start(task) }
         for (id, checks) in effects.observed { observed[id] = checks }
         if !effects.transitions.isEmpty { pass(effects.transitions) }
-        if !effects.removals.isEmpty { handlers.onRemovals(effects.removals) }
+        if sabotage == .removalsComeTooSoon { removeTooSoon(effects.transitions) }
+        if !effects.removals.isEmpty {
+            onRemovals(effects.removals)
+            handlers.onRemovals(effects.removals)
+        }
         let done = completions
         completions = []
         for completion in done { completion() }
@@ -127,6 +133,14 @@ final class SimulatedChecker: CheckRunner, @unchecked Sendable {
         world.after(duration, process) { [self] in
             finished.append((id, run, result))
             plan(after: 0)
+        }
+    }
+
+    private func removeTooSoon(_ transitions: [CheckTransition]) {
+        for transition in transitions where transition.check.status == .critical {
+            let removal = CheckRemoval(
+                id: transition.id, check: transition.check.name, reason: "", assignment: transition.assignment)
+            world.after(.seconds(1), process) { [self] in if !isOver { handlers.onRemovals([removal]) } }
         }
     }
 

@@ -23,4 +23,7 @@ final class SimulatedTargets {
         states[address] = state
         world.note("the target \(address) is \(state)")
     }
+
+    /// A target works from now on.
+    func recover(_ address: IPAddress) { states[address] = .up }
 }

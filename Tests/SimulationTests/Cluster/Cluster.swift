@@ -72,7 +72,7 @@ final class Cluster {
             let ttl = isShared ? 3 : world.random.once(in: 4) ? 0 : 2 + world.random.below(4)
             let id = isShared ? "shared" : "own\(number)"
             history.add(id: id, ttl: ttl)
-            let checks = ReportingClient.checks(world, takesReports: !isShared)
+            let checks = ReportingClient.checks(world, takesReports: !isShared, mayBeExpelled: ttl > 0 && !isShared)
             clients.append(SimulatedClient(number, id: id, ttl: ttl, checks, self))
         }
         operators = (0..<2).map { _ in SimulatedOperator(self) }
@@ -82,7 +82,11 @@ final class Cluster {
         for storm in storms { storm.begin() }
         world.run(until: Self.stormTime)
         for storm in storms { storm.end() }
-        for client in clients { client.isSettled = true }
+        for client in clients {
+            client.isSettled = true
+            // It would be removed and register again for ever.
+            if client.mayBeExpelled { targets.recover(client.address) }
+        }
         for each in operators { each.isSettled = true }
         waitUntilQuiet()
         if world.failure == nil { backing.finish(self) }

@@ -1,6 +1,6 @@
 @testable import ControlPlane
 
-/// A change that a client requested.
+/// A change that a client requested, or a checker decided on.
 struct Operation: CustomStringConvertible {
     enum Kind { case register, patch, deregister }
 
@@ -22,6 +22,8 @@ struct Operation: CustomStringConvertible {
     var result: Result?
     /// The command that was requested.
     var command: RegistryCommand?
+    /// Whether a checker decided on it: nobody is answered.
+    var isExpulsion = false
     /// Whether it must have happened by now if it ever does, although its result is unknown.
     var isDecided = false
 
@@ -40,6 +42,8 @@ final class History: @unchecked Sendable {
     /// How long something that is over may still be shown.
     var lateness: Microseconds = 0
     unowned let world: World
+    /// How long the removal of an instance by a checker may still happen: it waits for its turn with results of checks.
+    private static let expulsionTime = Microseconds.seconds(12)
     /// Changes of another kind that are kept in the same place.
     var companion: History?
     private(set) var operations: [Operation] = []
@@ -71,11 +75,19 @@ final class History: @unchecked Sendable {
 
     func note(_ command: RegistryCommand, of version: Int) { operations[version - 1].command = command }
 
+    /// A checker has decided that an instance is to be removed.
+    func beginExpulsion(of id: String) -> Operation {
+        let operation = begin(.deregister, id)
+        operations[operation.version - 1].isExpulsion = true
+        end(operation.version, .unknown)
+        return operation
+    }
+
     /// Something was kept, and changes are kept one after the other: an earlier one that failed can't happen any more.
     func noteCommit() {
         companion?.noteCommit()
         if afterlife != nil { return }
-        for index in operations.indices where operations[index].result == .unknown {
+        for index in operations.indices where operations[index].result == .unknown && !operations[index].isExpulsion {
             operations[index].isDecided = true
         }
     }
@@ -90,7 +102,15 @@ final class History: @unchecked Sendable {
         switch (operation.result, operation.end) {
         case (.kept, let end?), (.refused, let end?): end
         case (.unknown, let end?):
-            if operation.isDecided { end } else if let afterlife { end + afterlife } else { .max }
+            if operation.isDecided {
+                end
+            } else if operation.isExpulsion {
+                end + Self.expulsionTime
+            } else if let afterlife {
+                end + afterlife
+            } else {
+                .max
+            }
         default: .max
         }
     }

@@ -12,6 +12,7 @@ final class NodeLife: @unchecked Sendable {
     let zone: SimulatedZone
     private var checker: SimulatedChecker?
     private var brake: BrakeCheck
+    private var expulsions = ExpulsionCheck()
     private var follower: ChangeFollower?
     private var task: Task<Void, Never>?
     private(set) var isDead = false
@@ -58,6 +59,12 @@ final class NodeLife: @unchecked Sendable {
             throw StoreUnavailable(reason: "\(error)")
         }
         self.checker = checker
+        checker?.onRemovals = { [unowned self] removals in
+            for removal in removals where !isDead {
+                process.world.note("node \(number): \(removal.id) is to be removed: \(removal.reason)")
+                expulsions.note(removal, registry.instance(id: removal.id), cluster.history)
+            }
+        }
     }
 
     var isLoaded: Bool { registry.isLoaded && !isDead }
@@ -273,6 +280,9 @@ final class NodeLife: @unchecked Sendable {
     /// Changes are told to whoever follows them.
     private func follow(_ changes: ArraySlice<InstanceChange>) {
         for change in changes where !isDead {
+            if let problem = expulsions.problem(change, cluster.history) {
+                process.world.fail("node \(number): \(problem)")
+            }
             if cluster.sabotage == .changesAreNotTold, process.world.random.once(in: 50) { continue }
             if let problem = follower?.apply(change) { process.world.fail("node \(number): \(problem)") }
         }

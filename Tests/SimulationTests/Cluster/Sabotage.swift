@@ -46,6 +46,8 @@ enum Sabotage: CaseIterable, Sendable {
     case oldResultWins
     /// Nodes check, and keep the results to themselves.
     case resultsStayHere
+    /// Instances are removed as soon as a check has been critical for a second.
+    case removalsComeTooSoon
     /// Those who follow the changes miss some.
     case changesAreNotTold
     /// What the brake holds is held for ever.
@@ -59,7 +61,7 @@ enum Sabotage: CaseIterable, Sendable {
             [.etcd]
         case .journalIsNotSynced, .rowsStay, .policiesStay, .brakeNeverHolds, .brakeHoldsTooSoon: [.sqlite]
         case .answerBeforeCommit, .answerBeforeDNS, .graceEndsEarly, .resultsAreNotStored, .oldResultWins,
-            .resultsStayHere, .changesAreNotTold, .brakeNeverEnds:
+            .resultsStayHere, .removalsComeTooSoon, .changesAreNotTold, .brakeNeverEnds:
             [.etcd, .sqlite]
         // With etcd the grace time may end late anyway, when the committer waits.
         case .graceEndsLate: [.sqlite]

@@ -48,6 +48,9 @@ final class SimulatedClient: @unchecked Sendable {
             && (!isWanted || !reports || reporting.known == reporting.status)
     }
 
+    /// Whether its instance is removed if a check is critical for long.
+    var mayBeExpelled: Bool { checks.contains { $0.deregisterAfter != nil } }
+
     /// Whether its instance has a check whose results it reports.
     private var reports: Bool { checks.contains { $0.ttl != nil } }
 
