@@ -14,6 +14,7 @@ The server is KONG_DISCOVERY_URL (default http://127.0.0.1:8080), the token KONG
 """
 
 import argparse
+import http.client
 import json
 import os
 import signal
@@ -22,6 +23,10 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+
+
+# No way to the server, no answer, or one that is none of its own.
+FAILURES = (OSError, http.client.HTTPException, ValueError)
 
 
 class Registration:
@@ -48,7 +53,7 @@ class Registration:
         if self.id is not None:
             try:
                 self._call("DELETE", f"/{self.id}")
-            except OSError as error:
+            except FAILURES as error:
                 self._say(f"not deregistered: {error}")
 
     def _run(self):
@@ -71,7 +76,7 @@ class Registration:
             return True
         except urllib.error.HTTPError as error:
             self._say(f"not renewed: {error}: {error.read(1000).decode(errors='replace')}")
-        except OSError as error:
+        except FAILURES as error:
             self._say(f"not renewed: {error}")
         return False
 
@@ -97,11 +102,13 @@ def main():
     parser.add_argument("--ip", required=True)
     parser.add_argument("--port", required=True, type=int)
     parser.add_argument("--ttl", type=int, default=30, help="seconds, default 30")
+    parser.add_argument(
+        "--linger", type=float, default=5, help="seconds in which Kong follows before the command is told to end, default 5")
     parser.add_argument("--tag", action="append", default=[], help="may be given many times")
     parser.add_argument("command", nargs="+", help="behind --")
     options = parser.parse_args()
     instance = {"name": options.name, "ip": options.ip, "port": options.port, "ttl": options.ttl, "tags": options.tag}
-    # A signal is passed on to the command only once DNS has no such instance any more.
+    # A signal is passed on to the command once DNS has no such instance any more, and gateways have followed.
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -109,9 +116,11 @@ def main():
     with Registration(instance):
         while not stopping.wait(0.2) and command.poll() is None:
             pass
-    if command.poll() is None:
+    try:
+        status = command.wait(options.linger)
+    except subprocess.TimeoutExpired:
         command.terminate()
-    status = command.wait()
+        status = command.wait()
     sys.exit(status if status >= 0 else 128 - status)
 
 

@@ -11,6 +11,7 @@
 #   SERVICE_ID                     default: name, address and port, with hyphens between them
 #   SERVICE_TTL                    seconds, default 30; a heartbeat is sent three times in a ttl
 #   SERVICE_TAGS, SERVICE_CHECKS   JSON lists, default []
+#   SERVICE_LINGER                 seconds to wait once it is deregistered, default 5: Kong needs them to follow
 #   KONG_DISCOVERY_URL             default http://127.0.0.1:8080
 #   KONG_DISCOVERY_TOKEN           or KONG_DISCOVERY_TOKEN_FILE, if the server needs a token
 set -eu
@@ -57,7 +58,7 @@ case ${1:-run} in
 once) beat ;;
 stop) leave ;;
 run)
-    trap 'leave; exit 0' TERM INT
+    trap 'leave; sleep "${SERVICE_LINGER:-5}"; exit 0' TERM INT
     pause=$((ttl == 0 ? 60 : ttl > 3 ? ttl / 3 : 1))
     while true; do
         if beat; then next=$pause; else next=1; fi

@@ -12,7 +12,10 @@ extension ServerTests {
         ) throws -> ChildProcess {
             var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("KONG_DISCOVERY_") }
             environment["KONG_DISCOVERY_URL"] = "http://\(server.rest)"
-            let own = ["SERVICE_NAME": name, "SERVICE_IP": "10.0.0.1", "SERVICE_PORT": "8080", "SERVICE_TTL": "2"]
+            let own = [
+                "SERVICE_NAME": name, "SERVICE_IP": "10.0.0.1", "SERVICE_PORT": "8080", "SERVICE_TTL": "2",
+                "SERVICE_LINGER": "0",
+            ]
             environment.merge(own.merging(variables) { $1 }) { $1 }
             return try ChildProcess(words[0], Array(words.dropFirst()), environment: environment, folder: folder)
         }
@@ -99,7 +102,7 @@ extension ServerTests {
 
         private static let python = [
             "/usr/bin/python3", "\(folder)/register.py", "--name", name, "--ip", "10.0.0.1", "--port", "8080", "--ttl",
-            "2",
+            "2", "--linger", "0",
         ]
 
         @Test func `register.py keeps an instance registered while its command runs`() async throws {
