@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension ServerTests {
-    /// Other resolvers in front of the server, with the files from the README.
+    /// Other resolvers in front of the server, with the files from the guide to Kong.
     @Suite struct ResolverTests {
         @Test(arguments: Resolver.allCases)
         func `a resolver in front answers with what is registered`(resolver: Resolver) throws {

@@ -6,7 +6,7 @@ extension ServerTests {
     @Suite struct TargetTests {
         private static let path = "/api/v1/sd/prometheus"
 
-        /// A Prometheus as the README says it is set up.
+        /// A Prometheus as docs/monitoring.md says it is set up.
         private static func configuration(_ server: Endpoint) -> String {
             """
             global: {scrape_interval: 1s}

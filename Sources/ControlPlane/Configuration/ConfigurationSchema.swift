@@ -229,7 +229,7 @@ public enum ConfigurationSchema {
         ),
     ]
 
-    /// The keys as a table in Markdown, for the README.
+    /// The keys as a table in Markdown, for docs/configuration.md.
     public static var markdownTable: String {
         let defaults = Configuration()
         func text(_ values: [String], of key: ConfigurationKey) -> String {

@@ -7,9 +7,9 @@ import Testing
     private static let end = "<!-- end of the configuration table -->"
 
     /// If `UPDATE_README` is set in the environment, it writes the table first.
-    @Test func `the README has the table of keys that the schema makes`() throws {
+    @Test func `the documentation has the table of keys that the schema makes`() throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../..")
-        let file = root.appending(path: "README.md").standardizedFileURL
+        let file = root.appending(path: "docs/configuration.md").standardizedFileURL
         var text = try String(contentsOf: file, encoding: .utf8)
         let begin = try #require(text.range(of: Self.begin)).upperBound
         let end = try #require(text.range(of: Self.end)).lowerBound

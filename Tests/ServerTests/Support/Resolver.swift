@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// A resolver from Debian in front of the server, configured as the README says.
+/// A resolver from Debian in front of the server, configured as the guide to Kong says.
 enum Resolver: String, CaseIterable {
     case unbound
     case dnsmasq
@@ -23,7 +23,7 @@ enum Resolver: String, CaseIterable {
         return (process, own)
     }
 
-    /// Writes its configuration: ours from the README, within a configuration for a machine of its own.
+    /// Writes its configuration: ours from the guide, within a configuration for a machine of its own.
     ///
     /// - Returns: the command that starts it.
     private func files(_ own: Endpoint, _ server: Endpoint, _ folder: TemporaryFolder) throws -> [String] {
@@ -72,12 +72,9 @@ enum Resolver: String, CaseIterable {
         }
     }
 
-    /// The block of the README in this language, for a server at another address.
+    /// The block of the guide in this language, for a server at another address.
     private static func block(_ language: String, _ server: Endpoint) throws -> String {
-        let path = URL(filePath: #filePath).appending(path: "../../../../README.md").standardizedFileURL
-        let text = try String(contentsOf: path, encoding: .utf8)
-        let start = try #require(text.range(of: "```\(language)\n"))
-        let end = try #require(text.range(of: "```", range: start.upperBound..<text.endIndex))
-        return String(text[start.upperBound..<end.lowerBound]).replacing("8600", with: "\(server.port)")
+        let block = try #require(try MarkdownPage("docs/kong.md").blocks.first { $0.language == language })
+        return (block.lines.joined(separator: "\n") + "\n").replacing("8600", with: "\(server.port)")
     }
 }
