@@ -119,6 +119,7 @@ private func run(
         if let identity = listener.identity { listener.tell(of: identity, logger) }
         loaded.warnOfPlainHTTP(logger)
         loaded.warnOfAccess(tokens, logger)
+        loaded.warnOfOpenResolver(logger)
         if configuration.storage.type == .memory {
             logger.warning("storage.type is memory: all instances are forgotten when the server stops")
         }

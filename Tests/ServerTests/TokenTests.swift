@@ -384,6 +384,20 @@ extension ServerTests {
             try await withServer { server in #expect(!server.logLines.contains { $0.contains(text) }) }
         }
 
+        @Test(arguments: [
+            ("0.0.0.0:0", "0.0.0.0/0", true), ("[::]:0", "10.0.0.0/8,2000::/3", true),
+            ("0.0.0.0:0", "10.0.0.0/8,fc00::/7", false), ("127.0.0.1:0", "0.0.0.0/0", false),
+        ]) func `an open resolver is a warning`(
+            listen: String, recursionAllow: String, isOpen: Bool
+        ) async throws {
+            let settings = [
+                "dns.listen": listen, "dns.recursion_allow": recursionAllow, "dns.upstream.servers": "192.0.2.1",
+            ]
+            try await withServer(settings) { server in
+                #expect(server.logLines.contains { $0.contains(" warning an open resolver: ") } == isOpen)
+            }
+        }
+
         @Test func `commands present a token, and say what is wrong with it`() async throws {
             let tokens = try Tokens(Self.roles)
             let secret = tokens.secrets["r"] ?? ""

@@ -24,4 +24,22 @@ extension LoadedConfiguration {
                 metadata: ["address": "\(listen)"])
         }
     }
+
+    /// Warns if names outside are forwarded for strangers: attackers look for such servers, to send their answers to
+    /// others (RFC 5358).
+    func warnOfOpenResolver(_ logger: Logger) {
+        let dns = configuration.dns
+        let isReached = dns.listen.contains { !$0.address.unmapped.isLoopback }
+        guard isReached, !dns.upstream.servers.isEmpty,
+            let network = dns.recursionAllow.first(where: \.hasStrangers)
+        else { return }
+        logger.warning(
+            "an open resolver: strangers may ask for names outside; restrict dns.recursion_allow to your networks",
+            metadata: ["network": "\(network)"])
+    }
+}
+
+extension IPNetwork {
+    /// Whether it is larger than any network that belongs to one owner, as 10.0.0.0/8 and fc00::/7 do.
+    fileprivate var hasStrangers: Bool { prefixLength < (address.isIPv4 ? 8 : 7) }
 }

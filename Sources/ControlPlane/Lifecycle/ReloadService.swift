@@ -39,6 +39,7 @@ struct ReloadService: Service {
             engine.reconfigure(UpstreamConfiguration(new.configuration.dns))
             engine.reconfigure(largeUDPNetworks: new.configuration.dns.largeUDP.networks)
             logger.info("configuration reloaded")
+            new.warnOfOpenResolver(logger)
             for key in new.keysAwaitingRestart(since: started) {
                 logger.warning("a changed key needs a restart", metadata: ["key": "\(key)"])
             }
