@@ -7,8 +7,10 @@ BUILD_PACKAGES := libldns-dev libevent-dev libsqlite3-dev libcurl4-openssl-dev
 TEST_PACKAGES := knot-dnsutils etcd-server openssl curl python3 unbound dnsmasq-base bind9 prometheus
 BENCH_PACKAGES := python3 gcc libc6-dev
 SCHEMATHESIS_PACKAGES := python3 python3-venv
+# The font is that of the pictures in docs/images.
+DASHBOARD_PACKAGES := python3 python3-pip chromium chromium-driver fonts-inter
 
-.PHONY: run build test test-asan test-tsan simulate schemathesis bench fuzz format lint clean
+.PHONY: run build test test-asan test-tsan simulate schemathesis dashboard bench fuzz format lint clean
 .DEFAULT_GOAL := build
 
 run: build ## Starts the server with embedded defaults: DNS on 127.0.0.1:8600, REST on 127.0.0.1:8080.
@@ -53,6 +55,11 @@ schemathesis: ## Tests the REST API by its description: schemathesis, and a gene
 	@$(call install,$(BUILD_PACKAGES) $(SCHEMATHESIS_PACKAGES))
 	$(SWIFT) build --product kong-discovery
 	Tests/schemathesis/run.py .build/debug/kong-discovery
+
+dashboard: ## Tests the dashboard in Chromium (DASHBOARD=--screenshots makes docs/images anew); axe-core comes from PyPI.
+	@$(call install,$(BUILD_PACKAGES) $(DASHBOARD_PACKAGES))
+	$(SWIFT) build --product kong-discovery
+	Tests/dashboard/run.py .build/debug/kong-discovery $(DASHBOARD)
 
 bench: build ## Compares with NSD, Knot, Unbound, dnsdist and a bare responder; installs them itself.
 	@$(call install,$(BENCH_PACKAGES))

@@ -44,6 +44,8 @@ let package = Package(
             dependencies: ["CLdns", "CEvent"],
             swiftSettings: strict + [.enableExperimentalFeature("Lifetimes")]
         ),
+        // The page at /, embedded in the program.
+        .target(name: "Dashboard", resources: [.embedInCode("Page")], swiftSettings: strict),
         .target(
             name: "ControlPlane",
             dependencies: [
@@ -51,6 +53,7 @@ let package = Package(
                 "CFile",
                 "CNotify",
                 "CProcessor",
+                "Dashboard",
                 "Engine",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -86,6 +89,7 @@ let package = Package(
             name: "ControlPlaneTests",
             dependencies: [
                 "ControlPlane",
+                "Dashboard",
                 "Engine",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),

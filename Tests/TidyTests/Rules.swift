@@ -6,9 +6,12 @@ enum Rules {
         "Engine": ["CEvent", "CLdns", "Synchronization"],
         // The control plane: touches no socket that carries DNS.
         "ControlPlane": [
-            "Crypto", "Engine", "HTTPTypes", "HeapModule", "HummingbirdCore", "Logging", "NIOCore", "NIOHTTP1",
+            "Crypto", "Dashboard", "Engine", "HTTPTypes", "HeapModule", "HummingbirdCore", "Logging", "NIOCore",
+            "NIOHTTP1",
             "ServiceLifecycle", "Synchronization", "UnixSignals", "Yams",
         ],
+        // Files, and nothing that is done with them.
+        "Dashboard": [],
         // Arguments and wiring only.
         "kong-discovery": ["ArgumentParser", "ControlPlane", "Logging"],
     ]

@@ -43,24 +43,25 @@ struct SourceFile {
     /// A complaint about one line.
     func complaint(_ index: Int, _ text: String) -> String { "\(path):\(index + 1): \(text)" }
 
-    /// Every Swift file, module map and header in these folders.
-    static func all(in folders: [String]) throws -> [SourceFile] {
+    /// Every Swift file, module map and header in these folders, or those with other names' ends.
+    static func all(
+        in folders: [String], suffixes: [String] = [".swift", ".h", ".modulemap"]
+    ) throws -> [SourceFile] {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         return try folders.flatMap { folder in
             let base = root.appending(path: folder)
             // Links are not followed: what they point to is read where it is.
             let paths = FileManager.default.enumerator(atPath: base.path)?.compactMap { $0 as? String } ?? []
-            return try paths.sorted().filter { isOurs($0) && !isLink(base.appending(path: $0)) }.map {
+            return try paths.sorted().filter { isOurs($0, suffixes) && !isLink(base.appending(path: $0)) }.map {
                 SourceFile(
                     path: "\(folder)/\($0)", text: try String(contentsOf: base.appending(path: $0), encoding: .utf8))
             }
         }
     }
 
-    private static func isOurs(_ path: String) -> Bool {
-        !path.split(separator: "/").contains { $0.hasPrefix(".") }
-            && [".swift", ".h", ".modulemap"].contains { path.hasSuffix($0) }
+    private static func isOurs(_ path: String, _ suffixes: [String]) -> Bool {
+        !path.split(separator: "/").contains { $0.hasPrefix(".") } && suffixes.contains { path.hasSuffix($0) }
     }
 
     private static func isLink(_ url: URL) -> Bool {

@@ -62,6 +62,12 @@ struct TidyTests {
         try report(besides: ["Fuzz"], Complaints.aboutForm)
     }
 
+    @Test func `the dashboard's files are short too, and nothing is left to do`() throws {
+        let files = try SourceFile.all(in: ["Sources/Dashboard/Page"], suffixes: [".js", ".css", ".html", ".svg"])
+        #expect(files.count > 10, "no files found")
+        for complaint in files.flatMap(Complaints.aboutForm) { Issue.record("\(complaint)") }
+    }
+
     @Test func `every exception names a file that is there`() throws {
         let files = try Self.sources.get()
         let paths = Set(files.map(\.path))

@@ -93,6 +93,8 @@ extension APIHandler {
         writer.integer(summary.serviceCount)
         writer.member("zone")
         writer.beginObject()
+        writer.member("domain")
+        if let dns { writer.string(PresentationForm.name(dns.serviceOrigin)) } else { writer.null() }
         writer.member("generation")
         writer.integer(summary.zoneGeneration)
         writer.endObject()

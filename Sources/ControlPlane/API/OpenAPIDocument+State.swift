@@ -89,6 +89,7 @@ extension OpenAPIDocument {
                 zone:
                   type: object
                   properties:
+                    domain: {type: [string, 'null'], description: 'dns.domain, without a dot at its end'}
                     generation: {$ref: '#/components/schemas/Count'}
                 access:
                   description: Who may use the API, and how often requests were refused.

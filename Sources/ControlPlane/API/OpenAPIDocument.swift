@@ -1,3 +1,4 @@
+import Dashboard
 import Engine
 
 /// The API's description, `GET /openapi.yaml` (OpenAPI 3.1).
@@ -72,6 +73,13 @@ enum OpenAPIDocument {
               description: The name of a service, whether it has instances or not.
               schema: {$ref: '#/components/schemas/ServiceName'}
               example: orders
+            file:
+              name: file
+              in: path
+              required: true
+              description: One that the page names.
+              schema: {type: string, enum: [\(DashboardFile.parts.map(\.name).joined(separator: ", "))]}
+              example: main.js
           headers:
             Location:
               description: The path of the instance.
@@ -89,6 +97,10 @@ enum OpenAPIDocument {
               description: Seconds to wait.
               required: true
               schema: {type: integer, minimum: 1}
+            ETag:
+              description: Names what is in it.
+              required: true
+              schema: {type: string, pattern: '^"[0-9a-f]+"$'}
             RegistryIndex:
               description: The answer has every change up to this index, and DNS all that it has.
               required: true

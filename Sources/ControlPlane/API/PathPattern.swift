@@ -7,7 +7,8 @@ struct PathPattern: Sendable, Equatable, ExpressibleByStringLiteral, CustomStrin
 
     init(stringLiteral path: String) {
         description = path
-        segments = path.split(separator: "/").map { String($0) }
+        // "/" has one, which is empty, as in RequestTarget.
+        segments = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map { String($0) }
         places = segments.indices.filter { [segments] in segments[$0].hasPrefix("{") }
     }
 

@@ -72,7 +72,7 @@ struct ResponseWriter {
         var fields: [(String, String)] = []
         fields.reserveCapacity(5 + response.fields.count)
         if !response.contentType.isEmpty { fields.append(("Content-Type", response.contentType)) }
-        if hasLength, response.status != .noContent {
+        if hasLength, response.status != .noContent, response.status != .notModified {
             fields.append(("Content-Length", String(response.body.readableBytes)))
         }
         for field in response.fields { fields.append((field.name.rawName, field.value)) }

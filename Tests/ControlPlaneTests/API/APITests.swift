@@ -433,7 +433,7 @@ import Testing
                     #expect(response.body.readableBytesView.last == UInt8(ascii: "\n"), "\(endpoint.method) \(target)")
                 }
             }
-            let nothing = try await api.send(.get, "/")
+            let nothing = try await api.send(.get, "/nothing")
             #expect(nothing.status == 404 && nothing["detail"]?.text?.contains("/openapi.yaml") == true)
         }
     }

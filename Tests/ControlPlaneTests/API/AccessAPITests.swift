@@ -69,6 +69,8 @@ import Testing
         "GET /api/v1/sd/prometheus": ("/api/v1/sd/prometheus", nil, false),
         "GET /api/v1/explain": ("/api/v1/explain?name=orders", nil, false),
         "DELETE /api/v1/cache": ("/api/v1/cache", nil, false),
+        "GET /": ("/", nil, false),
+        "GET /dashboard/{file}": ("/dashboard/main.js", nil, false),
     ]
 
     private static let check = #"{"name":"c","type":"ttl","ttl":"1h"}"#

@@ -26,7 +26,8 @@ import Testing
             (.post, "/api/v1/heartbeats", "/api/v1/heartbeats", ""), (.get, "/healthz", "/healthz", ""),
             (.get, "/ready", "/ready", ""), (.get, "/openapi.yaml", "/openapi.yaml", ""),
             (.get, "/api/v1/status", "/api/v1/status", ""), (.get, "/api/v1/health", "/api/v1/health", ""),
-            (.delete, "/api/v1/cache", "/api/v1/cache", ""),
+            (.delete, "/api/v1/cache", "/api/v1/cache", ""), (.get, "/", "/", ""), (.head, "/?x", "/", ""),
+            (.get, "/dashboard/main.js", "/dashboard/{file}", "main.js"),
         ] as [(HTTPRequest.Method, String, String, String)])
     func `a path leads to its endpoint`(method: HTTPRequest.Method, target: String, path: String, id: String) throws {
         guard case .endpoint(let placed, let variables) = match(method, target) else {
@@ -40,7 +41,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "/", "*", "//", "/api", "/api/v1", "/api/v1/", "/api/v2/services", "/api/v1/services/",
+        "", "*", "//", "/dashboard", "/dashboard/",
+        "/api", "/api/v1", "/api/v1/", "/api/v2/services", "/api/v1/services/",
         "/api/v1/services//heartbeat",
         "/api/v1/services/a/b", "/api/v1/services/a/heartbeat/", "/healthz/", "/api/v1/services/%4",
         "/api/v1/services/%zz",
