@@ -58,8 +58,10 @@ export function patch(parent, ...children) {
   }
 }
 
+/** By attributes: as properties, a form has its fields besides, by their names. */
 function isAlike(node, next) {
-  return node.nodeName === next.nodeName && node.id === next.id && node.type === next.type;
+  return node.nodeName === next.nodeName && ["id", "type"].every((name) =>
+    node.getAttribute?.(name) === next.getAttribute?.(name));
 }
 
 function update(node, next) {
