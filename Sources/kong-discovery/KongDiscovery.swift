@@ -33,7 +33,7 @@ struct KongDiscovery: AsyncParsableCommand {
               kong-discovery token --name ci --role write --services 'orders*'
                   make a token for the REST API, and the line for server.tokens_file
             """,
-        version: Version.current,
+        version: BuildVersion.current,
         subcommands: [Serve.self, CheckConfig.self, Explain.self, TokenCommand.self],
         defaultSubcommand: Serve.self
     )

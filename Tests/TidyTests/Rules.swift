@@ -10,7 +10,7 @@ enum Rules {
             "ServiceLifecycle", "Synchronization", "UnixSignals", "Yams",
         ],
         // Arguments and wiring only.
-        "kong-discovery": ["ArgumentParser", "ControlPlane", "Logging"],
+        "kong-discovery": ["ArgumentParser", "CVersion", "ControlPlane", "Logging"],
     ]
 
     /// What single files may import besides, and why.
