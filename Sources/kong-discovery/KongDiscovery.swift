@@ -34,7 +34,7 @@ struct KongDiscovery: AsyncParsableCommand {
                   make a token for the REST API, and the line for server.tokens_file
             """,
         version: BuildVersion.current,
-        subcommands: [Serve.self, CheckConfig.self, Explain.self, TokenCommand.self],
+        subcommands: [Serve.self, CheckConfig.self, Explain.self, TokenCommand.self, DocumentCommand.self],
         defaultSubcommand: Serve.self
     )
 

@@ -101,6 +101,7 @@ enum Rules {
             RoomRule("Metrics", names: []),
             RoomRule("Access", names: ["Basics"]),
             RoomRule("Configuration", names: ["Basics", "Access"]),
+            RoomRule("Manual", names: ["Basics", "JSON", "Configuration"]),
             RoomRule("Logging", names: ["Basics", "Configuration"]),
             RoomRule("QueryLog", names: ["Basics", "JSON", "Configuration", "Logging"]),
             RoomRule("TLS", names: ["Basics", "Configuration", "Logging"]),
