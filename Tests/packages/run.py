@@ -198,6 +198,18 @@ def crash(container, client):
         eventually(lambda: asker.count > count + 1, "queries are answered")
 
 
+def hang(container):
+    step("hung, systemd's watchdog ends it, and it is back")
+    folder = "/run/systemd/system/kong-discovery.service.d"
+    container.run("sh", "-c", f"mkdir -p {folder} && printf '[Service]\\nWatchdogSec=2\\n' > {folder}/soon.conf && systemctl daemon-reload")
+    container.run("systemctl", "restart", "kong-discovery")
+    process = main_process(container)
+    container.run("systemctl", "kill", "--kill-whom=main", "--signal=STOP", "kong-discovery")
+    eventually(lambda: main_process(container) not in ("0", process), "systemd starts it again")
+    container.run("sh", "-c", f"rm -r {folder} && systemctl daemon-reload && systemctl restart kong-discovery")
+    check("Watchdog timeout" in container.run("journalctl", "-q", "-o", "cat", "-u", "kong-discovery"), "the watchdog has ended it")
+
+
 def wrong_configuration(container):
     step("a wrong configuration: the unit fails, and says why")
     container.run("sh", "-c", f"cp -p {CONFIG} /tmp/config && sed -i 's/^  # ttl: 5s/  ttl: never/' {CONFIG}")
@@ -254,6 +266,7 @@ def main():
             install(container, client)
             restart_and_upgrade(container, client)
             crash(container, client)
+            hang(container)
             wrong_configuration(container)
             purge(container)
             archive(container, client)
