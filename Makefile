@@ -6,19 +6,57 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 BUILD_PACKAGES := libldns-dev libevent-dev libsqlite3-dev libcurl4-openssl-dev
 TEST_PACKAGES := knot-dnsutils etcd-server openssl curl python3 unbound dnsmasq-base bind9 prometheus
 BENCH_PACKAGES := python3 gcc libc6-dev
+DEB_PACKAGES := debhelper dpkg-dev
+TEST_DEB_PACKAGES := lintian mandoc man-db mmdebstrap systemd systemd-container knot-dnsutils python3 bash zsh fish
 SCHEMATHESIS_PACKAGES := python3 python3-venv
 # The font is that of the pictures in docs/images.
 DASHBOARD_PACKAGES := python3 python3-pip chromium chromium-driver fonts-inter
 
-.PHONY: run build test test-asan test-tsan simulate schemathesis dashboard bench fuzz format lint clean
+.PHONY: run build stage install dist deb test-deb test test-asan test-tsan simulate schemathesis dashboard bench fuzz \
+	format lint clean
 .DEFAULT_GOAL := build
 
 run: build ## Starts the server with embedded defaults: DNS on 127.0.0.1:8600, REST on 127.0.0.1:8080.
 	.build/release/kong-discovery serve
 
+# With Swift's runtime in it: the binary runs where Debian's libraries alone are. All release builds are made so, since
+# another flag would build everything anew.
+RELEASE := -c release --static-swift-stdlib
+# The commit, for --version, with "+" if something has changed since; empty without git.
+COMMIT = $(shell git rev-parse --short=12 HEAD 2>/dev/null && { git diff --quiet HEAD || echo +; } 2>/dev/null)
+
 build: ## Leaves the release binary at .build/release/kong-discovery.
 	@$(call install,$(BUILD_PACKAGES))
-	$(SWIFT) build -c release --product kong-discovery
+	SOURCE_COMMIT='$(subst $() ,,$(COMMIT))' $(SWIFT) build $(RELEASE) --product kong-discovery
+
+VERSION := $(shell sed -n 's/.*current = "\(.*\)"/\1/p' Sources/ControlPlane/Version.swift)
+
+stage: build ## Puts all that is installed into dist/stage.
+	deploy/stage .build/release/kong-discovery dist/stage
+
+PREFIX ?= /usr/local
+install: ## Installs to PREFIX (/usr/local), below DESTDIR, what `make stage` or `make dist` has left.
+	@[ -d dist/stage ] || { echo "nothing to install yet: run 'make stage', as the user who builds"; exit 1; }
+	deploy/install --from=dist/stage --prefix='$(PREFIX)' --destdir='$(DESTDIR)'
+
+ARCHIVE = kong-discovery-$(VERSION)-linux-$(shell uname -m)
+dist: stage ## Leaves an archive for any Debian 12 in dist.
+	rm -rf dist/$(ARCHIVE)
+	cp -a dist/stage dist/$(ARCHIVE)
+	strip dist/$(ARCHIVE)/bin/kong-discovery
+	cp deploy/install deploy/INSTALL.md dist/$(ARCHIVE)
+	tar -C dist --owner=root:0 --group=root:0 --sort=name -czf dist/$(ARCHIVE).tar.gz $(ARCHIVE)
+	rm -rf dist/$(ARCHIVE)
+
+deb: stage ## Leaves the Debian package in dist, and one with its debug symbols.
+	@$(call install,$(DEB_PACKAGES))
+	DEB_RULES_REQUIRES_ROOT=no debian/rules clean binary
+
+# Nobody debugs what is only tried.
+test-deb: export DEB_BUILD_OPTIONS = noautodbgsym
+test-deb: deb dist ## Installs, upgrades and purges the package in a clean Debian 12 that systemd-nspawn boots; the archive too.
+	@$(call install,$(TEST_DEB_PACKAGES))
+	$(SUDO) Tests/packages/run.py dist/kong-discovery_$(VERSION)-*.deb dist/$(ARCHIVE).tar.gz
 
 test: ## Runs all tests but the simulation, which takes both cores for itself: see simulate.
 	@$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
@@ -63,7 +101,7 @@ dashboard: ## Tests the dashboard in Chromium (DASHBOARD=--screenshots makes doc
 
 bench: build ## Compares with NSD, Knot, Unbound, dnsdist and a bare responder; installs them itself.
 	@$(call install,$(BENCH_PACKAGES))
-	$(SWIFT) build -c release --product answer-count
+	$(SWIFT) build $(RELEASE) --product answer-count
 	python3 bench/run.py $(BENCH)
 
 fuzz: ## Fuzzes the answer function and the reading of upstreams' answers for SECONDS (600).
@@ -77,7 +115,7 @@ lint: ## Checks the format of all sources.
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
 
 clean: ## Removes what was built.
-	rm -rf .build .build-asan .build-tsan Fuzz/.build bench/.cache
+	rm -rf .build .build-asan .build-tsan .build-deb dist Fuzz/.build bench/.cache
 
 SOURCES := Package.swift Sources Tests Fuzz bench
 
@@ -88,7 +126,7 @@ missing=; for package in $(1); do \
 	dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q ' installed' || missing="$$missing $$package"; \
 done; \
 if [ -n "$$missing" ]; then \
-	echo "installing$$missing"; \
+	echo "These Debian packages are missing; apt-get installs them now:$$missing"; \
 	$(SUDO) apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing || exit 1; \
 fi; \

@@ -12,6 +12,18 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
+/// The commit that `make build` names (SOURCE_COMMIT: hexadecimal digits, and `+` if the sources have changed since) for
+/// the one target that tells it. Context.gitInformation would do without `make`, but SwiftPM keeps the first value.
+let sourceVersion: [CSetting] = {
+    let text = Context.environment["SOURCE_COMMIT"] ?? ""
+    let digits = text.prefix { $0.isHexDigit }.prefix(12)
+    guard digits.count == 12 else { return [] }
+    return [
+        .define("SOURCE_COMMIT", to: "0x\(digits)"),
+        .define("SOURCE_IS_MODIFIED", to: text.hasSuffix("+") ? "1" : "0"),
+    ]
+}()
+
 let package = Package(
     name: "kong-discovery",
     platforms: [.macOS(.v26)],
@@ -19,18 +31,19 @@ let package = Package(
         .executable(name: "kong-discovery", targets: ["kong-discovery"]),
         .library(name: "Engine", targets: ["Engine"]),
     ],
+    // By exact version: an upgrade is a change like any other. ARCHITECTURE.md has the same list.
     dependencies: [
-        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0"),
-        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
-        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
-        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-log.git", from: "1.14.0"),
-        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
-        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
-        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
-        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", exact: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections.git", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types.git", exact: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", exact: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams.git", exact: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
     ],
     targets: [
         .systemLibrary(name: "CLdns", pkgConfig: "ldns", providers: [.apt(["libldns-dev"])]),
@@ -39,6 +52,7 @@ let package = Package(
         .systemLibrary(name: "CFile"),
         .systemLibrary(name: "CNotify"),
         .systemLibrary(name: "CProcessor"),
+        .target(name: "CVersion", cSettings: sourceVersion),
         .target(
             name: "Engine",
             dependencies: ["CLdns", "CEvent"],
@@ -76,6 +90,7 @@ let package = Package(
             name: "kong-discovery",
             dependencies: [
                 "ControlPlane",
+                "CVersion",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -102,6 +117,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
+            exclude: ["Store/Databases"],
             swiftSettings: strict
         ),
         .testTarget(

@@ -11,11 +11,14 @@ import UnixSignals
 ///
 /// - Parameters:
 ///   - loaded: the configuration, which SIGHUP reads again.
+///   - version: the program's version, for the status and metrics.
 ///   - environment: what the process was started with: the sockets passed to it, and where to report its state.
 ///   - logger: where log lines go.
 /// - Throws: ``ConfigurationError`` if something is wrong with the files of `server.tls` or of tokens, or
 ///   ``StartError`` or another error with a one-line description if the server can't start.
-public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment, logger: Logger) async throws {
+public func serve(
+    _ loaded: LoadedConfiguration, version: String, environment: ProcessEnvironment, logger: Logger
+) async throws {
     let configuration = loaded.configuration
     let startedAt = ContinuousClock.now
     let identity = try loaded.serverIdentity()
@@ -39,7 +42,9 @@ public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment
         let queryLog = QueryLogWriter(logger: logger) { engine.takeQueries($0) }
         queryLog.adopt(queryLogTarget, configuration.queryLog, of: engine, logger)
         try await run(
-            loaded, identity, tokens, queryLog, engine, budget, sockets, manager, startedAt: startedAt, logger)
+            loaded, identity, tokens, queryLog, engine, budget, sockets, manager, version: version,
+            startedAt: startedAt,
+            logger)
     } catch {
         engine.stop()
         throw error
@@ -50,7 +55,7 @@ public func serve(_ loaded: LoadedConfiguration, environment: ProcessEnvironment
 private func run(
     _ loaded: LoadedConfiguration, _ identity: ServerIdentity?, _ tokens: TokensFile?, _ queryLog: QueryLogWriter,
     _ engine: Engine, _ budget: DescriptorBudget, _ sockets: PassedSockets, _ manager: ServiceManager,
-    startedAt: ContinuousClock.Instant, _ logger: Logger
+    version: String, startedAt: ContinuousClock.Instant, _ logger: Logger
 ) async throws {
     let configuration = loaded.configuration
     let registry = Registry(
@@ -75,7 +80,7 @@ private func run(
     let health = try HealthChecks(Checker.Settings(configuration, budget: budget), registry: registry, logger: logger)
     let listener = SecureListener(identity, logger: logger)
     let state = ServerState(
-        version: Version.current, startedAt: startedAt, listener: listener,
+        version: version, startedAt: startedAt, listener: listener,
         queries: {
             let counts = queryLog.counts
             return QueryLogFigures(written: counts.written, dropped: counts.lost &+ engine.droppedQueries)

@@ -33,8 +33,8 @@ struct KongDiscovery: AsyncParsableCommand {
               kong-discovery token --name ci --role write --services 'orders*'
                   make a token for the REST API, and the line for server.tokens_file
             """,
-        version: Version.current,
-        subcommands: [Serve.self, CheckConfig.self, Explain.self, TokenCommand.self],
+        version: BuildVersion.current,
+        subcommands: [Serve.self, CheckConfig.self, Explain.self, TokenCommand.self, DocumentCommand.self],
         defaultSubcommand: Serve.self
     )
 

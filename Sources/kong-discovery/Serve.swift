@@ -40,7 +40,7 @@ struct Serve: AsyncParsableCommand {
             LoggingSystem.bootstrap { _ in LineLogHandler(output: .standardError) }
             let logger = Logger(label: "kong-discovery")
             let environment = ProcessEnvironment(variables: ConfigurationOptions.environment, processID: getpid())
-            try await serve(loaded, environment: environment, logger: logger)
+            try await serve(loaded, version: BuildVersion.current, environment: environment, logger: logger)
         } catch let error as ConfigurationError {
             for problem in error.problems { LogOutput.standardError.printFailure("\(problem)") }
             throw ExitCode.failure

@@ -63,6 +63,23 @@ extension ServerTests {
             }
         }
 
+        @Test func `the manual names every command that help shows, and the example is a configuration`() throws {
+            let page = try run("document", "kong-discovery.1", "--date", "2026-11-27")
+            #expect(page.status == .exited(0) && page.errors == "")
+            let commands = try run("--help").output.matches(of: /(?m)^  ([a-z-]+)(?: \(default\))?  +[A-Z]/).map(\.1)
+            #expect(commands.count > 3)
+            for command in commands where command != "help" {
+                let name = command.replacing("-", with: "\\-")
+                #expect(page.output.contains("\n.SS \"kong\\-discovery \(name)"), "\(command)")
+            }
+            #expect(!page.output.contains("discovery document"))
+            let folder = try TemporaryFolder()
+            let example = try run("document", "config.yaml").output
+            let result = try run("check-config", "--config", try folder.write("config.yaml", example))
+            #expect(result.status == .exited(0) && result.errors == "")
+            #expect(result.output == (try run("check-config").output))
+        }
+
         @Test func `an unknown command or option is an error`() throws {
             for argument in ["frobnicate", "--frobnicate"] {
                 let result = try run(argument)

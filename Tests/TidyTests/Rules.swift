@@ -13,7 +13,7 @@ enum Rules {
         // Files, and nothing that is done with them.
         "Dashboard": [],
         // Arguments and wiring only.
-        "kong-discovery": ["ArgumentParser", "ControlPlane", "Logging"],
+        "kong-discovery": ["ArgumentParser", "CVersion", "ControlPlane", "Logging"],
     ]
 
     /// What single files may import besides, and why.
@@ -104,6 +104,7 @@ enum Rules {
             RoomRule("Metrics", names: []),
             RoomRule("Access", names: ["Basics"]),
             RoomRule("Configuration", names: ["Basics", "Access"]),
+            RoomRule("Manual", names: ["Basics", "JSON", "Configuration"]),
             RoomRule("Logging", names: ["Basics", "Configuration"]),
             RoomRule("QueryLog", names: ["Basics", "JSON", "Configuration", "Logging"]),
             RoomRule("TLS", names: ["Basics", "Configuration", "Logging"]),
