@@ -56,7 +56,7 @@ deb: stage ## Leaves the Debian package in dist, and one with its debug symbols.
 test-deb: export DEB_BUILD_OPTIONS = noautodbgsym
 test-deb: deb dist ## Installs, upgrades and purges the package in a clean Debian 12 that systemd-nspawn boots; the archive too.
 	@$(call install,$(TEST_DEB_PACKAGES))
-	$(SUDO) Tests/packages/run.py dist/kong-discovery_$(VERSION)-*.deb dist/$(ARCHIVE).tar.gz
+	$(SUDO) Tests/packages/run.py dist/kong-discovery_$(VERSION)-*.deb dist/$(ARCHIVE).tar.gz $(TEST_DEB)
 
 test: ## Runs all tests but the simulation, which takes both cores for itself: see simulate.
 	@$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
