@@ -12,8 +12,8 @@ SCHEMATHESIS_PACKAGES := python3 python3-venv
 # The font is that of the pictures in docs/images.
 DASHBOARD_PACKAGES := python3 python3-pip chromium chromium-driver fonts-inter
 
-.PHONY: run build stage install dist deb test-deb test test-asan test-tsan simulate schemathesis dashboard bench fuzz \
-	format lint clean
+.PHONY: run build stage install dist deb test-deb build-tests test build-asan test-asan build-tsan test-tsan simulate \
+	schemathesis dashboard bench fuzz format lint clean
 .DEFAULT_GOAL := build
 
 run: build ## Starts the server with embedded defaults: DNS on 127.0.0.1:8600, REST on 127.0.0.1:8080.
@@ -58,6 +58,10 @@ test-deb: deb dist ## Installs, upgrades and purges the package in a clean Debia
 	@$(call install,$(TEST_DEB_PACKAGES))
 	$(SUDO) Tests/packages/run.py dist/kong-discovery_$(VERSION)-*.deb dist/$(ARCHIVE).tar.gz $(TEST_DEB)
 
+build-tests: ## Builds what test runs.
+	@$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+	$(SWIFT) build --build-tests
+
 test: ## Runs all tests but the simulation, which takes both cores for itself: see simulate.
 	@$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
 	$(SWIFT) test --skip SimulationTests
@@ -71,14 +75,19 @@ SANITIZED_SKIP = many at a time share ports|closes each connection after some an
 SANITIZED_SWIFT = $(if $(filter-out EngineTests,$(SANITIZED_TESTS)),,ENGINE_ALONE=1) $(SWIFT)
 SANITIZED_FILTER = $(addprefix --filter ,$(SANITIZED_TESTS)) --skip '$(SANITIZED_SKIP)'
 
-test-asan: ## Runs SANITIZED_TESTS (EngineTests ControlPlaneTests) under AddressSanitizer.
+build-asan: ## Builds what test-asan runs.
 	@$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
-	$(SANITIZED_SWIFT) test --disable-xctest --sanitize=address --scratch-path .build-asan $(SANITIZED_FILTER)
+	$(SANITIZED_SWIFT) build --build-tests --sanitize=address --scratch-path .build-asan
 
-test-tsan: ## The same under ThreadSanitizer, which is taught Swift's Mutex (Tests/ThreadSanitizer).
+test-asan: build-asan ## Runs SANITIZED_TESTS (EngineTests ControlPlaneTests) under AddressSanitizer.
+	$(SANITIZED_SWIFT) test --disable-xctest --skip-build --sanitize=address --scratch-path .build-asan $(SANITIZED_FILTER)
+
+build-tsan: ## Builds what test-tsan runs.
 	@$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
 	$(SANITIZED_SWIFT) build --build-tests --sanitize=thread --scratch-path .build-tsan
 	clang -shared -fPIC -O1 -Wall -Werror -o .build-tsan/mutex.so Tests/ThreadSanitizer/mutex.c
+
+test-tsan: build-tsan ## The same under ThreadSanitizer, which is taught Swift's Mutex (Tests/ThreadSanitizer).
 	LD_PRELOAD=$(CURDIR)/.build-tsan/mutex.so \
 		$(SANITIZED_SWIFT) test --disable-xctest --skip-build --sanitize=thread --scratch-path .build-tsan $(SANITIZED_FILTER)
 
