@@ -394,7 +394,8 @@ extension ServerTests {
                 "dns.listen": listen, "dns.recursion_allow": recursionAllow, "dns.upstream.servers": "192.0.2.1",
             ]
             try await withServer(settings) { server in
-                #expect(server.logLines.contains { $0.contains(" warning an open resolver: ") } == isOpen)
+                let isTold = server.logLines.contains { $0.contains(" warning ") && $0.contains("an open resolver: ") }
+                #expect(isTold == isOpen)
             }
         }
 

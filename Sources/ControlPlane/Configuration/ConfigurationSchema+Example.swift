@@ -5,8 +5,8 @@ extension ConfigurationSchema {
     static var example: String {
         let defaults = Configuration()
         var lines = [
-            "## The configuration of kong-discovery. Every key is here as a comment, with its default: remove the \"# \" in",
-            "## front of a key to set it. kong-discovery.yaml(5) says more. After a change:",
+            "## The configuration of kong-discovery. Every key is here as a comment, with its default: remove",
+            "## the \"# \" in front of a key to set it. kong-discovery.yaml(5) says more. After a change:",
             "##",
             "##     kong-discovery check-config --config /etc/kong-discovery/config.yaml",
             "##     systemctl reload kong-discovery      # for keys marked (reload)",
