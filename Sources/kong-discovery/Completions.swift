@@ -8,9 +8,12 @@ struct Completions: ParsableCommand {
             Names of services are completed too: the server is asked for them.
 
             EXAMPLES:
-              bash   kong-discovery completions bash > /etc/bash_completion.d/kong-discovery
-              zsh    kong-discovery completions zsh > "${fpath[1]}/_kong-discovery"
-              fish   kong-discovery completions fish > ~/.config/fish/completions/kong-discovery.fish
+              bash   kong-discovery completions bash \\
+                         > /etc/bash_completion.d/kong-discovery
+              zsh    kong-discovery completions zsh \\
+                         > "${fpath[1]}/_kong-discovery"
+              fish   kong-discovery completions fish \\
+                         > ~/.config/fish/completions/kong-discovery.fish
             """
     )
 
@@ -27,7 +30,7 @@ struct Completions: ParsableCommand {
         }
     }
 
-    @Argument(help: "bash, zsh or fish.")
+    @Argument(help: "The shell.")
     var shell: Shell
 
     func run() throws {

@@ -5,6 +5,7 @@ import ControlPlane
 struct Explain: ServerCommand {
     static let configuration = CommandConfiguration(
         abstract: "Tell why a name is answered as it is.",
+        usage: "kong-discovery explain <name> [<type>] [--json] [<options>]",
         discussion: """
             Asks a server what a client at this address would be answered now, and which instances are in the answer \
             or left out, and why. Without a type it shows A, AAAA and SRV.
@@ -24,7 +25,7 @@ struct Explain: ServerCommand {
     @Flag(help: "Print the server's answer as JSON.")
     var json = false
 
-    @OptionGroup(title: "Server options") var server: ServerOptions
+    @OptionGroup var server: ServerOptions
 
     func run(_ access: ServerAccess) async throws {
         try await ExplainCommand(access).run(name: name, type: type, isJSON: json)

@@ -4,11 +4,12 @@ import ControlPlane
 /// `kong-discovery names`: prints services and how many instances they have.
 struct Names: ServerCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List services, and how many instances they have in which state.")
+        abstract: "List services, and how many instances they have in which state.",
+        usage: "kong-discovery names [--json] [--watch] [<options>]")
 
     @OptionGroup var options: ListOptions
 
-    @OptionGroup(title: "Server options") var server: ServerOptions
+    @OptionGroup var server: ServerOptions
 
     func run(_ access: ServerAccess) async throws {
         try await options.print(ListCommand(access, .names))
@@ -19,13 +20,14 @@ struct Names: ServerCommand {
 struct Status: ServerCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show the state of a server at a glance.",
+        usage: "kong-discovery status [--json] [<options>]",
         discussion: "Rates are those of half a second. --json prints GET /api/v1/status as it is."
     )
 
     @Flag(help: "Print the server's answer as JSON.")
     var json = false
 
-    @OptionGroup(title: "Server options") var server: ServerOptions
+    @OptionGroup var server: ServerOptions
 
     func run(_ access: ServerAccess) async throws {
         try await StatusCommand(access).run(isJSON: json)
@@ -36,6 +38,7 @@ struct Status: ServerCommand {
 struct Events: ServerCommand {
     static let configuration = CommandConfiguration(
         abstract: "Print changes as they happen, one a line, until Ctrl-C.",
+        usage: "kong-discovery events [--name <name>] [--tag <tag>] [--snapshot] [--json] [<options>]",
         discussion: """
             When the connection breaks it comes back and goes on behind the last event; if the server does not know \
             that one any more, 'reset' and all instances come.
@@ -58,7 +61,7 @@ struct Events: ServerCommand {
     @Flag(help: "Print each event as a JSON object.")
     var json = false
 
-    @OptionGroup(title: "Server options") var server: ServerOptions
+    @OptionGroup var server: ServerOptions
 
     func run(_ access: ServerAccess) async throws {
         try await EventsCommand(access).run(name: name, tag: tag, hasSnapshot: snapshot, isJSON: json)

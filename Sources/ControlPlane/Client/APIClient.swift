@@ -150,10 +150,8 @@ struct APIClient: Sendable {
     private func refusal(_ response: HTTPClientResponse) -> CommandFailure? {
         if (200...299).contains(response.status) { return nil }
         let problem = JSONReading(try? JSONParser.parse(response.body))
-        let reasons = problem["errors"].elements.map { error in
-            [error["field"].text ?? "", error["message"].text ?? ""].filter { !$0.isEmpty }.joined(separator: " ")
-        }
-        let detail = reasons.isEmpty ? problem["detail"].text ?? "" : reasons.joined(separator: ", ")
+        let reasons = Self.reasons(problem["errors"])
+        let detail = reasons.isEmpty ? problem["detail"].text ?? "" : reasons
         let status = response.status
         let text =
             switch status {
@@ -164,6 +162,13 @@ struct APIClient: Sendable {
             default: detail.isEmpty ? "no words for it: is this the REST API of kong-discovery?" : detail
             }
         return CommandFailure("\(access.url): \(status): \(text)", status: status)
+    }
+
+    /// The errors of a body, or of an item of a batch, in one line; empty: there are none.
+    static func reasons(_ errors: JSONReading) -> String {
+        errors.elements.map { error in
+            [error["field"].text ?? "", error["message"].text ?? ""].filter { !$0.isEmpty }.joined(separator: " ")
+        }.joined(separator: "; ")
     }
 
     /// RFC 3986 §2.1.

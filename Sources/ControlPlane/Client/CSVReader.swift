@@ -23,24 +23,34 @@ struct CSVReader {
     private var line = 1
     private var firstLine = 1
     private var octetCount = 0
+    /// What is wrong behind the rows that were returned.
+    private var failure: Failure?
 
     /// Takes in some octets.
     ///
-    /// - Returns: the rows that they complete; empty lines are none.
+    /// - Returns: the rows that they complete; empty lines are none. If something is wrong behind them, the next call
+    ///   throws.
     mutating func take(_ piece: [UInt8]) throws(Failure) -> [Row] {
+        if let failure { throw failure }
         var rows: [Row] = []
-        for octet in piece {
-            defer { octetCount += 1 }
-            // A byte order mark, which spreadsheets write.
-            if octetCount < 3, [0xEF, 0xBB, 0xBF][octetCount] == octet { continue }
-            try take(octet, &rows)
-            if octet == 0x0A { line += 1 }
+        do throws(Failure) {
+            for octet in piece {
+                defer { octetCount += 1 }
+                // A byte order mark, which spreadsheets write.
+                if octetCount < 3, [0xEF, 0xBB, 0xBF][octetCount] == octet { continue }
+                try take(octet, &rows)
+                if octet == 0x0A { line += 1 }
+            }
+        } catch {
+            if rows.isEmpty { throw error }
+            failure = error
         }
         return rows
     }
 
     /// Ends the text: its last line needs no line feed.
     mutating func finish() throws(Failure) -> Row? {
+        if let failure { throw failure }
         if place == .quoted { throw Failure(line: firstLine, problem: "a quoted field has no end") }
         var rows: [Row] = []
         endRow(&rows)

@@ -1,8 +1,10 @@
 /// Events for people: one a line.
 enum EventRow {
     static let columns = [
-        Table.Column(title: "TIME", leftOut: 1), Table.Column(title: "EVENT"), Table.Column(title: "NAME", minimum: 8),
-        Table.Column(title: "ADDRESS"), Table.Column(title: "STATUS"), Table.Column(title: "REASON", minimum: 8),
+        Table.Column(title: "TIME", leftOut: 1, usual: 24), Table.Column(title: "EVENT", usual: 12),
+        Table.Column(title: "NAME", minimum: 8, usual: 16),
+        Table.Column(title: "ADDRESS", usual: 16), Table.Column(title: "STATUS", usual: 8),
+        Table.Column(title: "REASON", minimum: 8, usual: 12),
         Table.Column(title: "ID", minimum: 8, leftOut: 0),
     ]
 

@@ -19,6 +19,7 @@ final class ImportBatches: ImportSink {
 
     private let api: APIClient
     private let report: ImportReport
+    /// Those that wait, also refused ones: all are reported in their order.
     private var items: [ImportItem] = []
     private var body: [UInt8] = []
 
@@ -29,21 +30,21 @@ final class ImportBatches: ImportSink {
 
     func add(_ items: [ImportItem]) async throws {
         for item in items {
-            switch item.registration {
-            case .failure(let refusal): report.refuse(item, refusal)
-            case .success(let value):
-                let octets = value.encoded
-                guard octets.count <= Self.maximumItemOctets else {
-                    report.refuse(item, ImportRefusal("has more than \(Self.maximumItemOctets) octets"))
-                    continue
-                }
-                if self.items.count == Self.maximumItems || body.count + octets.count > Self.maximumOctets {
-                    try await send()
-                }
-                body += self.items.isEmpty ? Array(#"{"register":["#.utf8) : [UInt8(ascii: ",")]
-                body += octets
-                self.items.append(item)
+            var item = item
+            var octets: [UInt8] = []
+            if case .success(let value) = item.registration { octets = value.encoded }
+            if octets.count > Self.maximumItemOctets {
+                item.registration = .failure(ImportRefusal("has more than \(Self.maximumItemOctets) octets"))
+                octets = []
             }
+            if self.items.count == Self.maximumItems || body.count + octets.count > Self.maximumOctets {
+                try await send()
+            }
+            if !octets.isEmpty {
+                body += body.isEmpty ? Array(#"{"register":["#.utf8) : [UInt8(ascii: ",")]
+                body += octets
+            }
+            self.items.append(item)
         }
     }
 
@@ -52,20 +53,28 @@ final class ImportBatches: ImportSink {
     }
 
     private func send() async throws {
-        if items.isEmpty { return }
-        let answer = try await api.send(
-            .post, "/api/v1/services/batch", body: .json(body + Array("]}".utf8)),
-            timeout: max(api.access.timeout, Self.timeout))
-        let results = try api.json(answer)["results"].elements
-        guard results.count == items.count else {
-            throw CommandFailure("\(api.access.url): \(results.count) results for \(items.count) items")
+        var results: ArraySlice<JSONReading> = []
+        if !body.isEmpty {
+            let answer = try await api.send(
+                .post, "/api/v1/services/batch", body: .json(body + Array("]}".utf8)),
+                timeout: max(api.access.timeout, Self.timeout))
+            results = try api.json(answer)["results"].elements[...]
         }
-        for (item, result) in zip(items, results) {
+        for item in items {
+            if case .failure(let refusal) = item.registration {
+                report.refuse(item, refusal)
+                continue
+            }
+            guard let result = results.popFirst() else {
+                throw CommandFailure("\(api.access.url): there are fewer results than items")
+            }
             switch result["status"].number {
             case 200, 201:
                 report.count(isNew: result["status"].number == 201)
                 if item.isDraining, let id = result["id"].text { try await drain(item, id) }
-            default: report.refuse(item, ImportRefusal(Self.reasons(result)))
+            default:
+                let reasons = APIClient.reasons(result["errors"])
+                report.refuse(item, ImportRefusal(reasons.isEmpty ? "status \(result["status"].shown)" : reasons))
             }
         }
         (items, body) = ([], [])
@@ -81,12 +90,5 @@ final class ImportBatches: ImportSink {
             guard error.status != nil else { throw error }
             report.refuse(item, ImportRefusal("is registered, but can't be drained: \(error)"))
         }
-    }
-
-    private static func reasons(_ result: JSONReading) -> String {
-        let reasons = result["errors"].elements.map { error in
-            [error["field"].text ?? "", error["message"].text ?? ""].filter { !$0.isEmpty }.joined(separator: " ")
-        }
-        return reasons.isEmpty ? "status \(result["status"].shown)" : reasons.joined(separator: ", ")
     }
 }

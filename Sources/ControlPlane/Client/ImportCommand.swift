@@ -60,8 +60,10 @@ public struct ImportCommand: Sendable {
                     let piece = try file.read()
                     let items: [ImportItem]
                     do throws(CommandFailure) {
-                        items = piece.isEmpty ? try reader.finish() : try reader.take(piece)
+                        items = try piece.isEmpty ? reader.finish() : reader.take(piece)
                     } catch {
+                        // What comes before is whole.
+                        try await sink.finish()
                         throw CommandFailure("\(source): \(error)")
                     }
                     try await sink.add(items)

@@ -43,10 +43,12 @@ final class ImportPreview: ImportSink {
                     let address = InstanceText.address(JSONReading(value))
                     lines += "\(item.place): \(isNew ? "register" : "replace") \(registration.name) \(address)\n"
                 } catch {
-                    report.refuse(item, ImportRefusal(error.description))
+                    let reasons = error.errors.map { $0.field.isEmpty ? $0.message : "\($0.field) \($0.message)" }
+                    report.refuse(item, ImportRefusal(reasons.joined(separator: "; ")))
                 }
             }
         }
+        report.clear()
         try StandardOutput.write(lines)
     }
 

@@ -14,8 +14,8 @@ struct JSONItemSplitter {
         var problem: String
     }
 
-    /// The most octets of an item. The services of a Consul agent are one.
-    static let maximumOctets = 16 << 20
+    /// The most octets of an item.
+    private let maximumOctets: Int
     /// Names of members that only a list has. It may begin with any of them.
     private static let listMembers: Set<String> = ["services", "kvs", "header", "next_cursor", "count", "more"]
     private static let itemMembers: Set<String> = ["services", "kvs"]
@@ -41,28 +41,44 @@ struct JSONItemSplitter {
     /// Whether it is the name of a member.
     private var isName = false
     private var memberName = ""
+    /// What is wrong behind the items that were returned.
+    private var failure: Failure?
 
     /// Whether a member's name was followed by a colon.
     private var expectsValue = false
 
+    /// - Parameter maximumOctets: of an item; the services of a Consul agent are one.
+    init(maximumOctets: Int = 16 << 20) {
+        self.maximumOctets = maximumOctets
+    }
+
     /// Takes in some octets.
     ///
-    /// - Returns: the items that they complete.
+    /// - Returns: the items that they complete. If something is wrong behind them, the next call throws.
     mutating func take(_ piece: [UInt8]) throws(Failure) -> [Item] {
+        if let failure { throw failure }
         var items: [Item] = []
-        for octet in piece {
-            if place != .value || !takeInValue(octet, &items) { try takeBetween(octet) }
-            if octet == 0x0A { line += 1 }
-            octetCount += 1
-            if octets.count > Self.maximumOctets {
-                throw Failure(line: firstLine, problem: "an item of more than \(Self.maximumOctets) octets")
-            }
+        do throws(Failure) {
+            for octet in piece { try take(octet, &items) }
+        } catch {
+            if items.isEmpty { throw error }
+            failure = error
         }
         return items
     }
 
+    private mutating func take(_ octet: UInt8, _ items: inout [Item]) throws(Failure) {
+        if place != .value || !takeInValue(octet, &items) { try takeBetween(octet) }
+        if octet == 0x0A { line += 1 }
+        octetCount += 1
+        if octets.count > maximumOctets {
+            throw Failure(line: firstLine, problem: "an item of more than \(maximumOctets) octets")
+        }
+    }
+
     /// Ends the text.
     func finish() throws(Failure) {
+        if let failure { throw failure }
         if place != .outside { throw Failure(line: line, problem: "the text ends too early") }
     }
 

@@ -11,6 +11,8 @@ struct Table {
         var leftOut: Int?
         /// Whether it has numbers.
         var isRight = false
+        /// The cells that it has from the beginning: rows that come one at a time are below each other then.
+        var usual = 0
     }
 
     struct Cell: Sendable {
@@ -36,7 +38,7 @@ struct Table {
     init(_ columns: [Column], for terminal: Terminal) {
         self.columns = columns
         self.terminal = terminal
-        widths = columns.map(\.title.cells)
+        widths = columns.map { max($0.title.cells, $0.usual) }
     }
 
     /// The lines of some rows. Rows that come later may make columns wider, never narrower.

@@ -6,13 +6,14 @@ struct DeregisterService: ServerCommand {
     static let configuration = CommandConfiguration(
         commandName: "deregister",
         abstract: "Take instances out of DNS and the registry.",
+        usage: "kong-discovery services deregister <id> ... [<options>]",
         discussion: "When it returns, DNS does not answer with them any more. To keep them registered, drain them."
     )
 
     @Argument(help: "The instances' ids.")
     var ids: [String]
 
-    @OptionGroup(title: "Server options") var server: ServerOptions
+    @OptionGroup var server: ServerOptions
 
     func run(_ access: ServerAccess) async throws {
         try await ChangeCommands(access).deregister(ids: ids)
@@ -24,6 +25,7 @@ struct HeartbeatService: ServerCommand {
     static let configuration = CommandConfiguration(
         commandName: "heartbeat",
         abstract: "Say that instances are alive, once or again and again.",
+        usage: "kong-discovery services heartbeat <id> ... [--every <duration>] [<options>]",
         discussion: """
             It registers nothing: if the server does not know an instance (any more), it says so and exits with 1, so \
             that whoever runs it can register again. With --every it goes on until SIGINT or SIGTERM, also while the \
@@ -40,7 +42,7 @@ struct HeartbeatService: ServerCommand {
     @Option(help: ArgumentHelp("Go on, and send one so often, such as 10s.", valueName: "duration"))
     var every: DurationArgument?
 
-    @OptionGroup(title: "Server options") var server: ServerOptions
+    @OptionGroup var server: ServerOptions
 
     func validate() throws {
         if let every, every.duration < .milliseconds(100) { throw ValidationError("--every must be at least 100ms.") }
@@ -88,6 +90,7 @@ struct DrainServices: ServerCommand {
     static let configuration = CommandConfiguration(
         commandName: "drain",
         abstract: "Take instances out of DNS before maintenance, and keep them registered.",
+        usage: "kong-discovery services drain (<id> ... | --ip <address> | --name <name> [--tag <tag>]) [<options>]",
         discussion: """
             They stay out, whatever checks and heartbeats say, until 'services undrain'.
 
@@ -99,7 +102,7 @@ struct DrainServices: ServerCommand {
 
     @OptionGroup var options: DrainOptions
 
-    @OptionGroup(title: "Server options") var server: ServerOptions
+    @OptionGroup var server: ServerOptions
 
     func run(_ access: ServerAccess) async throws {
         try await ChangeCommands(access).drain(options.selection, isDraining: true)
@@ -109,11 +112,12 @@ struct DrainServices: ServerCommand {
 /// `kong-discovery services undrain`: puts drained instances back into DNS.
 struct UndrainServices: ServerCommand {
     static let configuration = CommandConfiguration(
-        commandName: "undrain", abstract: "Put drained instances back into DNS.")
+        commandName: "undrain", abstract: "Put drained instances back into DNS.",
+        usage: "kong-discovery services undrain (<id> ... | --ip <address> | --name <name> [--tag <tag>]) [<options>]")
 
     @OptionGroup var options: DrainOptions
 
-    @OptionGroup(title: "Server options") var server: ServerOptions
+    @OptionGroup var server: ServerOptions
 
     func run(_ access: ServerAccess) async throws {
         try await ChangeCommands(access).drain(options.selection, isDraining: false)

@@ -6,12 +6,14 @@ struct ExportServices: ServerCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
         abstract: "Write instances as JSON, CSV, a hosts file, or upstreams for Kong.",
+        usage: "kong-discovery services export [--format <format>] [--output <file>] [<options>]",
         discussion: """
             FORMATS:
               json    what 'services import' takes, one instance a line
               csv     the same for spreadsheets
               hosts   lines of /etc/hosts: the healthy instances
-              deck    a file for 'deck gateway sync': for each service an upstream with its targets
+              deck    a file for 'deck gateway sync': for each service an
+                      upstream with its targets
 
             Ids that a server makes by itself are left out: the other server makes the same.
 
@@ -21,11 +23,11 @@ struct ExportServices: ServerCommand {
 
             EXAMPLES:
               kong-discovery services export --output services.json
-              kong-discovery services export --format deck --name orders | deck gateway sync -
+              kong-discovery services export --format deck | deck gateway sync -
             """
     )
 
-    @Option(help: ArgumentHelp("json, csv, hosts or deck.", valueName: "format"))
+    @Option(help: ArgumentHelp("What is written.", valueName: "format"))
     var format = ExportCommand.Format.json
 
     @Option(
@@ -43,7 +45,7 @@ struct ExportServices: ServerCommand {
     @Option(help: ArgumentHelp("For hosts and deck: the server's dns.domain.", valueName: "domain"))
     var domain = "service.kong"
 
-    @OptionGroup(title: "Server options") var server: ServerOptions
+    @OptionGroup var server: ServerOptions
 
     func validate() throws {
         if !ExportCommand.isDomain(domain) { throw ValidationError("--domain must be a domain name.") }

@@ -6,12 +6,17 @@ struct ImportServices: ServerCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
         abstract: "Register instances from a file, from Consul, or from CoreDNS' tree in etcd.",
+        usage: "kong-discovery services import (<file> | - | --skydns <url> --zone <domain>) [<options>]",
         discussion: """
             FORMATS:
-              json     what 'services export' and the API's list give, an array, or one object after the other
-              csv      the first row names the fields; tags are separated by blanks or ';', metadata and checks are JSON
-              consul   the answers of /v1/catalog/service/NAME, /v1/health/service/NAME and /v1/agent/services
-              skydns   what 'etcdctl get --prefix /skydns -w json' prints; --skydns reads it from etcd itself
+              json     what 'services export' and the API's list give, an array,
+                       or one object after the other
+              csv      the first row names the fields; tags are separated by
+                       blanks or ';', metadata and checks are JSON
+              consul   the answers of /v1/catalog/service/NAME,
+                       /v1/health/service/NAME and /v1/agent/services
+              skydns   what 'etcdctl get --prefix /skydns -w json' prints;
+                       --skydns reads it from etcd itself
 
             Without --format the file must tell. Every instance that is refused is named with its place in the file \
             and the reason, all others are registered, and the exit code is 1. An import may be repeated: what is \
@@ -25,7 +30,8 @@ struct ImportServices: ServerCommand {
 
             EXAMPLES:
               kong-discovery services import services.json --dry-run
-              curl -s http://consul:8500/v1/health/service/orders | kong-discovery services import -
+              curl -s http://consul:8500/v1/health/service/orders |
+                  kong-discovery services import -
               kong-discovery services import --skydns http://etcd:2379 --zone cluster.local
             """
     )
@@ -33,7 +39,7 @@ struct ImportServices: ServerCommand {
     @Argument(help: "The file; - is standard input.", completion: .file())
     var file: String?
 
-    @Option(help: ArgumentHelp("json, csv, consul or skydns. Default: the file must tell.", valueName: "format"))
+    @Option(help: ArgumentHelp("What the file is. Default: it must tell.", valueName: "format"))
     var format: ImportFormat?
 
     @Flag(help: "Say what would be registered, replaced and refused, and change nothing.")
@@ -68,7 +74,7 @@ struct ImportServices: ServerCommand {
     @Flag(help: "Print the counts as JSON.")
     var json = false
 
-    @OptionGroup(title: "Server options") var server: ServerOptions
+    @OptionGroup var server: ServerOptions
 
     func validate() throws {
         if (file == nil) == (skydns == nil) { throw ValidationError("Say what to import: FILE, - or --skydns URL.") }

@@ -6,6 +6,7 @@ struct ListServices: ServerCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",
         abstract: "List instances in the order of their registration.",
+        usage: "kong-discovery services list [--name <name>] [--tag <tag>] [--status <status>] [<options>]",
         discussion: """
             On a terminal the table fits its width: texts are cut, and if need be columns left out. Into a file or \
             pipe it is written whole. --json has every field.
@@ -30,7 +31,7 @@ struct ListServices: ServerCommand {
 
     @OptionGroup var options: ListOptions
 
-    @OptionGroup(title: "Server options") var server: ServerOptions
+    @OptionGroup var server: ServerOptions
 
     func run(_ access: ServerAccess) async throws {
         try await options.print(ListCommand(access, .services(name: name, tag: tag, status: status)))
@@ -41,7 +42,8 @@ struct ListServices: ServerCommand {
 struct ShowService: ServerCommand {
     static let configuration = CommandConfiguration(
         commandName: "show",
-        abstract: "Show instances with their metadata, checks and times."
+        abstract: "Show instances with their metadata, checks and times.",
+        usage: "kong-discovery services show <id> ... [--json] [<options>]"
     )
 
     @Argument(help: "The instances' ids.")
@@ -50,7 +52,7 @@ struct ShowService: ServerCommand {
     @Flag(help: "Print each as a JSON object on a line of its own.")
     var json = false
 
-    @OptionGroup(title: "Server options") var server: ServerOptions
+    @OptionGroup var server: ServerOptions
 
     func run(_ access: ServerAccess) async throws {
         try await ShowCommand(access).run(ids: ids, isJSON: json)

@@ -6,13 +6,15 @@ struct RegisterService: ServerCommand {
     static let configuration = CommandConfiguration(
         commandName: "register",
         abstract: "Register an instance and print its id.",
+        usage: "kong-discovery services register <name> --ip <address> --port <port> [<options>]",
         discussion: """
             The same name, address, port and protocol are the same instance: the command may be repeated. When it \
             returns, DNS answers with the instance. Unless its ttl is 0 it needs heartbeats: see 'services heartbeat'.
 
             EXAMPLES:
               kong-discovery services register orders --ip 10.0.0.1 --port 8080
-              kong-discovery services register orders --ip 10.0.0.1 --port 8080 --ttl 0 --tag blue --tag eu \\
+              kong-discovery services register orders --ip 10.0.0.1 --port 80 \\
+                  --ttl 0 --tag blue --tag eu --metadata zone=a \\
                   --check '{"name":"http","type":"http","path":"/healthz"}'
               kong-discovery services register --file instance.json --weight 10
             """
@@ -71,7 +73,7 @@ struct RegisterService: ServerCommand {
     @Flag(help: "Print the whole instance as JSON.")
     var json = false
 
-    @OptionGroup(title: "Server options") var server: ServerOptions
+    @OptionGroup var server: ServerOptions
 
     func validate() throws {
         if file != nil { return }

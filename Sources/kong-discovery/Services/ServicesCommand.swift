@@ -13,7 +13,7 @@ struct ServicesCommand: AsyncParsableCommand {
 
             EXAMPLES:
               kong-discovery services list --name orders
-              id=$(kong-discovery services register orders --ip 10.0.0.1 --port 8080 --ttl 30)
+              id=$(kong-discovery services register orders --ip 10.0.0.1 --port 80)
               kong-discovery services heartbeat "$id" --every 10s
               kong-discovery services drain --ip 10.0.0.1
               kong-discovery services export --format json --output services.json
