@@ -4,7 +4,7 @@ SWIFT ?= swift
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 BUILD_PACKAGES := libldns-dev libevent-dev libsqlite3-dev libcurl4-openssl-dev
-TEST_PACKAGES := knot-dnsutils etcd-server openssl curl python3 unbound dnsmasq-base bind9 prometheus
+TEST_PACKAGES := knot-dnsutils etcd-server openssl curl python3 unbound dnsmasq-base bind9 prometheus bash-completion zsh fish
 BENCH_PACKAGES := python3 gcc libc6-dev
 DEB_PACKAGES := debhelper dpkg-dev
 TEST_DEB_PACKAGES := lintian mandoc man-db mmdebstrap systemd systemd-container knot-dnsutils python3 bash zsh fish

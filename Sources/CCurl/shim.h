@@ -35,6 +35,9 @@ static inline CURLcode curl_set_list(CURL *easy, CURLoption option, struct curl_
 static inline CURLcode curl_set_write_function(CURL *easy, CURLoption option, curl_write_callback value) {
     return curl_easy_setopt(easy, option, value);
 }
+static inline CURLcode curl_set_read_function(CURL *easy, curl_read_callback value) {
+    return curl_easy_setopt(easy, CURLOPT_READFUNCTION, value);
+}
 static inline CURLcode curl_set_before_request(CURL *easy, curl_prereq_callback value) {
     return curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, value);
 }
@@ -58,6 +61,12 @@ static inline curl_off_t curl_info_offset(CURL *easy, CURLINFO info) {
 static inline long curl_status(CURL *easy) {
     long status = 0;
     return curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK ? status : 0;
+}
+
+// The value of a field of the last response, until the next transfer; NULL: there is none.
+static inline const char *curl_response_field(CURL *easy, const char *name) {
+    struct curl_header *header = NULL;
+    return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
 }
 
 // curl_multi_setopt is variadic.

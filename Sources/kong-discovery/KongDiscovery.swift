@@ -27,6 +27,9 @@ struct KongDiscovery: AsyncParsableCommand {
               kong-discovery check-config --config kong-discovery.yaml
                   show every error in the file, or the effective configuration
 
+              kong-discovery services register orders --ip 10.0.0.1 --port 8080
+                  register an instance; 'services' also lists, drains, imports and exports them
+
               kong-discovery explain orders.service.kong
                   tell why a name is answered as it is
 
@@ -34,7 +37,10 @@ struct KongDiscovery: AsyncParsableCommand {
                   make a token for the REST API, and the line for server.tokens_file
             """,
         version: BuildVersion.current,
-        subcommands: [Serve.self, CheckConfig.self, Explain.self, TokenCommand.self, DocumentCommand.self],
+        subcommands: [
+            Serve.self, CheckConfig.self, ServicesCommand.self, Names.self, Status.self, Explain.self, Events.self,
+            TokenCommand.self, Completions.self, DocumentCommand.self,
+        ],
         defaultSubcommand: Serve.self
     )
 
@@ -46,6 +52,24 @@ struct KongDiscovery: AsyncParsableCommand {
             LogOutput.standardError.flush()
             exit(withError: ExitCode.failure)
         }
-        await main(nil)
+        do {
+            let command = try await asyncParseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                var command = command
+                try command.run()
+            }
+        } catch {
+            end(error)
+        }
+    }
+
+    /// Ends the program: with 2 if the arguments are wrong, as most programs do.
+    private static func end(_ error: any Error) -> Never {
+        guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+        LogOutput.standardError.print(fullMessage(for: error))
+        LogOutput.standardError.flush()
+        exit(withError: ExitCode(2))
     }
 }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import ControlPlane
 
-/// The options that say which server a command asks, and by which token.
+/// The options that say which server a command asks, and how.
 struct ServerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -19,24 +19,23 @@ struct ServerOptions: ParsableArguments {
         completion: .file())
     var tokenFile: String?
 
-    /// The URL.
-    var url: String {
-        server ?? ConfigurationOptions.environment["KONG_DISCOVERY_URL"] ?? "http://127.0.0.1:8080"
-    }
+    @Option(help: ArgumentHelp("How long an answer may take, such as 500ms or 1m.", valueName: "duration"))
+    var timeout = DurationArgument(.seconds(10))
+
+    @OptionGroup var tls: TLSOptions
 
     func validate() throws {
         if token != nil, tokenFile != nil { throw ValidationError("Give --token or --token-file, not both.") }
+        if timeout.duration <= .zero { throw ValidationError("--timeout must be above 0s.") }
     }
 
-    /// The bearer token to send; `nil`: none.
-    func bearerToken() throws -> String? {
-        do throws(ClientToken.Failure) {
-            let environment = ConfigurationOptions.environment["KONG_DISCOVERY_TOKEN"]
-            return try ClientToken.text(option: token, file: tokenFile, environment: environment)
-        } catch {
-            LogOutput.standardError.print("\(error)")
-            LogOutput.standardError.flush()
-            throw ExitCode.failure
-        }
+    /// How the server is reached.
+    func access() throws -> ServerAccess {
+        let environment = ConfigurationOptions.environment
+        let token = try ClientToken.text(
+            option: token, file: tokenFile, environment: environment["KONG_DISCOVERY_TOKEN"])
+        return ServerAccess(
+            url: server ?? environment["KONG_DISCOVERY_URL"] ?? "http://127.0.0.1:8080", token: token,
+            tls: tls.settings, timeout: timeout.duration)
     }
 }

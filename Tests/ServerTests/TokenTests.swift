@@ -432,7 +432,7 @@ extension ServerTests {
                         && !wrong.2.contains("wrong-token"))
                 #expect(try explain(["--token-file", "/nonexistent"]).2.contains("No such file"))
                 #expect(try explain(["--token", "a b"]).0 == .exited(1))
-                #expect(try explain(["--token", "a", "--token-file", file]).0 == .exited(64))
+                #expect(try explain(["--token", "a", "--token-file", file]).0 == .exited(2))
             }
         }
     }

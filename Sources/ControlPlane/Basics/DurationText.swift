@@ -18,7 +18,7 @@ private enum DurationUnit: String, CaseIterable {
 extension Duration {
     /// Reads a length of time such as `500ms`, `5s`, `2m` or `1h`; `nil` for anything else. One that is too long for
     /// the type becomes the longest.
-    init?(configurationText text: String) {
+    public init?(configurationText text: String) {
         let count = text.prefix { $0.isASCII && $0.isWholeNumber }
         guard !count.isEmpty, let unit = DurationUnit(rawValue: String(text[count.endIndex...])) else { return nil }
         let (milliseconds, overflow) = (Int64(count) ?? .max).multipliedReportingOverflow(by: unit.milliseconds)

@@ -1,69 +1,178 @@
 /// The REST API of a server, for commands.
-struct APIClient {
-    /// Why there is no answer, in one line.
-    struct Failure: Error, CustomStringConvertible {
-        var description: String
+///
+/// It keeps its connection. A failure says what is wrong, where, and what to do.
+struct APIClient: Sendable {
+    /// An answer with a status of 2xx.
+    struct Answer: Sendable {
+        var status: Int
+        var body: [UInt8]
+        /// `X-Registry-Index`, if the answer has it.
+        var index: UInt64?
+
+        /// The body as it is.
+        var text: String { String(decoding: body, as: UTF8.self) }
     }
 
-    private let server: String
-    private let token: String?
-    private let tls: ClientTLS
+    /// A body to send.
+    enum Body: Sendable {
+        case none
+        case json([UInt8])
+        /// Read while it is sent.
+        case upload(HTTPClientUpload, contentType: String)
+    }
 
+    /// Parameters of a query, in their order.
+    typealias Query = [(name: String, value: String)]
+
+    /// The field by which a list can be waited for.
+    private static let indexField = "X-Registry-Index"
+    /// The most octets of an answer that is not streamed: a page has 1 MiB, the results of a batch about as many.
+    private static let maximumBodyOctets = 16 << 20
+
+    let access: ServerAccess
+    private let http: HTTPClient
+
+    /// - Throws: if the system is out of threads, memory or descriptors.
+    init(_ access: ServerAccess) throws(CommandFailure) {
+        self.access = access
+        do throws(HTTPClientError) {
+            http = try HTTPClient(tls: access.tls.settings)
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+    }
+
+    /// A path of which each part may be any text.
+    static func path(_ parts: String...) -> String {
+        "/api/v1/" + parts.map { percentEncoded($0) }.joined(separator: "/")
+    }
+
+    /// Makes a request.
+    ///
     /// - Parameters:
-    ///   - server: `http://127.0.0.1:8080`, with or without a slash at its end.
-    ///   - token: the bearer token to send; `nil`: none.
-    ///   - tls: for https.
-    init(server: String, token: String? = nil, tls: ClientTLS = ClientTLS()) {
-        self.token = token
-        self.tls = tls
-        self.server = server.last == "/" ? String(server.dropLast()) : server
+    ///   - path: begins with a slash, and is encoded already.
+    ///   - timeout: for all of it; `nil`: that of the access.
+    /// - Throws: unless the status is 2xx.
+    func send(
+        _ method: HTTPClientRequest.Method = .get, _ path: String, _ query: Query = [], body: Body = .none,
+        timeout: Duration? = nil
+    ) async throws(CommandFailure) -> Answer {
+        var request = self.request(method, path, query, body)
+        request.timeout = timeout ?? access.timeout
+        request.wantedFields = [Self.indexField]
+        let response: HTTPClientResponse
+        do throws(HTTPClientError) {
+            response = try await http.send(request)
+        } catch {
+            throw failure(error)
+        }
+        if let refusal = refusal(response) { throw refusal }
+        return Answer(
+            status: response.status, body: response.body, index: response.field(Self.indexField).flatMap { UInt64($0) })
     }
 
     /// Gets JSON.
+    func get(
+        _ path: String, _ query: Query = [], timeout: Duration? = nil
+    ) async throws(CommandFailure) -> (value: JSONReading, answer: Answer) {
+        let answer = try await send(.get, path, query, timeout: timeout)
+        return (try json(answer), answer)
+    }
+
+    /// The JSON of an answer.
+    func json(_ answer: Answer) throws(CommandFailure) -> JSONReading {
+        guard let value = try? JSONParser.parse(answer.body) else {
+            throw CommandFailure(
+                "\(access.url): status \(answer.status), and no JSON: is this the REST API of kong-discovery?")
+        }
+        return JSONReading(value)
+    }
+
+    /// Makes a request whose answer or body may be long, and may take any time as long as something moves.
     ///
     /// - Parameters:
-    ///   - path: without a query.
-    ///   - parameters: of the query.
-    /// - Returns: the answer and its text.
-    func get(
-        _ path: String, _ parameters: [(name: String, value: String)]
-    ) async throws(Failure) -> (value: JSONReading, text: String) {
-        let query = parameters.map { "\($0.name)=\(Self.percentEncoded($0.value))" }.joined(separator: "&")
-        var request = HTTPClientRequest(method: .get, url: server + path + (query.isEmpty ? "" : "?\(query)"))
-        if let token { request.fields = [.init(name: "Authorization", value: "Bearer \(token)")] }
+    ///   - fields: besides those that are always sent.
+    ///   - silence: how long nothing may move.
+    ///   - onOctets: gets the body of a 2xx answer piece by piece, on another thread; `false` ends the stream.
+    /// - Throws: unless the status is 2xx.
+    func stream(
+        _ method: HTTPClientRequest.Method = .get, _ path: String, _ query: Query = [],
+        fields: [HTTPClientRequest.Field] = [], body: Body = .none, silence: Duration = .seconds(60),
+        onBegin: @escaping @Sendable () -> Void = {}, onOctets: @escaping @Sendable ([UInt8]) -> Bool
+    ) async throws(CommandFailure) {
+        var request = self.request(method, path, query, body)
+        request.fields += fields
+        request.timeout = nil
+        request.silenceTimeout = silence
         let response: HTTPClientResponse
         do throws(HTTPClientError) {
-            response = try await HTTPClient(tls: tls.settings).send(request)
+            response = try await http.stream(
+                request, onResponse: { if (200...299).contains($0) { onBegin() } }, onOctets: onOctets)
         } catch {
-            throw Failure(description: "\(server): \(error)")
+            throw failure(error)
         }
-        if let reason = refusal(response) { throw Failure(description: "\(server): \(reason)".escapingControls) }
-        guard let parsed = try? JSONParser.parse(response.body) else {
-            throw Failure(description: "\(server): status \(response.status), and no JSON")
+        if let refusal = refusal(response) { throw refusal }
+    }
+
+    private func request(
+        _ method: HTTPClientRequest.Method, _ path: String, _ query: Query, _ body: Body
+    ) -> HTTPClientRequest {
+        let parameters = query.map { "\($0.name)=\(Self.percentEncoded($0.value))" }.joined(separator: "&")
+        var request = HTTPClientRequest(
+            method: method, url: access.url + path + (parameters.isEmpty ? "" : "?\(parameters)"))
+        request.connectTimeout = min(access.timeout, .seconds(5))
+        request.maximumBodyOctets = Self.maximumBodyOctets
+        if let token = access.token { request.fields.append(.init(name: "Authorization", value: "Bearer \(token)")) }
+        switch body {
+        case .none: break
+        case .json(let octets):
+            request.fields.append(.init(name: "Content-Type", value: "application/json"))
+            request.body = octets
+        case .upload(let upload, let contentType):
+            request.fields.append(.init(name: "Content-Type", value: contentType))
+            request.upload = upload
         }
-        let value = JSONReading(parsed)
-        guard response.status == 200 else {
-            let reasons = value["errors"].elements.map { "\($0["field"].text ?? "") \($0["message"].text ?? "")" }
-            let detail = reasons.isEmpty ? value["detail"].text ?? "" : reasons.joined(separator: ", ")
-            throw Failure(description: "\(response.status) \(detail)".escapingControls)
+        return request
+    }
+
+    private func failure(_ error: HTTPClientError) -> CommandFailure {
+        switch error.kind {
+        case .cannotConnect:
+            CommandFailure("\(access.url): \(error); --server or KONG_DISCOVERY_URL says where the server is")
+        case .timedOut: CommandFailure("\(access.url): \(error); --timeout gives it longer")
+        case .tls: CommandFailure("\(access.url): \(error); --cacert says which authority to trust")
+        case .invalidRequest: .usage("\(access.url): \(error)")
+        default: CommandFailure("\(access.url): \(error)")
         }
-        return (value, String(decoding: response.body, as: UTF8.self))
     }
 
     /// What a server's refusal means, in words; `nil`: the answer is none.
-    private func refusal(_ response: HTTPClientResponse) -> String? {
-        let advice = "--token-file FILE, --token TOKEN or KONG_DISCOVERY_TOKEN"
-        let detail = (try? JSONParser.parse(response.body)).flatMap { JSONReading($0)["detail"].text }
-        switch response.status {
-        case 401 where token == nil: return "401: the server wants a token: \(advice)"
-        case 401: return "401: the server does not know this token"
-        case 403: return "403: not allowed" + (detail.map { ": \($0)" } ?? "")
-        default: return nil
-        }
+    private func refusal(_ response: HTTPClientResponse) -> CommandFailure? {
+        if (200...299).contains(response.status) { return nil }
+        let problem = JSONReading(try? JSONParser.parse(response.body))
+        let reasons = Self.reasons(problem["errors"])
+        let detail = reasons.isEmpty ? problem["detail"].text ?? "" : reasons
+        let status = response.status
+        let text =
+            switch status {
+            case 401 where access.token == nil:
+                "the server wants a token: --token-file FILE, --token TOKEN or KONG_DISCOVERY_TOKEN"
+            case 401: "the server does not know this token"
+            case 403: "not allowed" + (detail.isEmpty ? "" : ": \(detail)")
+            default: detail.isEmpty ? "no words for it: is this the REST API of kong-discovery?" : detail
+            }
+        return CommandFailure("\(access.url): \(status): \(text)", status: status)
+    }
+
+    /// The errors of a body, or of an item of a batch, in one line; empty: there are none.
+    static func reasons(_ errors: JSONReading) -> String {
+        errors.elements.map { error in
+            [error["field"].text ?? "", error["message"].text ?? ""].filter { !$0.isEmpty }.joined(separator: " ")
+        }.joined(separator: "; ")
     }
 
     /// RFC 3986 §2.1.
-    private static func percentEncoded(_ text: String) -> String {
+    static func percentEncoded(_ text: String) -> String {
         var encoded = ""
         for octet in text.utf8 {
             switch octet {
@@ -76,35 +185,4 @@ struct APIClient {
         }
         return encoded
     }
-}
-
-/// A value in an answer, or nothing: whatever is looked for in it may be missing.
-struct JSONReading {
-    let value: JSONValue?
-
-    init(_ value: JSONValue?) {
-        self.value = value
-    }
-
-    /// A member of an object.
-    subscript(_ name: String) -> JSONReading {
-        JSONReading(members.first { $0.name == name }?.value)
-    }
-
-    /// The elements of an array; empty for anything else.
-    var elements: [JSONReading] {
-        if case .array(let elements) = value { elements.map { JSONReading($0) } } else { [] }
-    }
-
-    /// The members of an object; empty for anything else.
-    var members: [JSONMember] { if case .object(let members) = value { members } else { [] } }
-
-    /// A string.
-    var text: String? { if case .string(let text) = value { text } else { nil } }
-
-    /// A whole number.
-    var number: Int? { if case .integer(let number) = value { number } else { nil } }
-
-    /// Whether it is `true`.
-    var isTrue: Bool { value == .bool(true) }
 }

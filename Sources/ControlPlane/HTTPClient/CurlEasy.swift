@@ -85,6 +85,8 @@ final class CurlEasy {
         note(unsafe curl_set_pointer(handle, CURLOPT_ERRORBUFFER, errorText))
         note(unsafe curl_set_write_function(handle, CURLOPT_WRITEFUNCTION, onBody))
         note(unsafe curl_set_pointer(handle, CURLOPT_WRITEDATA, context))
+        note(unsafe curl_set_read_function(handle, onUpload))
+        note(unsafe curl_set_pointer(handle, CURLOPT_READDATA, context))
         note(unsafe curl_set_write_function(handle, CURLOPT_HEADERFUNCTION, onHead))
         note(unsafe curl_set_pointer(handle, CURLOPT_HEADERDATA, context))
         note(unsafe curl_set_before_request(handle, onRequest))
@@ -112,16 +114,27 @@ final class CurlEasy {
         let age = distrustedFor.map { Int($0.components.seconds) - 1 }
         set(CURLOPT_FRESH_CONNECT, age.map { $0 < 1 } ?? false ? 1 : 0)
         set(CURLOPT_MAXLIFETIME_CONN, max(0, age ?? 0))
+        set(CURLOPT_LOW_SPEED_LIMIT, request.silenceTimeout == nil ? 0 : 1)
+        set(CURLOPT_LOW_SPEED_TIME, request.silenceTimeout.map { Int(max(1, $0.components.seconds)) } ?? 0)
+        var fields = request.fields.map(\.line)
         switch request.method {
-        case .get: set(CURLOPT_HTTPGET, 1)
+        case .get, .delete: set(CURLOPT_HTTPGET, 1)
         case .head: set(CURLOPT_NOBODY, 1)
-        case .post:
+        case .post, .put, .patch:
             set(CURLOPT_POST, 1)
-            note(unsafe curl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, request.body.count))
-            // Unsafe: copies the number of octets set above.
-            note(unsafe curl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, request.body))
+            if let upload = request.upload {
+                note(unsafe curl_set_pointer(handle, CURLOPT_POSTFIELDS, nil))
+                note(unsafe curl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, upload.length ?? -1))
+                if upload.length == nil { fields.append("Transfer-Encoding: chunked") }
+            } else {
+                note(unsafe curl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, request.body.count))
+                // Unsafe: copies the number of octets set above.
+                note(unsafe curl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, request.body))
+            }
         }
-        set(request.fields)
+        let isNamed = ![.get, .head, .post].contains(request.method)
+        set(CURLOPT_CUSTOMREQUEST, isNamed ? request.method.rawValue : nil)
+        set(fields)
         if let error { throw error }
     }
 
@@ -134,7 +147,10 @@ final class CurlEasy {
             case .headTooLarge: .failure(refused("a head of more than \(ResponseReceiver.maximumHeadOctets) octets"))
             case .bodyTooLarge: .failure(refused("a body of more than \(transfer.request.maximumBodyOctets) octets"))
             case .streamEnded: .success(HTTPClientResponse(status: status))
-            case nil where code == CURLE_OK: .success(HTTPClientResponse(status: status, body: receiver.body))
+            case nil where code == CURLE_OK:
+                .success(
+                    HTTPClientResponse(
+                        status: status, body: receiver.body, fields: transfer.request.wantedFields.compactMap(field)))
             case nil where isRepeated: .failure(.connectionLostBeforeAnswer)
             case nil: .failure(HTTPClientError(code, reason: reason(code), mayHaveBeenSent: hasBegun))
             }
@@ -166,12 +182,12 @@ final class CurlEasy {
         note(unsafe curl_set_string(handle, option, text))
     }
 
-    private func set(_ lines: [HTTPClientRequest.Field]) {
+    private func set(_ lines: [String]) {
         // With `Expect:` libcurl does not ask for permission before it sends a large body.
         var list = unsafe curl_slist_append(nil, "Expect:")
-        for field in lines {
+        for line in lines {
             // Unsafe: copies the line. If memory is short, the list stays as it was.
-            guard let longer = unsafe curl_slist_append(list, field.line) else {
+            guard let longer = unsafe curl_slist_append(list, line) else {
                 note(CURLE_OUT_OF_MEMORY)
                 break
             }
@@ -189,6 +205,12 @@ final class CurlEasy {
 
     private func note(_ code: CURLcode) {
         if problem == CURLE_OK { problem = code }
+    }
+
+    /// A field of the response.
+    private func field(_ name: String) -> HTTPClientRequest.Field? {
+        // Unsafe: copies a C string that is valid until the next transfer.
+        unsafe curl_response_field(handle, name).map { unsafe .init(name: name, value: String(cString: $0)) }
     }
 
     /// The error of the first option that libcurl refused.
@@ -215,7 +237,7 @@ final class CurlEasy {
     /// If a kept connection turns out to be closed, libcurl sends the request again on a new one. But the server may
     /// have got the first, and a POST must not be done twice.
     fileprivate func beginsRequest() -> Bool {
-        isRepeated = hasBegun && transfer?.request.method == .post
+        isRepeated = hasBegun && transfer?.request.method.isSafe == false
         hasBegun = true
         return !isRepeated
     }
@@ -223,6 +245,17 @@ final class CurlEasy {
     fileprivate func takeLine(_ line: UnsafeRawBufferPointer) -> Bool {
         let isEmpty = unsafe line.first == 0x0D || line.first == 0x0A
         return unsafe receiver.takeLine(ofOctets: line.count, isEmpty: isEmpty, status: curl_status(handle))
+    }
+
+    /// Writes the next octets of an upload.
+    ///
+    /// Unsafe: writes at most as many octets as there is room for.
+    ///
+    /// - Returns: their number; `nil`: the request is to end.
+    fileprivate func giveBody(_ room: UnsafeMutableRawBufferPointer) -> Int? {
+        guard let octets = transfer?.request.upload?.read(room.count), octets.count <= room.count else { return nil }
+        unsafe room.copyBytes(from: octets)
+        return octets.count
     }
 
     fileprivate func takeBody(_ piece: UnsafeRawBufferPointer) -> Bool {
@@ -269,6 +302,16 @@ private func handOver(
     _ octets: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ context: UnsafeMutableRawPointer?
 ) -> Int {
     unsafe handOver(octets, size, count, context) { unsafe $0.takeBody($1) }
+}
+
+@c private func onUpload(
+    _ room: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ context: UnsafeMutableRawPointer?
+) -> Int {
+    guard let room = unsafe room, let context = unsafe context else { return Int(CURL_READFUNC_ABORT) }
+    // Unsafe: the multi handle's owner keeps the object.
+    return unsafe Unmanaged<CurlEasy>.fromOpaque(context)._withUnsafeGuaranteedRef { easy in
+        unsafe easy.giveBody(UnsafeMutableRawBufferPointer(start: room, count: size &* count))
+    } ?? Int(CURL_READFUNC_ABORT)
 }
 
 @c private func onHead(

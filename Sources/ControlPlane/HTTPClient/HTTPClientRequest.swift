@@ -1,7 +1,19 @@
 /// A request to send.
 struct HTTPClientRequest: Sendable {
     /// The methods that the client knows.
-    enum Method: Sendable { case get, head, post }
+    enum Method: String, Sendable {
+        case get = "GET"
+        case head = "HEAD"
+        case post = "POST"
+        case put = "PUT"
+        case patch = "PATCH"
+        case delete = "DELETE"
+
+        /// Whether a request has a body, even an empty one.
+        var hasBody: Bool { self == .post || self == .put || self == .patch }
+        /// Whether a request may be sent twice without doing anything twice.
+        var isSafe: Bool { self == .get || self == .head }
+    }
 
     /// A header field.
     struct Field: Sendable, Equatable {
@@ -14,10 +26,16 @@ struct HTTPClientRequest: Sendable {
     var url: String
     /// Header fields besides those that the client sets itself, such as Host and Content-Length.
     var fields: [Field] = []
-    /// The body; only POST sends it.
+    /// The body; only POST, PUT and PATCH send it.
     var body: [UInt8] = []
+    /// A body that is read while it is sent, instead of ``body``.
+    var upload: HTTPClientUpload?
+    /// Names of the response's fields that are wanted.
+    var wantedFields: [String] = []
     /// The limit for everything, including the wait for a connection; `nil`: no limit, for streams.
     var timeout: Duration? = .seconds(5)
+    /// How long nothing may be sent or received, in whole seconds; `nil`: no limit.
+    var silenceTimeout: Duration?
     /// The limit for name resolution, TCP and TLS together.
     var connectTimeout: Duration = .seconds(2)
     /// The most octets of a response's body. The pieces of a stream are not counted.
@@ -36,7 +54,7 @@ struct HTTPClientRequest: Sendable {
         // libcurl would take the text before it for a user and password.
         if origin.contains("@") { return "a user in the URL" }
         if !url.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) { return "a URL with blanks or control characters" }
-        if method != .post, !body.isEmpty { return "a body without POST" }
+        if !method.hasBody, !body.isEmpty || upload != nil { return "a body without POST, PUT or PATCH" }
         return fields.lazy.compactMap(\.problem).first
     }
 }

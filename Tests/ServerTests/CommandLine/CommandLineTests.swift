@@ -84,7 +84,7 @@ extension ServerTests {
         @Test func `an unknown command or option is an error`() throws {
             for argument in ["frobnicate", "--frobnicate"] {
                 let result = try run(argument)
-                #expect(result.status == .exited(64) && result.output == "" && result.errors.contains("frobnicate"))
+                #expect(result.status == .exited(2) && result.output == "" && result.errors.contains("frobnicate"))
             }
         }
 
