@@ -43,7 +43,11 @@ public enum Document: String, CaseIterable, Sendable {
             }
         }
         page.heading("EXIT STATUS")
-        page.paragraph("0 if all went well. Otherwise standard error has a line that says what is wrong.")
+        page.paragraph(
+            """
+            0 if all went well. 1 if the server can't start, refuses, can't be reached, or lacks what was asked for. \
+            2 if the arguments are wrong. Standard error then has a line that says what is wrong.
+            """)
         page.heading("FILES")
         page.definition(configurationPath, "The configuration of the service. See kong-discovery.yaml(5).")
         page.definition(dataPath, "The working directory of the service, and its database.")
