@@ -110,7 +110,7 @@ dashboard: ## Tests the dashboard in Chromium (DASHBOARD=--screenshots makes doc
 
 bench: build ## Compares with NSD, Knot, Unbound, dnsdist and a bare responder; installs them itself.
 	@$(call install,$(BENCH_PACKAGES))
-	$(SWIFT) build $(RELEASE) --product answer-count
+	ENGINE_ALONE=1 $(SWIFT) build -c release --product answer-count --scratch-path .build-count
 	python3 bench/run.py $(BENCH)
 
 fuzz: ## Fuzzes the answer function and the reading of upstreams' answers for SECONDS (600).
@@ -124,7 +124,7 @@ lint: ## Checks the format of all sources.
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
 
 clean: ## Removes what was built.
-	rm -rf .build .build-asan .build-tsan .build-deb dist Fuzz/.build bench/.cache
+	rm -rf .build .build-asan .build-tsan .build-count .build-deb dist Fuzz/.build bench/.cache
 
 SOURCES := Package.swift Sources Tests Fuzz bench
 

@@ -10,7 +10,7 @@ import subprocess
 
 from processes import BENCH, BenchmarkError, compile_c, on_core, SERVER_CORE
 
-PROGRAM = BENCH.parent / ".build" / "release" / "answer-count"
+PROGRAM = BENCH.parent / ".build-count" / "release" / "answer-count"
 ALLOCATIONS = ("malloc_calls", "calloc_calls", "realloc_calls", "aligned_calls")
 LDNS_ALLOCATIONS = ("ldns_malloc_calls", "ldns_calloc_calls", "ldns_realloc_calls")
 REFERENCE_COUNTS = (
