@@ -29,16 +29,12 @@ struct ListOptions: ParsableArguments {
 extension CompletionKind {
     /// Names of services, which the server is asked for.
     static let serviceNames = CompletionKind.custom { arguments, _, _ async -> [String] in
-        let environment = ConfigurationOptions.environment
         func value(of option: String) -> String? {
             guard let index = arguments.lastIndex(of: option), index + 1 < arguments.count else { return nil }
             return arguments[index + 1]
         }
-        let url = value(of: "--server") ?? environment["KONG_DISCOVERY_URL"] ?? "http://127.0.0.1:8080"
-        let token = try? ClientToken.text(
-            option: value(of: "--token"), file: value(of: "--token-file"),
-            environment: environment["KONG_DISCOVERY_TOKEN"])
-        return await KnownNames.all(url: url, token: token ?? nil)
+        let token = try? ServerOptions.token(value(of: "--token"), file: value(of: "--token-file"))
+        return await KnownNames.all(url: ServerOptions.url(value(of: "--server")), token: token ?? nil)
     }
 
     /// The states that an instance may have.

@@ -31,11 +31,19 @@ struct ServerOptions: ParsableArguments {
 
     /// How the server is reached.
     func access() throws -> ServerAccess {
-        let environment = ConfigurationOptions.environment
-        let token = try ClientToken.text(
-            option: token, file: tokenFile, environment: environment["KONG_DISCOVERY_TOKEN"])
-        return ServerAccess(
-            url: server ?? environment["KONG_DISCOVERY_URL"] ?? "http://127.0.0.1:8080", token: token,
-            tls: tls.settings, timeout: timeout.duration)
+        ServerAccess(
+            url: Self.url(server), token: try Self.token(token, file: tokenFile), tls: tls.settings,
+            timeout: timeout.duration)
+    }
+
+    /// The REST API's URL, by the option or the environment.
+    static func url(_ option: String?) -> String {
+        option ?? ConfigurationOptions.environment["KONG_DISCOVERY_URL"] ?? "http://127.0.0.1:8080"
+    }
+
+    /// The bearer token, by an option or the environment; `nil`: none.
+    static func token(_ option: String?, file: String?) throws -> String? {
+        try ClientToken.text(
+            option: option, file: file, environment: ConfigurationOptions.environment["KONG_DISCOVERY_TOKEN"])
     }
 }

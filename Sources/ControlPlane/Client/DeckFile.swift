@@ -20,28 +20,17 @@ enum DeckFile {
     /// Kong has no groups of priorities and no states: what is not answered in DNS has the weight 0, with which Kong
     /// sends nothing to it.
     static func upstream(_ name: String, _ instances: [JSONReading], domain: String, isFirst: Bool) -> String {
-        let best = AnsweredInstances.bestPriority(instances)
         var lines = isFirst ? ["upstreams:"] : []
         lines += ["- name: \(quoted("\(name).\(domain)"))", "  tags:", "  - \(tag)", "  targets:"]
         var weights: [String: Int] = [:]
-        var order: [String] = []
-        for instance in instances {
+        for instance in AnsweredInstances.among(instances) {
             let target = InstanceText.address(instance)
-            let isAnswered = AnsweredInstances.isHealthy(instance) && instance["priority"].number == best
-            let weight = isAnswered ? instance["weight"].number ?? 0 : 0
-            // Kong refuses the same target twice; DNS answers the higher weight.
-            if weights[target] == nil { order.append(target) }
-            weights[target] = max(weights[target] ?? 0, weight)
+            // Those that stand by have the weight 0. DNS answers a doubled target with the higher weight.
+            weights[target] = max(weights[target] ?? 1, instance["weight"].number ?? 0)
         }
-        // Those that stand by (weight 0) are answered when there are no others.
-        let isStandby = weights.values.allSatisfy { $0 == 0 }
-        if isStandby {
-            for instance in instances where AnsweredInstances.isHealthy(instance) && instance["priority"].number == best
-            {
-                weights[InstanceText.address(instance)] = 1
-            }
-        }
-        for target in order {
+        // Kong refuses the same target twice.
+        var seen: Set<String> = []
+        for target in instances.map(InstanceText.address) where seen.insert(target).inserted {
             lines += [
                 "  - target: \(quoted(target))", "    weight: \(weights[target] ?? 0)", "    tags:", "    - \(tag)",
             ]

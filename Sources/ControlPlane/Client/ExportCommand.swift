@@ -48,18 +48,7 @@ public struct ExportCommand: Sendable {
         let api = try APIClient(access)
         let all = PagedList.services(api, (name.map { [("name", $0)] } ?? []) + filter)
         switch format {
-        case .json:
-            var separator = "{\"services\":[\n"
-            try await all.read { instances in
-                var text: [UInt8] = []
-                for instance in instances {
-                    text += Array(separator.utf8) + ExportedInstance(instance).json.encoded
-                    separator = ",\n"
-                }
-                try write(text)
-                return true
-            }
-            try write(Array((separator == ",\n" ? "\n]}\n" : separator + "]}\n").utf8))
+        case .json: try await all.writeJSON(write) { ExportedInstance($0).json }
         case .csv:
             try write(Array((CSVInstances.fields.joined(separator: ",") + "\r\n").utf8))
             try await all.read { instances in

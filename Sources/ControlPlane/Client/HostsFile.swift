@@ -3,23 +3,22 @@ enum HostsFile {
     /// The addresses of a service that are answered, each once.
     static func lines(_ name: String, _ instances: [JSONReading], domain: String) -> [String] {
         var seen: Set<String> = []
-        return instances.compactMap { instance in
-            guard let ip = instance["ip"].text, AnsweredInstances.isHealthy(instance), seen.insert(ip).inserted else {
-                return nil
-            }
+        return AnsweredInstances.among(instances).compactMap { instance in
+            guard let ip = instance["ip"].text, seen.insert(ip).inserted else { return nil }
             return "\(ip)\t\(name).\(domain)"
         }
     }
 }
 
-/// Which instances get traffic, as far as a list can tell.
+/// Which instances of a service get traffic, as far as a list can tell: with the default settings they are those that
+/// DNS answers.
 enum AnsweredInstances {
-    static func isHealthy(_ instance: JSONReading) -> Bool {
-        ["passing", "warning"].contains(instance["status"].text)
-    }
-
-    /// The best priority that a healthy instance has; `nil`: none is healthy.
-    static func bestPriority(_ instances: [JSONReading]) -> Int? {
-        instances.filter(isHealthy).compactMap { $0["priority"].number }.min()
+    /// The healthy ones of the best priority; those that stand by, with weight 0, only when there are no others.
+    static func among(_ instances: [JSONReading]) -> [JSONReading] {
+        let healthy = instances.filter { ["passing", "warning"].contains($0["status"].text) }
+        let best = healthy.compactMap { $0["priority"].number }.min()
+        let group = healthy.filter { $0["priority"].number == best }
+        let active = group.filter { $0["weight"].number != 0 }
+        return active.isEmpty ? group : active
     }
 }

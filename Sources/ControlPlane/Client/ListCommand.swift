@@ -41,7 +41,7 @@ public struct ListCommand: Sendable {
     ///   - isJSON: an object with all elements, one a line; else a table.
     public func run(limit: Int?, isJSON: Bool) async throws {
         let list = list(try APIClient(access))
-        if isJSON { return try await printJSON(list, limit) }
+        if isJSON { return try await list.writeJSON(limit: limit) { try StandardOutput.write($0) } }
         let form = form
         var table = Table(form.columns, for: Terminal.output)
         var isFirst = true
@@ -52,20 +52,6 @@ public struct ListCommand: Sendable {
             return true
         }
         if isFirst { CommandRun.note(form.nothing) }
-    }
-
-    private func printJSON(_ list: PagedList, _ limit: Int?) async throws {
-        var separator = "{\"\(list.member)\":[\n"
-        try await list.read(limit: limit) { elements in
-            var octets: [UInt8] = []
-            for element in elements {
-                octets += Array(separator.utf8) + (element.value?.encoded ?? [])
-                separator = ",\n"
-            }
-            try StandardOutput.write(octets)
-            return true
-        }
-        try StandardOutput.write(separator == ",\n" ? "\n]}\n" : "{\"\(list.member)\":[]}\n")
     }
 
     // MARK: Watching

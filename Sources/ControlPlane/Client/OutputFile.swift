@@ -24,18 +24,8 @@ final class OutputFile {
 
     /// Appends octets.
     func write(_ octets: [UInt8]) throws(CommandFailure) {
-        var written = 0
-        while written < octets.count {
-            // Unsafe: reads the octets of the array that are not written yet.
-            let count = unsafe octets.withUnsafeBytes { bytes in
-                unsafe Glibc.write(descriptor, bytes.baseAddress.map { unsafe $0 + written }, bytes.count - written)
-            }
-            if count > 0 {
-                written += count
-            } else if errno != EINTR {
-                throw CommandFailure("\(draft): can't be written: \(FileReason.words(code: errno))")
-            }
-        }
+        guard let code = WholeWrite.write(octets, to: descriptor) else { return }
+        throw CommandFailure("\(draft): can't be written: \(FileReason.words(code: code))")
     }
 
     /// Writes what the system still holds, and gives the file its name.

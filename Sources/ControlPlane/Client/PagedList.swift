@@ -20,6 +20,28 @@ struct PagedList: Sendable {
         PagedList(api: api, path: "/api/v1/names", member: "names")
     }
 
+    /// Writes the list as a JSON object with all elements, one a line: it may be longer than what fits into memory.
+    ///
+    /// - Parameters:
+    ///   - limit: the most elements; `nil`: all.
+    ///   - element: what is written of each.
+    func writeJSON(
+        limit: Int? = nil, _ write: ([UInt8]) throws -> Void,
+        element: (JSONReading) -> JSONValue = { $0.value ?? .null }
+    ) async throws {
+        var separator = "{\"\(member)\":[\n"
+        try await read(limit: limit) { elements in
+            var octets: [UInt8] = []
+            for each in elements {
+                octets += Array(separator.utf8) + element(each).encoded
+                separator = ",\n"
+            }
+            try write(octets)
+            return true
+        }
+        try write(Array((separator == ",\n" ? "\n]}\n" : "{\"\(member)\":[]}\n").utf8))
+    }
+
     /// Reads pages until the list or the limit ends.
     ///
     /// - Parameters:

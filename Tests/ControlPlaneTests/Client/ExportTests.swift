@@ -51,6 +51,8 @@ import Yams
         let instances = [
             try instance("10.0.0.1"), try instance("10.0.0.1", port: 81), try instance("fd00::1", "warning"),
             try instance("10.0.0.3", "draining"), try instance("10.0.0.4", "critical"),
+            // What DNS leaves out: those that stand by, and those of a worse priority.
+            try instance("10.0.0.5", weight: 0), try instance("10.0.0.6", priority: 1),
         ]
         #expect(
             HostsFile.lines("orders", instances, domain: "service.kong") == [

@@ -84,7 +84,7 @@ extension ServerTests {
 
         /// A command's line on a terminal of 60 columns.
         private func terminal(_ command: String) -> String {
-            "script -qefc \"stty cols 60 rows 10; export TERM=xterm; \(command)\" /dev/null"
+            "script -qefc \"stty cols 60 rows 10; \(command)\" /dev/null"
         }
 
         @Test func `on a terminal tables fit and have colours, unless NO_COLOR or a dumb one`() async throws {

@@ -53,6 +53,8 @@ struct CommandRunner {
             "TERM": "xterm", "HOME": folder,
         ]
         variables.merge(own) { $1 }
+        // `swift test` sets it where its own output is no terminal.
+        variables["NO_COLOR"] = nil
         return try ChildProcess(shell, ["-c", script], environment: variables, folder: folder)
     }
 }
