@@ -41,7 +41,18 @@ final class EtcdMirror: Sendable {
     let view = InstanceView()
     let replica = Mutex(EtcdReplica())
     /// What a group under way changes, by id, and why: the watch may tell of it before etcd has answered.
-    private let own = Mutex<[String: ChangeReason]>([:])
+    private let own = Mutex<[String: OwnReasons]>([:])
+
+    /// Why a group changes something, and why it removes it. Others, and the end of a lease, may remove meanwhile what
+    /// the group only changes, and the other way round.
+    private struct OwnReasons {
+        var change: ChangeReason?
+        var removal: ChangeReason?
+
+        func reason(for action: EtcdReplica.Action) -> ChangeReason? {
+            if case .remove = action { removal } else { change }
+        }
+    }
 
     // MARK: News
 
@@ -96,7 +107,7 @@ final class EtcdMirror: Sendable {
             rest = rest.dropFirst(InstanceView.sliceLength)
             view.withTable { table in
                 for action in slice {
-                    Self.apply(action, to: &table, now, because: own[action.id] ?? reason)
+                    Self.apply(action, to: &table, now, because: own[action.id]?.reason(for: action) ?? reason)
                 }
             }
         }
@@ -348,16 +359,23 @@ final class EtcdMirror: Sendable {
 
     /// Notes that some instances are about to be changed or deregistered, until ``endDeparture()``.
     func beginDeparture(in changes: [StoreChange]) {
-        own.withLock { $0 = Dictionary(changes.map { ($0.id, $0.reason) }) { $1 } }
-        let ids = changes.reduce(into: Set<String>()) { ids, change in
-            if case .deregister(let id, _) = change { ids.insert(id) }
+        var reasons: [String: OwnReasons] = [:]
+        var ids: Set<String> = []
+        for change in changes {
+            if case .deregister(let id, let reason) = change {
+                ids.insert(id)
+                reasons[id, default: OwnReasons()].removal = reason
+            } else {
+                reasons[change.id, default: OwnReasons()].change = change.reason
+            }
         }
+        own.withLock { [reasons] in $0 = reasons }
         replica.withLock { $0.beginDeparture(of: ids) }
     }
 
     /// Notes that this node is about to write the policy of a service; ``endDeparture()`` is to follow.
     func beginPolicy(of name: String, because reason: ChangeReason) {
-        own.withLock { $0 = [EtcdReplica.Action.policyID(name): reason] }
+        own.withLock { $0 = [EtcdReplica.Action.policyID(name): OwnReasons(change: reason)] }
     }
 
     /// See ``EtcdReplica/endDeparture()``.

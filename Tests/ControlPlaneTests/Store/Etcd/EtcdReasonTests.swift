@@ -29,6 +29,22 @@ import Testing
         #expect(reasons(mirror) == [.anotherNode, .anotherNode])
     }
 
+    @Test func `what others remove while this node changes it is removed by them, and the other way round`() {
+        let mirror = EtcdMirror()
+        adopt(.put(key, .test(1), revision: 5, lease: 9), mirror)
+        mirror.view.withTable { $0.journal.open() }
+        mirror.beginDeparture(in: [.update(.test(1, weight: 7), because: .check("web"))])
+        adopt(.delete(key, revision: 6, isDeliberate: true), mirror)
+        #expect(reasons(mirror) == [.anotherNode])
+        mirror.endDeparture()
+        adopt(.put(key, .test(1), revision: 7, lease: 9), mirror)
+        mirror.beginDeparture(in: [.deregister(id: "i1", because: .check("web"))])
+        adopt(.put(key, .test(1, weight: 8), revision: 8, lease: 9), mirror)
+        #expect(reasons(mirror) == [.anotherNode, .anotherNode])
+        adopt(.delete(key, revision: 9, isDeliberate: true), mirror)
+        #expect(reasons(mirror) == [.check("web")])
+    }
+
     @Test func `an instance whose lease has ended has expired`() {
         let mirror = EtcdMirror()
         adopt(.put(key, .test(1), revision: 5, lease: 9), mirror)
