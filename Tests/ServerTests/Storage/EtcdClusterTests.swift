@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 import Testing
 
-extension ServerTests {
+extension StorageTests {
     /// A cluster of three etcd members, one of which is lost.
     @Suite struct EtcdClusterTests {
         @Test func `kill -9 of the leader under load loses nothing acknowledged, and DNS goes on`() async throws {

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-extension ServerTests {
+extension StorageTests {
     /// Two nodes that change the same instances at once.
     @Suite struct EtcdContentionTests {
         @Test func `what another node does to a group that is being written is not undone`() async throws {

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-extension ServerTests {
+extension StorageTests {
     /// Connections that accept everything and lead nowhere: there is no error, no end, and every octet is acknowledged.
     @Suite struct EtcdDeadConnectionTests {
         @Test func `a dead watch is noticed, and until then no status says that all is well`() async throws {

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-extension ServerTests {
+extension StorageTests {
     /// Nodes that die, values that are no instances, and history that is gone.
     @Suite struct EtcdFaultTests {
         private static let services = "/kong-discovery/v1/services"

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-extension ServerTests {
+extension StorageTests {
     /// What the tests of etcd rely on, checked without a server.
     @Suite struct EtcdFixtureTests {
         @Test func `a member can be stopped, frozen, wiped and started again`() throws {

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-extension ServerTests {
+extension StorageTests {
     /// During and after an outage of etcd, no instance with heartbeats is lost, and no name is empty in between.
     @Suite struct EtcdOutageTests {
         enum Outage: CaseIterable {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension ServerTests {
+extension StorageTests {
     /// TLS and passwords between a node and etcd.
     @Suite struct EtcdSecurityTests {
         @Test func `TLS with a client's certificate`() async throws {

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-extension ServerTests {
+extension StorageTests {
     /// How a node finds its etcd.
     @Suite struct EtcdStartTests {
         @Test func `a node waits for etcd and reports that, and its DNS ports are closed`() async throws {

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-extension ServerTests {
+extension StorageTests {
     /// Nodes that share one registry in etcd.
     @Suite struct EtcdTests {
         @Test func `what is changed at one node is seen at the other`() async throws {

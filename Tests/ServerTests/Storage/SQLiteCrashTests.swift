@@ -1,7 +1,7 @@
 import Synchronization
 import Testing
 
-extension ServerTests {
+extension StorageTests {
     /// kill -9 loses nothing that was acknowledged, and brings nothing back.
     @Suite struct SQLiteCrashTests {
         @Test func `after each of 20 kills under load all that was acknowledged is as it was`() async throws {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension ServerTests {
+extension StorageTests {
     /// A database that can't be written for a while: writes are refused, and everything else continues.
     @Suite struct SQLiteFaultTests {
         @Test(.enabled(if: SmallDisk.isPossible, "needs the right to mount"))

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension ServerTests {
+extension StorageTests {
     /// A database that can't be used: there is one clear line that names it, and exit status 1.
     @Suite struct SQLiteStartTests {
         /// Starts a server that must not start.

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension ServerTests {
+extension StorageTests {
     /// SQLite keeps what was acknowledged.
     @Suite struct SQLiteTests {
         private static func settings(_ folder: TemporaryFolder) -> [String: String] {
