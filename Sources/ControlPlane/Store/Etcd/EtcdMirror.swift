@@ -48,6 +48,8 @@ final class EtcdMirror: Sendable {
     private struct OwnReasons {
         var change: ChangeReason?
         var removal: ChangeReason?
+        /// Whether the watch has told of the removal.
+        var isRemovalTold = false
 
         func reason(for action: EtcdReplica.Action) -> ChangeReason? {
             if case .remove = action { removal } else { change }
@@ -100,7 +102,10 @@ final class EtcdMirror: Sendable {
     /// Applies the replica's actions to the view.
     private func apply(_ actions: [EtcdReplica.Action], _ now: Moment, because reason: ChangeReason) {
         if actions.isEmpty { return }
-        let own = own.withLock { $0 }
+        let own = own.withLock { own in
+            for case .remove(let id) in actions { own[id]?.isRemovalTold = true }
+            return own
+        }
         var rest = actions[...]
         while !rest.isEmpty {
             let slice = rest.prefix(InstanceView.sliceLength)
@@ -301,8 +306,8 @@ final class EtcdMirror: Sendable {
                     newest.insert(write.id)
                 } else if write.instance == nil, replica.entry(id: write.id) == nil {
                     // The instance came and went within the group, or others have deregistered it too: either way the
-                    // view ends up without it.
-                    newest.insert(write.id)
+                    // view ends up without it. What the watch has told of is not told again.
+                    if !isRemovalTold(write.id) { newest.insert(write.id) }
                 } else if replica.isElsewhere(write, at: revision) {
                     results[write.id] = .conflict
                 }
@@ -319,6 +324,11 @@ final class EtcdMirror: Sendable {
                 }
             }
         }
+    }
+
+    /// Whether the watch has told that an instance is gone that the group under way removes.
+    private func isRemovalTold(_ id: String) -> Bool {
+        own.withLock { own in own[id].map { $0.removal != nil && $0.isRemovalTold } ?? false }
     }
 
     /// The result of a change that was kept, but that others have superseded since.

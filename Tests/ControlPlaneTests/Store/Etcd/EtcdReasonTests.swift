@@ -45,6 +45,29 @@ import Testing
         #expect(reasons(mirror) == [.check("web")])
     }
 
+    @Test func `what a group registers and removes again is not told after the watch has told of its removal`() {
+        let mirror = EtcdMirror()
+        adopt(.put(key, .test(1), revision: 5, lease: 9), mirror)
+        mirror.view.withTable { $0.journal.open() }
+        let changes: [StoreChange] = [
+            .register(.test(1, weight: 7)), .deregister(id: "i1", because: .check("web")),
+        ]
+        mirror.beginDeparture(in: changes)
+        let plan = mirror.plan(changes)
+        adopt(.delete(key, revision: 6, isDeliberate: true), mirror)
+        #expect(reasons(mirror) == [.check("web")])
+        let results = mirror.settle(
+            changes, plan.writes, [.kept(revision: 6)], history: plan.history, now: clock.now)
+        mirror.endDeparture()
+        #expect(reasons(mirror).isEmpty)
+        #expect(mirror.instance("i1") == nil)
+        guard case .kept(let registered) = results.first else {
+            Issue.record("\(results)")
+            return
+        }
+        #expect(registered?.instance.weight == 7)
+    }
+
     @Test func `an instance whose lease has ended has expired`() {
         let mirror = EtcdMirror()
         adopt(.put(key, .test(1), revision: 5, lease: 9), mirror)
