@@ -46,10 +46,14 @@ struct CheckerCore: Sendable {
 
     /// - Parameters:
     ///   - share: `heartbeat.mass_expiry_brake`.
+    ///   - minimum: of targets that must have passed before the checker takes itself for cut off.
     ///   - seed: any number, another one on each node.
-    init(maximumConcurrent: Int, targets: CheckTargets, share: Double, seed: UInt64) {
+    init(
+        maximumConcurrent: Int, targets: CheckTargets, share: Double,
+        minimum: CutOffDetector.Minimum = CutOffDetector.Minimum(), seed: UInt64
+    ) {
         schedule = CheckSchedule(maximumConcurrent: maximumConcurrent, seed: seed)
-        detector = CutOffDetector(share: share)
+        detector = CutOffDetector(share: share, minimum: minimum)
         self.targets = targets
     }
 
@@ -287,7 +291,8 @@ struct CheckerCore: Sendable {
         // When the targets come back, the next run of each decides: most of those that failed are back too. But when
         // the time is over, what was counted has its effect at once.
         guard change == .timedOut else { return }
-        for (id, task) in tasks where task.state.isFailing {
+        // In the order in which they came, so that a seed's run is the same each time.
+        for (id, task) in tasks.sorted(by: { $0.key < $1.key }) where task.state.isFailing {
             var task = task
             task.state.release(fall: task.check.fall)
             if task.state.status == task.seen.status { continue }

@@ -28,9 +28,14 @@ struct CutOffDetector: Sendable {
 
     /// How long a hold lasts at most.
     static let limit = Duration.seconds(120)
-    private static let minimumTargets = 10
-    private static let minimumAddresses = 3
 
+    /// Fewer may well fail together, each for a reason of its own.
+    struct Minimum: Sendable {
+        var targets = 10
+        var addresses = 3
+    }
+
+    private let minimum: Minimum
     /// `heartbeat.mass_expiry_brake`: the share (0–1) above which a hold begins; 1: never.
     var share: Double
     /// When the hold began; `nil`: there is none.
@@ -42,8 +47,9 @@ struct CutOffDetector: Sendable {
     /// The number of counted targets at each address.
     private var addresses: [IPAddress: Int] = [:]
 
-    init(share: Double) {
+    init(share: Double, minimum: Minimum = Minimum()) {
         self.share = share
+        self.minimum = minimum
     }
 
     /// Whether statuses stay as they are.
@@ -65,7 +71,7 @@ struct CutOffDetector: Sendable {
     /// Begins or ends a hold.
     mutating func evaluate(now: ContinuousClock.Instant) -> Change? {
         let isMany =
-            targets >= Self.minimumTargets && addresses.count >= Self.minimumAddresses
+            targets >= minimum.targets && addresses.count >= minimum.addresses
             && Double(failing) > share * Double(targets)
         if !isMany {
             isArmed = true

@@ -7,12 +7,14 @@ final class SimulatedChecker: CheckRunner, @unchecked Sendable {
     /// When a wait takes so much longer the process did not run.
     private static let longestOvershoot = Microseconds.milliseconds(500)
 
+    private let node: Int
     private let process: SimulatedProcess
     private let targets: SimulatedTargets
     private let handlers: Checker.Handlers
     private let sabotage: Sabotage?
     private var core: CheckerCore
     private var commands: [(SimulatedChecker) -> Void] = []
+    private var cutOff: CutOffCheck
     /// The number of the run that each task has under way.
     private var runs: [UInt64: Int] = [:]
     private var runCount = 0
@@ -26,14 +28,20 @@ final class SimulatedChecker: CheckRunner, @unchecked Sendable {
     /// Whether its process is dead.
     var isOver = false
 
-    init(_ process: SimulatedProcess, _ targets: SimulatedTargets, _ handlers: Checker.Handlers, _ sabotage: Sabotage?)
-    {
+    /// - Parameter share: `heartbeat.mass_expiry_brake`.
+    init(
+        _ node: Int, _ process: SimulatedProcess, _ targets: SimulatedTargets, share: Double,
+        _ handlers: Checker.Handlers, _ sabotage: Sabotage?
+    ) {
+        self.node = node
         self.process = process
         self.targets = targets
         self.handlers = handlers
         self.sabotage = sabotage
         core = CheckerCore(
-            maximumConcurrent: 100, targets: CheckTargets(), share: 1, seed: process.world.random.next())
+            maximumConcurrent: 100, targets: CheckTargets(), share: sabotage == .cutOffIsNotNoticed ? 1 : share,
+            minimum: CutOffCheck.minimum, seed: process.world.random.next())
+        cutOff = CutOffCheck(share: share)
     }
 
     private var world: World { process.world }
@@ -43,12 +51,20 @@ final class SimulatedChecker: CheckRunner, @unchecked Sendable {
     func adopt(_ assignments: [CheckAssignment]) {
         // They come in the order of a set, which differs between runs.
         for assignment in assignments.sorted(by: { $0.id < $1.id }) {
-            append { $0.core.adopt(assignment, now: $0.process.time.now()) }
+            append {
+                $0.core.adopt(assignment, now: $0.process.time.now())
+                $0.cutOff.noteAssignment()
+            }
         }
     }
 
     func remove(_ ids: [String]) {
-        for id in ids.sorted() { append { $0.core.remove(id) } }
+        for id in ids.sorted() {
+            append {
+                $0.core.remove(id)
+                $0.cutOff.noteAssignment()
+            }
+        }
     }
 
     func report(
@@ -91,7 +107,7 @@ final class SimulatedChecker: CheckRunner, @unchecked Sendable {
         finished = []
         for (task, run, result) in ended where runs[task] == run {
             runs[task] = nil
-            core.finish(task, result, now: now)
+            finish(task, result, now)
         }
         let waiting = commands
         commands = []
@@ -122,7 +138,7 @@ final class SimulatedChecker: CheckRunner, @unchecked Sendable {
         runs[id] = run
         var duration = world.random.within(.milliseconds(1) ... .milliseconds(20))
         let outcome: CheckResult.Outcome
-        switch targets[task.address] {
+        switch targets.isCutOff(node) ? .silent : targets[task.address] {
         case .up: outcome = .success
         case .down: outcome = .failure
         case .silent:
@@ -134,6 +150,17 @@ final class SimulatedChecker: CheckRunner, @unchecked Sendable {
             finished.append((id, run, result))
             plan(after: 0)
         }
+    }
+
+    private func finish(_ id: UInt64, _ result: CheckResult, _ now: Moment) {
+        let old = core.task(id)
+        core.finish(id, result, now: now)
+        guard let old, let new = core.task(id) else { return }
+        let problem = cutOff.problem(
+            old.address, isWell: result.outcome == .success && new.seen.status != .critical,
+            isCriticalNow: old.seen.status != .critical && new.seen.status == .critical,
+            isCutOff: targets.isCutOff(node), isHolding: core.isHolding)
+        if let problem { world.fail("node \(node): \(problem)") }
     }
 
     private func removeTooSoon(_ transitions: [CheckTransition]) {

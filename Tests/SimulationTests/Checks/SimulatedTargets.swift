@@ -12,6 +12,8 @@ final class SimulatedTargets {
 
     private let world: World
     private var states: [IPAddress: State] = [:]
+    /// Nodes that reach none of them.
+    private var cutOffNodes: Set<Int> = []
 
     init(_ world: World) { self.world = world }
 
@@ -22,6 +24,16 @@ final class SimulatedTargets {
         let state = State.allCases[world.random.below(State.allCases.count)]
         states[address] = state
         world.note("the target \(address) is \(state)")
+    }
+
+    /// Whether a node reaches none of them.
+    func isCutOff(_ node: Int) -> Bool { cutOffNodes.contains(node) }
+
+    /// A node reaches none of them for a while.
+    func cutOff(_ node: Int, for time: Microseconds) {
+        guard cutOffNodes.insert(node).inserted else { return }
+        world.note("node \(node): reaches no targets for \(time / 1000) ms")
+        world.after(time) { [self] in cutOffNodes.remove(node) }
     }
 
     /// A target works from now on.

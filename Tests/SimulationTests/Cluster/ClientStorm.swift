@@ -1,7 +1,7 @@
 /// What befalls clients and their instances, whatever the storage.
 final class ClientStorm: Storm {
     private enum Fault: CaseIterable {
-        case target, silence, deaths
+        case target, silence, deaths, cutOff
     }
 
     private unowned let cluster: Cluster
@@ -22,6 +22,9 @@ final class ClientStorm: Storm {
         let clients = cluster.clients
         switch fault {
         case .target: cluster.targets.change(clients[world.random.below(clients.count)].address)
+        case .cutOff:
+            let node = world.random.below(cluster.nodes.count)
+            cluster.targets.cutOff(node, for: world.random.within(.seconds(1) ... .seconds(9)))
         case .silence:
             let time = world.random.within(.seconds(1) ... .seconds(9))
             world.note("most clients are silent for \(time / 1000) ms")

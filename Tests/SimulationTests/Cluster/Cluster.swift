@@ -95,18 +95,22 @@ final class Cluster {
 
     /// Waits until everything is as it should be, and has stayed so for a time.
     private func waitUntilQuiet() {
-        let deadline = world.now + Self.patience
+        // When many targets are down for good, a checker takes itself for cut off at first.
+        let hold = brakeShare < 1 ? Microseconds(CutOffDetector.limit) : 0
+        let deadline = world.now + Self.patience + hold
         var quietSince: Microseconds?
         while world.failure == nil {
             world.run(until: world.now + .milliseconds(500))
             if let problem {
                 quietSince = nil
-                if world.now - Self.stormTime > Self.checkingTime,
+                if world.now - Self.stormTime > Self.checkingTime + hold,
                     let problem = nodes.lazy.compactMap({ self.problemOfStatuses($0) }).first
                 {
-                    world.fail("\(Self.checkingTime / 1_000_000) s after: \(problem)")
+                    world.fail("\((Self.checkingTime + hold) / 1_000_000) s after: \(problem)")
                 }
-                if world.now > deadline { world.fail("not quiet \(Self.patience / 1_000_000) s after: \(problem)") }
+                if world.now > deadline {
+                    world.fail("not quiet \((Self.patience + hold) / 1_000_000) s after: \(problem)")
+                }
             } else {
                 let since = quietSince ?? world.now
                 quietSince = since

@@ -51,7 +51,8 @@ final class NodeLife: @unchecked Sendable {
         var checker: SimulatedChecker?
         do throws(StartError) {
             health = try HealthChecks(registry: registry, timers: process.timers, logger: .none) { [process] handlers in
-                let new = SimulatedChecker(process, cluster.targets, handlers, cluster.sabotage)
+                let new = SimulatedChecker(
+                    number, process, cluster.targets, share: cluster.brakeShare, handlers, cluster.sabotage)
                 checker = new
                 return new
             }
@@ -310,7 +311,8 @@ final class NodeLife: @unchecked Sendable {
             hasLeft: { id in latest[id].map { cluster.history.mayHaveLeft(id, after: $0) } ?? true },
             process.world.now)
         if let problem { process.world.fail("node \(number): \(problem)") }
-        for (id, since) in brake.heldSince where before[id]?.instance.isHeld != true { checkEnd(ofHolding: id, since) }
+        for (id, since) in brake.heldSince.sorted(by: { $0.key < $1.key })
+        where before[id]?.instance.isHeld != true { checkEnd(ofHolding: id, since) }
         before = present
     }
 

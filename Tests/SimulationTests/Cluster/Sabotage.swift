@@ -48,6 +48,8 @@ enum Sabotage: CaseIterable, Sendable {
     case resultsStayHere
     /// Instances are removed as soon as a check has been critical for a second.
     case removalsComeTooSoon
+    /// A checker that reaches no targets goes on as if each had failed.
+    case cutOffIsNotNoticed
     /// Those who follow the changes miss some.
     case changesAreNotTold
     /// What the brake holds is held for ever.
@@ -61,7 +63,7 @@ enum Sabotage: CaseIterable, Sendable {
             [.etcd]
         case .journalIsNotSynced, .rowsStay, .policiesStay, .brakeNeverHolds, .brakeHoldsTooSoon: [.sqlite]
         case .answerBeforeCommit, .answerBeforeDNS, .graceEndsEarly, .resultsAreNotStored, .oldResultWins,
-            .resultsStayHere, .removalsComeTooSoon, .changesAreNotTold, .brakeNeverEnds:
+            .resultsStayHere, .removalsComeTooSoon, .cutOffIsNotNoticed, .changesAreNotTold, .brakeNeverEnds:
             [.etcd, .sqlite]
         // With etcd the grace time may end late anyway, when the committer waits.
         case .graceEndsLate: [.sqlite]
