@@ -216,7 +216,7 @@ extension ServerTests {
         @Test func `a server that is killed while it restores has a part, and the same with merge has all`()
             async throws
         {
-            let count = 8000
+            let count = 3000
             let items = (0..<count).map { number in
                 #"{"id":"i\#(number)","name":"s\#(number % 50)","ip":"10.\#(number >> 16).\#(number >> 8 & 255)."#
                     + #"\#(number & 255)","port":80,"ttl":0,"tags":["a"]}"#

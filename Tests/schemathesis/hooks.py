@@ -60,6 +60,10 @@ def valid_data_is_accepted(ctx, response, case):
     return positive_data_acceptance(ctx, response, case)
 
 
+# A backup is sent as the text that it is.
+schemathesis.serializer.alias("application/x-ndjson", "text/plain")
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     """A list that waits for news, as it is asked to, does so for a moment only."""
