@@ -234,6 +234,7 @@ extension ServerTests {
             try eventually("it has begun") { try rest.request("GET", "/api/v1/services?limit=1").text.contains("i0") }
             try server.kill()
             #expect(try restoring.waitForExit() == .exited(1))
+            #expect(restoring.errors.contains("the same with --merge completes it"), "\(restoring.errors)")
             try await withServer(database.settings) { server in
                 let run = runner(server)
                 #expect(try run("backup", path("part")).isDone)

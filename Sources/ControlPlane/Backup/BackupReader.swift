@@ -116,18 +116,18 @@ struct BackupReader: Sendable {
         }
         if checksum != nil { throw .damaged(lineCount, "something follows the end line") }
         if rules == nil, line.starts(with: BackupFormat.instancePrefix) {
-            counts.instances += 1
+            try count(BackupCounts(instances: 1))
             return add(line)
         }
         let member = try member(of: line)
         switch member.name {
         case "policy":
-            counts.policies += 1
+            try count(BackupCounts(policies: 1))
             let policy = try policy(member.value)
             add(line)
             try body(.policy(policy), lineCount)
         case "instance":
-            counts.instances += 1
+            try count(BackupCounts(instances: 1))
             add(line)
             guard let rules else { return }
             try body(.instance(try instance(member.value, rules)), lineCount)
@@ -138,6 +138,15 @@ struct BackupReader: Sendable {
             throw BackupProblem(
                 line: lineCount, reason: "the server could not complete it: \(reason); make another backup")
         default: throw .damaged(lineCount, "it is neither a policy nor an instance nor the end")
+        }
+    }
+
+    /// Counts a line. There can't be more than were announced, so nobody can send for ever.
+    private mutating func count(_ more: BackupCounts) throws(BackupProblem) {
+        counts.policies += more.policies
+        counts.instances += more.instances
+        guard let told = header?.counts, counts.policies <= told.policies, counts.instances <= told.instances else {
+            throw .damaged(lineCount, "there are more lines of this kind than the header says")
         }
     }
 

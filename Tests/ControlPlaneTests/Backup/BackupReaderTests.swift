@@ -90,6 +90,10 @@ import Testing
             (header + "\n", nil, "it ends after line 1"),
             (header + "\n" + instance + "\n", nil, "it ends after line 2"),
             (header + "\n" + instance.dropLast(9), nil, "it ends after line 1"),
+            (
+                BackupText.sealed([BackupText.of([]).lines[0], instance], instances: 1).text, 2,
+                "there are more lines of this kind than the header says"
+            ),
             (header + "\n\n", 2, "not JSON"), (header + "\n7\n", 2, "no object with one member"),
             (header + "\n{}\n", 2, "no object with one member"),
             (header + "\n" + #"{"other":{}}"# + "\n", 2, "neither a policy nor an instance"),

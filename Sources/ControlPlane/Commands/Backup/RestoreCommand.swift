@@ -33,7 +33,9 @@ public struct RestoreCommand: Sendable {
                     return true
                 })
         } catch {
-            throw upload.failure ?? error
+            if let failure = upload.failure { throw failure }
+            guard error.status == nil, upload.isSent else { throw error }
+            throw CommandFailure("\(error); if the server has restored a part, the same with --merge completes it")
         }
         let octets = answer.withLock { $0 }
         if isJSON { return try StandardOutput.write(octets) }
@@ -50,6 +52,7 @@ private final class BackupUpload: Sendable {
     private struct State: ~Copyable {
         let file: InputFile
         var octets = 0
+        var isSent = false
         var failure: CommandFailure?
     }
 
@@ -63,12 +66,16 @@ private final class BackupUpload: Sendable {
     /// Why it can't be read.
     var failure: CommandFailure? { state.withLock { $0.failure } }
 
+    /// Whether all of it was read.
+    var isSent: Bool { state.withLock { $0.isSent } }
+
     /// Reads the next octets; none at the end, `nil` if that fails.
     func read(_ maximum: Int) -> [UInt8]? {
         state.withLock { state in
             do throws(CommandFailure) {
                 let octets = try state.file.read(atMost: maximum)
                 state.octets += octets.count
+                state.isSent = octets.isEmpty
                 let sent = "\(state.octets / 1_000_000) MB sent"
                 progress.show(octets.isEmpty ? "all is sent, the server takes it in" : sent)
                 return octets
