@@ -11,6 +11,7 @@
     run.py events     readers of the events
     run.py checks     health checks
     run.py storage    SQLite and etcd
+    run.py backup     backup, restore into each storage, and whether that is the same
     run.py forward    names outside: cached answers and misses against Unbound and dnsdist
     run.py flood      our own names while names outside are flooded and the upstream does its worst
     run.py hot-path   allocations, reference counting and locks per answer
@@ -32,6 +33,7 @@ import sys
 import tempfile
 import time
 
+import backup_bench
 import before_bench
 import change_bench
 import checks_bench
@@ -54,7 +56,7 @@ from processes import BENCH, LOAD_CORE, BenchmarkError
 RESULTS = BENCH / "results.json"
 EVERYTHING = (
     *("dns", "observing", "forward", "flood", "hot_path", "rest", "tls", "tokens"),
-    *("scrape", "change", "events", "checks", "storage"),
+    *("scrape", "change", "events", "checks", "storage", "backup"),
 )
 PARTS = {
     "all": EVERYTHING,
@@ -71,6 +73,7 @@ PARTS = {
     "events": ("events",),
     "checks": ("checks",),
     "storage": ("storage",),
+    "backup": ("backup",),
     "hot-path": ("hot_path",),
     "peers": ("dns",),
     "before": ("before",),
@@ -154,6 +157,8 @@ def measure(arguments, directory):
         results["storage"] = storage_bench.run(
             *common, arguments.services, arguments.batch_instances, arguments.instances, log=say
         )
+    if "backup" in parts:
+        results["backup"] = backup_bench.run(directory, arguments.binary, arguments.instances, log=say)
     return results
 
 
@@ -193,6 +198,8 @@ def run(arguments):
         say("\n" + checks_bench.text(results["checks"]))
     if "storage" in results:
         say("\n" + report.storage_text(results["storage"]))
+    if "backup" in results:
+        say("\n" + backup_bench.text(results["backup"]))
     if "before" in results:
         say("\n" + before_bench.text(results["before"]))
     missed = 0

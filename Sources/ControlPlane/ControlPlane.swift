@@ -103,7 +103,8 @@ private func run(
         hasServiceMetrics: configuration.metrics.perService,
         origin: RequestOrigin(configuration.server, machineName: MachineName.current),
         access: access,
-        limiter: limiter
+        limiter: limiter,
+        spoolFolders: configuration.spoolFolders
     )
     let (listening, listens) = AsyncStream.makeStream(of: Never.self)
     let http = try HTTPService(

@@ -33,13 +33,16 @@ struct KongDiscovery: AsyncParsableCommand {
               kong-discovery explain orders.service.kong
                   tell why a name is answered as it is
 
+              kong-discovery backup registry.backup
+                  write everything that is registered to a file; 'restore' takes it in again
+
               kong-discovery token --name ci --role write --services 'orders*'
                   make a token for the REST API, and the line for server.tokens_file
             """,
         version: BuildVersion.current,
         subcommands: [
             Serve.self, CheckConfig.self, ServicesCommand.self, Names.self, Status.self, Explain.self, Events.self,
-            TokenCommand.self, Completions.self, DocumentCommand.self,
+            Backup.self, Restore.self, TokenCommand.self, Completions.self, DocumentCommand.self,
         ],
         defaultSubcommand: Serve.self
     )

@@ -38,6 +38,8 @@ enum Rules {
             "CFile": "what kind of file it is", "Foundation": "reads it", "Glibc": "opens it without waiting",
         ],
         "Sources/ControlPlane/Basics/WholeWrite.swift": ["Glibc": "writes to a descriptor"],
+        "Sources/ControlPlane/Basics/PieceRead.swift": ["Glibc": "reads from a descriptor"],
+        "Sources/ControlPlane/Basics/SpoolFile.swift": ["Glibc": "makes a file, and goes back to its beginning"],
         "Sources/ControlPlane/Basics/Timers.swift": ["NIOPosix": "the loops that the process shares"],
         "Sources/ControlPlane/Configuration/ConfigurationFile.swift": ["Foundation": "reads a file"],
         "Sources/ControlPlane/Commands/Import/InputFile.swift": ["Glibc": "reads a file or pipe"],
@@ -118,6 +120,7 @@ enum Rules {
             RoomRule("HTTP", names: ["Basics", "JSON", "Metrics", "TLS"]),
             RoomRule("HTTPClient", names: []),
             RoomRule("Instances", names: ["Basics", "JSON", "Metrics", "Access"]),
+            RoomRule("Backup", names: ["Basics", "JSON", "Instances"]),
             RoomRule("Client", names: ["Basics", "JSON", "Logging", "HTTPClient"]),
             RoomRule("Terminal", names: ["Basics", "Client"]),
             RoomRule(
@@ -129,6 +132,12 @@ enum Rules {
                 "Commands/Export",
                 names: [
                     "Basics", "JSON", "HTTPClient", "Instances", "Client", "Terminal", "Commands", "Commands/Import",
+                ]),
+            RoomRule(
+                "Commands/Backup",
+                names: [
+                    "Basics", "JSON", "Logging", "HTTPClient", "Backup", "Client", "Terminal", "Commands",
+                    "Commands/Import", "Commands/Export",
                 ]),
             RoomRule("Feed", names: ["Basics", "JSON", "Instances"]),
             RoomRule("Checks", names: ["Basics", "Metrics", "HTTPClient", "Instances"]),
@@ -146,7 +155,8 @@ enum Rules {
             RoomRule(
                 "API",
                 names: [
-                    "Basics", "JSON", "Metrics", "Access", "TLS", "HTTP", "Instances", "Feed", "Store", "Registry",
+                    "Basics", "JSON", "Metrics", "Access", "TLS", "HTTP", "Instances", "Backup", "Feed", "Store",
+                    "Registry",
                 ]),
             RoomRule(
                 "Lifecycle",
@@ -205,13 +215,15 @@ enum Rules {
         "Sources/ControlPlane/Basics/FileReason.swift": "copies strerror's text",
         "Sources/ControlPlane/Basics/RegularFile.swift": "open reads a C string",
         "Sources/ControlPlane/Basics/WholeWrite.swift": "the kernel reads what is written",
+        "Sources/ControlPlane/Basics/PieceRead.swift": "the kernel fills an array",
+        "Sources/ControlPlane/Basics/SpoolFile.swift": "open and unlink read C strings",
         "Sources/ControlPlane/HTTP/EventLoopExecutor.swift": "an executor's unowned job",
         "Sources/ControlPlane/Checks/ProbeEasy.swift": "owns libcurl's easy handle and what it points at",
         "Sources/ControlPlane/Checks/ProbeMulti.swift": "owns libcurl's multi handle; eventfd_read writes to memory",
         "Sources/ControlPlane/HTTPClient/CurlEasy.swift": "owns libcurl's easy handle and what it points at",
         "Sources/ControlPlane/HTTPClient/CurlMulti.swift": "owns libcurl's multi handle, woken by other threads",
         "Sources/ControlPlane/HTTPClient/HTTPClientThread.swift": "pthread_create takes a pointer",
-        "Sources/ControlPlane/Commands/Import/InputFile.swift": "open reads a C string, and the kernel fills an array",
+        "Sources/ControlPlane/Commands/Import/InputFile.swift": "open reads a C string",
         "Sources/ControlPlane/Commands/Export/OutputFile.swift":
             "open and rename read C strings",
         "Sources/ControlPlane/Terminal/Terminal.swift": "the kernel fills a structure; getenv returns a C string",

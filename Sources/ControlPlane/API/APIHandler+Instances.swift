@@ -179,6 +179,7 @@ extension JSONWriter {
             (_, .setPolicy(let id, _)), (_, .release(let id)):
             string(id)
         case (_, .expel(let expulsion)): string(expulsion.instance.instance.id)
+        case (_, .restore(let instance)): string(instance.id)
         }
         endObject()
     }

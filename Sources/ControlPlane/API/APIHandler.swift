@@ -32,6 +32,10 @@ struct APIHandler: RequestHandler {
     /// For lists that are sent part by part: so many at once, and so many to one client.
     let streamMemory = OctetBudget(
         limit: 64 * TargetStream.octetsPerReader, limitPerClient: 16 * TargetStream.octetsPerReader)
+    /// Lets one restore in at a time.
+    let restoreGate = RestoreGate()
+    /// The folders in which a backup may lie while it is taken in, the best one first.
+    var spoolFolders = SpoolFile.usualFolders
 
     private static let nothing = "there is nothing at this path: GET /openapi.yaml describes what there is"
 
@@ -78,13 +82,11 @@ struct APIHandler: RequestHandler {
         if let response = admit(&request, to: endpoint) {
             return .failure(ResponseError(response, endpoint: place))
         }
-        var bodyLimit: Int?
-        if case .json(let maximumOctets) = endpoint.body {
-            if let response = Self.mediaTypeProblem(head) {
-                return .failure(ResponseError(response, endpoint: place))
-            }
-            bodyLimit = maximumOctets
+        if let contentType = endpoint.body.contentType, let response = Self.mediaTypeProblem(head, contentType) {
+            return .failure(ResponseError(response, endpoint: place))
         }
+        var bodyLimit: Int?
+        if case .json(let maximumOctets) = endpoint.body { bodyLimit = maximumOctets }
         // Endpoints with parameters report unknown ones together with invalid values.
         if endpoint.parameters.isEmpty, !target.query.isEmpty {
             do throws(InvalidFields) {
@@ -95,13 +97,39 @@ struct APIHandler: RequestHandler {
         }
         // Only with an index it waits.
         let mayWait = endpoint.parameters.contains("wait") && target.query.contains("index=")
-        return .success(
-            ResolvedRequest(bodyLimit: bodyLimit, endpoint: place, mayWait: mayWait) { [request] body in
-                var request = request
-                // The tokens may have been replaced while the body came.
-                if access.generation != generation, let response = admit(&request, to: endpoint) { return response }
-                return await respond(to: request, body, at: endpoint)
-            })
+        var resolved = ResolvedRequest(bodyLimit: bodyLimit, endpoint: place, mayWait: mayWait) { [request] body in
+            var request = request
+            // The tokens may have been replaced while the body came.
+            if access.generation != generation, let response = admit(&request, to: endpoint) { return response }
+            return await respond(to: request, body, at: endpoint)
+        }
+        if let receiver = endpoint.receiver {
+            resolved.receive = { [request] in
+                if endpoint.needsRegistry, !registry.isLoaded {
+                    return .failure(ResponseError(.loading(registry.storeState)))
+                }
+                return await receiver(self, request).map { receiver in
+                    AdmittedReceiver(receiver: receiver) {
+                        var request = request
+                        return access.generation == generation ? nil : admit(&request, to: endpoint)
+                    }
+                }
+            }
+        }
+        return .success(resolved)
+    }
+
+    /// Takes in a body, unless its sender is admitted no longer when it is complete.
+    private struct AdmittedReceiver: BodyReceiver {
+        let receiver: any BodyReceiver
+        let refusal: @Sendable () -> ServerResponse?
+
+        func take(_ octets: ByteBuffer) async -> ServerResponse? { await receiver.take(octets) }
+
+        func finish() async -> ServerResponse {
+            if let response = refusal() { return response }
+            return await receiver.finish()
+        }
     }
 
     /// Counts a request for its client.
@@ -141,10 +169,10 @@ struct APIHandler: RequestHandler {
     }
 
     /// Why a body can't be read, judging by the request's head.
-    private static func mediaTypeProblem(_ head: RequestHead) -> ServerResponse? {
+    private static func mediaTypeProblem(_ head: RequestHead, _ type: String) -> ServerResponse? {
         let types = head.fields["content-type"]
-        guard !types.isEmpty, types.allSatisfy(isJSON) else {
-            return .problem(.unsupportedMediaType, "the Content-Type must be application/json")
+        guard !types.isEmpty, types.allSatisfy({ isType(type, $0) }) else {
+            return .problem(.unsupportedMediaType, "the Content-Type must be \(type)")
         }
         let codings = head.fields["content-encoding"]
         guard codings.allSatisfy({ $0.isEmpty || $0.lowercased() == "identity" }) else {
@@ -155,13 +183,12 @@ struct APIHandler: RequestHandler {
         return nil
     }
 
-    /// Whether a Content-Type is `application/json`, with or without parameters (RFC 9110 §8.3).
-    private static func isJSON(_ contentType: String) -> Bool {
-        if contentType == "application/json" { return true }
+    /// Whether a Content-Type is a media type, with or without parameters (RFC 9110 §8.3).
+    private static func isType(_ type: String, _ contentType: String) -> Bool {
+        if contentType == type { return true }
         let end = contentType.utf8.firstIndex(of: UInt8(ascii: ";")) ?? contentType.endIndex
-        let type = contentType[..<end].lowercased()
-        return String(type.trimmingPrefix { $0 == " " || $0 == "\t" }.prefix { $0 != " " && $0 != "\t" })
-            == "application/json"
+        let given = contentType[..<end].lowercased()
+        return String(given.trimmingPrefix { $0 == " " || $0 == "\t" }.prefix { $0 != " " && $0 != "\t" }) == type
     }
 }
 

@@ -33,6 +33,17 @@ final class Endpoint: Sendable {
         case none
         /// JSON of at most this many octets.
         case json(maximumOctets: Int)
+        /// A body of any length with this media type, which is taken in as it comes.
+        case stream(contentType: String)
+
+        /// The media type; `nil`: nothing is read.
+        var contentType: String? {
+            switch self {
+            case .none: nil
+            case .json: "application/json"
+            case .stream(let contentType): contentType
+            }
+        }
     }
 
     /// A request for it.
@@ -63,6 +74,9 @@ final class Endpoint: Sendable {
     /// Answers a request.
     typealias Handler = @Sendable (APIHandler, Request) async -> ServerResponse
 
+    /// Begins to take in the body of a request.
+    typealias Receiver = @Sendable (APIHandler, Request) async -> Result<any BodyReceiver, ResponseError>
+
     /// GET stands for HEAD too.
     let method: HTTPRequest.Method
     let path: PathPattern
@@ -77,11 +91,13 @@ final class Endpoint: Sendable {
     /// Its part of the API's description: an OpenAPI operation object in YAML.
     let operation: String
     let handler: Handler
+    /// For a body that is taken in as it comes.
+    let receiver: Receiver?
 
     init(
         _ method: HTTPRequest.Method, _ path: PathPattern, access: Access, limit: RequestLimiter.Kind? = .requests,
         body: Body = .none, parameters: [String] = [], needsRegistry: Bool = false, operation: String,
-        handler: @escaping Handler
+        receiver: Receiver? = nil, handler: @escaping Handler
     ) {
         self.method = method
         self.path = path
@@ -91,7 +107,26 @@ final class Endpoint: Sendable {
         self.parameters = parameters
         self.needsRegistry = needsRegistry
         self.operation = operation
+        self.receiver = receiver
         self.handler = handler
+    }
+
+    /// An endpoint that takes a body in as it comes.
+    convenience init(
+        _ method: HTTPRequest.Method, _ path: PathPattern, access: Access, streamed contentType: String,
+        parameters: [String] = [], needsRegistry: Bool, operation: String, receiver: @escaping Receiver
+    ) {
+        self.init(
+            method, path, access: access, body: .stream(contentType: contentType), parameters: parameters,
+            needsRegistry: needsRegistry, operation: operation, receiver: receiver
+        ) { api, request in
+            switch await receiver(api, request) {
+            case .failure(let error): return error.response
+            case .success(let receiver):
+                if let response = await receiver.take(request.body) { return response }
+                return await receiver.finish()
+            }
+        }
     }
 
     /// The methods that it allows (RFC 9110 §10.2.1).

@@ -5,7 +5,7 @@ enum EndpointTable {
     static let all =
         Endpoint.services + Endpoint.checks + Endpoint.heartbeats + Endpoint.events + Endpoint.state
         + Endpoint.policies + Endpoint.insight + Endpoint.metrics + Endpoint.cache + Endpoint.targets
-        + Endpoint.dashboard
+        + Endpoint.backup + Endpoint.dashboard
 
     /// An endpoint with its place in ``all``.
     typealias Placed = (place: Int, endpoint: Endpoint)

@@ -80,10 +80,11 @@ struct ErrorResponse: Sendable {
             header: ("Allow", "Allow"), detail: "only GET, HEAD, POST can be used here", isGiven: { _, _ in true }),
         ErrorResponse(
             status: 413, name: "TooLarge", description: "The body is too large; the detail says how large it may be.",
-            detail: "the body has more than 1048576 octets", isGiven: { endpoint, _ in endpoint.body.isRead }),
+            detail: "the body has more than 1048576 octets",
+            isGiven: { endpoint, _ in if case .json = endpoint.body { true } else { false } }),
         ErrorResponse(
             status: 415, name: "UnsupportedType",
-            description: "The Content-Type is not application/json, or there is a Content-Encoding.",
+            description: "The Content-Type is another one than the body's, or there is a Content-Encoding.",
             detail: "the Content-Type must be application/json", isGiven: { endpoint, _ in endpoint.body.isRead }),
         ErrorResponse(
             status: 421, name: "OtherHost",
@@ -119,7 +120,7 @@ struct ErrorResponse: Sendable {
 extension Endpoint.Body {
     /// Whether a body is read.
     fileprivate var isRead: Bool {
-        if case .json = self { true } else { false }
+        contentType != nil
     }
 }
 

@@ -20,9 +20,12 @@ extension ServerResponse {
     }
 
     /// 403 for a change that is not allowed.
-    static func denied(_ denial: Denial, to requester: Requester) -> ServerResponse {
+    ///
+    /// - Parameter prefix: what the detail begins with.
+    static func denied(_ denial: Denial, to requester: Requester, _ prefix: String = "") -> ServerResponse {
         challenge(
-            .forbidden, denial.message(to: requester), error: "insufficient_scope", "the token does not allow this")
+            .forbidden, prefix + denial.message(to: requester), error: "insufficient_scope",
+            "the token does not allow this")
     }
 
     /// 429 for a request above `server.rate_limit` (RFC 6585 §4).

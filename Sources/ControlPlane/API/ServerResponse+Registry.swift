@@ -8,16 +8,7 @@ extension ServerResponse {
     }
 
     /// The answer to a change that the registry can't accept now.
-    static func unavailable(_ error: RegistryError) -> ServerResponse {
-        let detail =
-            switch error {
-            case .overloaded: "too many changes are waiting"
-            case .storeUnavailable(let error): "the storage can't keep changes now: \(error.reason)"
-            case .loading: "the registry is not loaded yet"
-            case .stopping: "the server is about to stop"
-            }
-        return busy(detail)
-    }
+    static func unavailable(_ error: RegistryError) -> ServerResponse { busy(error.words) }
 
     /// 503, with the reason, while it is not known what is registered.
     static func loading(_ store: StoreState) -> ServerResponse {
@@ -32,5 +23,17 @@ extension ServerResponse {
     /// 404 for an instance.
     static func unknownInstance(_ id: String) -> ServerResponse {
         problem(.notFound, "there is no instance with the id '\(id)'")
+    }
+}
+
+extension RegistryError {
+    /// What it is, for people.
+    var words: String {
+        switch self {
+        case .overloaded: "too many changes are waiting"
+        case .storeUnavailable(let error): "the storage can't keep changes now: \(error.reason)"
+        case .loading: "the registry is not loaded yet"
+        case .stopping: "the server is about to stop"
+        }
     }
 }

@@ -41,12 +41,18 @@ struct HTTPResponder: Sendable {
         case .success(let request):
             timing.endpoint = request.endpoint
             timing.isMeasured = !request.mayWait
-            guard let limit = request.bodyLimit else {
-                response = await request.respond(ByteBuffer())
-                break
-            }
-            if head.expectsContinue, (head.contentLength ?? 0) <= limit { try await writer.writeContinue() }
             do {
+                if let receive = request.receive {
+                    // It takes as long as the client sends.
+                    timing.isMeasured = false
+                    response = try await self.receive(receive, head, &reader, &parts, writer)
+                    break
+                }
+                guard let limit = request.bodyLimit else {
+                    response = await request.respond(ByteBuffer())
+                    break
+                }
+                if head.expectsContinue, (head.contentLength ?? 0) <= limit { try await writer.writeContinue() }
                 switch try await reader.read(from: &parts, limit: limit, share: &share) {
                 case .whole(let body):
                     timing.start = handler.time.now().monotonic
@@ -90,6 +96,19 @@ struct HTTPResponder: Sendable {
     }
 
     private var currentDate: String { date.text(at: handler.time.now().wall) }
+
+    /// Has a body taken in as it comes.
+    private func receive(
+        _ receive: () async -> Result<any BodyReceiver, ResponseError>, _ head: RequestHead,
+        _ reader: inout RequestBodyReader, _ parts: inout RequestParts, _ writer: ResponseWriter
+    ) async throws -> ServerResponse {
+        switch await receive() {
+        case .failure(let error): return error.response
+        case .success(let receiver):
+            if head.expectsContinue { try await writer.writeContinue() }
+            return try await reader.pass(from: &parts, to: receiver)
+        }
+    }
 
     private func answer(_ request: ResolvedRequest, _ body: ByteBuffer) async -> ServerResponse {
         if body.readableBytes < Self.largeBodyOctets { return await request.respond(body) }

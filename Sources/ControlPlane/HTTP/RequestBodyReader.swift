@@ -18,6 +18,8 @@ struct RequestBodyReader {
     struct Limits: Sendable {
         /// How long a body may take to arrive.
         var time = TimeAmount.seconds(30)
+        /// How long nothing may come of a body that is taken in as it comes.
+        var silence = TimeAmount.seconds(30)
         /// How much of an unwanted body is read, so that its sender gets to read the answer.
         var discardedOctets = 64 * 1024 * 1024
         /// Bodies up to this size are not counted: each connection has at most one.
@@ -65,6 +67,24 @@ struct RequestBodyReader {
             body.writeBuffer(&part)
         }
         return .whole(body)
+    }
+
+    /// Passes the body on as it comes, at the pace of the receiver.
+    ///
+    /// - Returns: the receiver's answer.
+    mutating func pass(
+        from parts: inout RequestParts, to receiver: any BodyReceiver
+    ) async throws -> ServerResponse {
+        while let part = try await nextInTime(&parts) {
+            if let response = await receiver.take(part) { return response }
+        }
+        return await receiver.finish()
+    }
+
+    private mutating func nextInTime(_ parts: inout RequestParts) async throws -> ByteBuffer? {
+        let deadline = closeConnection(in: limits.silence)
+        defer { deadline.cancel() }
+        return try await next(&parts)
     }
 
     /// Reads the rest of the body and drops it.

@@ -53,6 +53,8 @@ struct ChangeJournal: Sendable {
     private var isOpen = false
     /// The index of the last change, recorded or not; 0: there was none.
     private(set) var lastIndex: UInt64 = 0
+    /// Those who read what there was before some of them.
+    var pastViews = PastViews()
 
     /// Records changes from now on.
     mutating func open() { isOpen = true }
@@ -65,6 +67,7 @@ struct ChangeJournal: Sendable {
         from old: RegisteredInstance?, to new: RegisteredInstance?, because reason: ChangeReason = .request
     ) -> InstanceChange? {
         if let old, let new, old.instance == new.instance, old.health == new.health { return nil }
+        if !pastViews.isEmpty { pastViews.note(from: old, to: new) }
         lastIndex += 1
         let change = InstanceChange(index: lastIndex, old: old, new: new, reason: self.reason(old, new, reason))
         if isOpen { changes.append(change) }

@@ -155,9 +155,6 @@ enum StoredPolicy {
     ///
     /// - Throws: what is wrong with it.
     static func decode(_ octets: [UInt8]) throws(InvalidFields) -> NamedPolicy {
-        func malformed(_ reason: String) -> InvalidFields {
-            InvalidFields(errors: [FieldError(field: "", message: reason)])
-        }
         guard octets.count <= maximumOctets else { throw malformed("more than \(maximumOctets) octets") }
         let json: JSONValue
         do throws(JSONError) {
@@ -165,6 +162,11 @@ enum StoredPolicy {
         } catch {
             throw malformed("not JSON: \(error.problem)")
         }
+        return try read(json)
+    }
+
+    /// The policy in JSON that ``encode(_:)`` has written.
+    static func read(_ json: JSONValue) throws(InvalidFields) -> NamedPolicy {
         guard case .object(let members) = json else { throw malformed("not an object") }
         var name: String?
         if case .string(let text)? = members.first(where: { $0.name == "name" })?.value {
@@ -174,5 +176,9 @@ enum StoredPolicy {
         guard let name else { throw malformed("name is missing or no such") }
         let fields = members.filter { PolicyFields.names.contains($0.name) }
         return NamedPolicy(name: name, policy: try PolicyFields.policy(.object(fields)))
+    }
+
+    private static func malformed(_ reason: String) -> InvalidFields {
+        InvalidFields(errors: [FieldError(field: "", message: reason)])
     }
 }

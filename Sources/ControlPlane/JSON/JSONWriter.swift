@@ -42,6 +42,19 @@ struct JSONWriter {
         needsComma = true
     }
 
+    /// Begins an object on a line of its own.
+    mutating func beginLine() {
+        needsComma = false
+        beginObject()
+    }
+
+    /// Ends an object, and the line that it is on.
+    mutating func endLine() {
+        endObject()
+        octets.append(UInt8(ascii: "\n"))
+        needsComma = false
+    }
+
     /// Begins an array, as a value.
     mutating func beginArray() {
         separate()

@@ -130,3 +130,18 @@ extension RequestOrigin {
         self.init(hosts: server.hosts, machineName: machineName)
     }
 }
+
+extension Configuration {
+    /// The folders in which large temporary files may lie, the best one first: beside the data, where there is room for
+    /// them.
+    var spoolFolders: [String] {
+        let file =
+            switch storage.type {
+            case .memory: ""
+            case .sqlite: storage.sqlite.path
+            case .etcd: storage.etcd.snapshot
+            }
+        let folder = file.isEmpty ? nil : FileReason.absolute(file).split(separator: "/").dropLast()
+        return (folder.map { ["/" + $0.joined(separator: "/")] } ?? []) + SpoolFile.usualFolders
+    }
+}

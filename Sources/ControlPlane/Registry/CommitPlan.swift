@@ -135,7 +135,27 @@ struct CommitPlan {
             deregister(id, by: requester, because: reason, table)
         case .setPolicy(let name, let policy):
             add(policy, of: name, by: requester, table)
+        case .restore(let instance):
+            restore(instance, by: requester, because: reason, table)
         }
+    }
+
+    /// Adds an instance of a backup. The bounds of its service's policy are for registrations: it may have been there
+    /// before them.
+    private mutating func restore(
+        _ restored: ServiceInstance, by requester: Requester?, because reason: ChangeReason, _ table: InstanceTable
+    ) {
+        let known = instance(restored.id, table)
+        if let denial = requester?.denial(known?.name) ?? requester?.denial(restored.name) {
+            return steps.append(.denied(denial))
+        }
+        var instance = restored
+        instance.sequence = known?.sequence ?? nextSequence
+        if let limit = usage.replace(known, by: instance, table) { return steps.append(.refused(limit)) }
+        if known == nil { nextSequence += 1 }
+        steps.append(.register(change: changes.count, isNew: known == nil))
+        noteSubstitute(known, instance, table)
+        note(.register(instance, because: reason), from: known, to: instance)
     }
 
     private mutating func deregister(

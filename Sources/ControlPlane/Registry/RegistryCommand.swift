@@ -11,6 +11,8 @@ enum RegistryCommand: Sendable, Equatable {
     case release(id: String)
     /// Replaces the policy of a service as a whole; `nil`: removes it.
     case setPolicy(name: String, ServicePolicy?)
+    /// Puts an instance of a backup in, in place of the one with its id, as it was; only its place in the order is new.
+    case restore(ServiceInstance)
 }
 
 /// The result of a ``RegistryCommand``.

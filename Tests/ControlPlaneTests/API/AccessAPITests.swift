@@ -69,6 +69,8 @@ import Testing
         "GET /api/v1/sd/prometheus": ("/api/v1/sd/prometheus", nil, false),
         "GET /api/v1/explain": ("/api/v1/explain?name=orders", nil, false),
         "DELETE /api/v1/cache": ("/api/v1/cache", nil, false),
+        "GET /api/v1/backup": ("/api/v1/backup", nil, false),
+        "POST /api/v1/restore": ("/api/v1/restore?merge=true", BackupText.of([]).text, false),
         "GET /": ("/", nil, false),
         "GET /dashboard/{file}": ("/dashboard/main.js", nil, false),
     ]
@@ -94,7 +96,9 @@ import Testing
                     (nil, nil), ("reader", .read), ("writer", .write), ("other", .write), ("admin", .admin),
                 ] as [(String?, Role?)] {
                     try await prepare()
-                    let answer = try await send(endpoint.method, request.path, request.body, as: secret)
+                    let answer = try await send(
+                        endpoint.method, request.path, request.body, as: secret,
+                        contentType: endpoint.body.contentType)
                     let what: Comment = "\(endpoint.title) as \(secret ?? "nobody"): \(answer.status) \(answer.json)"
                     guard let needed = endpoint.access.role else {
                         #expect(answer.status < 300 || answer.status == 503, what)

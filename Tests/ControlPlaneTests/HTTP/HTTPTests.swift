@@ -348,6 +348,33 @@ import Testing
         }
     }
 
+    @Test func `a backup may come for longer than a body, piece by piece, but not fall silent`() async throws {
+        var limits = RequestBodyReader.Limits()
+        limits.time = .milliseconds(1)
+        limits.silence = .milliseconds(500)
+        let octets = BackupText.of([.test(1), .test(2)]).octets
+        let head =
+            "POST /api/v1/restore?merge=true HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
+            + "Content-Length: \(octets.count)\r\n\r\n"
+        try await serving(bodyLimits: limits) { port in
+            try await TestHTTPClient.connected(to: port) { client in
+                try await client.send(head)
+                try await client.send(ByteBuffer(bytes: octets.dropLast(1)))
+                // The server closes the connection, and nothing is changed.
+                while try await client.receive() != nil {}
+            }
+            try await TestHTTPClient.connected(to: port) { client in
+                try await client.send("GET /api/v1/services HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                #expect(try await client.receive()?.body.contains(#"{"services":[],"#) == true)
+                try await client.send(head)
+                for piece in stride(from: 0, to: octets.count, by: 100) {
+                    try await client.send(ByteBuffer(bytes: octets[piece..<min(piece + 100, octets.count)]))
+                }
+                #expect(try await client.receive()?.body == #"{"instances":2,"replaced":0,"policies":0}"# + "\n")
+            }
+        }
+    }
+
     @Test func `an address in use is one clear line`() async throws {
         let api = api
         try await serving { port in

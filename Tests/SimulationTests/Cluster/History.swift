@@ -157,7 +157,7 @@ final class History: @unchecked Sendable {
                     && instance.dnsTTL == asked.dnsTTL && instance.hasDefaultDNSTTL == asked.hasDefaultDNSTTL
                     && instance.checks == asked.checks
             case .patch(let id, let patch): instance.id == id && patch.applied(to: instance) == instance
-            case .deregister, .report, .expel, .setPolicy, .release, nil: false
+            case .deregister, .report, .expel, .setPolicy, .release, .restore, nil: false
             }
         return isAsAsked ? nil : "\(instance.id) v\(version) is not what was asked for: \(instance)"
     }

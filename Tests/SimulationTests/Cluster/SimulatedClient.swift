@@ -256,7 +256,7 @@ extension RegistryCommand {
         case .patch(let id, var patch):
             patch.weight = weight
             return .patch(id: id, patch)
-        case .deregister, .report, .expel, .setPolicy, .release: return self
+        case .deregister, .report, .expel, .setPolicy, .release, .restore: return self
         }
     }
 }

@@ -7,11 +7,12 @@ final class OutputFile {
     private let draft: String
     private var descriptor: Int32
 
-    init(path: String) throws(CommandFailure) {
+    /// - Parameter mode: who may read and write it, as far as the process's umask allows.
+    init(path: String, mode: mode_t = 0o666) throws(CommandFailure) {
         self.path = path
         draft = "\(path).\(getpid()).part"
         // Unsafe: reads a C string during the call.
-        descriptor = unsafe open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        descriptor = unsafe open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw CommandFailure("\(draft): can't be made: \(FileReason.words(code: errno))") }
     }
 

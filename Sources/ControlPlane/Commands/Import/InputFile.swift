@@ -27,15 +27,8 @@ final class InputFile {
 
     /// Reads the next octets, and waits for them if necessary; none at the end.
     func read(atMost maximum: Int = InputFile.pieceOctets) throws(CommandFailure) -> [UInt8] {
-        var piece = [UInt8](repeating: 0, count: maximum)
-        while true {
-            // Unsafe: fills the array as far as it is long.
-            let count = unsafe piece.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
-            if count >= 0 {
-                piece.removeLast(maximum - count)
-                return piece
-            }
-            if errno != EINTR { throw CommandFailure("\(name): can't be read: \(FileReason.words(code: errno))") }
-        }
+        let (octets, code) = PieceRead.read(from: descriptor, atMost: maximum)
+        if let code { throw CommandFailure("\(name): can't be read: \(FileReason.words(code: code))") }
+        return octets
     }
 }

@@ -1,4 +1,6 @@
-/// The text form of an instance in a store: JSON with the API's names.
+import Engine
+
+/// The text form of an instance in a store, and in a backup: JSON with the API's names.
 enum StoredInstance {
     /// The names of the stored members, as in the API.
     private static let registered: Set<String> = [
@@ -19,6 +21,30 @@ enum StoredInstance {
     static func encode(_ instance: ServiceInstance, asOf: Int64?) -> [UInt8] {
         var writer = JSONWriter(capacity: 384)
         writer.beginObject()
+        writeMembers(of: instance, &writer)
+        writer.member("sequence")
+        writer.integer(instance.sequence)
+        if instance.isHeld {
+            writer.member("is_held")
+            writer.bool(true)
+        }
+        if let asOf {
+            writer.member("as_of")
+            writer.integer(asOf)
+        }
+        writer.endObject()
+        return writer.octets
+    }
+
+    /// Writes an instance as an object for another registry: without its place in this one, and without what the brake
+    /// on mass expiry does with it.
+    static func write(_ instance: ServiceInstance, _ writer: inout JSONWriter) {
+        writer.beginObject()
+        writeMembers(of: instance, &writer)
+        writer.endObject()
+    }
+
+    private static func writeMembers(of instance: ServiceInstance, _ writer: inout JSONWriter) {
         writer.registeredFields(instance)
         if !instance.checks.isEmpty {
             writer.member("checks")
@@ -34,22 +60,10 @@ enum StoredInstance {
         writer.string(instance.idOrigin.rawValue)
         writer.member("registered_at_milliseconds")
         writer.integer(instance.registeredAt.millisecondsSince1970)
-        writer.member("sequence")
-        writer.integer(instance.sequence)
         if instance.hasDefaultDNSTTL {
             writer.member("has_default_dns_ttl")
             writer.bool(true)
         }
-        if instance.isHeld {
-            writer.member("is_held")
-            writer.bool(true)
-        }
-        if let asOf {
-            writer.member("as_of")
-            writer.integer(asOf)
-        }
-        writer.endObject()
-        return writer.octets
     }
 
     /// The instance in a text; members that this version does not know are ignored.
@@ -74,6 +88,29 @@ enum StoredInstance {
         } catch {
             throw MalformedInstance(reason: "not JSON: \(error.problem)")
         }
+        let (instance, sequence, asOf) = try read(json, RegistrationDecoder(), .store)
+        guard let sequence else { throw MalformedInstance(reason: "sequence is missing or no such") }
+        var stored = instance
+        stored.sequence = sequence
+        return (stored, asOf)
+    }
+
+    /// Reads an instance that ``write(_:_:)`` has written, by the rules for what a client registers. Its place is 0.
+    ///
+    /// - Parameter client: who sends it.
+    /// - Throws: what is wrong with it, in one line.
+    static func read(
+        _ json: JSONValue, _ decoder: RegistrationDecoder, from client: IPAddress?
+    ) throws(MalformedInstance) -> ServiceInstance {
+        var instance = try read(json, decoder, .from(client)).instance
+        instance.isHeld = false
+        instance.results.removeAll { result in !instance.checks.contains { $0.name == result.name } }
+        return instance
+    }
+
+    private static func read(
+        _ json: JSONValue, _ decoder: RegistrationDecoder, _ source: RegistrationDecoder.Source
+    ) throws(MalformedInstance) -> (instance: ServiceInstance, sequence: UInt64?, asOf: Int64?) {
         guard case .object(let members) = json else { throw MalformedInstance(reason: "not an object") }
         var isDraining: Bool?
         var idOrigin: IdentifierOrigin?
@@ -97,20 +134,20 @@ enum StoredInstance {
             default: continue
             }
         }
-        guard let isDraining, let registeredAt, let sequence else {
-            throw MalformedInstance(reason: "draining, registered_at_milliseconds or sequence is missing or no such")
+        guard let isDraining, let registeredAt else {
+            throw MalformedInstance(reason: "draining or registered_at_milliseconds is missing or no such")
         }
         do throws(InvalidFields) {
             let fields = JSONValue.object(members.filter { registered.contains($0.name) })
-            let registration = try RegistrationDecoder().registration(fields)
+            let registration = try decoder.registration(fields, source)
             var instance = ServiceInstance(
                 registration, id: registration.id, idOrigin: .given, isDraining: isDraining,
-                registeredAt: registeredAt, sequence: sequence)
+                registeredAt: registeredAt, sequence: 0)
             instance.idOrigin = idOrigin ?? instance.presumedOrigin
             instance.results = results
             instance.hasDefaultDNSTTL = hasDefaultDNSTTL
             instance.isHeld = isHeld
-            return (instance, asOf)
+            return (instance, sequence, asOf)
         } catch {
             throw MalformedInstance(reason: error.errors.map { "\($0.field) \($0.message)" }.joined(separator: ", "))
         }

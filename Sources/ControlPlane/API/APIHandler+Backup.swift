@@ -1,0 +1,109 @@
+import HTTPTypes
+import NIOCore
+import Synchronization
+
+extension APIHandler {
+    /// `GET /api/v1/backup`
+    func backup(_ request: Endpoint.Request) async -> ServerResponse {
+        guard let past = await registry.past() else {
+            return .busy("\(PastViews.maximumCount) backups are being made at the moment: try again when they are done")
+        }
+        let stream = BackupStream(past, createdAt: time.now().wall, threads: snapshots)
+        var response = ServerResponse(status: .ok, contentType: BackupFormat.contentType)
+        response.stream = StreamedBody(partTimeout: .seconds(60)) { writer in try await stream.run(writer) }
+        response.fields.append(HTTPField(name: .cacheControl, value: "no-store"))
+        return response.at(index: past.index)
+    }
+
+    /// `POST /api/v1/restore`
+    func restore(_ request: Endpoint.Request) -> Result<any BodyReceiver, ResponseError> {
+        func refuse(_ response: ServerResponse) -> Result<any BodyReceiver, ResponseError> {
+            .failure(ResponseError(response))
+        }
+        let merges: Bool
+        do throws(InvalidFields) {
+            merges = try RestoreQuery(request.target).merges
+        } catch {
+            return refuse(.invalid(error))
+        }
+        if !merges, !registry.isEmpty { return refuse(.notEmpty(registry)) }
+        guard let pass = restoreGate.enter() else {
+            return refuse(.problem(.conflict, "another backup is being restored: wait until that is done"))
+        }
+        do throws(SpoolFile.Failure) {
+            return .success(
+                Restore(
+                    registry: registry, spool: try SpoolFile(in: spoolFolders),
+                    rules: BackupReader.Rules(decoder: decoder, client: request.client), merges: merges,
+                    requester: request.requester, pass: pass))
+        } catch {
+            return refuse(.spoolFailed(error))
+        }
+    }
+}
+
+/// The parameters of `POST /api/v1/restore`.
+struct RestoreQuery {
+    static let parameterNames = ["merge"]
+
+    /// Whether what is registered stays, unless the backup has it too.
+    private(set) var merges = false
+
+    init(_ target: RequestTarget) throws(InvalidFields) {
+        var merges = false
+        try target.readParameters(Self.parameterNames) { name, value, errors in
+            switch value {
+            case "true": merges = true
+            case "false": merges = false
+            default: errors.note(FieldError(field: name, message: "must be 'true' or 'false'"))
+            }
+        }
+        self.merges = merges
+    }
+}
+
+/// Lets one restore in at a time.
+final class RestoreGate: Sendable {
+    private let isTaken = Atomic(false)
+
+    /// Whoever has it is in. It leaves when it is dropped.
+    final class Pass: Sendable {
+        private let gate: RestoreGate
+
+        fileprivate init(_ gate: RestoreGate) { self.gate = gate }
+
+        deinit { gate.isTaken.store(false, ordering: .releasing) }
+    }
+
+    /// - Returns: `nil` if somebody is in.
+    func enter() -> Pass? {
+        isTaken.exchange(true, ordering: .acquiring) ? nil : Pass(self)
+    }
+}
+
+extension ServerResponse {
+    /// 409 for a restore without `merge`.
+    static func notEmpty(_ registry: Registry) -> ServerResponse {
+        let there = BackupCounts(policies: registry.policies().count, instances: registry.summary().counts.total)
+        return problem(
+            .conflict,
+            "the registry is not empty: it has \(there.words). With --merge (merge=true) these stay, except where the "
+                + "backup has the same id or service")
+    }
+
+    /// 507 or 503 for a temporary file that can't be written.
+    static func spoolFailed(_ failure: SpoolFile.Failure) -> ServerResponse {
+        guard failure.isFull else {
+            return busy("the backup can't be kept while it is checked, so nothing was changed: \(failure)")
+        }
+        return problem(
+            HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage"),
+            "the backup has no room while it is checked, so nothing was changed: \(failure); make room there")
+    }
+
+    /// 422 for a backup that can't be restored.
+    static func unusable(_ problem: BackupProblem) -> ServerResponse {
+        let detail = "nothing was changed, for the backup can't be restored: \(problem)"
+        return .problem(.unprocessableContent, detail, errors: [FieldError(field: "", message: detail)])
+    }
+}
