@@ -22,6 +22,8 @@ public struct EngineConfiguration: Sendable {
     public var version: String
     /// Networks whose addresses have names below `addr.<origin>`; empty: all but those with an ``AddressRestriction``.
     public var registrableNetworks: [IPNetwork]
+    /// How the engine defends itself and others.
+    public var defence: DefenceConfiguration
     /// How names outside the zones are forwarded.
     public var forwarding: ForwardingConfiguration
 
@@ -38,6 +40,7 @@ public struct EngineConfiguration: Sendable {
         otherZones: [ZoneConfiguration] = [],
         version: String = "",
         registrableNetworks: [IPNetwork] = [],
+        defence: DefenceConfiguration = DefenceConfiguration(),
         forwarding: ForwardingConfiguration = ForwardingConfiguration()
     ) {
         self.listen = listen
@@ -51,6 +54,7 @@ public struct EngineConfiguration: Sendable {
         self.otherZones = otherZones
         self.version = version
         self.registrableNetworks = registrableNetworks
+        self.defence = defence
         self.forwarding = forwarding
     }
 

@@ -19,10 +19,12 @@ public struct InProcessResponder: ~Copyable {
         let forwarding = try SharedForwarding(
             configuration.forwarding, own: configuration.ownNames, readerCount: 1)
         let settings = ForwardingSettings(configuration.forwarding.upstreams)
+        let defence = try DefenceSettings(configuration.defence)
         self.builder = builder
         self.forwarding = forwarding
         responder = Responder(
-            configuration, snapshot: builder.snapshot, fixed: fixed, special: special, settings: settings)
+            configuration, snapshot: builder.snapshot, fixed: fixed, special: special, settings: settings,
+            defence: defence)
         cache = CacheReader(forwarding.cache, number: 0)
         // Unsafe: freed in deinit.
         unsafe buffer = .allocate(byteCount: MessageSize.maximum, alignment: 16)

@@ -98,16 +98,17 @@ extension ConfigurationSchema {
         ConfigurationKey(
             "dns.rate_limit.responses_per_second",
             \.dns.rateLimit.responsesPerSecond,
-            .integer(0...1_000_000),
-            "equal responses a second to one client network; 0: no limit",
-            available: .defaultOnly
+            .responsesPerSecond,
+            "equal responses a second over UDP to one client network; auto: 200 beyond loopback, no limit on it; "
+                + "0: no limit",
+            appliesOnReload: true
         ),
         ConfigurationKey(
             "dns.rate_limit.slip",
             \.dns.rateLimit.slip,
             .integer(0...10),
             "above the limit, every n-th response is truncated instead of dropped; 0: none",
-            available: .defaultOnly
+            appliesOnReload: true
         ),
         // Cookies don't exist yet, so both values do the same. The default will be true once they do.
         ConfigurationKey(

@@ -21,6 +21,10 @@ struct Responder: ~Copyable {
     var outsideRotation: WorkerRotation
     let outsideStrategy: RotationStrategyName
     let counters: WorkerCounters
+    /// Limits equal responses; `nil`: there is no limit.
+    private(set) var rateLimit: ResponseRateLimit?
+    /// The same, without a reference to count.
+    private(set) var limiter: ResponseRateLimit.View?
     /// The last query that was answered ``Disposition/forward`` or ``Disposition/replyAndRefresh``.
     var deferred: DeferredQuery?
 
@@ -47,6 +51,12 @@ struct Responder: ~Copyable {
 
     /// Sets the clients that may resolve names outside from now on.
     mutating func adopt(_ outside: OutsideAccess) { rules = rules.with(outside: outside) }
+
+    /// Sets how the engine defends itself from now on.
+    mutating func adopt(_ defence: DefenceSettings) {
+        rateLimit = defence.rateLimit
+        limiter = defence.rateLimit?.view
+    }
 
     /// Reads a query, and prefetches the octets that its answer will be copied from; for a name outside, only the link
     /// to them.
@@ -90,6 +100,12 @@ struct Responder: ~Copyable {
             return .silence
         }
         let outcome = rules.outcome(of: query, in: message, frame: frame, from: client)
+        if let limiter, query.transport == .udp {
+            let verdict = self.verdict(on: outcome, of: query, from: client, limiter, now: cache.now)
+            if verdict != .send {
+                return limit(outcome, verdict, to: message, from: client, frame: frame, into: &reply)
+            }
+        }
         if case .outside = outcome {
             return answerOutside(query, in: message, frame: frame, cache: &cache, into: &reply)
         }

@@ -1,7 +1,8 @@
 /// Everything that is counted, one row each: status, metrics and the API's description follow from it.
 public enum Counter: Int, CaseIterable, Sendable {
     case udpQueries, tcpQueries, dropped, truncated, answered, noData, nameErrors, serverFailures, refused,
-        formatErrors, notImplemented, badVersions, sendErrors, connectionsAccepted, connectionsEvicted, connectionsOpen
+        formatErrors, notImplemented, badVersions, sendErrors, connectionsAccepted, connectionsEvicted, connectionsOpen,
+        limitedRecords, limitedNoData, limitedNameErrors, limitedErrors, limitedOutside, limitedTruncated
     case cacheEntries, cacheBytes, cacheHits, cacheMisses, prefetches, cacheEvictions
     case coalesced, staleAnswers, cachedFailures, overLimit, upstreamUDPQueries, upstreamTCPQueries, hedges, retries,
         wrongAnswers, timeouts, failures, inFlight
@@ -52,6 +53,19 @@ public enum Counter: Int, CaseIterable, Sendable {
                 .dns, "connections_evicted",
                 "TCP connections closed because a limit was reached.")
         case .connectionsOpen: Description(.dns, "connections_open", isGauge: true, "TCP connections open now.")
+        case .limitedRecords:
+            Description(.dns, "rate_limited_records", "Answers with records above dns.rate_limit.")
+        case .limitedNoData:
+            Description(.dns, "rate_limited_nodata", "Answers NOERROR without records above dns.rate_limit.")
+        case .limitedNameErrors:
+            Description(.dns, "rate_limited_nxdomain", "Answers NXDOMAIN above dns.rate_limit.")
+        case .limitedErrors: Description(.dns, "rate_limited_errors", "Other errors above dns.rate_limit.")
+        case .limitedOutside:
+            Description(.dns, "rate_limited_outside", "Answers for names outside above dns.rate_limit.")
+        case .limitedTruncated:
+            Description(
+                .dns, "rate_limited_truncated",
+                "Answers above dns.rate_limit that were sent with TC; the others were dropped.")
         case .cacheEntries: Description(.cache, "entries", isGauge: true, "Upstreams' answers kept now.")
         case .cacheBytes: Description(.cache, "bytes", isGauge: true, "Octets of memory that they take.")
         case .cacheHits: Description(.cache, "hits", "Queries answered from the cache.")

@@ -340,6 +340,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
 
     private func adoptPostedSettings() {
         if let clients = mailbox.takeLargeUDP() { responder.adopt(clients) }
+        if let defence = mailbox.takeDefence() { responder.adopt(defence) }
         if let queryLog = mailbox.takeQueryLog() { observer.adopt(queryLog) }
         if let settings = mailbox.takeSettings() {
             responder.adopt(OutsideAccess(settings.access, isOn: settings.isOn))

@@ -34,7 +34,7 @@ import Testing
               large_udp: {networks: [], payload: 4096}
               allow: []
               recursion_allow: [127.0.0.0/8, ::1/128, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7]
-              rate_limit: {responses_per_second: 0, slip: 2}
+              rate_limit: {responses_per_second: auto, slip: 2}
               cookies: true
               reverse: []
               version: ""
