@@ -231,6 +231,10 @@ public final class Engine: Sendable {
         defence.withLock { $0.rateLimit?.takeLimited() } ?? LimitedNetworks()
     }
 
+    /// The client networks that had a quarter of all questions that may be under way to upstreams, since the last call:
+    /// how many of theirs were not asked, or took the place of an older one.
+    public func takeCrowdingNetworks() -> LimitedNetworks { forwarding.takeLimited() }
+
     /// Removes upstreams' answers, and failures, from the cache.
     ///
     /// - Parameters:
@@ -254,7 +258,7 @@ public final class Engine: Sendable {
             statistics.add(worker.counters)
             worker.histograms.add(to: &statistics.samples)
         }
-        statistics[.inFlight] = UInt64(max(forwarding.inFlight.load(ordering: .relaxed), 0))
+        statistics[.inFlight] = UInt64(max(forwarding.inFlight, 0))
         let cache = forwarding.cache.statistics
         statistics[.cacheEntries] = cache.entries
         statistics[.cacheBytes] = cache.bytes

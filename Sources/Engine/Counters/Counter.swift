@@ -5,7 +5,7 @@ public enum Counter: Int, CaseIterable, Sendable {
         limitedRecords, limitedNoData, limitedNameErrors, limitedErrors, limitedOutside, limitedTruncated
     case cacheEntries, cacheBytes, cacheHits, cacheMisses, prefetches, cacheEvictions
     case coalesced, staleAnswers, cachedFailures, overLimit, upstreamUDPQueries, upstreamTCPQueries, hedges, retries,
-        wrongAnswers, timeouts, failures, inFlight
+        wrongAnswers, timeouts, failures, overNetworkLimit, gaveWay, withheldHedges, inFlight
 
     /// The group that a counter belongs to.
     public enum Group: String, CaseIterable, Sendable {
@@ -36,7 +36,10 @@ public enum Counter: Int, CaseIterable, Sendable {
         switch self {
         case .udpQueries: Description(.dns, "udp_queries", "Queries that arrived over UDP.")
         case .tcpQueries: Description(.dns, "tcp_queries", "Queries that arrived over TCP.")
-        case .dropped: Description(.dns, "dropped", "Messages dropped without an answer: no header, or a response.")
+        case .dropped:
+            Description(
+                .dns, "dropped",
+                "Messages dropped without an answer: no header, a response, from port 0 or from this server.")
         case .truncated: Description(.dns, "truncated", "Answers sent with TC.")
         case .answered: Description(.dns, "answered", "Answers NOERROR with records.")
         case .noData: Description(.dns, "nodata", "Answers NOERROR without a record of the type that was asked for.")
@@ -104,6 +107,18 @@ public enum Counter: Int, CaseIterable, Sendable {
                 "What came from an upstream's address and was no answer to what was asked.")
         case .timeouts: Description(.forwarding, "timeouts", "Misses that no upstream had answered in time.")
         case .failures: Description(.forwarding, "failures", "Misses that ended in SERVFAIL.")
+        case .overNetworkLimit:
+            Description(
+                .forwarding, "over_network_limit",
+                "Misses whose client's network had a quarter of dns.upstream.max_inflight under way.")
+        case .gaveWay:
+            Description(
+                .forwarding, "gave_way",
+                "Misses that took longer than usual and gave way to a newer one, at a limit.")
+        case .withheldHedges:
+            Description(
+                .forwarding, "hedges_withheld",
+                "Further attempts that were not made because more than half of max_inflight were under way.")
         case .inFlight: Description(.forwarding, "in_flight", isGauge: true, "Misses under way now.")
         }
     }

@@ -8,10 +8,10 @@ import Synchronization
 /// at that rate, and a response takes one. A response without a token is dropped, or every n-th of them is sent with TC
 /// and without records: a true client then asks over TCP, where nobody can forge its address.
 ///
-/// The buckets are in a table of fixed size, found by a keyed hash: nobody can choose which share a place. A line of the
-/// processor's cache has eight of them. If all are taken, the fullest one is lost to the new one, so a flood of forged
-/// networks makes room for itself, but never gives tokens back to a bucket that is being emptied. Two networks with the
-/// same 18 bits in one line share a bucket, once in 30,000 new ones.
+/// The buckets are in a table of fixed size, found by a keyed hash, so nobody can choose which share a place. A line of
+/// the processor's cache has eight of them. If all are taken, the fullest one is lost to the new one: a flood of forged
+/// networks makes room for itself, but gives no tokens back to a bucket that is being emptied. Two networks with the
+/// same 18 bits in one line share a bucket, which happens to one in 30,000.
 @safe
 final class ResponseRateLimit: Sendable {
     /// The responses that count as equal.
@@ -90,9 +90,9 @@ final class ResponseRateLimit: Sendable {
         let limitsLoopback: Bool
 
         fileprivate init(_ settings: ResponseRateLimitSettings, lineCount: Int) throws(EngineError) {
-            // Unsafe: zero octets are valid atomic zeros, and mean buckets that are full. The system provides the memory
-            // on first use; there is one line more than are used, because they begin at the first whole one. Freed by
-            // deallocate().
+            // Unsafe: zero octets are valid atomic zeros, and mean buckets that are full. The system provides the
+            // memory on first use; there is one line more than are used, because they begin at the first whole one.
+            // Freed by deallocate().
             guard let block = unsafe calloc(lineCount + 1, 64) else { throw .resourceExhausted("memory") }
             unsafe self.block = block
             let start = unsafe block.alignedUp(toMultipleOf: 64)
@@ -176,7 +176,7 @@ final class ResponseRateLimit: Sendable {
 extension IPAddress {
     /// The octets of the network in which clients count as one: /24, or /56 of IPv6, as in BIND and Knot.
     @inline(__always)
-    fileprivate var limitedPrefix: UInt64 {
+    var limitedPrefix: UInt64 {
         switch self {
         case .v4(let bits): UInt64(bits >> 8)
         case .v6(0, let low) where low >> 32 == 0xFFFF: low >> 8 & 0xFF_FFFF
