@@ -86,7 +86,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         from socket: consuming Descriptor, address: SocketAddress, replyBytes: Int, isKept: Bool
     ) throws(EngineError) {
         let batch = UDPBatch(
-            replyBytes: replyBytes, isIPv4: address.address.isIPv4, hasControls: address.address.isUnspecified)
+            replyBytes: replyBytes, own: address, hasControls: address.address.isUnspecified)
         let replies = ReplyQueue(replyBytes: replyBytes, socket: socket.number, loop: loop, counters: counters)
         let listener = UDPListener(
             socket: socket, address: address, batch: batch, replies: replies, worker: self, isKept: isKept)
