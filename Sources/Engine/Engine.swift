@@ -51,7 +51,7 @@ public final class Engine: Sendable {
     ) throws(EngineError) {
         try Self.validate(configuration)
         let builder = try SnapshotBuilder(configuration.zones, strategy: configuration.strategy)
-        let fixed = try FixedAnswers(version: configuration.version, ttl: configuration.zone.ttl)
+        let fixed = try configuration.makeFixedAnswers()
         let special = try SpecialNames()
         let acknowledgements = try WakeSignal(blocking: true)
         let connections = TCPConnectionTable(limits: configuration.tcp)

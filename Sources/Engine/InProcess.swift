@@ -14,7 +14,7 @@ public struct InProcessResponder: ~Copyable {
     /// - Throws: ``EngineError`` if a zone or the version text is invalid.
     public init(_ configuration: EngineConfiguration) throws(EngineError) {
         let builder = try SnapshotBuilder(configuration.zones, strategy: configuration.strategy)
-        let fixed = try FixedAnswers(version: configuration.version, ttl: configuration.zone.ttl)
+        let fixed = try configuration.makeFixedAnswers()
         let special = try SpecialNames()
         let forwarding = try SharedForwarding(
             configuration.forwarding, own: configuration.ownNames, readerCount: 1)

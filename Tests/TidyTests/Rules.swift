@@ -91,7 +91,7 @@ enum Rules {
             RoomRule("Basics", names: []),
             RoomRule("Counters", names: ["Basics"]),
             RoomRule("Message", names: ["Basics"]),
-            RoomRule("Defence", names: ["Basics"]),
+            RoomRule("Defence", names: ["Basics", "Message"]),
             RoomRule("Rotation", names: []),
             RoomRule("Zone", names: ["Basics", "Message", "Rotation"]),
             RoomRule("Cache", names: ["Basics", "Counters", "Message"]),
@@ -103,7 +103,9 @@ enum Rules {
                 names: ["Basics", "Counters", "Message", "Defence", "Cache", "Network", "Upstream", "Answer"]),
             RoomRule(
                 "Worker",
-                names: ["Basics", "Counters", "Message", "Defence", "Zone", "Cache", "Network", "Answer", "Forwarding"]),
+                names: [
+                    "Basics", "Counters", "Message", "Defence", "Zone", "Cache", "Network", "Answer", "Forwarding",
+                ]),
         ],
         "ControlPlane": [
             RoomRule("Basics", names: []),

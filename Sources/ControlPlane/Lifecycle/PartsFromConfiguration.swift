@@ -43,6 +43,7 @@ extension EngineConfiguration {
                 )
             },
             version: dns.version,
+            identifier: dns.nsid,
             registrableNetworks: configuration.registry.networks,
             defence: DefenceConfiguration(dns),
             forwarding: ForwardingConfiguration(
@@ -72,7 +73,8 @@ extension Configuration.DNS {
 extension DefenceConfiguration {
     /// The part that says how the engine defends itself, which can change on SIGHUP.
     init(_ dns: Configuration.DNS) {
-        self.init(rateLimit: ResponseRateLimitSettings(dns.rateLimit))
+        self.init(
+            allow: dns.allow, rateLimit: ResponseRateLimitSettings(dns.rateLimit), usesCookies: dns.cookies)
     }
 }
 
