@@ -113,7 +113,7 @@ extension ConfigurationSchema {
             "dns.cookies",
             \.dns.cookies,
             .boolean,
-            "DNS cookies for clients that send theirs (RFC 7873); who has one is above rate_limit",
+            "DNS cookies for clients that send theirs (RFC 7873); who has one is not limited by rate_limit",
             appliesOnReload: true
         ),
         ConfigurationKey(
