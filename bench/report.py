@@ -194,6 +194,9 @@ def figures(results):
     for tool, part in results.get("observing", {}).items():
         for kind in ("logged", "scraped"):
             found[f"observing.{tool}.{kind}/plain"] = part[kind]["ratio"]
+    for tool, part in results.get("defence", {}).items():
+        for kind in ("limited", "listed"):
+            found[f"defence.{tool}.{kind}/off"] = part[kind]["ratio"]
     if scrape := results.get("scrape"):
         found["scrape.p95_milliseconds"] = max(part["loaded"]["p95_milliseconds"] for part in scrape.values())
         found["scrape.registrations_p99_milliseconds"] = max(

@@ -4,6 +4,7 @@
     run.py [all]      everything, printed as tables with pass or MISS for each threshold
     run.py dns        DNS against the floor, Knot DNS and NSD
     run.py observing  DNS with the query log, or scraped once a second, and without
+    run.py defence    DNS with a rate limit, or thousands of networks in dns.allow, and without
     run.py rest       the REST API
     run.py tokens     the REST API with tokens and without
     run.py scrape     GET /metrics with a million instances
@@ -37,6 +38,7 @@ import backup_bench
 import before_bench
 import change_bench
 import checks_bench
+import defence_bench
 import dns_bench
 import events_bench
 import flood_bench
@@ -55,7 +57,7 @@ from processes import BENCH, LOAD_CORE, BenchmarkError
 
 RESULTS = BENCH / "results.json"
 EVERYTHING = (
-    *("dns", "observing", "forward", "flood", "hot_path", "rest", "tls", "tokens"),
+    *("dns", "observing", "defence", "forward", "flood", "hot_path", "rest", "tls", "tokens"),
     *("scrape", "change", "events", "checks", "storage", "backup"),
 )
 PARTS = {
@@ -63,6 +65,7 @@ PARTS = {
     "smoke": EVERYTHING,
     "dns": ("dns",),
     "observing": ("observing",),
+    "defence": ("defence",),
     "forward": ("forward",),
     "flood": ("flood",),
     "rest": ("rest",),
@@ -119,6 +122,8 @@ def measure(arguments, directory):
         )
     if "observing" in parts:
         results["observing"] = observing_bench.run(*common, arguments.services, log=say)
+    if "defence" in parts:
+        results["defence"] = defence_bench.run(*common, arguments.services, log=say)
     if "forward" in parts:
         names = 100_000 if arguments.what == "smoke" else forward_bench.NAMES
         results["forward"] = forward_bench.run(*common, names, log=say)
@@ -178,6 +183,8 @@ def run(arguments):
         say("\n" + report.dns_text(results["dns"]))
     if "observing" in results:
         say("\n" + observing_bench.text(results["observing"]))
+    if "defence" in results:
+        say("\n" + defence_bench.text(results["defence"]))
     if "forward" in results:
         say("\n" + forward_bench.text(results["forward"]))
     if "flood" in results:

@@ -51,6 +51,11 @@ struct scheduling_attributes {
     uint64_t runtime, deadline, period;
 };
 
+// Seconds since 1970, modulo 2^32.
+static inline uint32_t wall_seconds(void) {
+    return (uint32_t)time(NULL);
+}
+
 // Asks for the processor in turns of `nanoseconds` for this thread, and leaves all else as it is. Linux 6.12 and later
 // then let it run at once when it wakes on a core on which a thread with longer turns runs. An older kernel ignores it.
 // Threads with a real-time policy are left alone.

@@ -151,6 +151,7 @@ private func run(
                     manager: manager, logger: logger),
                 CertificateWatchService(listener: listener, logger: logger),
                 UpstreamWatchService(engine: engine, logger: logger),
+                ClientLimitWatchService(engine: engine, logger: logger),
                 StatusService(output: .standardError) { handler.statusText },
                 http,
                 SupervisionService(manager: manager, engine: engine, logger: logger),

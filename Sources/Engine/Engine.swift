@@ -18,6 +18,7 @@ public final class Engine: Sendable {
     private let acknowledgements: WakeSignal
     private let forwarding: SharedForwarding
     private let settings: Mutex<ForwardingSettings>
+    private let defence: Mutex<DefenceSettings>
     private let largeUDPPayload: Int
     private let largeUDPNetworks: Mutex<[IPNetwork]>
     private let state: Mutex<State>
@@ -50,7 +51,7 @@ public final class Engine: Sendable {
     ) throws(EngineError) {
         try Self.validate(configuration)
         let builder = try SnapshotBuilder(configuration.zones, strategy: configuration.strategy)
-        let fixed = try FixedAnswers(version: configuration.version, ttl: configuration.zone.ttl)
+        let fixed = try configuration.makeFixedAnswers()
         let special = try SpecialNames()
         let acknowledgements = try WakeSignal(blocking: true)
         let connections = TCPConnectionTable(limits: configuration.tcp)
@@ -70,12 +71,14 @@ public final class Engine: Sendable {
         let forwarding = try SharedForwarding(
             configuration.forwarding, own: configuration.ownNames, readerCount: configuration.workers)
         let settings = ForwardingSettings(configuration.forwarding.upstreams)
+        let defence = try DefenceSettings(configuration.defence)
         var workers: [Worker] = []
         for index in 0..<configuration.workers {
             workers.append(
                 try Worker(
                     responder: Responder(
-                        configuration, snapshot: builder.snapshot, fixed: fixed, special: special, settings: settings),
+                        configuration, snapshot: builder.snapshot, fixed: fixed, special: special, settings: settings,
+                        defence: defence),
                     acknowledgements: acknowledgements, tcp: configuration.tcp, connections: connections,
                     forwarding: forwarding, settings: settings, reader: index, grace: grace))
         }
@@ -92,6 +95,7 @@ public final class Engine: Sendable {
         self.acknowledgements = acknowledgements
         self.forwarding = forwarding
         self.settings = Mutex(settings)
+        self.defence = Mutex(defence)
         state = Mutex(State(builder: builder, reservations: reservations, inherited: inherited))
     }
 
@@ -134,6 +138,7 @@ public final class Engine: Sendable {
         guard configuration.tcp.maximumConnections >= 1, configuration.tcp.maximumPerClient >= 1,
             configuration.tcp.idleTimeout > .zero, configuration.tcp.maximumQueries >= 0
         else { throw .invalidConfiguration("TCP limits must be 1 or more") }
+        try validate(configuration.defence)
         guard configuration.forwarding.maximumInFlight >= 1, configuration.forwarding.maximumSocketsPerWorker >= 1,
             configuration.forwarding.cache.maximumEntries >= 0,
             configuration.forwarding.upstreams.timeout > .zero
@@ -202,6 +207,34 @@ public final class Engine: Sendable {
         }
     }
 
+    private static func validate(_ defence: DefenceConfiguration) throws(EngineError) {
+        guard let limit = defence.rateLimit else { return }
+        guard (1...1_000_000).contains(limit.responsesPerSecond), (0...10).contains(limit.slip) else {
+            throw .invalidConfiguration("equal responses a second must be 1–1000000, and every n-th truncated 0–10")
+        }
+    }
+
+    /// Changes how the engine defends itself, from the next query on. Another rate limit begins anew.
+    ///
+    /// - Throws: ``EngineError`` if a value is out of range or memory is short; nothing has changed then.
+    public func reconfigure(_ configuration: DefenceConfiguration) throws(EngineError) {
+        try Self.validate(configuration)
+        try defence.withLock { defence throws(EngineError) in
+            guard configuration != defence.configuration else { return }
+            defence = try DefenceSettings(configuration, previous: defence)
+            for worker in workers { worker.mailbox.post(defence) }
+        }
+    }
+
+    /// The client networks that were above the rate limit since the last call.
+    public func takeLimitedNetworks() -> LimitedNetworks {
+        defence.withLock { $0.rateLimit?.takeLimited() } ?? LimitedNetworks()
+    }
+
+    /// The client networks that had a quarter of all questions that may be under way to upstreams, since the last call:
+    /// how many of theirs were not asked, or took the place of an older one.
+    public func takeCrowdingNetworks() -> LimitedNetworks { forwarding.takeLimited() }
+
     /// Removes upstreams' answers, and failures, from the cache.
     ///
     /// - Parameters:
@@ -225,7 +258,7 @@ public final class Engine: Sendable {
             statistics.add(worker.counters)
             worker.histograms.add(to: &statistics.samples)
         }
-        statistics[.inFlight] = UInt64(max(forwarding.inFlight.load(ordering: .relaxed), 0))
+        statistics[.inFlight] = UInt64(max(forwarding.inFlight, 0))
         let cache = forwarding.cache.statistics
         statistics[.cacheEntries] = cache.entries
         statistics[.cacheBytes] = cache.bytes
@@ -304,7 +337,7 @@ extension Responder {
     /// A worker for this configuration.
     init(
         _ configuration: EngineConfiguration, snapshot: ZoneSnapshot, fixed: FixedAnswers, special: SpecialNames,
-        settings: ForwardingSettings
+        settings: ForwardingSettings, defence: DefenceSettings
     ) {
         let rules = AnswerRules(
             snapshot: snapshot, udpPayload: configuration.udpPayload,
@@ -312,5 +345,6 @@ extension Responder {
             outside: OutsideAccess(settings.access, isOn: settings.isOn), fixed: fixed, special: special,
             addresses: RegistrableAddresses(within: configuration.registrableNetworks))
         self.init(rules: rules, strategy: configuration.strategy, counters: WorkerCounters())
+        adopt(defence)
     }
 }

@@ -20,8 +20,12 @@ public struct EngineConfiguration: Sendable {
     public var otherZones: [ZoneConfiguration]
     /// The text of `version.bind` and `version.server` (class CH); empty: REFUSED. At most 255 octets.
     public var version: String
+    /// The name server identifier (RFC 5001); empty: replies have none. At most 255 octets.
+    public var identifier: String
     /// Networks whose addresses have names below `addr.<origin>`; empty: all but those with an ``AddressRestriction``.
     public var registrableNetworks: [IPNetwork]
+    /// How the engine defends itself and others.
+    public var defence: DefenceConfiguration
     /// How names outside the zones are forwarded.
     public var forwarding: ForwardingConfiguration
 
@@ -37,7 +41,9 @@ public struct EngineConfiguration: Sendable {
         zone: ZoneConfiguration,
         otherZones: [ZoneConfiguration] = [],
         version: String = "",
+        identifier: String = "",
         registrableNetworks: [IPNetwork] = [],
+        defence: DefenceConfiguration = DefenceConfiguration(),
         forwarding: ForwardingConfiguration = ForwardingConfiguration()
     ) {
         self.listen = listen
@@ -50,7 +56,9 @@ public struct EngineConfiguration: Sendable {
         self.zone = zone
         self.otherZones = otherZones
         self.version = version
+        self.identifier = identifier
         self.registrableNetworks = registrableNetworks
+        self.defence = defence
         self.forwarding = forwarding
     }
 
@@ -59,6 +67,12 @@ public struct EngineConfiguration: Sendable {
 
     /// The length in octets of the longest answer over UDP.
     var longestDatagram: Int { max(udpPayload, largeUDPPayload) }
+
+    /// What answers have that comes from no zone.
+    func makeFixedAnswers() throws(EngineError) -> FixedAnswers {
+        try FixedAnswers(
+            version: version, ttl: zone.ttl, identifier: identifier, idleTimeout: tcp.idleTimeout)
+    }
 
     /// The names that are answered here, whatever upstreams say.
     var ownNames: OwnNames {

@@ -14,15 +14,17 @@ public struct InProcessResponder: ~Copyable {
     /// - Throws: ``EngineError`` if a zone or the version text is invalid.
     public init(_ configuration: EngineConfiguration) throws(EngineError) {
         let builder = try SnapshotBuilder(configuration.zones, strategy: configuration.strategy)
-        let fixed = try FixedAnswers(version: configuration.version, ttl: configuration.zone.ttl)
+        let fixed = try configuration.makeFixedAnswers()
         let special = try SpecialNames()
         let forwarding = try SharedForwarding(
             configuration.forwarding, own: configuration.ownNames, readerCount: 1)
         let settings = ForwardingSettings(configuration.forwarding.upstreams)
+        let defence = try DefenceSettings(configuration.defence)
         self.builder = builder
         self.forwarding = forwarding
         responder = Responder(
-            configuration, snapshot: builder.snapshot, fixed: fixed, special: special, settings: settings)
+            configuration, snapshot: builder.snapshot, fixed: fixed, special: special, settings: settings,
+            defence: defence)
         cache = CacheReader(forwarding.cache, number: 0)
         // Unsafe: freed in deinit.
         unsafe buffer = .allocate(byteCount: MessageSize.maximum, alignment: 16)

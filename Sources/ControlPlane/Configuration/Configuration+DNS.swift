@@ -97,13 +97,23 @@ extension Configuration {
 
     /// `dns.rate_limit`: the limit of equal responses to one client network.
     public struct ResponseRateLimit: Sendable, Equatable {
-        /// Responses a second; 0: no limit.
-        public var responsesPerSecond = 0
+        /// Responses a second.
+        public var responsesPerSecond = ResponsesPerSecond.automatic
         /// Above the limit, every n-th response is sent truncated instead of dropped; 0: none.
         public var slip = 2
 
         /// All defaults.
         public init() {}
+    }
+
+    /// `dns.rate_limit.responses_per_second`.
+    public enum ResponsesPerSecond: Sendable, Equatable {
+        /// 200 to clients beyond loopback, any number on it.
+        case automatic
+        /// This many, 1–1,000,000, wherever the client is.
+        case limited(Int)
+        /// Any number.
+        case unlimited
     }
 
     /// `dns.tcp`: limits of the TCP service (RFC 7766 §6).

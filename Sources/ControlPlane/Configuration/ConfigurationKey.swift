@@ -12,8 +12,6 @@ public struct ConfigurationKey: Sendable {
     public let isList: Bool
     /// Whether the value must not be shown.
     public let isSecret: Bool
-    /// The only values that can be used in this version, as lists of texts; `nil`: all can.
-    public let usableValues: [[String]]?
     /// Whether a change takes effect when the configuration is read again, without a restart.
     public let appliesOnReload: Bool
 
@@ -38,35 +36,6 @@ struct ValueProblem {
     var reason: String
 }
 
-/// Which values of a key can be used in this version.
-enum Availability<Value: Equatable & Sendable>: Sendable {
-    /// All of them.
-    case now
-    /// Only the default: the other values come with a later feature.
-    case defaultOnly
-
-    /// The values that can be used; `nil`: all can.
-    func usable(default defaultValue: Value) -> [Value]? {
-        switch self {
-        case .now: nil
-        case .defaultOnly: [defaultValue]
-        }
-    }
-
-    /// The error for a text that is no value; its message offers only values that can be used.
-    func offer(instead error: InvalidValue, default defaultValue: Value, _ kind: ValueKind<Value>) -> InvalidValue {
-        guard error.offersChoice, let usable = usable(default: defaultValue) else { return error }
-        return InvalidValue("is unknown: \(usable.map(kind.format).alternatives)")
-    }
-
-    /// Checks a value.
-    func check(_ value: Value, default defaultValue: Value, format: (Value) -> String) throws(InvalidValue) {
-        guard let usable = usable(default: defaultValue), !usable.contains(value) else { return }
-        let texts = usable.map { format($0).isEmpty ? "\"\"" : format($0) }
-        throw InvalidValue("is not yet available in this version: it can only be \(texts.joined(separator: ", "))")
-    }
-}
-
 extension ConfigurationKey {
     /// A key with one value.
     init<Value>(
@@ -74,7 +43,6 @@ extension ConfigurationKey {
         _ member: any WritableKeyPath<Configuration, Value> & Sendable,
         _ kind: ValueKind<Value>,
         _ summary: String,
-        available: Availability<Value> = .now,
         isSecret: Bool = false,
         appliesOnReload: Bool = false
     ) {
@@ -85,20 +53,11 @@ extension ConfigurationKey {
         allowed = kind.allowed
         allowedValue = kind.allowed
         isList = false
-        usableValues = available.usable(default: Configuration()[keyPath: member])?.map { [kind.format($0)] }
         acceptsQuotes = kind.acceptsQuotes
         texts = { [kind.format($0[keyPath: member])] }
         assign = { texts, configuration in
             do throws(InvalidValue) {
-                let text = texts.first ?? ""
-                let value: Value
-                do throws(InvalidValue) {
-                    value = try kind.parse(text)
-                } catch {
-                    throw available.offer(instead: error, default: Configuration()[keyPath: member], kind)
-                }
-                try available.check(value, default: Configuration()[keyPath: member], format: kind.format)
-                configuration[keyPath: member] = value
+                configuration[keyPath: member] = try kind.parse(texts.first ?? "")
                 return []
             } catch {
                 return [ValueProblem(reason: error.reason)]
@@ -113,7 +72,6 @@ extension ConfigurationKey {
         _ kind: ValueKind<Element>,
         _ summary: String,
         mayBeEmpty: Bool = true,
-        available: Availability<[Element]> = .now,
         appliesOnReload: Bool = false
     ) {
         self.path = path
@@ -123,7 +81,6 @@ extension ConfigurationKey {
         allowedValue = kind.allowed
         allowed = "each \(kind.allowed)" + (mayBeEmpty ? "" : "; at least one")
         isList = true
-        usableValues = available.usable(default: Configuration()[keyPath: member])?.map { $0.map(kind.format) }
         acceptsQuotes = kind.acceptsQuotes
         texts = { $0[keyPath: member].map(kind.format) }
         assign = { texts, configuration in
@@ -137,16 +94,11 @@ extension ConfigurationKey {
                 }
             }
             guard problems.isEmpty else { return problems }
-            do throws(InvalidValue) {
-                if values.isEmpty && !mayBeEmpty { throw InvalidValue("is an empty list: at least one is needed") }
-                try available.check(values, default: Configuration()[keyPath: member]) { values in
-                    "[" + values.map(kind.format).joined(separator: ", ") + "]"
-                }
-                configuration[keyPath: member] = values
-                return []
-            } catch {
-                return [ValueProblem(reason: error.reason)]
+            if values.isEmpty && !mayBeEmpty {
+                return [ValueProblem(reason: "is an empty list: at least one is needed")]
             }
+            configuration[keyPath: member] = values
+            return []
         }
     }
 }

@@ -84,8 +84,7 @@ extension ConfigurationSchema {
             "dns.allow",
             list: \.dns.allow,
             .network,
-            "networks that are answered; empty: everyone",
-            available: .defaultOnly,
+            "networks whose queries are answered, others are REFUSED; empty: everyone",
             appliesOnReload: true
         ),
         ConfigurationKey(
@@ -98,20 +97,25 @@ extension ConfigurationSchema {
         ConfigurationKey(
             "dns.rate_limit.responses_per_second",
             \.dns.rateLimit.responsesPerSecond,
-            .integer(0...1_000_000),
-            "equal responses a second to one client network; 0: no limit",
-            available: .defaultOnly
+            .responsesPerSecond,
+            "equal responses a second over UDP to one client network; auto: 200 beyond loopback, no limit on it; "
+                + "0: no limit",
+            appliesOnReload: true
         ),
         ConfigurationKey(
             "dns.rate_limit.slip",
             \.dns.rateLimit.slip,
             .integer(0...10),
             "above the limit, every n-th response is truncated instead of dropped; 0: none",
-            available: .defaultOnly
+            appliesOnReload: true
         ),
-        // Cookies don't exist yet, so both values do the same. The default will be true once they do.
         ConfigurationKey(
-            "dns.cookies", \.dns.cookies, .boolean, "DNS cookies (RFC 7873); none are sent in this version"),
+            "dns.cookies",
+            \.dns.cookies,
+            .boolean,
+            "DNS cookies for clients that send theirs (RFC 7873); who has one is not limited by rate_limit",
+            appliesOnReload: true
+        ),
         ConfigurationKey(
             "dns.reverse",
             list: \.dns.reverse,
@@ -128,8 +132,7 @@ extension ConfigurationSchema {
             "dns.nsid",
             \.dns.nsid,
             .text(0...255),
-            "name server identifier (RFC 5001); empty: none",
-            available: .defaultOnly
+            "name server identifier (RFC 5001), and answer to id.server; empty: none"
         ),
         ConfigurationKey(
             "dns.tcp.max_connections",
@@ -184,7 +187,7 @@ extension ConfigurationSchema {
             "dns.upstream.max_inflight",
             \.dns.upstream.maximumInFlight,
             .integer(1...1_000_000),
-            "forwarded queries under way at once"
+            "forwarded queries under way at once, a quarter of them for one client network (/24, /56)"
         ),
         ConfigurationKey(
             "dns.upstream.case_randomization",

@@ -24,7 +24,7 @@ extension ConfigurationSchema {
             section = parents
             let margin = indentation(parents.count)
             let reload = key.appliesOnReload ? " (reload)" : ""
-            lines += wrapped("\(key.summary); \(key.constraint)\(reload)", margin: margin + "## ")
+            lines += wrapped("\(key.summary); \(key.allowed)\(reload)", margin: margin + "## ")
             lines.append("\(margin)# \(path[parents.count]): \(key.shownValue(in: defaults))")
         }
         return lines.joined(separator: "\n") + "\n"
@@ -47,16 +47,4 @@ extension ConfigurationSchema {
     }
 
     private static func indentation(_ depth: Int) -> String { String(repeating: "  ", count: depth) }
-}
-
-extension ConfigurationKey {
-    /// What its value may be, in this version, as a phrase.
-    var constraint: String {
-        guard let usableValues else { return allowed }
-        let texts = usableValues.map { values in
-            let shown = values.map { $0.isEmpty ? "\"\"" : $0 }
-            return isList ? "[\(shown.joined(separator: ", "))]" : shown.joined()
-        }
-        return "\(allowed); in this version only \(texts.joined(separator: ", "))"
-    }
 }

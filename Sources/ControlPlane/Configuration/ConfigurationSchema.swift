@@ -237,11 +237,8 @@ public enum ConfigurationSchema {
             return key.isList ? "[" + texts.joined(separator: ", ") + "]" : texts.joined()
         }
         let rows = keys.map { key in
-            let usable = key.usableValues.map { values in
-                "; in this version: " + values.map { "`\(text($0, of: key))`" }.joined(separator: ", ")
-            }
             let value = text(key.texts(defaults), of: key)
-            return "| `\(key.path)` | `\(value)` | \(key.summary) | \(key.allowed)\(usable ?? "") |"
+            return "| `\(key.path)` | `\(value)` | \(key.summary) | \(key.allowed) |"
         }
         return (["| key | default | meaning | allowed |", "| --- | --- | --- | --- |"] + rows)
             .joined(separator: "\n")

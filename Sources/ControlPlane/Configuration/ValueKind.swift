@@ -15,12 +15,9 @@ struct ValueKind<Value: Equatable & Sendable>: Sendable {
 /// Why a text is not a value: the words that follow it in a message, such as `is too small: 1s or more`.
 struct InvalidValue: Error {
     let reason: String
-    /// Whether the reason lists all allowed values.
-    let offersChoice: Bool
 
-    init(_ reason: String, offersChoice: Bool = false) {
+    init(_ reason: String) {
         self.reason = reason
-        self.offersChoice = offersChoice
     }
 }
 
@@ -87,7 +84,7 @@ extension ValueKind where Value: CaseIterable & RawRepresentable, Value.RawValue
         let allowed = Value.allCases.map(\.rawValue).alternatives
         return ValueKind(allowed: allowed, acceptsQuotes: true) { text throws(InvalidValue) in
             guard let value = Value(rawValue: text) else {
-                throw InvalidValue("is unknown: \(allowed)", offersChoice: true)
+                throw InvalidValue("is unknown: \(allowed)")
             }
             return value
         } format: {

@@ -43,7 +43,9 @@ extension EngineConfiguration {
                 )
             },
             version: dns.version,
+            identifier: dns.nsid,
             registrableNetworks: configuration.registry.networks,
+            defence: DefenceConfiguration(dns),
             forwarding: ForwardingConfiguration(
                 upstreams: UpstreamConfiguration(dns),
                 maximumInFlight: dns.upstream.maximumInFlight,
@@ -65,6 +67,28 @@ extension Configuration.DNS {
     /// How many worker threads there are.
     func workerCount(coreCount: Int) -> Int {
         workers == 0 ? min(coreCount, Engine.maximumWorkers) : workers
+    }
+}
+
+extension DefenceConfiguration {
+    /// The part that says how the engine defends itself, which can change on SIGHUP.
+    init(_ dns: Configuration.DNS) {
+        self.init(
+            allow: dns.allow, rateLimit: ResponseRateLimitSettings(dns.rateLimit), usesCookies: dns.cookies)
+    }
+}
+
+extension ResponseRateLimitSettings {
+    /// The responses a second if the configuration leaves it open.
+    private static let usual = 200
+
+    /// `nil`: any number of equal responses.
+    init?(_ limit: Configuration.ResponseRateLimit) {
+        switch limit.responsesPerSecond {
+        case .unlimited: return nil
+        case .automatic: self.init(responsesPerSecond: Self.usual, slip: limit.slip, limitsLoopback: false)
+        case .limited(let number): self.init(responsesPerSecond: number, slip: limit.slip)
+        }
     }
 }
 

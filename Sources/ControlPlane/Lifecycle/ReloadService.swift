@@ -38,6 +38,7 @@ struct ReloadService: Service {
             limiter.requestsPerSecond = new.configuration.server.rateLimit.requestsPerSecond
             engine.reconfigure(UpstreamConfiguration(new.configuration.dns))
             engine.reconfigure(largeUDPNetworks: new.configuration.dns.largeUDP.networks)
+            reloadDefence(new)
             logger.info("configuration reloaded")
             new.warnOfOpenResolver(logger)
             for key in new.keysAwaitingRestart(since: started) {
@@ -49,6 +50,14 @@ struct ReloadService: Service {
                 logger.error("configuration not reloaded", metadata: ["problem": "\(problem)"])
             }
             return nil
+        }
+    }
+
+    private func reloadDefence(_ new: LoadedConfiguration) {
+        do throws(EngineError) {
+            try engine.reconfigure(DefenceConfiguration(new.configuration.dns))
+        } catch {
+            logger.error("dns.rate_limit not reloaded: the old one holds", metadata: ["problem": "\(error)"])
         }
     }
 

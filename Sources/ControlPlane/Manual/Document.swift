@@ -84,7 +84,7 @@ public enum Document: String, CaseIterable, Sendable {
             let reload = key.appliesOnReload ? " Takes effect on reload." : ""
             page.definition(
                 key.path, "\(sentence(key.summary))",
-                "\(sentence(key.constraint)) Default: \(key.shownValue(in: Configuration())).\(reload)")
+                "\(sentence(key.allowed)) Default: \(key.shownValue(in: Configuration())).\(reload)")
         }
         page.heading("FILES")
         page.definition(configurationPath, "The configuration of the service.")

@@ -15,6 +15,10 @@ final class AnswerRules: Sendable {
     let fixed: FixedAnswers
     let special: SpecialNames
     let addresses: RegistrableAddresses
+    /// The clients that are answered at all.
+    let allowed: AllowedClients
+    /// Makes clients' cookies; `nil`: they get none.
+    let cookies: ServerCookies?
 
     /// - Parameters:
     ///   - udpPayload: the largest UDP reply in octets; 512–4096.
@@ -23,9 +27,12 @@ final class AnswerRules: Sendable {
     ///   - fixed: the answers that come from no zone.
     ///   - special: the names outside the zones that are answered here.
     ///   - addresses: the addresses for which names are synthesized.
+    ///   - allowed: the clients that are answered at all.
+    ///   - cookies: makes clients' cookies; `nil`: they get none.
     init(
         snapshot: ZoneSnapshot, udpPayload: Int, largeUDP: LargeUDP, outside: OutsideAccess, fixed: FixedAnswers,
-        special: SpecialNames, addresses: RegistrableAddresses
+        special: SpecialNames, addresses: RegistrableAddresses, allowed: AllowedClients = AllowedClients([]),
+        cookies: ServerCookies? = nil
     ) {
         self.snapshot = snapshot
         zones = snapshot.views
@@ -35,6 +42,8 @@ final class AnswerRules: Sendable {
         self.fixed = fixed
         self.special = special
         self.addresses = addresses
+        self.allowed = allowed
+        self.cookies = cookies
     }
 
     /// The generation of the zones.
@@ -50,11 +59,13 @@ final class AnswerRules: Sendable {
 
     /// Rules with other zones or settings; those that are not given stay the same.
     func with(
-        _ snapshot: ZoneSnapshot? = nil, largeUDP: LargeUDP? = nil, outside: OutsideAccess? = nil
+        _ snapshot: ZoneSnapshot? = nil, largeUDP: LargeUDP? = nil, outside: OutsideAccess? = nil,
+        defence: DefenceSettings? = nil
     ) -> AnswerRules {
         AnswerRules(
             snapshot: snapshot ?? self.snapshot, udpPayload: udpPayload, largeUDP: largeUDP ?? self.largeUDP,
-            outside: outside ?? self.outside, fixed: fixed, special: special, addresses: addresses)
+            outside: outside ?? self.outside, fixed: fixed, special: special, addresses: addresses,
+            allowed: defence?.allowed ?? allowed, cookies: defence == nil ? cookies : defence?.cookies)
     }
 
     /// Reads a query and finds its name in the zones. Prefetches the octets that the answer will be copied from.
@@ -109,14 +120,21 @@ final class AnswerRules: Sendable {
     ///   - client: the client's address.
     @inline(__always)
     func outcome(of query: Query, in message: RawSpan, frame: ReplyFrame, from client: IPAddress?) -> Outcome {
+        if allowed.isOn, !allowed.contains(client) { return .error(ResponseCode.refused) }
         let isQuery = query.header?.opcode == 0
         // RFC 9619 §4: a query has exactly one question. Opcodes that aren't served get NOTIMP in any case.
         guard let question = query.question else {
+            // RFC 7873 §5.4: without a question, a query may ask for a cookie.
+            if frame.options?.cookie != nil { return .error(ResponseCode.noError) }
             return .error(isQuery ? ResponseCode.formatError : ResponseCode.notImplemented)
         }
         // RFC 6891 §6.1.3: the meaning of another version is unknown here, so the rest of the query does not matter.
         if case .present(let edns) = query.rest, edns.version != EDNS.version { return .error(ResponseCode.badVersion) }
         guard isQuery else { return .error(ResponseCode.notImplemented) }
+        // RFC 7873 §5.2.2.
+        if case .present(let edns) = query.rest, edns.options.hasMalformedCookie, cookies != nil {
+            return .error(ResponseCode.formatError)
+        }
         // Zone transfers are not offered. This is checked before the other records, because IXFR has one in AUTHORITY
         // (RFC 1995 §3).
         guard question.type != .axfr, question.type != .ixfr else { return .error(ResponseCode.refused) }

@@ -23,11 +23,12 @@ extension OutputRawSpan {
     /// - Parameters:
     ///   - header: the header of the reply that has these records.
     ///   - frame: the frame of that reply.
+    ///   - identifier: the name server identifier, if the reply has it.
     ///   - ttl: another TTL that counts too, in seconds.
     /// - Returns: the lowest TTL, in seconds.
     @_lifetime(self: copy self)
     mutating func moveRecords(
-        _ move: RecordMove, of header: MessageHeader, _ frame: ReplyFrame, ttl: UInt32
+        _ move: RecordMove, of header: MessageHeader, _ frame: ReplyFrame, _ identifier: OctetsView?, ttl: UInt32
     ) -> UInt32 {
         let count = Int(header.answerCount) &+ Int(header.authorityCount)
         var leastTTL = ttl
@@ -47,6 +48,7 @@ extension OutputRawSpan {
                 var count = number
                 if let opt = frame.opt {
                     append(opt, code: header.flags & 0xF)
+                    if let options = frame.options { append(options, identifier, nil, nil) }
                     count &+= 1
                 }
                 replace(at: HeaderOffset.additionalCount, bigEndian: count)

@@ -1,10 +1,10 @@
 /// Writes one reply, section by section. The question is written when the writer is made; at the end come the OPT
 /// record and the header.
 ///
-/// A type can't hold an `inout` span, so the writer takes over the span that it writes to, and ``end(reason:text:)``
-/// gives it back. So nobody can forget the end, nor write anything behind it. What frequent answers need is inlined,
-/// and the writer is small, so it stays in registers. It would be in memory if anything got a pointer to it. So
-/// functions that are seldom needed take the writer and give it back (`self = appending(…)`).
+/// A type can't hold an `inout` span, so the writer takes over the span that it writes to, and
+/// ``end(_:_:reason:text:)`` gives it back. So nobody can forget the end, nor write anything behind it. What frequent
+/// answers need is inlined, and the writer is small, so it stays in registers. It would be in memory if anything got a
+/// pointer to it. So functions that are seldom needed take the writer and give it back (`self = appending(…)`).
 struct ReplyWriter: ~Copyable, ~Escapable {
     /// The reply so far.
     var octets: OutputRawSpan
@@ -97,7 +97,7 @@ struct ReplyWriter: ~Copyable, ~Escapable {
     }
 
     /// Writes the whole AUTHORITY: the SOA record of a zone. There is always room for it: header and question have at
-    /// most 271 octets, this record at most 175 and OPT 11.
+    /// most 271 octets, this record at most 175, OPT 11 and a cookie 28.
     ///
     /// - Parameter zoneOffset: the offset of the zone's name, which is in the question.
     @inline(__always)
@@ -113,20 +113,24 @@ struct ReplyWriter: ~Copyable, ~Escapable {
     /// Writes the OPT record, if the query had one, and the header.
     ///
     /// - Parameters:
+    ///   - frame: the same as at the beginning.
+    ///   - rules: those that have decided the answer.
     ///   - reason: the reason for the response code, for clients with EDNS.
     ///   - text: a text about the reason, for people.
     /// - Returns: the whole reply.
     @inline(__always)
     @_lifetime(copy self)
-    consuming func end(reason: ExtendedError? = nil, text: OctetsView? = nil) -> OutputRawSpan {
+    consuming func end(
+        _ frame: ReplyFrame, _ rules: AnswerRules, reason: ExtendedError? = nil, text: OctetsView? = nil
+    ) -> OutputRawSpan {
         if let opt {
             octets.append(opt, code: code)
-            if let reason { octets.append(reason, text) }
             counts &+= 1
         }
         octets.replace(at: 0, bigEndian32: head)
         octets.replace(at: 4, bigEndian64: counts)
-        return octets
+        guard opt != nil, frame.options != nil || reason != nil else { return octets }
+        return octets.appending(frame.options, rules.fixed.identifier, reason, text)
     }
 }
 
@@ -144,19 +148,5 @@ extension OutputRawSpan {
         // RFC 3225 §3: DO is repeated.
         append(bigEndian: opt.dnssecOK ? UInt16(0x8000) : 0)
         append(bigEndian: UInt16(0))
-    }
-
-    /// Appends an option with a reason to the OPT record that was just written (RFC 8914 §2).
-    @_lifetime(self: copy self)
-    fileprivate mutating func append(_ reason: ExtendedError, _ text: OctetsView?) {
-        let start = byteCount
-        append(bigEndian: ExtendedError.optionCode)
-        append(bigEndian: UInt16(0))
-        append(bigEndian: reason.rawValue)
-        if let text { append(octets: text.span) }
-        let length = UInt16(truncatingIfNeeded: byteCount &- start)
-        replace(at: start &+ 2, bigEndian: length &- 4)
-        // The length of the record's data is directly in front of the option.
-        replace(at: start &- 2, bigEndian: length)
     }
 }

@@ -36,7 +36,7 @@ extension Responder {
             own.limit &-= move.shift
             write(outcome, to: target, frame: own, into: &reply)
             guard let header = MessageHeader(reply.bytes) else { return }
-            let leastTTL = reply.moveRecords(move, of: header, own, ttl: ttl)
+            let leastTTL = reply.moveRecords(move, of: header, own, rules.fixed.identifier, ttl: ttl)
             reply.put(alias, ttl: leastTTL, to: message, before: move)
             // RFC 1034 §6.2.7: AA refers to the name in the question.
             reply.replace(at: HeaderOffset.flags, bigEndian: header.flags & ~HeaderFlags.authoritative)

@@ -63,7 +63,7 @@ extension Responder {
         writer.set(code: answer.code)
         let shift = answer.rotation.count > 1 ? first(of: answer) : 0
         writer.append(answer, ttl: ttl, shift: shift)
-        reply = writer.end(reason: reason)
+        reply = writer.end(frame, rules, reason: reason)
     }
 
     /// The index of the address that comes first in an answer.
@@ -83,7 +83,7 @@ extension Responder {
         var writer = ReplyWriter(frame, to: message, into: reply)
         writer.set(code: code)
         writer.setTruncated()
-        reply = writer.end()
+        reply = writer.end(frame, rules)
     }
 }
 

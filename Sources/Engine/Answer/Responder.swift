@@ -21,6 +21,10 @@ struct Responder: ~Copyable {
     var outsideRotation: WorkerRotation
     let outsideStrategy: RotationStrategyName
     let counters: WorkerCounters
+    /// Limits equal responses; `nil`: there is no limit.
+    private(set) var rateLimit: ResponseRateLimit?
+    /// The same, without a reference to count.
+    private(set) var limiter: ResponseRateLimit.View?
     /// The last query that was answered ``Disposition/forward`` or ``Disposition/replyAndRefresh``.
     var deferred: DeferredQuery?
 
@@ -47,6 +51,13 @@ struct Responder: ~Copyable {
 
     /// Sets the clients that may resolve names outside from now on.
     mutating func adopt(_ outside: OutsideAccess) { rules = rules.with(outside: outside) }
+
+    /// Sets how the engine defends itself from now on.
+    mutating func adopt(_ defence: DefenceSettings) {
+        rules = rules.with(defence: defence)
+        rateLimit = defence.rateLimit
+        limiter = defence.rateLimit?.view
+    }
 
     /// Reads a query, and prefetches the octets that its answer will be copied from; for a name outside, only the link
     /// to them.
@@ -85,11 +96,21 @@ struct Responder: ~Copyable {
         case .tcp: counters.count(.tcpQueries)
         }
         counters.count(type: query.question?.type.rawValue ?? 0)
-        guard let frame = rules.frame(for: query, from: client) else {
+        guard var frame = rules.frame(for: query, from: client) else {
             counters.count(.dropped)
             return .silence
         }
+        var isKnown = false
+        if case .present(let edns) = query.rest, !edns.options.isEmpty {
+            (frame.options, isKnown) = options(for: edns, in: message, from: client, frame)
+        }
         let outcome = rules.outcome(of: query, in: message, frame: frame, from: client)
+        if let limiter, query.transport == .udp, !isKnown {
+            let verdict = self.verdict(on: outcome, of: query, from: client, limiter, now: cache.now)
+            if verdict != .send {
+                return limit(outcome, verdict, to: message, from: client, frame: frame, into: &reply)
+            }
+        }
         if case .outside = outcome {
             return answerOutside(query, in: message, frame: frame, cache: &cache, into: &reply)
         }
@@ -115,7 +136,7 @@ struct Responder: ~Copyable {
             if writer.isTruncated { counters.count(.truncated) }
             // RFC 8914: clients with EDNS get the reason, if there is room for it.
             if records.rrset.isStale, writer.hasRoomForReason {
-                reply = writer.end(reason: .staleAnswer)
+                reply = writer.end(frame, rules, reason: .staleAnswer)
                 return
             }
         case .record(let record):
@@ -139,7 +160,7 @@ struct Responder: ~Copyable {
             counters.count(.serverFailures)
             writer.set(code: ResponseCode.serverFailure)
             // RFC 8914: clients with EDNS get the reason.
-            reply = writer.end(reason: .other, text: rules.fixed.noInstance)
+            reply = writer.end(frame, rules, reason: .other, text: rules.fixed.noInstance)
             return
         case .error(let code):
             count(error: code)
@@ -148,12 +169,13 @@ struct Responder: ~Copyable {
             // This is not written here.
             break
         }
-        reply = writer.end()
+        reply = writer.end(frame, rules)
     }
 
     /// Counts a reply without records.
     func count(error code: UInt16) {
         switch code {
+        case ResponseCode.noError: counters.count(.noData)
         case ResponseCode.formatError: counters.count(.formatErrors)
         case ResponseCode.notImplemented: counters.count(.notImplemented)
         case ResponseCode.badVersion: counters.count(.badVersions)
@@ -176,6 +198,6 @@ struct Responder: ~Copyable {
     ) {
         var writer = ReplyWriter(frame, to: message, into: reply)
         writer.set(code: code)
-        reply = writer.end(reason: reason)
+        reply = writer.end(frame, rules, reason: reason)
     }
 }

@@ -32,11 +32,22 @@ struct SipHash {
         compress(word)
     }
 
+    /// The hash of what was combined, and of four more octets: the first in the lowest bits. Nothing may be combined
+    /// afterwards.
+    mutating func finalize(with octets: UInt32) -> UInt64 {
+        finish((wordCount << 3 &+ 4) << 56 | UInt64(octets))
+    }
+
     /// The hash of what was combined. Nothing may be combined afterwards.
     @inline(__always)
     mutating func finalize() -> UInt64 {
         // The last block has the count of octets, modulo 256, in its highest octet.
-        compress(wordCount << 59)
+        finish(wordCount << 59)
+    }
+
+    @inline(__always)
+    private mutating func finish(_ lastBlock: UInt64) -> UInt64 {
+        compress(lastBlock)
         v2 ^= 0xFF
         for _ in 0..<finalizationRounds { round() }
         return v0 ^ v1 ^ v2 ^ v3

@@ -1,10 +1,11 @@
 /// Everything that is counted, one row each: status, metrics and the API's description follow from it.
 public enum Counter: Int, CaseIterable, Sendable {
     case udpQueries, tcpQueries, dropped, truncated, answered, noData, nameErrors, serverFailures, refused,
-        formatErrors, notImplemented, badVersions, sendErrors, connectionsAccepted, connectionsEvicted, connectionsOpen
+        formatErrors, notImplemented, badVersions, sendErrors, connectionsAccepted, connectionsEvicted, connectionsOpen,
+        limitedRecords, limitedNoData, limitedNameErrors, limitedErrors, limitedOutside, limitedTruncated
     case cacheEntries, cacheBytes, cacheHits, cacheMisses, prefetches, cacheEvictions
     case coalesced, staleAnswers, cachedFailures, overLimit, upstreamUDPQueries, upstreamTCPQueries, hedges, retries,
-        wrongAnswers, timeouts, failures, inFlight
+        wrongAnswers, timeouts, failures, overNetworkLimit, gaveWay, withheldHedges, inFlight
 
     /// The group that a counter belongs to.
     public enum Group: String, CaseIterable, Sendable {
@@ -35,7 +36,10 @@ public enum Counter: Int, CaseIterable, Sendable {
         switch self {
         case .udpQueries: Description(.dns, "udp_queries", "Queries that arrived over UDP.")
         case .tcpQueries: Description(.dns, "tcp_queries", "Queries that arrived over TCP.")
-        case .dropped: Description(.dns, "dropped", "Messages dropped without an answer: no header, or a response.")
+        case .dropped:
+            Description(
+                .dns, "dropped",
+                "Messages dropped without an answer: no header, a response, from port 0 or from this server.")
         case .truncated: Description(.dns, "truncated", "Answers sent with TC.")
         case .answered: Description(.dns, "answered", "Answers NOERROR with records.")
         case .noData: Description(.dns, "nodata", "Answers NOERROR without a record of the type that was asked for.")
@@ -52,6 +56,19 @@ public enum Counter: Int, CaseIterable, Sendable {
                 .dns, "connections_evicted",
                 "TCP connections closed because a limit was reached.")
         case .connectionsOpen: Description(.dns, "connections_open", isGauge: true, "TCP connections open now.")
+        case .limitedRecords:
+            Description(.dns, "rate_limited_records", "Answers with records above dns.rate_limit.")
+        case .limitedNoData:
+            Description(.dns, "rate_limited_nodata", "Answers NOERROR without records above dns.rate_limit.")
+        case .limitedNameErrors:
+            Description(.dns, "rate_limited_nxdomain", "Answers NXDOMAIN above dns.rate_limit.")
+        case .limitedErrors: Description(.dns, "rate_limited_errors", "Other errors above dns.rate_limit.")
+        case .limitedOutside:
+            Description(.dns, "rate_limited_outside", "Answers for names outside above dns.rate_limit.")
+        case .limitedTruncated:
+            Description(
+                .dns, "rate_limited_truncated",
+                "Answers above dns.rate_limit that were sent with TC; the others were dropped.")
         case .cacheEntries: Description(.cache, "entries", isGauge: true, "Upstreams' answers kept now.")
         case .cacheBytes: Description(.cache, "bytes", isGauge: true, "Octets of memory that they take.")
         case .cacheHits: Description(.cache, "hits", "Queries answered from the cache.")
@@ -90,6 +107,18 @@ public enum Counter: Int, CaseIterable, Sendable {
                 "What came from an upstream's address and was no answer to what was asked.")
         case .timeouts: Description(.forwarding, "timeouts", "Misses that no upstream had answered in time.")
         case .failures: Description(.forwarding, "failures", "Misses that ended in SERVFAIL.")
+        case .overNetworkLimit:
+            Description(
+                .forwarding, "over_network_limit",
+                "Misses whose client's network had a quarter of dns.upstream.max_inflight under way.")
+        case .gaveWay:
+            Description(
+                .forwarding, "gave_way",
+                "Misses that took longer than usual and gave way to a newer one, at a limit.")
+        case .withheldHedges:
+            Description(
+                .forwarding, "hedges_withheld",
+                "Further attempts that were not made because more than half of max_inflight were under way.")
         case .inFlight: Description(.forwarding, "in_flight", isGauge: true, "Misses under way now.")
         }
     }

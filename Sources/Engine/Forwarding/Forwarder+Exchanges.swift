@@ -39,6 +39,7 @@ extension Forwarder {
             case .reply: if let content { reply(to: query, content, now: now) }
             case .follow: if let content { follow(content, for: query, now: now) }
             case .fail(let reason): fail(query, reason, now: now)
+            case .giveWay: giveWay(query, now: now)
             case .close:
                 stopWaiting(for: query)
                 query.stopAll(now: now)
@@ -64,6 +65,10 @@ extension Forwarder {
         _ actions: inout [Resolution.Action]
     ) {
         let upstreams = query.upstreams
+        if purpose == .hedge, forwarding.isCrowded {
+            counters.count(.withheldHedges)
+            return query.resolution.handle(.chosen(nil, purpose), now: now, &actions)
+        }
         // Another server's check whether we lead back to it must be forwarded like any other question.
         let mayLeadBack = LoopName.number(of: query.key.name) != nil
         let choice: UpstreamSet.Choice?
@@ -181,7 +186,7 @@ extension Forwarder {
         guard upstream.health.isSuspect else { return }
         let root = CacheKey(name: [UInt8]([0]).rawSpan, type: .ns, variant: [])
         let query = PendingQuery(
-            key: root, upstreams: settings.upstreams, deadline: now + Resolution.lingering, forwarder: self)
+            key: root, upstreams: settings.upstreams, deadline: now + Resolution.lingering, network: 0, forwarder: self)
         handle(.probing(index, settings.upstreams.features(of: index)), of: query, now: now)
     }
 }

@@ -10,6 +10,9 @@ final class Forwarder {
     /// How many due calls are made in a row, so that nothing else has to wait for all of them.
     private static let callsAtOnce = 4
 
+    /// How many of the oldest questions are looked at to find one that gives way.
+    private static let candidates = 16
+
     /// How many requests may wait; more are answered SERVFAIL.
     private static let maximumRequests = 4096
     private static let requestsAtOnce = 8
@@ -30,6 +33,8 @@ final class Forwarder {
     let counters: WorkerCounters
     private(set) var settings: ForwardingSettings
     private var pending: [CacheKey: PendingQuery] = [:]
+    /// The same, in the order in which they began.
+    private var order = RecencyList<PendingQuery>()
     /// Aliases that upstreams have left open, by the key of the question under way; see ``follow(_:for:now:)``.
     var aliases: [CacheKey: OpenAliases] = [:]
     /// Questions to be asked, from ``nextRequest`` on; those without a client refresh an answer.
@@ -99,8 +104,9 @@ final class Forwarder {
             case .probe, .longAnswer: break
             }
         }
-        for _ in pending { forwarding.release() }
+        for query in pending.values { forwarding.release(query.network) }
         pending = [:]
+        order = RecencyList()
         aliases = [:]
         transport.closeAll()
     }
@@ -190,7 +196,7 @@ final class Forwarder {
             query.clients.append(client)
             return
         }
-        guard let query = begin(key, now: now) else {
+        guard let query = begin(key, for: client.address, now: now) else {
             counters.count(.overLimit)
             return giveUp(key, client, now: now)
         }
@@ -199,16 +205,55 @@ final class Forwarder {
     }
 
     private func refresh(_ key: CacheKey, now: MonotonicTime) {
-        guard pending[key] == nil, let query = begin(key, now: now) else { return }
+        guard pending[key] == nil, let query = begin(key, for: nil, now: now) else { return }
         handle(.begun, of: query, now: now)
     }
 
-    private func begin(_ key: CacheKey, now: MonotonicTime) -> PendingQuery? {
-        guard forwarding.admit() else { return nil }
+    private func begin(_ key: CacheKey, for client: IPAddress?, now: MonotonicTime) -> PendingQuery? {
+        let network = client.map { forwarding.number(ofNetwork: $0) } ?? 0
+        guard admit(network, client, now: now) else { return nil }
         let query = PendingQuery(
-            key: key, upstreams: settings.upstreams, deadline: now + settings.timeout, forwarder: self)
+            key: key, upstreams: settings.upstreams, deadline: now + settings.timeout, network: network,
+            forwarder: self)
         pending[key] = query
+        order.append(query)
         return query
+    }
+
+    // MARK: Too many
+
+    /// Counts one more question. At a limit the oldest one that takes longer than its upstream usually does gives way:
+    /// most likely nobody answers it.
+    private func admit(_ network: UInt32, _ client: IPAddress?, now: MonotonicTime) -> Bool {
+        let admission = forwarding.admit(network)
+        if admission == .admitted { return true }
+        guard let client else { return false }
+        if admission == .networkIsFull {
+            counters.count(.overNetworkLimit)
+            forwarding.noteLimited(client)
+        }
+        guard let oldest = oldestOverdue(ofNetwork: admission == .networkIsFull ? network : nil) else { return false }
+        handle(.crowded, of: oldest, now: now)
+        return forwarding.admit(network) == .admitted
+    }
+
+    /// - Parameter network: only those of this network; `nil`: any.
+    private func oldestOverdue(ofNetwork network: UInt32?) -> PendingQuery? {
+        func mayGiveWay(_ query: PendingQuery) -> Bool {
+            query.resolution.isOverdue && (network == nil || query.network == network)
+        }
+        var left = Self.candidates
+        let found = order.first { query in
+            left -= 1
+            return left == 0 || mayGiveWay(query)
+        }
+        return found.flatMap { mayGiveWay($0) ? $0 : nil }
+    }
+
+    /// Ends a question for a newer one: sends all clients that wait an expired answer, or SERVFAIL.
+    func giveWay(_ query: PendingQuery, now: MonotonicTime) {
+        counters.count(.gaveWay)
+        for client in end(query) { giveUp(query.key, client, now: now) }
     }
 
     // MARK: Time
@@ -321,8 +366,9 @@ final class Forwarder {
     /// - Returns: the clients that wait for it.
     private func end(_ query: PendingQuery) -> [WaitingClient] {
         pending[query.key] = nil
+        order.remove(query)
         if query.resolution.hopCount > 0 { aliases[query.key] = nil }
-        forwarding.release()
+        forwarding.release(query.network)
         query.noteUnwanted()
         defer { query.clients = [] }
         return query.clients

@@ -13,11 +13,14 @@ final class PendingQuery {
     var resolution: Resolution
     /// For the time at which to act if nothing has arrived; `nil`: none is set.
     var ticket: DeadlineWheel<Forwarder.Call>.Ticket?
+    /// The number of the network of the client that asked first; 0: no client did.
+    let network: UInt32
 
-    init(key: CacheKey, upstreams: UpstreamSet, deadline: MonotonicTime, forwarder: Forwarder) {
+    init(key: CacheKey, upstreams: UpstreamSet, deadline: MonotonicTime, network: UInt32, forwarder: Forwarder) {
         self.key = key
         self.upstreams = upstreams
         self.forwarder = forwarder
+        self.network = network
         resolution = Resolution(type: key.type, variant: key.variant, deadline: deadline)
     }
 

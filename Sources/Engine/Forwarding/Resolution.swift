@@ -34,6 +34,8 @@ struct Resolution {
     /// How long to wait before another attempt.
     private var patience = Nanoseconds.zero
     private(set) var phase = Phase.asking
+    /// Whether it takes longer than its upstream usually does.
+    private(set) var isOverdue = false
     /// How many times aliases were followed: all attempts are for the name that they lead to.
     private(set) var hopCount: UInt8 = 0
     /// Whether DNSSEC records are wanted, which require EDNS.
@@ -74,6 +76,10 @@ struct Resolution {
             answered(number, with: answer, features: features, now: now, &actions)
         case .refused(let number): refused(number, now: now, &actions)
         case .ended(let number, let end): ended(number, end, now: now, &actions)
+        case .crowded:
+            guard phase == .asking else { break }
+            actions.append(.giveWay)
+            close(&actions)
         case .due: due(now: now, &actions)
         }
         if phase == .lingering, !attempts.contains(where: \.isWaiting) { close(&actions) }
@@ -223,6 +229,7 @@ struct Resolution {
     private mutating func follow(now: MonotonicTime, _ actions: inout [Action]) {
         guard hopCount < Self.maximumHops else { return fail(.other, now: now, &actions) }
         hopCount += 1
+        isOverdue = false
         attempts.removeAll(keepingCapacity: true)
         actions += [.follow, .choose(.first)]
     }
@@ -287,6 +294,7 @@ struct Resolution {
         }
         guard isInTime else { return expire(&actions) }
         if isRefusedByAll { return failRefused(now: now, &actions) }
+        isOverdue = true
         patience = min(patience * 2, Self.longestPatience)
         actions.append(.wait(until: min(now + patience, deadline)))
         if attempts.count < Self.maximumAttempts { actions.append(.choose(.hedge)) }

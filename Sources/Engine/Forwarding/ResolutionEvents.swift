@@ -21,6 +21,8 @@ extension Resolution {
         case refused(Int)
         /// No answer will come.
         case ended(Int, ExchangeEnd)
+        /// A newer question takes its place.
+        case crowded
         /// The time set by ``Action/wait(until:)`` has come.
         case due
     }
@@ -48,6 +50,8 @@ extension Resolution {
         case follow
         /// Send the clients an expired answer, or SERVFAIL.
         case fail(ExtendedError)
+        /// Send the clients an expired answer, or SERVFAIL, and don't remember that as a failure.
+        case giveWay
         /// Stop: nothing is waited for any longer.
         case close
     }

@@ -7,10 +7,12 @@ final class SharedForwarding: Sendable {
     let ttlPolicy: TTLPolicy
     /// The names that upstreams must not answer for.
     let own: OwnNames
-    let maximumInFlight: Int
     let maximumSocketsPerWorker: Int
-    /// The number of queries under way over all workers.
-    let inFlight = Atomic<Int>(0)
+    private let limit: Mutex<QuestionLimit>
+    private let crowded = Atomic<Bool>(false)
+    /// The networks that had as many questions as they may, since that was last asked.
+    private let limited = Mutex(LimitedNetworks())
+    private let key: SipHash.Key
 
     init(_ configuration: ForwardingConfiguration, own: OwnNames, readerCount: Int) throws(EngineError) {
         self.own = own
@@ -19,20 +21,55 @@ final class SharedForwarding: Sendable {
         ttlPolicy = TTLPolicy(
             minimum: cache.minimumTTL, maximum: cache.maximumTTL, negativeMaximum: cache.negativeTTL,
             stale: Nanoseconds(cache.serveStale), prefetches: cache.prefetch)
-        maximumInFlight = configuration.maximumInFlight
+        limit = Mutex(QuestionLimit(maximum: configuration.maximumInFlight))
+        var random = SystemRandom()
+        key = SipHash.Key(low: random.next(), high: random.next())
         maximumSocketsPerWorker = configuration.maximumSocketsPerWorker
     }
 
-    /// Counts one more query under way, if the limit allows.
-    func admit() -> Bool {
-        if inFlight.wrappingAdd(1, ordering: .relaxed).newValue <= maximumInFlight { return true }
-        release()
-        return false
+    /// The number of a client's network, for ``admit(_:)``. Two networks have the same one in four billion.
+    func number(ofNetwork client: IPAddress) -> UInt32 {
+        var hash = SipHash(key: key)
+        hash.combine(client.limitedPrefix)
+        return max(UInt32(truncatingIfNeeded: hash.finalize()), 1)
     }
 
-    /// Counts one query less.
-    func release() {
-        inFlight.wrappingSubtract(1, ordering: .relaxed)
+    /// Counts one more question under way, if the limits allow.
+    ///
+    /// - Parameter network: that of its client; 0: it has no client.
+    func admit(_ network: UInt32) -> QuestionLimit.Admission {
+        limit.withLock { limit in
+            let admission = limit.admit(network)
+            crowded.store(limit.isCrowded, ordering: .relaxed)
+            return admission
+        }
+    }
+
+    /// Counts one question less.
+    func release(_ network: UInt32) {
+        limit.withLock { limit in
+            limit.release(network)
+            crowded.store(limit.isCrowded, ordering: .relaxed)
+        }
+    }
+
+    /// The number of questions under way.
+    var inFlight: Int { limit.withLock { $0.count } }
+
+    /// Whether more than half of the questions that may be under way are.
+    var isCrowded: Bool { crowded.load(ordering: .relaxed) }
+
+    /// Notes that a client's network has as many questions as it may.
+    func noteLimited(_ client: IPAddress) {
+        _ = limited.withLockIfAvailable { $0.note(client.limitedNetwork) }
+    }
+
+    /// The networks that had as many questions as they may, since the last call.
+    func takeLimited() -> LimitedNetworks {
+        limited.withLock { limited in
+            defer { limited = LimitedNetworks() }
+            return limited
+        }
     }
 }
 

@@ -14,6 +14,9 @@ struct EDNS {
     /// DO: the client understands DNSSEC (RFC 3225).
     var dnssecOK: Bool
 
+    /// The options that are answered here.
+    var options: EDNSOptions
+
     /// The records behind a query's question.
     enum Reading {
         /// No OPT record.
@@ -48,27 +51,18 @@ struct EDNS {
             guard record.type == .opt else { continue }
             // RFC 6891 §6.1.1: there is at most one OPT record; §6.1.2: its owner is the root.
             guard found == nil, record.typeOffset == record.owner + 1,
-                hasWellFormedOptions(message.extracting(record.data))
+                let options = EDNSOptions(message, in: record.data)
             else { return .malformed }
             // RFC 6891 §6.1.3: the meaning of these fields in an OPT record.
             found = EDNS(
                 payload: record.recordClass,
                 version: UInt8(truncatingIfNeeded: record.ttl >> 16),
-                dnssecOK: record.ttl & 0x8000 != 0
+                dnssecOK: record.ttl & 0x8000 != 0,
+                options: options
             )
         }
         guard offset == message.byteCount else { return .malformed }
         return found.map(Reading.present) ?? .none
-    }
-
-    /// Whether `rdata` is a sequence of {code, length, data} (RFC 6891 §6.1.2). The options themselves are ignored.
-    private static func hasWellFormedOptions(_ rdata: RawSpan) -> Bool {
-        var offset = 0
-        while offset < rdata.byteCount {
-            guard let length = rdata.uint16(at: offset + 2) else { return false }
-            offset += 4 + Int(length)
-        }
-        return offset == rdata.byteCount
     }
 }
 

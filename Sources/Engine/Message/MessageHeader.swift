@@ -1,5 +1,8 @@
 /// Limits for the length of messages, in octets.
 enum MessageSize {
+    /// The most octets of a reply without records of an answer, with an OPT record that has a cookie: header and
+    /// question have at most 271, a SOA record 175.
+    static let maximumNegative = 485
     /// The UDP payload that every client accepts (RFC 1035 §4.2.1, RFC 6891 §6.2.3).
     static let minimumPayload = 512
     /// The longest message over TCP (RFC 1035 §4.2.2).

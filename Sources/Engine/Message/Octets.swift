@@ -89,6 +89,15 @@ extension OutputRawSpan {
         unsafe append(value.bigEndian, as: UInt32.self)
     }
 
+    /// Appends `value` in network order, or nothing if it doesn't fit.
+    @inline(__always)
+    @_lifetime(self: copy self)
+    mutating func append(bigEndian value: UInt64) {
+        guard freeCapacity >= 8 else { return }
+        // Unsafe: any eight octets are a UInt64; they fit by the line above.
+        unsafe append(value.bigEndian, as: UInt64.self)
+    }
+
     /// Replaces the two octets at `offset` with `value` in network order; does nothing if they are not written yet.
     @inline(__always)
     @_lifetime(self: copy self)

@@ -25,6 +25,7 @@ struct Query {
         self.transport = transport
         header = MessageHeader(message)
         guard let header, !header.isResponse, header.questionCount == 1, let question = Question(message) else {
+            readWithoutQuestion(message)
             return
         }
         self.question = question
@@ -32,6 +33,14 @@ struct Query {
         rest =
             hasOtherRecords
             ? .malformed : EDNS.read(message, recordCount: Int(header.additionalCount), from: question.end)
+    }
+
+    /// Reads a query that may ask for a cookie alone (RFC 7873 §5.4).
+    private mutating func readWithoutQuestion(_ message: RawSpan) {
+        guard let header, !header.isResponse, header.opcode == 0, header.questionCount == 0, header.answerCount == 0,
+            header.authorityCount == 0
+        else { return }
+        rest = EDNS.read(message, recordCount: Int(header.additionalCount), from: MessageHeader.byteCount)
     }
 
     /// Checks whether a name is in a zone, and if so keeps its position.

@@ -17,11 +17,16 @@ struct ReplyFrame {
     var questionEnd: Int?
     /// The reply's OPT record; `nil`: the query has none, so the reply has none either (RFC 6891 §6.1.1).
     var opt: OPTRecord?
+    /// The options of the OPT record; `nil`: it has none.
+    var options: ReplyOptions?
     /// The most octets of the reply.
     var limit: Int
 
     /// The octets to keep free for the OPT record.
-    var reserved: Int { opt == nil ? 0 : EDNS.byteCount }
+    var reserved: Int {
+        guard opt != nil else { return 0 }
+        return EDNS.byteCount &+ (options?.byteCount ?? 0)
+    }
 }
 
 /// The reason for an answer, for clients with EDNS (RFC 8914 §4).

@@ -29,6 +29,8 @@ final class UDPBatch {
     private let sender = DatagramSender()
     private let hasControls: Bool
     private let isIPv4: Bool
+    /// The socket's own address.
+    private let own: SocketAddress
     private var outgoingCount = 0
     /// Where the next reply begins. Replies follow each other directly: most are short, so only a few lines of the
     /// processor's cache are touched, however long a reply may be.
@@ -36,11 +38,13 @@ final class UDPBatch {
 
     /// - Parameters:
     ///   - replyBytes: the length of the longest reply.
-    ///   - isIPv4: the family of the socket's addresses.
+    ///   - own: the address that the socket is bound to.
     ///   - hasControls: whether each datagram has a control message with the address that it was sent to, from which it
     ///     is to be answered.
-    init(replyBytes: Int, isIPv4: Bool, hasControls: Bool) {
+    init(replyBytes: Int, own: SocketAddress, hasControls: Bool) {
+        let isIPv4 = own.address.isIPv4
         self.replyBytes = replyBytes
+        self.own = own
         self.hasControls = hasControls
         self.isIPv4 = isIPv4
         // Each begins at a line of the processor's cache, so that no two share one.
@@ -153,6 +157,18 @@ final class UDPBatch {
         return .v6(
             UInt64(bigEndian: unsafe address.load(fromByteOffset: 8, as: UInt64.self)),
             UInt64(bigEndian: unsafe address.load(fromByteOffset: 16, as: UInt64.self)))
+    }
+
+    /// Whether a reply to the datagram at a place would reach a client: not at port 0, and not at this very socket, as
+    /// whose address somebody has forged.
+    @inline(__always)
+    func isAnswerable(_ index: Int) -> Bool {
+        guard index >= 0, index < Self.capacity else { return false }
+        // Unsafe: the kernel has written an address there; in both families the port is at 2.
+        let port = UInt16(
+            bigEndian: unsafe addresses.load(fromByteOffset: index &* Self.addressStride &+ 2, as: UInt16.self))
+        if port != 0, port != own.port { return true }
+        return port != 0 && client(index) != own.address
     }
 
     /// The origin of the datagram at a place, for a later reply; `nil` if there is no such place.

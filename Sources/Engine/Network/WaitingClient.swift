@@ -12,6 +12,14 @@ struct WaitingClient {
     var route: Route
     /// What is noted of it once it is answered.
     var sample: QuerySample?
+
+    /// The client's address; `nil`: its connection is closed.
+    var address: IPAddress? {
+        switch route {
+        case .udp(_, let origin): origin.client
+        case .tcp(let target): target.connection?.client
+        }
+    }
 }
 
 /// A TCP connection that may be closed by the time its answer comes.

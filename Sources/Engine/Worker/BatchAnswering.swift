@@ -46,6 +46,7 @@ struct BatchAnswering: ~Copyable {
         _ batch: UDPBatch, at index: Int, as query: Query, with responder: inout Responder,
         cache: inout CacheReading
     ) {
+        guard batch.isAnswerable(index) else { return responder.counters.count(.dropped) }
         var reply = batch.nextReply()
         let disposition = responder.respond(
             to: batch.message(index), as: query, from: batch.client(index), cache: &cache, into: &reply)

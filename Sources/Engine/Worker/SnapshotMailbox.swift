@@ -6,6 +6,7 @@ final class SnapshotMailbox: Sendable {
     private let generation = Atomic<UInt64>(0)
     private let settings = Mutex<ForwardingSettings?>(nil)
     private let largeUDP = Mutex<LargeUDP?>(nil)
+    private let defence = Mutex<DefenceSettings?>(nil)
     private let queryLog = Mutex<QueryLogSettings?>(nil)
     private let inspections = Mutex<[InspectionRequest]>([])
     private let hasSettings = Atomic<Bool>(false)
@@ -39,6 +40,13 @@ final class SnapshotMailbox: Sendable {
     /// Posts which clients get large answers over UDP; nobody waits until that is in use.
     func post(_ largeUDP: LargeUDP) {
         self.largeUDP.withLock { $0 = largeUDP }
+        hasSettings.store(true, ordering: .releasing)
+        wake.signal()
+    }
+
+    /// Posts how the engine defends itself; nobody waits until that is in use.
+    func post(_ defence: DefenceSettings) {
+        self.defence.withLock { $0 = defence }
         hasSettings.store(true, ordering: .releasing)
         wake.signal()
     }
@@ -103,6 +111,11 @@ final class SnapshotMailbox: Sendable {
     /// The clients that get large answers over UDP, if that was posted. Only called after ``takesSettings()``.
     func takeLargeUDP() -> LargeUDP? {
         largeUDP.withLock { $0.take() }
+    }
+
+    /// How the engine defends itself, if that was posted. Only called after ``takesSettings()``.
+    func takeDefence() -> DefenceSettings? {
+        defence.withLock { $0.take() }
     }
 
     /// Which queries go into the query log, if that was posted. Only called after ``takesSettings()``.

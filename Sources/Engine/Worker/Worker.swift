@@ -86,7 +86,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         from socket: consuming Descriptor, address: SocketAddress, replyBytes: Int, isKept: Bool
     ) throws(EngineError) {
         let batch = UDPBatch(
-            replyBytes: replyBytes, isIPv4: address.address.isIPv4, hasControls: address.address.isUnspecified)
+            replyBytes: replyBytes, own: address, hasControls: address.address.isUnspecified)
         let replies = ReplyQueue(replyBytes: replyBytes, socket: socket.number, loop: loop, counters: counters)
         let listener = UDPListener(
             socket: socket, address: address, batch: batch, replies: replies, worker: self, isKept: isKept)
@@ -340,6 +340,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
 
     private func adoptPostedSettings() {
         if let clients = mailbox.takeLargeUDP() { responder.adopt(clients) }
+        if let defence = mailbox.takeDefence() { responder.adopt(defence) }
         if let queryLog = mailbox.takeQueryLog() { observer.adopt(queryLog) }
         if let settings = mailbox.takeSettings() {
             responder.adopt(OutsideAccess(settings.access, isOn: settings.isOn))

@@ -100,14 +100,6 @@ import Testing
         return (others, environment)
     }
 
-    /// The keys whose sample value can be used in this version.
-    static let available = ConfigurationSchema.keys.filter { key in
-        key.usableValues == nil
-    }
-
-    /// The other keys.
-    static let unavailable = ConfigurationSchema.keys.filter { key in !available.contains { $0.path == key.path } }
-
     /// The sample as a YAML document.
     static func yaml(_ path: String, _ value: String) -> String {
         let parts = path.split(separator: ".")
@@ -137,8 +129,8 @@ import Testing
         #expect(names.contains("KONG_DISCOVERY_DNS_CACHE_MAX_ENTRIES"))
     }
 
-    @Test(arguments: available.map(\.path))
-    func `an available key is read from the file`(path: String) throws {
+    @Test(arguments: ConfigurationSchema.keys.map(\.path))
+    func `a key is read from the file`(path: String) throws {
         let key = try #require(ConfigurationSchema.keysByPath[path])
         let sample = try #require(Self.samples[path])
         let yaml = Self.yaml(path, Self.yamlValue(key, sample))
@@ -150,8 +142,8 @@ import Testing
         for other in others { #expect(other.texts(loaded.configuration) == other.texts(Configuration())) }
     }
 
-    @Test(arguments: available.map(\.path))
-    func `an available key is read from the environment, which beats the file`(path: String) throws {
+    @Test(arguments: ConfigurationSchema.keys.map(\.path))
+    func `a key is read from the environment, which beats the file`(path: String) throws {
         let key = try #require(ConfigurationSchema.keysByPath[path])
         let sample = try #require(Self.samples[path])
         let defaults = key.texts(Configuration()).joined(separator: ",")
@@ -165,22 +157,6 @@ import Testing
         #expect(key.texts(loaded.configuration).joined(separator: ",") == sample)
         #expect(loaded.origins[path] == .environment(key.environmentName))
         #expect(loaded.origins.count == 1 + companions.environment.count)
-    }
-
-    @Test(arguments: unavailable.map(\.path))
-    func `a key of a later feature can be set to its default alone`(path: String) throws {
-        let key = try #require(ConfigurationSchema.keysByPath[path])
-        let defaults = key.texts(Configuration()).joined(separator: ",")
-        let loaded = try LoadedConfiguration(file: nil, environment: [key.environmentName: defaults])
-        #expect(loaded.configuration == Configuration())
-
-        let sample = try #require(Self.samples[path])
-        let error = #expect(throws: ConfigurationError.self) {
-            try LoadedConfiguration(file: nil, environment: [key.environmentName: sample])
-        }
-        #expect(error?.problems.count == 1)
-        #expect(error?.problems.first?.key == path)
-        #expect(error?.problems.first?.message.contains("not yet available") == true)
     }
 
     @Test func `each answer of an empty service can be chosen, and is offered`() throws {

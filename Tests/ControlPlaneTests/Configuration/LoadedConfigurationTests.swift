@@ -10,7 +10,7 @@ import Testing
     @Test func `what check-config prints reads as the same configuration`() throws {
         let environment = Dictionary(
             // A secret is not printed.
-            uniqueKeysWithValues: try ConfigurationKeyTests.available.filter { !$0.isSecret }.map {
+            uniqueKeysWithValues: try ConfigurationSchema.keys.filter { !$0.isSecret }.map {
                 ($0.environmentName, try #require(ConfigurationKeyTests.samples[$0.path]))
             }
         )

@@ -100,7 +100,7 @@ struct EDNSAnswerTests {
     }
 
     @Test func `unknown options are ignored`() throws {
-        let options: [UInt8] = [0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0xFD, 0xE9, 0, 0]
+        let options: [UInt8] = [0xFD, 0xEA, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0xFD, 0xE9, 0, 0]
         let opt: [UInt8] = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, UInt8(options.count)] + options
         let octets = try query.octets(replacing: [11: 1], appending: opt)
         let reply = try TestReply(try #require(try makeServer().reply(to: octets)))

@@ -22,14 +22,16 @@ struct FallbackTests {
             }
         }
         // A client whose question is over the limit gets it too.
-        let busy = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20), maximumInFlight: 1)
+        let busy = try TestEngine(upstreams: [upstream.address], timeout: .seconds(2), maximumInFlight: 1)
         upstream.change { .messages([$0.address()]) }
         #expect(try busy.ask(plain).addresses.count == 1)
         upstream.change { _ in .messages([]) }
         try TestSocket.udp(busy.address).send(try TestQuery("other.example.com").octets)
         try busy.waitForStatistics { $0[.inFlight] == 1 }
         #expect(try busy.ask(plain.offering(payload: 1232, dnssecOK: true)).addresses.count == 1)
-        #expect(busy.engine.statistics()[.overLimit] == 1)
+        // Or the other one gave way to it, if this took long.
+        let statistics = busy.engine.statistics()
+        #expect(statistics[.overLimit] + statistics[.gaveWay] == 1)
         // The reverse does not hold: nobody has validated this answer.
         upstream.change { $0.octets[3] & 0x10 == 0 ? .messages([]) : .messages([$0.address(6)]) }
         var other = TestQuery("other.example.com")

@@ -322,17 +322,18 @@ struct FaultTests {
         let server = try TestEngine(upstreams: [silent.address], timeout: .seconds(2))
         let socket = try TestSocket.udp(server.address)
         let client = try TestSocket.udp(server.address)
-        for number in 0..<6000 {
+        for number in 0..<2000 {
             try socket.send(try TestQuery("random\(number).example.com").octets)
             if number % 100 == 0 { #expect(try client.ask(web).addresses.count == 3) }
         }
-        try server.waitForStatistics { $0[.timeouts] >= 4096 && $0[.inFlight] == 0 }
+        // One network has a quarter of them.
+        try server.waitForStatistics { $0[.overLimit] + $0[.gaveWay] + $0[.timeouts] == 2000 && $0[.inFlight] == 0 }
         #expect(try client.ask(web).addresses.count == 3)
     }
 
     @Test func `above the limit new names are SERVFAIL at once, while hits and own names are answered`() throws {
         let upstream = try ScriptedUpstream()
-        let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20), maximumInFlight: 10)
+        let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(20), maximumInFlight: 40)
         #expect(try server.ask(TestQuery("hit.example.com")).addresses.count == 1)
         upstream.change { _ in .silence }
         let socket = try TestSocket.udp(server.address)
@@ -341,6 +342,7 @@ struct FaultTests {
         #expect(try server.ask(TestQuery("hit.example.com")).addresses.count == 1)
         #expect(try server.ask(web).addresses.count == 3)
         let statistics = server.engine.statistics()
-        #expect(statistics[.overLimit] == 40 && statistics[.inFlight] == 10)
+        // Some may have given way, if this took long.
+        #expect(statistics[.overLimit] + statistics[.gaveWay] == 40 && statistics[.inFlight] == 10)
     }
 }

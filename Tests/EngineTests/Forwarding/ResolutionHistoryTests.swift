@@ -94,6 +94,7 @@ private struct ResolutionHistory {
             return .due
         }
         now = now + Nanoseconds(count: (time - now).count * Int64(draw(8)) / 8)
+        if draw(64) == 0 { return .crowded }
         // Now and then the event concerns an attempt that is over.
         if !ended.isEmpty, draw(8) == 0 {
             return .ended(ended[Int(draw(UInt64(ended.count)))], .connectionEnded(hasAnswered: true))
@@ -190,7 +191,7 @@ private struct ResolutionHistory {
         case .overdue(let number): check(underWay[number] != nil, "late, and not waited for")
         case .learn(let upstream, _): check(upstream < upstreamCount, "learned of nobody")
         case .count: break
-        case .reply, .fail: answerCount += 1
+        case .reply, .fail, .giveWay: answerCount += 1
         case .follow:
             check(answerCount == 0 && resolution.attempts.isEmpty, "followed for nobody")
             // Nothing else is waited for, and nothing more is reported about it.

@@ -69,6 +69,16 @@ struct ResolutionTests {
         return resolution
     }
 
+    @Test func `a question that takes longer than usual is overdue, and gives way to a newer one`() {
+        #expect(!play(start()).isOverdue)
+        let late: [Step] = [(150, .due, [.overdue(0), .wait(until: time(450)), .choose(.hedge)])]
+        #expect(play(start() + late).isOverdue)
+        let end = play(start() + late + [(200, .crowded, [.giveWay, .close])])
+        #expect(end.phase == .over && end.attempts.allSatisfy { !$0.isWaiting })
+        // It is nobody's any more.
+        play(start() + [(10, .crowded, [.giveWay, .close]), (20, .crowded, []), (30, .due, [])])
+    }
+
     private func form(_ resolution: Resolution, _ number: Int) -> UpstreamQuery.Form {
         resolution.attempts[number].form
     }

@@ -90,6 +90,47 @@ struct EngineUDPTests {
         #expect(try socket.ask(web).addresses.count == 3)
     }
 
+    /// An IPv4 packet with a query, from this address.
+    private func packet(from source: SocketAddress, to target: SocketAddress) throws -> [UInt8] {
+        guard case .v4(let from) = source.address, case .v4(let to) = target.address else {
+            throw TestFailure("IPv4 only")
+        }
+        let query = try web.octets
+        var packet: [UInt8] = [0x45, 0]
+        packet.append(bigEndian: UInt16(28 + query.count))
+        packet += [0, 0, 0, 0, 64, 17, 0, 0]
+        for address in [from, to] {
+            packet.append(bigEndian: UInt16(truncatingIfNeeded: address >> 16))
+            packet.append(bigEndian: UInt16(truncatingIfNeeded: address))
+        }
+        for number in [source.port, target.port, UInt16(8 + query.count), 0] { packet.append(bigEndian: number) }
+        return packet + query
+    }
+
+    @Test(.enabled(if: RawSocket.datagrams.isAllowed))
+    func `what seems to come from port 0, or from the server itself, is dropped`() throws {
+        let server = try TestEngine()
+        let zero = SocketAddress(.v4(0x7F00_0001), port: 0)
+        let other = SocketAddress(.v4(0x7F00_0002), port: server.address.port)
+        for source in [zero, server.address, other] {
+            try RawSocket.datagrams.send([packet(from: source, to: server.address)], to: server.address)
+        }
+        // Queries are received in their order.
+        #expect(try TestSocket.udp(server.address).ask(web).addresses.count == 3)
+        try server.waitForStatistics { $0[.dropped] == 2 }
+        #expect(server.engine.statistics()[.sendErrors] == 0)
+    }
+
+    @Test func `a response is never answered`() throws {
+        let server = try TestEngine()
+        let socket = try TestSocket.udp(server.address)
+        let response = try web.octets(replacing: [2: 0x80])
+        for _ in 0..<5 { try socket.send(response) }
+        try socket.send([UInt8](response.dropLast(20)) + [1])
+        #expect(try socket.ask(web).addresses.count == 3)
+        try server.waitForStatistics { $0[.dropped] == 6 }
+    }
+
     @Test func `a storm of garbage stops nobody`() throws {
         let server = try TestEngine(workers: 2)
         var random = SeededRandom(8)

@@ -12,13 +12,15 @@ final class TestEngine: Sendable {
     init(
         _ listen: [String] = ["127.0.0.1:0"], workers: Int = 1, tcp: TCPLimits = TCPLimits(),
         grace: Duration = .seconds(20), start: Bool = true, refusesUntilStart: Bool = false,
-        forwarding: ForwardingConfiguration = ForwardingConfiguration()
+        forwarding: ForwardingConfiguration = ForwardingConfiguration(),
+        defence: DefenceConfiguration = DefenceConfiguration()
     ) throws {
         var configuration = EngineConfiguration.test()
         configuration.listen = try listen.map { try #require(SocketAddress($0)) }
         configuration.workers = workers
         configuration.tcp = tcp
         configuration.forwarding = forwarding
+        configuration.defence = defence
         engine = try Engine(configuration, grace: grace, refusesUntilStart: refusesUntilStart)
         try publish(["web": .records([.a(3)]), "big": .records([.a(4000)])])
         if start { try engine.start() }

@@ -30,12 +30,12 @@ extension ServerTests {
 
         @Test func `check-config prints every error with its key and exits with 1`() throws {
             let folder = try TemporaryFolder()
-            let file = try folder.write("bad.yaml", "dns:\n  ttl: 0s\n  nsid: a\nserver: {listen: 8080}\n")
+            let file = try folder.write("bad.yaml", "dns:\n  ttl: 0s\n  workers: a\nserver: {listen: 8080}\n")
             let result = try run("check-config", "--config", file)
             #expect(result.status == .exited(1) && result.output == "")
             let lines = result.errors.split(separator: "\n")
             #expect(lines.count == 3)
-            for key in ["dns.ttl", "dns.nsid", "server.listen"] {
+            for key in ["dns.ttl", "dns.workers", "server.listen"] {
                 #expect(lines.count { $0.hasPrefix(file) && $0.contains(" \(key): ") } == 1)
             }
         }

@@ -4,6 +4,8 @@ import Testing
 /// Debian's `kdig`, a client that shares no code with the server.
 enum Kdig {
     struct Reply {
+        /// All that it has printed.
+        var output: String
         /// NOERROR, NXDOMAIN, …
         var status: String
         /// The data of the records in ANSWER, in order.
@@ -31,6 +33,7 @@ enum Kdig {
             }
         }
         let status = try #require(process.output.firstMatch(of: /status: ([A-Z]+)/)?.1, "\(process.output)")
-        return Reply(status: String(status), answers: data("ANSWER"), additional: data("ADDITIONAL"))
+        return Reply(
+            output: process.output, status: String(status), answers: data("ANSWER"), additional: data("ADDITIONAL"))
     }
 }
