@@ -9,11 +9,12 @@ BENCH_PACKAGES := python3 gcc libc6-dev
 DEB_PACKAGES := debhelper dpkg-dev
 TEST_DEB_PACKAGES := lintian mandoc man-db mmdebstrap systemd systemd-container knot-dnsutils python3 bash zsh fish
 SCHEMATHESIS_PACKAGES := python3 python3-venv
+CONFORMANCE_PACKAGES := python3 nsd knot
 # The font is that of the pictures in docs/images.
 DASHBOARD_PACKAGES := python3 python3-pip chromium chromium-driver fonts-inter
 
 .PHONY: run build stage install dist deb test-deb build-tests test build-asan test-asan build-tsan test-tsan simulate \
-	schemathesis dashboard bench fuzz format lint clean
+	schemathesis conformance dashboard bench fuzz format lint clean
 .DEFAULT_GOAL := build
 
 run: build ## Starts the server with embedded defaults: DNS on 127.0.0.1:8600, REST on 127.0.0.1:8080.
@@ -109,6 +110,12 @@ schemathesis: ## Tests the REST API by its description: schemathesis, and a gene
 	$(SWIFT) build --product kong-discovery
 	Tests/schemathesis/run.py .build/debug/kong-discovery
 
+# A finding prints the octets that repeat it. SEED=n looks elsewhere.
+conformance: ## Asks the server, NSD and Knot the same QUERIES (100000) and compares the replies field by field.
+	@$(call install,$(BUILD_PACKAGES) $(CONFORMANCE_PACKAGES))
+	$(SWIFT) build --product kong-discovery
+	Tests/conformance/run.py .build/debug/kong-discovery --queries $(or $(QUERIES),100000) --seed $(or $(SEED),1)
+
 dashboard: ## Tests the dashboard in Chromium (DASHBOARD=--screenshots makes docs/images anew); axe-core comes from PyPI.
 	@$(call install,$(BUILD_PACKAGES) $(DASHBOARD_PACKAGES))
 	$(SWIFT) build --product kong-discovery
@@ -145,7 +152,7 @@ if [ -n "$$missing" ]; then \
 	$(SUDO) apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing || exit 1; \
 fi; \
-for service in etcd-server:etcd unbound:unbound bind9:named prometheus:prometheus; do \
+for service in etcd-server:etcd unbound:unbound bind9:named prometheus:prometheus nsd:nsd knot:knot; do \
 	case " $$missing " in *" $${service%:*} "*) \
 		[ ! -d /run/systemd/system ] || $(SUDO) systemctl disable --now $${service#*:};; \
 	esac; \

@@ -13,6 +13,7 @@ extension AnswerRules {
         case .error(let code):
             origin.source = .none
             if code > 0xF { origin.extendedCode = code }
+        case .refused, .unknownKey: origin.source = .none
         case .address: origin.source = .synthesized
         default: if query.position == nil { origin.source = .special }
         }

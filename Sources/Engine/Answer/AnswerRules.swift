@@ -120,40 +120,65 @@ final class AnswerRules: Sendable {
     ///   - client: the client's address.
     @inline(__always)
     func outcome(of query: Query, in message: RawSpan, frame: ReplyFrame, from client: IPAddress?) -> Outcome {
-        if allowed.isOn, !allowed.contains(client) { return .error(ResponseCode.refused) }
+        if allowed.isOn, !allowed.contains(client) { return .refused(.prohibited) }
         let isQuery = query.header?.opcode == 0
-        // RFC 9619 §4: a query has exactly one question. Opcodes that aren't served get NOTIMP in any case.
-        guard let question = query.question else {
-            // RFC 7873 §5.4: without a question, a query may ask for a cookie.
-            if frame.options?.cookie != nil { return .error(ResponseCode.noError) }
-            return .error(isQuery ? ResponseCode.formatError : ResponseCode.notImplemented)
-        }
         // RFC 6891 §6.1.3: the meaning of another version is unknown here, so the rest of the query does not matter.
         if case .present(let edns) = query.rest, edns.version != EDNS.version { return .error(ResponseCode.badVersion) }
-        guard isQuery else { return .error(ResponseCode.notImplemented) }
+        // RFC 9619 §4: a query has exactly one question. Opcodes that aren't served get NOTIMP in any case.
+        guard isQuery, let question = query.question, let header = query.header else {
+            return .error(isQuery ? codeWithoutQuestion(query, frame) : ResponseCode.notImplemented)
+        }
+        if case .malformed = query.rest { return .error(ResponseCode.formatError) }
         // RFC 7873 §5.2.2.
         if case .present(let edns) = query.rest, edns.options.hasMalformedCookie, cookies != nil {
             return .error(ResponseCode.formatError)
         }
+        if header.recordCount > (frame.opt == nil ? 0 : 1) {
+            switch TransactionSignature.read(message, header, from: question.end) {
+            case .none: break
+            case .present: return .unknownKey
+            case .malformed: return .error(ResponseCode.formatError)
+            }
+        }
         // Zone transfers are not offered. This is checked before the other records, because IXFR has one in AUTHORITY
         // (RFC 1995 §3).
-        guard question.type != .axfr, question.type != .ixfr else { return .error(ResponseCode.refused) }
-        if case .malformed = query.rest { return .error(ResponseCode.formatError) }
-        guard question.type != .opt else { return .error(ResponseCode.formatError) }
+        if question.type == .axfr || question.type == .ixfr { return transferOutcome(of: query, question) }
+        if header.hasOtherRecords { return .error(ResponseCode.formatError) }
         switch question.recordClass {
-        case RecordClass.internet:
+        case RecordClass.internet, RecordClass.any:
             if query.position != nil { return zoneOutcome(of: query, in: message, from: client) }
             if let name = special.find(question.name(in: message)), outside.trusts(client) {
                 return outcome(of: question.type, for: name)
             }
-            let isForwarded = HeaderFlags.recursionAvailable | HeaderFlags.recursionDesired
-            guard frame.flags & isForwarded == isForwarded else { return .error(ResponseCode.refused) }
+            // What upstreams are asked has class IN.
+            guard question.recordClass == RecordClass.internet else { return .refused(.notAuthoritative) }
+            guard frame.flags & HeaderFlags.recursionDesired != 0, outside.isOn else {
+                return .refused(.notAuthoritative)
+            }
+            guard frame.flags & HeaderFlags.recursionAvailable != 0 else { return .refused(.prohibited) }
+            // RFC 6891 §6.1.1: OPT is never forwarded.
+            guard question.type != .opt else { return .error(ResponseCode.formatError) }
             return .outside
         case RecordClass.chaos:
             if let record = fixed.chaosRecord(for: question, in: message) { return .record(record) }
-            return .error(ResponseCode.refused)
+            return .refused(.notAuthoritative)
         default:
-            return .error(ResponseCode.refused)
+            return .refused(.notAuthoritative)
         }
+    }
+
+    /// The RCODE of a query without a readable question: NOERROR if it may ask for a cookie alone (RFC 7873 §5.4).
+    private func codeWithoutQuestion(_ query: Query, _ frame: ReplyFrame) -> UInt16 {
+        guard let header = query.header, header.questionCount == 0, !header.hasOtherRecords,
+            frame.options?.cookie != nil
+        else { return ResponseCode.formatError }
+        return ResponseCode.noError
+    }
+
+    /// Decides the answer to a request for a zone transfer: REFUSED for a zone of this server (RFC 1035 §4.1.1), and
+    /// NOTAUTH for another name (RFC 5936 §2.2.1).
+    private func transferOutcome(of query: Query, _ question: Question) -> Outcome {
+        guard question.recordClass == RecordClass.internet else { return .refused(.notAuthoritative) }
+        return query.position?.labelCount == 0 ? .refused(.prohibited) : .error(ResponseCode.notAuthoritative)
     }
 }

@@ -16,6 +16,10 @@ enum Outcome {
     case noInstance
     /// A response code without records.
     case error(UInt16)
+    /// REFUSED for a reason.
+    case refused(ExtendedError)
+    /// NOTAUTH, because the query is signed (TSIG), and no keys are known here.
+    case unknownKey
     /// The answer of the cache, or else of an upstream: for a name outside that the client may resolve.
     case outside
 }

@@ -19,6 +19,8 @@ extension Responder {
         into reply: inout OutputRawSpan
     ) -> Disposition {
         guard let question = query.question else { return .silence }
+        var frame = frame
+        frame.flags |= query.header?.checkingDisabled ?? 0
         let variant = AnswerVariant(frame)
         guard let answer = cache.find(question.name(in: message), question.type, variant, hash: query.hash),
             cache.now < answer.times.expiry

@@ -21,7 +21,7 @@ extension Responder {
             return (.records, query.hash ^ (zone << 16 | UInt64(query.question?.type.rawValue ?? 0)))
         case .noData: return (.noData, query.hash ^ zone << 16)
         case .nameError: return (.nameError, zone)
-        case .noInstance, .error: return (.error, 0)
+        case .noInstance, .error, .refused, .unknownKey: return (.error, 0)
         case .outside: return (.outside, query.hash)
         }
     }
@@ -37,7 +37,7 @@ extension Responder {
         case .records, .record, .address: counters.count(.limitedRecords)
         case .noData: counters.count(.limitedNoData)
         case .nameError: counters.count(.limitedNameErrors)
-        case .noInstance, .error: counters.count(.limitedErrors)
+        case .noInstance, .error, .refused, .unknownKey: counters.count(.limitedErrors)
         case .outside: counters.count(.limitedOutside)
         }
         guard verdict == .truncate else { return .silence }

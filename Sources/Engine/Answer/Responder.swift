@@ -115,6 +115,11 @@ struct Responder: ~Copyable {
             return answerOutside(query, in: message, frame: frame, cache: &cache, into: &reply)
         }
         write(outcome, to: message, frame: frame, into: &reply)
+        if query.question?.recordClass == RecordClass.any {
+            // RFC 1035 §6.2: an answer for all classes is no authority's unless it covers all of them.
+            let flags = reply.bytes.uint16(at: HeaderOffset.flags) ?? 0
+            reply.replace(at: HeaderOffset.flags, bigEndian: flags & ~HeaderFlags.authoritative)
+        }
         return .reply
     }
 
@@ -165,11 +170,31 @@ struct Responder: ~Copyable {
         case .error(let code):
             count(error: code)
             writer.set(code: code)
+        case .refused(let reason):
+            count(error: ResponseCode.refused)
+            writer.set(code: ResponseCode.refused)
+            // RFC 8914: clients with EDNS get the reason.
+            reply = writer.end(reason: reason)
+            return
+        case .unknownKey:
+            count(error: ResponseCode.notAuthoritative)
+            writer.set(code: ResponseCode.notAuthoritative)
+            reply = writer.end()
+            appendUnknownKey(to: message, frame: frame, into: &reply)
+            return
         case .outside:
             // This is not written here.
             break
         }
         reply = writer.end(frame, rules)
+    }
+
+    /// Appends the record that tells a client that its key is not known here.
+    private func appendUnknownKey(to message: RawSpan, frame: ReplyFrame, into reply: inout OutputRawSpan) {
+        guard let header = MessageHeader(message), let end = frame.questionEnd,
+            case .present(let signature) = TransactionSignature.read(message, header, from: end)
+        else { return }
+        signature.appendUnknownKey(of: message, to: &reply, limit: frame.limit)
     }
 
     /// Counts a reply without records.

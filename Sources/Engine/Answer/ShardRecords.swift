@@ -50,6 +50,7 @@ struct ShardRecords: RecordSource {
     func writeAdditional(
         from first: Int, answeredAt answerStart: Int, to reply: inout OutputRawSpan, limit: Int
     ) -> UInt16 {
+        guard rrset.type != .ns else { return writeServerAddresses(answeredAt: answerStart, to: &reply, limit: limit) }
         let octets = shard.octets
         let services = shard.services
         let count = Int(rrset.count)
@@ -78,6 +79,28 @@ struct ShardRecords: RecordSource {
             }
             guard isWritten else { break }
             written &+= 1
+        }
+        return written
+    }
+
+    /// Writes the addresses of the server that the NS record names, all or none.
+    @inline(never)
+    private func writeServerAddresses(
+        answeredAt start: Int, to reply: inout OutputRawSpan, limit: Int
+    ) -> UInt16 {
+        let offset = Int(rrset.additionalOffset)
+        let records = shard.octets.extracting(offset..<(offset &+ Int(rrset.additionalByteCount)))
+        guard reply.byteCount &+ records.byteCount <= limit else { return 0 }
+        var written: UInt16 = 0
+        var position = 0
+        while let length = records.uint16(at: position &+ PackedRecord.length) {
+            let end = position &+ PackedRecord.data &+ Int(length)
+            guard end <= records.byteCount,
+                reply.append(
+                    additional: records.extracting(position..<end), ownedAt: start &+ PackedRecord.data, limit: limit)
+            else { break }
+            written &+= 1
+            position = end
         }
         return written
     }

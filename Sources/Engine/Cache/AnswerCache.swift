@@ -43,14 +43,19 @@ final class AnswerCache: Sendable {
 
     // MARK: Writing
 
-    /// Takes over an answer that nobody else has; it replaces the one to the same question. Only a reader that has
-    /// begun before may rely on it: it may be freed at once.
+    /// Takes over an answer that nobody else has; it replaces the one to the same question, kept or not. Only a reader
+    /// that has begun before may rely on it: it may be freed at once.
     ///
     /// - Parameter isKept: whether it may be found. If not, or if there is no room, it only waits to be freed.
     func take(_ answer: StoredAnswer, isKept: Bool = true) {
         let isKept = isKept && maximumEntries > 0 && answer.byteCount <= maximumBytes
         shard(answer.hash).withLock { state in
-            if isKept { insert(answer, &state) } else { state.retired.append((answer, epochs.stamp())) }
+            if isKept {
+                insert(answer, &state)
+            } else {
+                removeOutdated(by: answer, &state)
+                state.retired.append((answer, epochs.stamp()))
+            }
             state.freeRetired(before: epochs.horizon())
         }
     }
@@ -71,6 +76,14 @@ final class AnswerCache: Sendable {
         entryCount.wrappingAdd(1, ordering: .relaxed)
         byteCount.wrappingAdd(answer.byteCount, ordering: .relaxed)
         makeRoom(sparing: answer, &state)
+    }
+
+    /// Removes the answer to the same question: it does not stand in later for a newer one that was not kept.
+    private func removeOutdated(by answer: StoredAnswer, _ state: inout CacheShard.State) {
+        guard let old = table.find(answer.name, answer.type, answer.variant, hash: answer.hash) else { return }
+        table.relink(old, to: old.nextAddress)
+        state.giveBack(old.slot)
+        retire(old, &state)
     }
 
     /// Removes answers.

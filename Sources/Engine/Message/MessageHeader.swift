@@ -43,15 +43,25 @@ struct MessageHeader {
     /// QR: this is a response.
     var isResponse: Bool { flags & HeaderFlags.response != 0 }
 
+    /// The number of records behind the question.
+    var recordCount: Int { Int(answerCount) + Int(authorityCount) + Int(additionalCount) }
+
+    /// Whether there are records in ANSWER or AUTHORITY, where a query has none, except IXFR (RFC 1995 §3).
+    var hasOtherRecords: Bool { answerCount | authorityCount != 0 }
+
     /// The kind of query; 0 is QUERY.
     var opcode: UInt16 { flags >> 11 & 0xF }
 
-    /// The query's flags that a response repeats: RD (RFC 1035 §4.1.1) and CD (RFC 4035 §3.1.6). With another opcode
-    /// than QUERY, the meaning of these bits is unknown here, so only the opcode is repeated (RFC 8906 §3.1.4).
+    /// The query's flags that every response repeats: RD (RFC 1035 §4.1.1). With another opcode than QUERY, the
+    /// meaning of this bit is unknown here, so only the opcode is repeated (RFC 8906 §3.1.4).
     var echoedFlags: UInt16 {
         let opcode = flags & HeaderFlags.opcode
-        return opcode == 0 ? flags & (HeaderFlags.recursionDesired | HeaderFlags.checkingDisabled) : opcode
+        return opcode == 0 ? flags & HeaderFlags.recursionDesired : opcode
     }
+
+    /// CD, which is repeated in answers of upstreams (RFC 4035 §3.2.2), and clear in those of this server itself
+    /// (RFC 4035 §3.1.6).
+    var checkingDisabled: UInt16 { flags & HeaderFlags.checkingDisabled }
 }
 
 /// The bits of the header's second word (RFC 1035 §4.1.1, RFC 4035 §3.2).
@@ -75,6 +85,9 @@ enum ResponseCode {
     static let refused: UInt16 = 5
     /// YXDOMAIN: the name that follows from a DNAME record is too long (RFC 6672 §2.2).
     static let nameExists: UInt16 = 6
+    /// NOTAUTH: this server has no such zone (RFC 5936 §2.2.1), or does not know the key of a signature
+    /// (RFC 8945 §5.2.1).
+    static let notAuthoritative: UInt16 = 9
     /// An extended code: its upper eight bits go into the OPT record.
     static let badVersion: UInt16 = 16
 }
@@ -83,4 +96,6 @@ enum ResponseCode {
 enum RecordClass {
     static let internet: UInt16 = 1
     static let chaos: UInt16 = 3
+    /// All classes, in a question (RFC 1035 §3.2.5); it also stands in TSIG records (RFC 8945 §4.2).
+    static let any: UInt16 = 255
 }

@@ -24,23 +24,36 @@ struct Query {
     init(_ message: RawSpan, over transport: Transport) {
         self.transport = transport
         header = MessageHeader(message)
-        guard let header, !header.isResponse, header.questionCount == 1, let question = Question(message) else {
-            readWithoutQuestion(message)
+        guard let header, !header.isResponse else { return }
+        guard header.questionCount == 1, let question = Question(message) else {
+            // Its OPT record counts all the same (RFC 6891 §6.1.1).
+            if header.questionCount == 0 { rest = Self.readRest(message, header, from: MessageHeader.byteCount) }
             return
         }
         self.question = question
-        let hasOtherRecords = header.answerCount > 0 || header.authorityCount > 0
-        rest =
-            hasOtherRecords
-            ? .malformed : EDNS.read(message, recordCount: Int(header.additionalCount), from: question.end)
+        rest = Self.readRest(message, header, from: question.end)
     }
 
-    /// Reads a query that may ask for a cookie alone (RFC 7873 §5.4).
-    private mutating func readWithoutQuestion(_ message: RawSpan) {
-        guard let header, !header.isResponse, header.opcode == 0, header.questionCount == 0, header.answerCount == 0,
-            header.authorityCount == 0
-        else { return }
-        rest = EDNS.read(message, recordCount: Int(header.additionalCount), from: MessageHeader.byteCount)
+    @inline(__always)
+    private static func readRest(_ message: RawSpan, _ header: MessageHeader, from offset: Int) -> EDNS.Reading {
+        guard header.hasOtherRecords else {
+            return EDNS.read(message, recordCount: Int(header.additionalCount), from: offset)
+        }
+        return readBehindRecords(message, header, from: offset)
+    }
+
+    /// Reads the OPT record of a message with records in front of ADDITIONAL: an IXFR query, or one that is wrong. The
+    /// reply to that one has an OPT record too.
+    private static func readBehindRecords(
+        _ message: RawSpan, _ header: MessageHeader, from start: Int
+    ) -> EDNS.Reading {
+        var offset = start
+        let limit = EDNS.maximumAdditionalRecords
+        guard header.answerCount <= limit, header.authorityCount <= limit,
+            WireReader.all(message, count: header.answerCount, from: &offset),
+            WireReader.all(message, count: header.authorityCount, from: &offset)
+        else { return .malformed }
+        return EDNS.read(message, recordCount: Int(header.additionalCount), from: offset)
     }
 
     /// Checks whether a name is in a zone, and if so keeps its position.

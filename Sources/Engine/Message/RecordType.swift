@@ -38,6 +38,8 @@ public struct RecordType: RawRepresentable, Hashable, Sendable, BitwiseCopyable 
     public static let nsec3 = RecordType(rawValue: 50)
     /// The EDNS pseudo-record (RFC 6891 §6.1).
     public static let opt = RecordType(rawValue: 41)
+    /// The signature of a transaction (RFC 8945).
+    public static let tsig = RecordType(rawValue: 250)
     /// Incremental zone transfer (RFC 1995).
     public static let ixfr = RecordType(rawValue: 251)
     /// Zone transfer (RFC 5936).

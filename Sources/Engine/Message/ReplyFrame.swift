@@ -34,7 +34,9 @@ enum ExtendedError: UInt16 {
     case other = 0
     case staleAnswer = 3
     case cachedError = 13
+    case prohibited = 18
     case staleNameError = 19
+    case notAuthoritative = 20
     case noReachableAuthority = 22
     case networkError = 23
 

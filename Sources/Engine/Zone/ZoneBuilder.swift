@@ -6,7 +6,7 @@ struct ZoneBuilder {
     /// That of names that have none of their own.
     private let strategy: RotationStrategyName
     private var packer: RRsetPacker
-    private let nameServer: [UInt8]
+    private var nameServer: PackingRRset
     private var serial: UInt32 = 0
     /// How many names exist directly below a name; not counted for the apex.
     private var childCounts: [[UInt8]: Int] = [:]
@@ -28,12 +28,19 @@ struct ZoneBuilder {
         let server = try configuration.server.map { name throws(EngineError) in try Self.wireOrigin(name) } ?? origin
         packer = try RRsetPacker(
             origin: origin, server: server, addressTTL: configuration.addressTTL, targets: configuration.serviceTargets)
-        nameServer = try packer.packNameServer(ttl: configuration.ttl)
+        nameServer = PackingRRset(type: .ns, record: try packer.packNameServer(ttl: configuration.ttl))
         let negativeSOA = try packer.packNegativeSOA(ttl: 1, serial: 0, minimum: configuration.negativeTTL)
         zone = Zone(
             fixed: packer.packConstants(), apex: .empty, negativeSOA: negativeSOA, root: .empty)
-        let own =
-            configuration.server == nil ? [NameChange(name: "ns", content: .records(nameServerAddresses()))] : []
+        var own: [NameChange] = []
+        if configuration.server == nil {
+            let addresses = nameServerAddresses()
+            // RFC 1035 §3.3.11: they are in ADDITIONAL of an answer with the NS record.
+            for rrset in addresses {
+                nameServer.additional += try packer.pack(rrset, strategy: strategy, name: "ns").answer
+            }
+            own.append(NameChange(name: "ns", content: .records(addresses)))
+        }
         commit(try prepare(own, serial: 0), &cells)
     }
 
@@ -117,7 +124,7 @@ struct ZoneBuilder {
         apex.add(
             [], hash: 0, kind: .records,
             rrsets: [
-                PackingRRset(type: .soa, record: soa), PackingRRset(type: .ns, record: nameServer),
+                PackingRRset(type: .soa, record: soa), nameServer,
             ])
         // RFC 2308 §3: the TTL of a negative answer is the lower of the SOA's own and its MINIMUM.
         let negativeSOA = try packer.packNegativeSOA(

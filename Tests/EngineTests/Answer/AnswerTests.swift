@@ -46,14 +46,14 @@ struct AnswerTests {
     }
 
     @Test(arguments: ["web", "empty", "ns", ""])
-    func `a name without the type is NODATA with the SOA`(_ name: String) throws {
+    func `a name without the type is NODATA with the SOA (RFC 2308 §2.2)`(_ name: String) throws {
         let reply = try makeServer().ask(name, .txt)
         #expect(reply.outcome == .noData)
         try expectNegative(reply)
     }
 
     @Test(arguments: ["nothing", "web.web", "tcp", "_tcp.web", "x.nothing", "0a000001"])
-    func `a name that is not there is NXDOMAIN with the SOA`(_ name: String) throws {
+    func `a name that is not there is NXDOMAIN with the SOA (RFC 2308 §2.1)`(_ name: String) throws {
         for type: RecordType in [.a, .aaaa, .srv, .any] {
             let reply = try makeServer().ask(name, type)
             #expect(reply.outcome == .nameError)
@@ -61,7 +61,7 @@ struct AnswerTests {
         }
     }
 
-    @Test func `an empty non-terminal is NODATA`() throws {
+    @Test func `an empty non-terminal is NODATA (RFC 4592 §2.2.2)`() throws {
         for name in ["_tcp", "addr"] {
             for type: RecordType in [.a, .srv, .any] {
                 let reply = try makeServer().ask(name, type)
@@ -81,7 +81,7 @@ struct AnswerTests {
     }
 
     @Test(arguments: [(60, 3, 3), (2, 9, 2), (7, 7, 7)] as [(UInt32, UInt32, UInt32)])
-    func `a negative answer lives for the lower of the zone's TTL and its MINIMUM`(
+    func `a negative answer lives for the lower of the zone's TTL and its MINIMUM (RFC 2308 §3)`(
         ttl: UInt32, minimum: UInt32, expected: UInt32
     ) throws {
         var configuration = EngineConfiguration.test()
@@ -125,7 +125,7 @@ struct AnswerTests {
         }
     }
 
-    @Test func `ANY is answered with HINFO (RFC 8482)`() throws {
+    @Test func `ANY is answered with HINFO (RFC 8482 §4.2)`() throws {
         for name in ["web", "", "ns", "0a000001.addr"] {
             let reply = try makeServer().ask(name, .any)
             #expect(reply.answers.map(\.type) == [13])
@@ -134,7 +134,7 @@ struct AnswerTests {
         #expect(try makeServer().ask("empty", .any).outcome == .noData)
     }
 
-    @Test func `names are compared without regard to case, and echoed byte for byte`() throws {
+    @Test func `names are compared without regard to case, and echoed byte for byte (RFC 4343 §3)`() throws {
         let server = try makeServer()
         for name in ["WEB.SERVICE.KONG", "wEb.sErViCe.KoNg"] {
             let query = TestQuery(name, .srv)

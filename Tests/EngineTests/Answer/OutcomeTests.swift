@@ -49,18 +49,21 @@ struct OutcomeTests {
         Row(name: "x.localhost", type: .txt, isForwarding: false, outcome: "NODATA of the zone at 14"),
         Row(name: "x.invalid", outcome: "NXDOMAIN of the zone at 14"),
         Row(name: "resolver.arpa", outcome: "NODATA of the zone at 12"),
-        Row(name: "localhost", client: stranger, outcome: "error 5"),
+        Row(name: "localhost", client: stranger, outcome: "REFUSED, reason 18"),
         Row(name: "example.com", outcome: "outside"),
         Row(name: "xservice.kong", outcome: "outside"),
-        Row(name: "example.com", recursionDesired: false, outcome: "error 5"),
-        Row(name: "example.com", client: stranger, outcome: "error 5"),
-        Row(name: "example.com", isForwarding: false, outcome: "error 5"),
+        Row(name: "example.com", recursionDesired: false, outcome: "REFUSED, reason 20"),
+        Row(name: "example.com", client: stranger, outcome: "REFUSED, reason 18"),
+        Row(name: "example.com", isForwarding: false, outcome: "REFUSED, reason 20"),
         Row(name: "version.bind", type: .txt, recordClass: 3, outcome: "a record of type 16"),
-        Row(name: "version.bind", type: .a, recordClass: 3, outcome: "error 5"),
-        Row(name: "web.service.kong", recordClass: 3, outcome: "error 5"),
-        Row(name: "web.service.kong", recordClass: 255, outcome: "error 5"),
-        Row(name: "service.kong", type: .axfr, outcome: "error 5"),
-        Row(name: "web.service.kong", type: .opt, outcome: "error 1"),
+        Row(name: "version.bind", type: .a, recordClass: 3, outcome: "REFUSED, reason 20"),
+        Row(name: "web.service.kong", recordClass: 3, outcome: "REFUSED, reason 20"),
+        Row(name: "web.service.kong", recordClass: 255, outcome: "2 records of type 1"),
+        Row(name: "example.com", recordClass: 255, outcome: "REFUSED, reason 20"),
+        Row(name: "service.kong", type: .axfr, outcome: "REFUSED, reason 18"),
+        Row(name: "web.service.kong", type: .axfr, outcome: "error 9"),
+        Row(name: "web.service.kong", type: .opt, outcome: "NODATA of the zone at 16"),
+        Row(name: "example.com", type: .opt, outcome: "error 1"),
     ]
 
     private func makeRules(
@@ -102,6 +105,8 @@ struct OutcomeTests {
         case .noData(_, let offset): "NODATA of the zone at \(offset)"
         case .noInstance: "no instance"
         case .error(let code): "error \(code)"
+        case .refused(let reason): "REFUSED, reason \(reason.rawValue)"
+        case .unknownKey: "unknown key"
         case .outside: "outside"
         }
     }
@@ -133,7 +138,7 @@ struct OutcomeTests {
             (try query.octets(replacing: [11: 2], appending: opt + opt), "error 1"),
             (try query.offering(payload: 1232, version: 1).octets, "error 16"),
             (try update.offering(payload: 1232, version: 1).octets, "error 16"), (try update.octets, "error 4"),
-            (try TestQuery("service.kong", .ixfr).octets(replacing: [:], appending: [0]), "error 5"),
+            (try TestQuery("service.kong", .ixfr).octets(replacing: [:], appending: [0]), "error 1"),
         ] {
             #expect(decide(rules, message)?.outcome == outcome, "\(message)")
         }

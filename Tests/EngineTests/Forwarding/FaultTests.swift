@@ -175,6 +175,24 @@ struct FaultTests {
         #expect(server.engine.statistics()[.timeouts] == 1)
     }
 
+    // A case of Unbound's: serve_expired_0ttl_nxdomain.rpl.
+    @Test func `an expired answer does not stand in once there was a newer one, though that was not kept`() throws {
+        let upstream = try ScriptedUpstream(ttl: 1)
+        let server = try TestEngine(upstreams: [upstream.address], timeout: .milliseconds(300))
+        let query = TestQuery("www.example.com")
+        #expect(try server.ask(query).addresses.count == 1)
+        upstream.change { .messages([$0.nameError(ttl: 0, minimum: 0)]) }
+        // This goes on until the answer has expired.
+        while try server.ask(query).outcome != .nameError {}
+        upstream.change { .messages([$0.reply(code: 2)]) }
+        #expect(try server.ask(query).outcome == .serverFailure)
+        #expect(server.engine.statistics()[.cacheEntries] == 0)
+        // fwd_0ttlservfail.rpl: nor does the failure, once it is over.
+        upstream.change { .messages([$0.address(2, ttl: 0)]) }
+        while try server.ask(query).outcome == .serverFailure {}
+        #expect(try server.ask(query).addresses == [.v4(0xC000_0202)])
+    }
+
     @Test func `an answer that has expired stands in for one that can't be had, with a TTL of 30 or less`() throws {
         let upstream = try ScriptedUpstream(ttl: 1)
         let server = try TestEngine(upstreams: [upstream.address], timeout: .milliseconds(100))

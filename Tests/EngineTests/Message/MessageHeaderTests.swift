@@ -22,7 +22,7 @@ struct MessageHeaderTests {
         #expect(read([UInt8](repeating: 0, count: 12)) != nil)
     }
 
-    @Test func `with another opcode than QUERY neither RD nor CD is echoed`() throws {
+    @Test func `with another opcode than QUERY neither RD nor CD is echoed (RFC 8906 §3.1.4)`() throws {
         for opcode in 1...15 as ClosedRange<UInt16> {
             let flags = opcode << 11 | 0x0110
             let header = try #require(
@@ -31,12 +31,12 @@ struct MessageHeaderTests {
         }
     }
 
-    @Test func `opcode, RD and CD are echoed, and nothing else`() throws {
+    @Test func `opcode and RD are echoed (RFC 1035 §4.1.1), and nothing else`() throws {
         for bit in 0..<16 {
             let flags = UInt16(1) << bit
             let octets: [UInt8] = [0, 0, UInt8(flags >> 8), UInt8(flags & 0xFF), 0, 0, 0, 0, 0, 0, 0, 0]
             let header = try #require(read(octets))
-            let isEchoed = [4, 8, 11, 12, 13, 14].contains(bit)
+            let isEchoed = [8, 11, 12, 13, 14].contains(bit)
             #expect(header.echoedFlags == (isEchoed ? flags : 0), "bit \(bit)")
             #expect(header.isResponse == (bit == 15))
             #expect(header.opcode == ((11...14).contains(bit) ? 1 << (bit - 11) : 0))

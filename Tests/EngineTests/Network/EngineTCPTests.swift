@@ -15,7 +15,7 @@ struct EngineTCPTests {
         #expect(try socket.askFramed(TestQuery("example.com")).outcome == .refused)
     }
 
-    @Test func `pipelined queries are answered in order`() throws {
+    @Test func `pipelined queries are answered in order (RFC 7766 §6.2.1.1)`() throws {
         let server = try TestEngine()
         let socket = try TestSocket.tcp(server.address)
         var queries: [TestQuery] = []
@@ -42,7 +42,7 @@ struct EngineTCPTests {
         }
     }
 
-    @Test func `a query may come octet by octet`() throws {
+    @Test func `a query may come octet by octet (RFC 7766 §8)`() throws {
         let server = try TestEngine()
         let socket = try TestSocket.tcp(server.address)
         for octet in framed(try web.octets) + framed(try web.octets) { try socket.send([octet]) }
@@ -50,7 +50,7 @@ struct EngineTCPTests {
         #expect(try socket.receiveFramed().addresses.count == 3)
     }
 
-    @Test func `a client that has closed its sending side is still answered`() throws {
+    @Test func `a client that has closed its sending side is still answered (RFC 7766 §6.2.3)`() throws {
         let server = try TestEngine()
         let socket = try TestSocket.tcp(server.address)
         // These are more queries than a turn takes, and more than may be pending. All are answered nevertheless.

@@ -164,7 +164,7 @@ struct TCPLimitTests {
         }
     }
 
-    @Test func `an idle connection is closed, one in use is not`() throws {
+    @Test func `an idle connection is closed, one in use is not (RFC 7766 §6.2.3)`() throws {
         var limits = all
         limits.idleTimeout = .milliseconds(600)
         let server = try TestEngine(tcp: limits)
