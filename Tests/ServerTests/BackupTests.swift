@@ -102,7 +102,7 @@ extension ServerTests {
                 _ = try folder.write("list", #"{"services":[]}"#)
                 try Command.run("gzip", "-k", path("whole"))
                 for (name, reason) in [
-                    ("cut", "it ends after line 8, without the end line"), ("changed", "line 9: the check sum"),
+                    ("cut", "it ends after line 7, without the end line"), ("changed", "line 9: the check sum"),
                     ("newer", "line 1: it was written in version 9 of the format by kong-discovery"),
                     ("empty", "it is empty"), ("list", "line 1: this is no backup of kong-discovery"),
                     ("whole.gz", "line 1: it is compressed: restore what 'gunzip' makes"),
@@ -201,6 +201,7 @@ extension ServerTests {
                         return answer.status == 409
                     }
                     #expect(busy.contains("another backup is being restored"))
+                    withExtendedLifetime(dying) {}
                 }
                 try eventually("it is over") {
                     try rest.request(

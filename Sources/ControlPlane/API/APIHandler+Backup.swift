@@ -8,7 +8,7 @@ extension APIHandler {
         guard let past = await registry.past() else {
             return .busy("\(PastViews.maximumCount) backups are being made at the moment: try again when they are done")
         }
-        let stream = BackupStream(past, createdAt: time.now().wall, threads: snapshots)
+        let stream = BackupStream(past, version: state.version, createdAt: time.now().wall, threads: snapshots)
         var response = ServerResponse(status: .ok, contentType: BackupFormat.contentType)
         response.stream = StreamedBody(partTimeout: .seconds(60)) { writer in try await stream.run(writer) }
         response.fields.append(HTTPField(name: .cacheControl, value: "no-store"))

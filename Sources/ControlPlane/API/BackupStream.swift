@@ -6,12 +6,14 @@ final class BackupStream: Sendable {
     private static let policiesAtOnce = 256
 
     private let past: PastRegistry
+    private let version: String
     private let createdAt: WallTime
     /// Make the parts: other connections must not wait for it.
     private let threads: SideThreads
 
-    init(_ past: PastRegistry, createdAt: WallTime, threads: SideThreads) {
+    init(_ past: PastRegistry, version: String, createdAt: WallTime, threads: SideThreads) {
         self.past = past
+        self.version = version
         self.createdAt = createdAt
         self.threads = threads
     }
@@ -29,7 +31,7 @@ final class BackupStream: Sendable {
         let counts = BackupCounts(policies: policies.count, instances: past.instanceCount)
         var part = Part(writer: BackupWriter())
         let header = part.writer.header(
-            BackupHeader(productVersion: Version.current, createdAt: createdAt, index: past.index, counts: counts))
+            BackupHeader(productVersion: version, createdAt: createdAt, index: past.index, counts: counts))
         try await writer.write([ByteBuffer(bytes: header)])
         var rest = policies[...]
         while !rest.isEmpty {

@@ -24,6 +24,8 @@ struct PastViews: Sendable {
 
     fileprivate struct View: Sendable {
         let id: ID
+        /// All places of then are below this one. What comes above it is new: a reader must not run after that.
+        let limit: UInt64
         /// The place up to which it was read; `nil`: not at all.
         var position: UInt64?
         var kept = OrderedIndex<Before>()
@@ -41,10 +43,12 @@ struct PastViews: Sendable {
     /// Opens a view of what there is now.
     ///
     /// - Returns: `nil` if there are too many.
-    mutating func open() -> ID? {
+    ///
+    /// - Parameter limit: is above the places of all that there is.
+    mutating func open(below limit: UInt64) -> ID? {
         guard views.count < Self.maximumCount else { return nil }
         lastNumber += 1
-        views.append(View(id: ID(number: lastNumber)))
+        views.append(View(id: ID(number: lastNumber), limit: limit))
         return views.last?.id
     }
 
@@ -59,10 +63,10 @@ struct PastViews: Sendable {
 
     /// Where a view is to be read on.
     ///
-    /// - Returns: the place to begin after, `nil` for the beginning; no value: the view is lost.
-    func position(of id: ID) -> UInt64?? {
+    /// - Returns: the place to begin after, `nil` for the beginning, and the one to end before; `nil`: the view is lost.
+    func position(of id: ID) -> (position: UInt64?, limit: UInt64)? {
         guard let view = views.first(where: { $0.id == id }), !view.isLost else { return nil }
-        return .some(view.position)
+        return (view.position, view.limit)
     }
 
     /// Makes of the instances that there are now behind the view's position those that there were, and moves it on.
@@ -75,7 +79,7 @@ struct PastViews: Sendable {
 
 extension PastViews.View {
     fileprivate mutating func note(_ place: UInt64, _ old: RegisteredInstance?) {
-        guard !isLost, position.map({ place > $0 }) ?? true, !kept.contains(place) else { return }
+        guard !isLost, place < limit, position.map({ place > $0 }) ?? true, !kept.contains(place) else { return }
         let before = PastViews.Before(place: place, registered: old, octets: old?.instance.roughOctets ?? 128)
         octets += before.octets
         kept.insert(before)
@@ -92,6 +96,9 @@ extension PastViews.View {
             return true
         }
         position = end
+        let present =
+            present.last.map { $0.instance.sequence < limit } ?? true
+            ? present : present.filter { $0.instance.sequence < limit }
         if changed.isEmpty { return present }
         for before in changed {
             kept.remove(before.place)
@@ -119,7 +126,9 @@ extension InstanceTable {
     ///
     /// - Returns: `nil` if there are too many.
     mutating func openPastView() -> PastView? {
-        journal.pastViews.open().map { PastView(id: $0, index: changeIndex, count: count, policies: policies) }
+        journal.pastViews.open(below: nextSequence).map {
+            PastView(id: $0, index: changeIndex, count: count, policies: policies)
+        }
     }
 
     /// Closes a view.
@@ -133,10 +142,11 @@ extension InstanceTable {
     mutating func readPastView(
         _ id: PastViews.ID, limit: Int
     ) -> (instances: [RegisteredInstance], isLast: Bool)? {
-        guard let position = journal.pastViews.position(of: id) else { return nil }
+        guard let (position, bound) = journal.pastViews.position(of: id) else { return nil }
         let page = page(after: position, limit: limit, scanLimit: limit, filter: InstanceFilter())
-        let end = page.isLast ? .max : page.lastSequence ?? .max
-        return (journal.pastViews.read(id, page.instances, to: end), page.isLast)
+        let isLast = page.isLast || page.lastSequence.map { $0 >= bound } ?? true
+        let end = isLast ? .max : page.lastSequence ?? .max
+        return (journal.pastViews.read(id, page.instances, to: end), isLast)
     }
 }
 

@@ -69,7 +69,7 @@ struct TestAPI {
         case .failure(let error):
             response = error.response
         }
-        let isJSON = response.contentType.hasSuffix("json")
+        let isJSON = response.contentType.hasSuffix("/json") || response.contentType.hasSuffix("+json")
         return Answer(
             status: response.status.code,
             fields: HTTPFields(response.fields),
