@@ -174,12 +174,12 @@ struct Responder: ~Copyable {
             count(error: ResponseCode.refused)
             writer.set(code: ResponseCode.refused)
             // RFC 8914: clients with EDNS get the reason.
-            reply = writer.end(reason: reason)
+            reply = writer.end(frame, rules, reason: reason)
             return
         case .unknownKey:
             count(error: ResponseCode.notAuthoritative)
             writer.set(code: ResponseCode.notAuthoritative)
-            reply = writer.end()
+            reply = writer.end(frame, rules)
             appendUnknownKey(to: message, frame: frame, into: &reply)
             return
         case .outside:
