@@ -63,7 +63,8 @@ struct PastViews: Sendable {
 
     /// Where a view is to be read on.
     ///
-    /// - Returns: the place to begin after, `nil` for the beginning, and the one to end before; `nil`: the view is lost.
+    /// - Returns: the place to begin after, `nil` for the beginning, and the one to end before; `nil`: the view is
+    ///   lost.
     func position(of id: ID) -> (position: UInt64?, limit: UInt64)? {
         guard let view = views.first(where: { $0.id == id }), !view.isLost else { return nil }
         return (view.position, view.limit)

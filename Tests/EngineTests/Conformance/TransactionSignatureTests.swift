@@ -29,9 +29,9 @@ struct TransactionSignatureTests {
     /// NOTAUTH with a TSIG record with BADKEY and no MAC, never longer than the query.
     private func expectUnknownKey(_ reply: TestReply, key: String = "Key.example") throws {
         #expect(reply.responseCode == 9 && !reply.isAuthoritative && reply.answers.isEmpty)
-        let record = try #require(reply.additional.first)
-        #expect(reply.additional.count == 1 && record.type == 250 && record.recordClass == 255 && record.ttl == 0)
-        #expect(record.owner == (try wireName(key)))
+        // ldns keeps a TSIG record apart from the others.
+        #expect(reply.octets[10...11] == [0, 1])
+        #expect(reply.octets.contains(try wireName(key) + [0, 250, 0, 255, 0, 0, 0, 0]))
         let expected: [UInt8] = [0, 0, 1, 2, 3, 4, 1, 44, 0, 0, 0x4B, 0x44, 0, 17, 0, 0]
         #expect(reply.octets.suffix(16) == expected)
     }

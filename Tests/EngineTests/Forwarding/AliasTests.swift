@@ -69,7 +69,7 @@ struct AliasTests {
                 ("addr.service.kong", .a, .noData, [5], [6], 0),
                 // Loopback addresses have names for clients on loopback, but aliases don't lead to them.
                 ("7f000001.addr.service.kong", .a, .nameError, [5], [6], 0),
-                ("service.kong", .ns, .records, [5, 2], [], 0), ("service.kong", .soa, .records, [5, 6], [], 0),
+                ("service.kong", .ns, .records, [5, 2], [], 2), ("service.kong", .soa, .records, [5, 6], [], 0),
                 ("service.kong", .a, .noData, [5], [6], 0),
                 ("localhost", .a, .records, [5, 1], [], 0), ("a.localhost", .aaaa, .records, [5, 28], [], 0),
                 ("a.localhost", .txt, .noData, [5], [6], 0), ("a.b.invalid", .a, .nameError, [5], [6], 0),
