@@ -17,6 +17,8 @@ enum RecordType: UInt16, Sendable {
 /// Response codes (RFC 1035 §4.1.1).
 enum ResponseCode: UInt8, Sendable {
     case noError, formatError, serverFailure, nameError, notImplemented, refused
+    /// RFC 2136 §2.2.
+    case notAuthoritative = 9
 }
 
 /// A record as it was received.
