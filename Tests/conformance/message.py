@@ -6,6 +6,8 @@ import struct
 HEADER_OCTETS = 12
 OPT = 41
 TSIG = 250
+COOKIE = 10
+KEEPALIVE = 11
 # Types whose data hold a name, and the octets in front of it (RFC 1035 section 3.3, RFC 2782).
 NAMES_IN_DATA = {2: 0, 5: 0, 12: 0, 33: 6}
 SOA = 6
@@ -197,8 +199,15 @@ def read_query(message, origin, is_tcp):
                 features["size"] = "low" if record_class < 512 else "good"
                 features["opt_owner"] = "root" if not owner else "name"
                 try:
-                    codes = sorted({code for code, _ in read_options(message[start:end])})
+                    options = read_options(message[start:end])
+                    codes = sorted({code for code, _ in options})
                     features["options"] = ",".join(map(str, codes)) if len(codes) < 3 else "many"
+                    cookies = [len(data) for code, data in options if code == COOKIE]
+                    if cookies:
+                        is_good = all(count == 8 or 16 <= count <= 40 for count in cookies)
+                        features["cookie"] = "good" if is_good else "malformed"
+                    if KEEPALIVE in codes:
+                        features["keepalive"] = "1"
                 except Malformed:
                     features["options"] = "malformed"
         if position != len(message):

@@ -32,11 +32,11 @@ struct ReplyJudge {
     private func complaintAboutHeader(_ message: LdnsMessage, _ reply: [UInt8]) -> String? {
         if reply[0...1] != query[0...1] { return "another ID" }
         if !message.isResponse { return "QR=0" }
-        // QR, AA and TC are judged elsewhere; the opcode is repeated, and RD and CD with QUERY (RFC 8906 §3.1.4).
+        // QR, AA and TC are judged elsewhere; the opcode is repeated, and RD with QUERY (RFC 8906 §3.1.4).
         let isQuery = query[2] & 0x78 == 0
         if reply[2] & 0x79 != query[2] & (isQuery ? 0x79 : 0x78) { return "another opcode or RD" }
-        // RA, Z and AD are 0.
-        if reply[3] & 0xF0 != (isQuery ? query[3] & 0x10 : 0) { return "RA, Z, AD or CD" }
+        // CD too: nothing is forwarded here.
+        if reply[3] & 0xF0 != 0 { return "RA, Z, AD or CD" }
         let questionCount = Int(query[4]) << 8 | Int(query[5])
         guard questionCount == 1, let questionEnd else {
             return message.questions.isEmpty ? nil : "a question that was not asked"
@@ -69,17 +69,23 @@ struct ReplyJudge {
         }
         let isEmpty = message.answers.isEmpty
         switch message.responseCode {
-        case 0 where !isEmpty || message.isTruncated: return message.isAuthoritative ? nil : "an answer without AA"
+        case 0 where !isEmpty || message.isTruncated:
+            return message.isAuthoritative == Self.isAuthoritative(message) ? nil : "an answer with another AA"
         case 0, 3: return complaintAboutNegative(message)
-        case 1, 2, 4, 5, 16:
+        case 1, 2, 4, 5, 9, 16:
             return isEmpty && message.authority.isEmpty && message.additional.isEmpty && !message.isAuthoritative
                 && !message.isTruncated ? nil : "an error with AA, TC or records"
         default: return "response code \(message.responseCode)"
         }
     }
 
+    /// Whether an answer is authoritative: not for all classes (RFC 1035 §6.2).
+    private static func isAuthoritative(_ message: LdnsMessage) -> Bool {
+        message.questions.first?.recordClass != anyClass
+    }
+
     private func complaintAboutNegative(_ message: LdnsMessage) -> String? {
-        guard message.isAuthoritative, message.answers.isEmpty, message.additional.isEmpty else {
+        guard message.isAuthoritative == Self.isAuthoritative(message), message.answers.isEmpty, message.additional.isEmpty else {
             return "a negative answer without AA or with records"
         }
         guard message.authority.count == 1, let soa = message.authority.first, soa.type == RecordType.soa.rawValue,
@@ -95,11 +101,12 @@ struct ReplyJudge {
         if message.isAuthoritative, question.recordClass == 1, !isInside { return "AA outside the zone" }
         if Set(message.answers.map(\.ttl)).count > 1 { return "more than one TTL" }
         for record in message.answers + message.additional where record.ttl == 0 { return "TTL 0 of \(record)" }
-        let isHostInformation = question.type == RecordType.any.rawValue && question.recordClass == 1
+        let recordClass = question.recordClass == Self.anyClass ? 1 : question.recordClass
+        let isHostInformation = question.type == RecordType.any.rawValue && recordClass == 1
         for record in message.answers {
             let type = isHostInformation ? RecordType.hinfo.rawValue : question.type
             let isChaos = question.recordClass == 3 && record.type == RecordType.txt.rawValue
-            if record.lowerCaseOwner != name || record.recordClass != question.recordClass { return "another owner" }
+            if record.lowerCaseOwner != name || record.recordClass != recordClass { return "another owner" }
             if record.type != type, !isChaos { return "another type" }
         }
         if Set(message.answers).count != message.answers.count { return "a record twice" }
@@ -122,6 +129,10 @@ struct ReplyJudge {
         guard !message.additional.isEmpty else { return nil }
         let targets = Set(
             message.answers.filter { $0.type == RecordType.srv.rawValue }.map { [UInt8]($0.data.dropFirst(6)) })
+        let servers = Set(message.answers.filter { $0.type == RecordType.ns.rawValue }.map { [UInt8]($0.data) })
+        if !servers.isEmpty {
+            return message.additional.allSatisfy { servers.contains($0.owner) } ? nil : "an address of another server"
+        }
         var seen: Set<[UInt8]> = []
         for record in message.additional {
             if !targets.contains(record.owner) { return "an address nobody points to" }
@@ -134,6 +145,7 @@ struct ReplyJudge {
 
     // MARK: Names
 
+    private static let anyClass: UInt16 = 255
     private static let digits = [UInt8]("0123456789abcdef".utf8)
     private static let originName: [UInt8] = [7] + "service".utf8 + [4] + "kong".utf8 + [0]
 

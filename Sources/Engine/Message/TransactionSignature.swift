@@ -33,6 +33,8 @@ struct TransactionSignature {
         for number in 0..<recordCount {
             guard let record = RecordPlace(message, at: offset) else { return .malformed }
             offset = record.data.upperBound
+            // RFC 6891 §6.1.1: OPT is in ADDITIONAL.
+            if record.type == .opt, number < recordCount - Int(header.additionalCount) { return .malformed }
             guard record.type == .tsig else { continue }
             // RFC 8945 §5.1: it is the last record of ADDITIONAL.
             guard number == recordCount - 1, header.additionalCount > 0, record.recordClass == RecordClass.any,
