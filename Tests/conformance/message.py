@@ -204,7 +204,8 @@ def read_query(message, origin, is_tcp):
                     features["options"] = ",".join(map(str, codes)) if len(codes) < 3 else "many"
                     cookies = [len(data) for code, data in options if code == COOKIE]
                     if cookies:
-                        is_good = all(count == 8 or 16 <= count <= 40 for count in cookies)
+                        # All but the first are ignored (RFC 7873 section 5.2).
+                        is_good = cookies[0] == 8 or 16 <= cookies[0] <= 40
                         features["cookie"] = "good" if is_good else "malformed"
                     if KEEPALIVE in codes:
                         features["keepalive"] = "1"

@@ -85,7 +85,9 @@ struct ReplyJudge {
     }
 
     private func complaintAboutNegative(_ message: LdnsMessage) -> String? {
-        guard message.isAuthoritative == Self.isAuthoritative(message), message.answers.isEmpty, message.additional.isEmpty else {
+        guard message.isAuthoritative == Self.isAuthoritative(message), message.answers.isEmpty,
+            message.additional.isEmpty
+        else {
             return "a negative answer without AA or with records"
         }
         guard message.authority.count == 1, let soa = message.authority.first, soa.type == RecordType.soa.rawValue,
