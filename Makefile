@@ -28,7 +28,7 @@ COMMIT = $(shell git rev-parse --short=12 HEAD 2>/dev/null && { git diff --quiet
 
 build: ## Leaves the release binary at .build/release/kong-discovery.
 	@$(call install,$(BUILD_PACKAGES))
-	SOURCE_COMMIT='$(subst $() ,,$(COMMIT))' $(SWIFT) build $(RELEASE) --product kong-discovery
+	SOURCE_COMMIT='$(subst $() ,,$(COMMIT))' $(SWIFT) build $(RELEASE) $(RELEASE_FLAGS) --product kong-discovery
 
 VERSION := $(shell sed -n 's/.*current = "\(.*\)"/\1/p' Sources/ControlPlane/Version.swift)
 
