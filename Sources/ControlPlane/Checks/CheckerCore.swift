@@ -128,7 +128,10 @@ struct CheckerCore: Sendable {
         if isSuccess { task.hasPassed = true }
         // At first the failure only counts: the hold that it may begin must keep it from having an effect.
         task.state.take(isSuccess: isSuccess, rise: task.check.rise, fall: task.check.fall, isHeld: true)
-        let standing = task.standing(after: result.outcome, wasCritical: wasCritical)
+        var standing = task.standing(after: result.outcome, wasCritical: wasCritical)
+        // Those that became critical before the hold began count on: without them there might be too few, and the hold
+        // would end while nothing is reached.
+        if detector.isHolding, task.standing == .failing, standing == .uncounted { standing = .failing }
         detector.move(task.address, from: task.standing, to: standing)
         task.standing = standing
         tasks[id] = task

@@ -301,6 +301,18 @@ import Testing
         #expect(world.holds.count == 2)
     }
 
+    @Test func `those that became critical before a hold began don't end it, though few others are left`() throws {
+        var world = World()
+        var check = check()
+        check.fall = 1
+        for number in 0..<12 { try world.adopt("i\(number)", address: "10.0.0.\(number % 5 + 1)", [check]) }
+        world.run(for: .seconds(20))
+        world.failing = Set((0..<12).map { "i\($0)" })
+        world.run(for: .seconds(100))
+        #expect(world.holds.count == 1)
+        #expect(world.transitions.count == 6)
+    }
+
     @Test func `a hold ends when the targets are back, and those that stay away become critical`() throws {
         var world = World()
         for number in 0..<20 { try world.adopt("i\(number)", address: "10.0.0.\(number % 5 + 1)", [check()]) }

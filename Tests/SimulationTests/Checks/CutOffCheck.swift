@@ -11,7 +11,7 @@ struct CutOffCheck {
     static let minimum = CutOffDetector.Minimum(targets: 3, addresses: 2)
 
     private let share: Double
-    /// Whether the last run at each address was successful, and the check is not critical any more.
+    /// Whether the check at each address passes by its own runs.
     private var isWell: [IPAddress: Bool] = [:]
     /// The addresses that were well when the node was cut off, with those among them that have become critical;
     /// `nil`: it is not cut off, or other instances are its own since.

@@ -24,7 +24,9 @@ struct ExpulsionCheck {
     mutating func problem(_ change: InstanceChange, _ history: History) -> String? {
         guard case .check(let name) = change.reason, change.new == nil, let old = change.old else { return nil }
         let id = old.instance.id
-        guard let decision = decisions.removeValue(forKey: id), decision.check == name else {
+        // A removal of which etcd has not told whether it was kept is made again. By then another node may have replaced
+        // the instance, which is the same registration still.
+        guard let decision = decisions[id], decision.check == name else {
             return "\(id) is removed by \(name), which has not decided that"
         }
         history.end(decision.version, .kept)

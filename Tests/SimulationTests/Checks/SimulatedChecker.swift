@@ -157,7 +157,7 @@ final class SimulatedChecker: CheckRunner, @unchecked Sendable {
         core.finish(id, result, now: now)
         guard let old, let new = core.task(id) else { return }
         let problem = cutOff.problem(
-            old.address, isWell: result.outcome == .success && new.seen.status != .critical,
+            old.address, isWell: result.outcome == .success && new.state.own != .critical,
             isCriticalNow: old.seen.status != .critical && new.seen.status == .critical,
             isCutOff: targets.isCutOff(node), isHolding: core.isHolding)
         if let problem { world.fail("node \(node): \(problem)") }
