@@ -29,8 +29,10 @@ SYSTEM_SERVICES = {
 }
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
 
+# See ``configured``.
 NSD_CONFIGURATION = """\
 server:
+{more}\
   server-count: 1
   ip-address: 127.0.0.1@{port}
   username: ""
@@ -41,7 +43,6 @@ server:
   xfrdfile: "{directory}/xfrd.state"
   zonelistfile: "{directory}/zone.list"
   xfrdir: "{directory}"
-  minimal-responses: {minimal}
   rrl-ratelimit: 0
   rrl-whitelist-ratelimit: 0
 remote-control:
@@ -53,6 +54,7 @@ zone:
 
 KNOT_CONFIGURATION = """\
 server:
+{more}\
   rundir: {directory}
   listen: 127.0.0.1@{port}
   udp-workers: 1
@@ -139,14 +141,19 @@ def answers(port, name, type_name):
         return False
 
 
-def _start(stack, directory, name, program, configuration, services, arguments):
+def configured(template, directory, port, domain, more=()):
+    """A configuration of a server on `port` of 127.0.0.1, with the file `zone` in `directory`, and `more` settings."""
+    lines = "".join(f"  {line}\n" for line in more)
+    return template.format(more=lines, port=port, directory=directory, domain=domain)
+
+
+def _start(stack, directory, name, program, template, services, arguments, more=()):
     directory = pathlib.Path(directory) / name
     directory.mkdir()
     port = free_port()
     (directory / "zone").write_text(zone.zone_file(services))
-    text = configuration.replace("{port}", str(port)).replace("{directory}", str(directory))
     path = directory / "configuration"
-    path.write_text(text.replace("{domain}", zone.DOMAIN))
+    path.write_text(configured(template, directory, port, zone.DOMAIN, more))
     process = stack.enter_context(Process([program, *arguments, path], directory, name))
     process.wait_until(lambda: answers(port, f"{zone.service_name(0)}.{zone.DOMAIN}", "A"))
     return process, port
@@ -158,8 +165,10 @@ def start_nsd(stack, directory, services):
     program = find_program("nsd")
     processes, ports = [], {}
     for type_name, minimal in (("A", "yes"), ("SRV", "no")):
-        configuration = NSD_CONFIGURATION.replace("{minimal}", minimal)
-        process, port = _start(stack, directory, f"nsd-{type_name}", program, configuration, services, ["-d", "-c"])
+        more = [f"minimal-responses: {minimal}"]
+        process, port = _start(
+            stack, directory, f"nsd-{type_name}", program, NSD_CONFIGURATION, services, ["-d", "-c"], more
+        )
         processes.append(process)
         ports[type_name] = port
     return Peer("nsd", processes, ports)

@@ -12,61 +12,16 @@ import served_zone as zone
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "bench"))
 
 from asking import ask_once  # noqa: E402
-from peers import find_program  # noqa: E402
+from peers import KNOT_CONFIGURATION, NSD_CONFIGURATION, configured, find_program  # noqa: E402
 from processes import BenchmarkError, Process, free_port  # noqa: E402
 
 PAYLOAD = 1232
 
 # Nothing of its own: no version, no identity. What ours offers by default is on.
-NSD = """\
-server:
-  server-count: 1
-  ip-address: 127.0.0.1@{port}
-  username: ""
-  chroot: ""
-  zonesdir: "{directory}"
-  database: ""
-  pidfile: "{directory}/nsd.pid"
-  xfrdfile: "{directory}/xfrd.state"
-  zonelistfile: "{directory}/zone.list"
-  xfrdir: "{directory}"
-  minimal-responses: yes
-  refuse-any: no
-  hide-version: yes
-  hide-identity: yes
-  ipv4-edns-size: {payload}
-  rrl-ratelimit: 0
-  rrl-whitelist-ratelimit: 0
-remote-control:
-  control-enable: no
-zone:
-  name: {domain}
-  zonefile: zone
-"""
-
-KNOT = """\
-server:
-  rundir: {directory}
-  listen: 127.0.0.1@{port}
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-  udp-max-payload: {payload}
-  identity: ""
-  version: ""
-  nsid: ""
-log:
-  - target: stderr
-    any: warning
-database:
-  storage: {directory}
-zone:
-  - domain: {domain}
-    storage: {directory}
-    file: zone
-    zonefile-sync: -1
-    journal-content: none
-"""
+NSD = (
+    "minimal-responses: yes", "refuse-any: no", "hide-version: yes", "hide-identity: yes", f"ipv4-edns-size: {PAYLOAD}",
+)
+KNOT = (f"udp-max-payload: {PAYLOAD}", 'identity: ""', 'version: ""', 'nsid: ""')
 
 
 class Server:
@@ -124,7 +79,7 @@ def start_ours(stack, directory, program):
     return Server("ours", process, port)
 
 
-def start_peer(stack, directory, name, program, configuration, serial, arguments):
+def start_peer(stack, directory, name, program, template, more, serial, arguments):
     """Starts NSD or Knot with the zone as a file."""
     path = find_program(program)
     if path is None:
@@ -133,8 +88,7 @@ def start_peer(stack, directory, name, program, configuration, serial, arguments
     folder.mkdir()
     (folder / "zone").write_text(zone.zone_file(serial))
     port = free_port()
-    text = configuration.format(port=port, directory=folder, domain=zone.DOMAIN, payload=PAYLOAD)
-    (folder / "configuration").write_text(text)
+    (folder / "configuration").write_text(configured(template, folder, port, zone.DOMAIN, more))
     process = stack.enter_context(Process([path, *arguments, folder / "configuration"], directory, name))
     process.wait_until(lambda: soa_serial(port) == serial)
     return Server(name, process, port)
@@ -146,6 +100,6 @@ def start_all(stack, directory, program):
     serial = soa_serial(ours.port)
     return [
         ours,
-        start_peer(stack, directory, "nsd", "nsd", NSD, serial, ["-d", "-c"]),
-        start_peer(stack, directory, "knot", "knotd", KNOT, serial, ["-c"]),
+        start_peer(stack, directory, "nsd", "nsd", NSD_CONFIGURATION, NSD, serial, ["-d", "-c"]),
+        start_peer(stack, directory, "knot", "knotd", KNOT_CONFIGURATION, KNOT, serial, ["-c"]),
     ]
