@@ -228,12 +228,12 @@ public final class Engine: Sendable {
 
     /// The client networks that were above the rate limit since the last call.
     public func takeLimitedNetworks() -> LimitedNetworks {
-        defence.withLock { $0.rateLimit?.takeLimited() } ?? LimitedNetworks()
+        defence.withLock { $0.rateLimit?.limited.take() } ?? LimitedNetworks()
     }
 
     /// The client networks that had a quarter of all questions that may be under way to upstreams, since the last call:
     /// how many of theirs were not asked, or took the place of an older one.
-    public func takeCrowdingNetworks() -> LimitedNetworks { forwarding.takeLimited() }
+    public func takeCrowdingNetworks() -> LimitedNetworks { forwarding.limited.take() }
 
     /// Removes upstreams' answers, and failures, from the cache.
     ///

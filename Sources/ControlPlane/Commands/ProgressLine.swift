@@ -5,8 +5,13 @@ final class ProgressLine: Sendable {
     /// How often it changes at most.
     private static let interval = Duration.milliseconds(100)
 
-    private let isWanted = Terminal.errors.columns != nil
+    /// Whether somebody sees it.
+    private let isWanted: Bool
     private let next = Mutex<ContinuousClock.Instant?>(nil)
+
+    init(_ terminal: Terminal = Terminal.errors) {
+        isWanted = terminal.columns != nil
+    }
 
     /// Shows a text in place of the last one, unless that has just come.
     func show(_ text: @autoclosure () -> String) {
@@ -22,6 +27,7 @@ final class ProgressLine: Sendable {
 
     /// Takes it off the terminal.
     func clear() {
-        if next.withLock({ $0 }) != nil { _ = StandardError.write("\r\u{1B}[K") }
+        // What comes next is due at once.
+        if next.withLock({ $0.take() }) != nil { _ = StandardError.write("\r\u{1B}[K") }
     }
 }

@@ -32,7 +32,7 @@ extension Responder {
         _ outcome: Outcome, _ verdict: ResponseRateLimit.Verdict, to message: RawSpan, from client: IPAddress?,
         frame: ReplyFrame, into reply: inout OutputRawSpan
     ) -> Disposition {
-        if let client { rateLimit?.note(client) }
+        if let client { rateLimit?.limited.note(client) }
         switch outcome {
         case .records, .record, .address: counters.count(.limitedRecords)
         case .noData: counters.count(.limitedNoData)

@@ -41,8 +41,8 @@ final class ResponseRateLimit: Sendable {
 
     /// For checks.
     let view: View
-    /// Networks that were limited since they were last asked for.
-    private let limited = Mutex(LimitedNetworks())
+    /// Networks that were limited.
+    let limited = LimitedNetworkLog()
 
     /// - Parameter lineCount: a power of two.
     /// - Throws: ``EngineError/resourceExhausted(_:)`` if memory is short.
@@ -52,19 +52,6 @@ final class ResponseRateLimit: Sendable {
 
     deinit {
         view.deallocate()
-    }
-
-    /// Notes that a response to a client was limited. It is left out if another worker notes one at this moment.
-    func note(_ client: IPAddress) {
-        _ = limited.withLockIfAvailable { $0.note(client.limitedNetwork) }
-    }
-
-    /// The networks that were limited since the last call.
-    func takeLimited() -> LimitedNetworks {
-        limited.withLock { limited in
-            defer { limited = LimitedNetworks() }
-            return limited
-        }
     }
 
     /// The table through a plain pointer, valid for as long as the limit exists.
@@ -183,11 +170,5 @@ extension IPAddress {
         // No IPv6 network is below 2^32 here: those addresses are not in use.
         case .v6(let high, _): high >> 8
         }
-    }
-
-    /// The network in which clients count as one: /24, or /56 of IPv6.
-    var limitedNetwork: IPNetwork {
-        let client = unmapped
-        return IPNetwork(client, prefixLength: client.isIPv4 ? 24 : 56)
     }
 }

@@ -14,26 +14,3 @@ public struct ResponseRateLimitSettings: Sendable, Equatable {
         self.limitsLoopback = limitsLoopback
     }
 }
-
-/// Client networks that were limited lately, for people.
-public struct LimitedNetworks: Sendable, Equatable {
-    /// The most networks that are told apart.
-    public static let maximumCount = 64
-
-    /// How many responses to each were limited. Some may have been left out.
-    public private(set) var counts: [IPNetwork: UInt64] = [:]
-    /// Responses to further networks.
-    public private(set) var others: UInt64 = 0
-
-    /// None.
-    public init() {}
-
-    /// Counts one more response.
-    public mutating func note(_ network: IPNetwork) {
-        if counts[network] != nil || counts.count < Self.maximumCount {
-            counts[network, default: 0] += 1
-        } else {
-            others += 1
-        }
-    }
-}

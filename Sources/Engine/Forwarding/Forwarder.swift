@@ -230,7 +230,7 @@ final class Forwarder {
         guard let client else { return false }
         if admission == .networkIsFull {
             counters.count(.overNetworkLimit)
-            forwarding.noteLimited(client)
+            forwarding.limited.note(client)
         }
         guard let oldest = oldestOverdue(ofNetwork: admission == .networkIsFull ? network : nil) else { return false }
         handle(.crowded, of: oldest, now: now)

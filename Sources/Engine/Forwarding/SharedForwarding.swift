@@ -11,7 +11,7 @@ final class SharedForwarding: Sendable {
     private let limit: Mutex<QuestionLimit>
     private let crowded = Atomic<Bool>(false)
     /// The networks that had as many questions as they may, since that was last asked.
-    private let limited = Mutex(LimitedNetworks())
+    let limited = LimitedNetworkLog()
     private let key: SipHash.Key
 
     init(_ configuration: ForwardingConfiguration, own: OwnNames, readerCount: Int) throws(EngineError) {
@@ -58,19 +58,6 @@ final class SharedForwarding: Sendable {
 
     /// Whether more than half of the questions that may be under way are.
     var isCrowded: Bool { crowded.load(ordering: .relaxed) }
-
-    /// Notes that a client's network has as many questions as it may.
-    func noteLimited(_ client: IPAddress) {
-        _ = limited.withLockIfAvailable { $0.note(client.limitedNetwork) }
-    }
-
-    /// The networks that had as many questions as they may, since the last call.
-    func takeLimited() -> LimitedNetworks {
-        limited.withLock { limited in
-            defer { limited = LimitedNetworks() }
-            return limited
-        }
-    }
 }
 
 /// The settings that can be replaced while the workers run. The object itself never changes.

@@ -38,8 +38,8 @@ struct TransactionSignature {
             guard record.type == .tsig else { continue }
             // RFC 8945 §5.1: it is the last record of ADDITIONAL. A query has none in ANSWER.
             guard number == recordCount - 1, header.additionalCount > 0, header.answerCount == 0,
-                record.recordClass == RecordClass.any,
-                record.ttl == 0, let signature = TransactionSignature(message, record)
+                record.recordClass == RecordClass.any, record.ttl == 0,
+                let signature = TransactionSignature(message, record)
             else { return .malformed }
             return .present(signature)
         }

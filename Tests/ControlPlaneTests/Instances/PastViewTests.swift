@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(arguments: 1...40) func `random changes between its parts do not show`(seed: UInt64) throws {
-        var generator = SplitMix(state: seed)
+        var generator = SplitMix64(seed: seed)
         var table = InstanceTable()
         for sequence in 1...60 { put(.test(UInt64(sequence) * 3), &table) }
         let before = all(table)
@@ -114,18 +114,5 @@ import Testing
         let (lost, rest) = (table.readPastView(slow.id, limit: 10), table.readPastView(fast.id, limit: 10))
         #expect(lost == nil)
         #expect(rest?.instances.isEmpty == true)
-    }
-
-    /// A generator with a seed.
-    private struct SplitMix: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var mixed = state
-            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-            return mixed ^ (mixed >> 31)
-        }
     }
 }

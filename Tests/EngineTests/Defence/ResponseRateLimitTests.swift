@@ -118,11 +118,11 @@ struct ResponseRateLimitTests {
 
     @Test func `limited networks are told once, and no more than some`() throws {
         let limit = try makeLimit(1)
-        for number in 0..<100 { limit.note(.v4(0x0A00_0001 + UInt32(number) << 8)) }
-        limit.note(.v4(0x0A00_00FF))
-        let limited = limit.takeLimited()
+        for number in 0..<100 { limit.limited.note(.v4(0x0A00_0001 + UInt32(number) << 8)) }
+        limit.limited.note(.v4(0x0A00_00FF))
+        let limited = limit.limited.take()
         #expect(limited.counts.count == LimitedNetworks.maximumCount && limited.others == 36)
         #expect(limited.counts[IPNetwork(.v4(0x0A00_0000), prefixLength: 24)] == 2)
-        #expect(limit.takeLimited() == LimitedNetworks())
+        #expect(limit.limited.take() == LimitedNetworks())
     }
 }

@@ -6,14 +6,12 @@ final class ImportReport {
     private(set) var skipped = 0
     private let source: String
     private let isDryRun: Bool
-    /// Whether somebody sees how far it is.
-    private let hasProgress: Bool
-    private var isProgressShown = false
+    private let progress: ProgressLine
 
     init(source: String, isDryRun: Bool, terminal: Terminal = Terminal.errors) {
         self.source = source
         self.isDryRun = isDryRun
-        hasProgress = terminal.columns != nil
+        progress = ProgressLine(terminal)
     }
 
     var hasRefused: Bool { refused > 0 }
@@ -34,17 +32,10 @@ final class ImportReport {
     }
 
     /// Shows how far it is, on a terminal.
-    func showProgress() {
-        guard hasProgress else { return }
-        isProgressShown = true
-        _ = StandardError.write("\r\u{1B}[K\(summary) …")
-    }
+    func showProgress() { progress.show(summary) }
 
     /// Takes the progress off the terminal.
-    func clear() {
-        if isProgressShown { _ = StandardError.write("\r\u{1B}[K") }
-        isProgressShown = false
-    }
+    func clear() { progress.clear() }
 
     /// The counts in one line.
     var summary: String {
