@@ -1,4 +1,5 @@
-"""How long our own names take while names outside are flooded and the upstream does its worst."""
+"""How long our own names take while names outside are flooded and the upstream does its worst, or while one network asks
+for a single name of ours, as those do who want the answers sent to a victim."""
 
 import contextlib
 import json
@@ -14,7 +15,14 @@ from report import table
 
 # What the upstream does; `dead`: nobody listens at its port. See hostile_upstream.c.
 KINDS = ("answering", "silent", "garbage", "lying", "large", "fragments", "dead")
+# A flood of one own name, which the response rate limit meets.
+REFLECTION = "reflection"
 FLOOD_PER_SECOND = 5_000
+REFLECTION_PER_SECOND = 50_000
+REFLECTED_NAME = f"{zone.service_name(0)}.{zone.DOMAIN}"
+REFLECTION_LIMIT = 200
+# Another /24 than the prober's.
+REFLECTION_SOURCE = "127.9.0.1"
 PROBES_PER_SECOND = 2_500
 PROBE_SECONDS = 1.6
 # A flood goes on for so long before probes begin. Where it is not answered, that is longer than dns.upstream.timeout,
@@ -51,9 +59,13 @@ def start_upstream(stack, directory, kind, port):
     process.wait_until(lambda: process.log.read_text() == "ready\n")
 
 
-def start_server(stack, directory, binary, upstream):
-    """A server with the registered names, one worker, and that upstream."""
-    server = start_ours(stack, directory, binary, {"KONG_DISCOVERY_DNS_UPSTREAM_SERVERS": f"127.0.0.1:{upstream}"})
+def start_server(stack, directory, binary, upstream, limit=0):
+    """A server with the registered names, one worker, that upstream, and a limit of equal responses (0: none)."""
+    settings = {
+        "KONG_DISCOVERY_DNS_UPSTREAM_SERVERS": f"127.0.0.1:{upstream}",
+        "KONG_DISCOVERY_DNS_RATE_LIMIT_RESPONSES_PER_SECOND": str(limit),
+    }
+    server = start_ours(stack, directory, binary, settings)
     with server.client() as client:
         register_all(client, batch_bodies(zone.registrations(SERVICES * zone.INSTANCES_PER_SERVICE)))
     put_first(server.process)
@@ -95,12 +107,18 @@ def settle(server, seconds=10):
 def flooded(server, kind, queries, seconds, directory):
     """Like `probe`, while names outside are flooded; with the flood's own figures and the server's counters."""
     before = counters(server)
-    command = [compile_probe(), "-f", "-p", server.ports["A"], "-r", FLOOD_PER_SECOND]
+    command = [compile_probe(), "-f", "-p", server.ports["A"]]
+    if kind == REFLECTION:
+        command += ["-r", REFLECTION_PER_SECOND, "-n", REFLECTED_NAME, "-a", REFLECTION_SOURCE]
+    else:
+        command += ["-r", FLOOD_PER_SECOND]
     with Process(command, directory, "flood", LOAD_CORE) as flood:
         time.sleep(UNANSWERED_WARM_UP_SECONDS if kind in UNANSWERED else WARM_UP_SECONDS)
         run = probe(server, queries, seconds)
         flood.check_running()
     run["flood"] = json.loads(flood.log.read_text())
+    if kind == REFLECTION and run["flood"]["answered"] > 0.6 * run["flood"]["queries"]:
+        raise BenchmarkError(f"{server.process.name}: its responses are not limited: {run}")
     settle(server)
     after = counters(server)
     run["counters"] = {key: after[key] - before[key] for key in after if key != "in_flight"}
@@ -138,16 +156,20 @@ def run(directory, binary, rounds, seconds, log=print):
     seconds = min(seconds, PROBE_SECONDS)
     queries = directory / "queries"
     queries.write_text(zone.query_file(SERVICES, "A"))
-    kinds = [kind for kind in KINDS if kind != "fragments" or os.geteuid() == 0]
-    if len(kinds) < len(KINDS):
+    kinds = [kind for kind in (*KINDS, REFLECTION) if kind != "fragments" or os.geteuid() == 0]
+    if "fragments" not in kinds:
         log("fragments: left out, only root may make them")
     runs = {kind: [] for kind in ["idle", *kinds]}
     with contextlib.ExitStack() as stack:
         upstreams = {kind: free_port() for kind in kinds}
         for kind, port in upstreams.items():
-            start_upstream(stack, directory, kind, port)
+            if kind != REFLECTION:
+                start_upstream(stack, directory, kind, port)
         # One each, so that what a flood leaves behind is nobody else's.
-        servers = {kind: start_server(stack, directory, binary, port) for kind, port in upstreams.items()}
+        servers = {
+            kind: start_server(stack, directory, binary, port, REFLECTION_LIMIT if kind == REFLECTION else 0)
+            for kind, port in upstreams.items()
+        }
         servers["idle"] = start_server(stack, directory, binary, upstreams[kinds[0]])
         for server in servers.values():
             if probe(server, queries, min(seconds, 0.5))["answers"] == 0:
@@ -164,7 +186,7 @@ def run(directory, binary, rounds, seconds, log=print):
             last = ", ".join(f"{kind} {each[-1]['p99_microseconds']:.0f}" for kind, each in runs.items())
             log(f"round {number + 1}, p99 us: {last}")
     figures = {kind: median_of_runs(each) for kind, each in runs.items()}
-    return {"flood_per_second": FLOOD_PER_SECOND, "figures": figures}
+    return {"figures": figures}
 
 
 def ratios(results):

@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import http.client
 import json
+import pathlib
 import ssl
 import threading
 import time
@@ -33,9 +34,9 @@ class Ours(Peer):
         return contextlib.closing(Client(self.http_port, token=self.token, tls=self.tls))
 
 
-def start_ours(stack, directory, binary=BINARY, settings=None, certificate=None):
+def start_ours(stack, directory, binary=BINARY, settings=None, certificate=None, configuration=None):
     """Starts the server on free ports and waits until it is ready. `settings`: more variables of its environment;
-    `certificate`: the paths of a certificate and its key, with which REST speaks TLS."""
+    `certificate`: the paths of a certificate and its key, with which REST speaks TLS; `configuration`: a file's text."""
     if not binary.exists():
         raise BenchmarkError(f"{binary} is not there: build it with `make build`")
     dns_port, http_port = free_port(), free_port()
@@ -56,7 +57,12 @@ def start_ours(stack, directory, binary=BINARY, settings=None, certificate=None)
         )
         tls = ssl.create_default_context(cafile=certificate[0])
     name = f"kong-discovery-{http_port}"
-    process = stack.enter_context(Process([binary, "serve"], directory, name, SERVER_CORE, environment))
+    command = [binary, "serve"]
+    if configuration:
+        file = pathlib.Path(directory) / f"{name}.yaml"
+        file.write_text(configuration)
+        command += ["--config", file]
+    process = stack.enter_context(Process(command, directory, name, SERVER_CORE, environment))
     ours = Ours(process, dns_port, http_port, tls)
     process.wait_until(lambda: _is_ready(ours))
     return ours

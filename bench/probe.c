@@ -2,6 +2,7 @@
 //
 //     probe -p PORT -d FILE [-l SECONDS] [-r PROBES_A_SECOND]     asks the names of FILE, one "name A" a line
 //     probe -f -p PORT [-r QUERIES_A_SECOND]                      asks random names below flood.example until SIGTERM
+//     probe -f -p PORT -n NAME -a ADDRESS [-r …]                  asks one name, from another address of this machine
 //
 // Both are open loops: what is sent when does not depend on answers, and the time between two queries is random
 // (exponential), so that neither is in step with the other, nor with a timer of the server.
@@ -106,13 +107,16 @@ static void load(const char *path) {
     }
 }
 
-static int connect_to(unsigned port) {
+static int connect_to(unsigned port, const char *source) {
     struct sockaddr_in server = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in own = {.sin_family = AF_INET};
     int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (descriptor < 0) fail("socket");
     int octets = 4 << 20;
     setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &octets, sizeof octets);
+    if (source != NULL && inet_pton(AF_INET, source, &own.sin_addr) != 1) errno = EINVAL, fail(source);
+    if (bind(descriptor, (const struct sockaddr *)&own, sizeof own) < 0) fail("bind");
     if (connect(descriptor, (const struct sockaddr *)&server, sizeof server) < 0) fail("connect");
     return descriptor;
 }
@@ -268,14 +272,14 @@ static void count_answers(int descriptor) {
     }
 }
 
-static void send_flood(int descriptor, unsigned count) {
+static void send_flood(int descriptor, const char *fixed_name, unsigned count) {
     static struct query flood[BATCH];
     struct iovec parts[BATCH];
     struct mmsghdr messages[BATCH];
     for (unsigned i = 0; i < count; i++) {
         char name[64] = "................" ".flood.example";
         for (int letter = 0; letter < RANDOM_LETTERS; letter++) name[letter] = 'a' + next_random() % 26;
-        encode_query(&flood[i], name, TYPE_A, true);
+        encode_query(&flood[i], fixed_name != NULL ? fixed_name : name, TYPE_A, true);
         flood[i].octets[0] = next_random();
         flood[i].octets[1] = next_random();
         parts[i] = (struct iovec){flood[i].octets, flood[i].length};
@@ -288,7 +292,7 @@ static void send_flood(int descriptor, unsigned count) {
     }
 }
 
-static int flood(int descriptor, double rate) {
+static int flood(int descriptor, const char *name, double rate) {
     signal(SIGTERM, stop);
     prctl(PR_SET_TIMERSLACK, 1);
     uint64_t sent = 0, skipped = 0, start = read_clock(CLOCK_MONOTONIC), due = start;
@@ -305,7 +309,7 @@ static int flood(int descriptor, double rate) {
         for (; due + LONGEST_LAG < time; due += next_interval(rate)) skipped++;
         unsigned count = 0;
         for (; due <= time && count < BATCH; due += next_interval(rate)) count++;
-        send_flood(descriptor, count);
+        send_flood(descriptor, name, count);
         sent += count;
     }
     double seconds = (read_clock(CLOCK_MONOTONIC) - start) / 1e9;
@@ -315,28 +319,32 @@ static int flood(int descriptor, double rate) {
 }
 
 int main(int argc, char **argv) {
-    const char *path = NULL;
+    const char *path = NULL, *name = NULL, *source = NULL;
     unsigned port = 0;
     double seconds = 2, rate = 1000;
     bool is_flood = false;
-    for (int option; (option = getopt(argc, argv, "p:d:l:r:f")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "p:d:l:r:fn:a:")) != -1;) {
         switch (option) {
         case 'p': port = atoi(optarg); break;
         case 'd': path = optarg; break;
         case 'l': seconds = atof(optarg); break;
         case 'r': rate = atof(optarg); break;
         case 'f': is_flood = true; break;
+        case 'n': name = optarg; break;
+        case 'a': source = optarg; break;
         default: return 2;
         }
     }
     if (port == 0 || port > 65535 || rate <= 0 || (path == NULL && !is_flood)) {
-        fprintf(stderr, "usage: %s -p PORT -d FILE [-l SECONDS] [-r RATE], or %s -f -p PORT [-r RATE]\n",
+        fprintf(stderr, "usage: %s -p PORT -d FILE [-l SECONDS] [-r RATE], or %s -f -p PORT [-n NAME] [-a ADDRESS] [-r RATE]\n",
                 argv[0], argv[0]);
         return 2;
     }
     random_state = (read_clock(CLOCK_REALTIME) ^ (uint64_t)getpid() << 32) | 1;
-    int descriptor = connect_to(port);
-    if (is_flood) return flood(descriptor, rate);
+    struct query query;
+    if (name != NULL && !encode_query(&query, name, TYPE_A, true)) errno = EINVAL, fail(name);
+    int descriptor = connect_to(port, source);
+    if (is_flood) return flood(descriptor, name, rate);
     load(path);
     return probe(descriptor, rate, seconds);
 }

@@ -4,7 +4,7 @@
     run.py [all]      everything, printed as tables with pass or MISS for each threshold
     run.py dns        DNS against the floor, Knot DNS and NSD
     run.py observing  DNS with the query log, or scraped once a second, and without
-    run.py defence    DNS with a rate limit, or thousands of networks in dns.allow, and without
+    run.py defence    DNS with a rate limit, or 50,000 networks in dns.allow, and without
     run.py rest       the REST API
     run.py tokens     the REST API with tokens and without
     run.py scrape     GET /metrics with a million instances
@@ -15,6 +15,7 @@
     run.py backup     backup, restore into each storage, and whether that is the same
     run.py forward    names outside: cached answers and misses against Unbound and dnsdist
     run.py flood      our own names while names outside are flooded and the upstream does its worst
+    run.py soak       memory over 50 million queries and 2 million changes
     run.py hot-path   allocations, reference counting and locks per answer
     run.py peers      the floor, Knot DNS and NSD alone, without our server
     run.py before     our server against the one that --before names, an earlier release binary
@@ -50,6 +51,7 @@ import peers
 import report
 import rest_bench
 import scrape_bench
+import soak_bench
 import storage_bench
 import tls_bench
 import tokens_bench
@@ -62,12 +64,14 @@ EVERYTHING = (
 )
 PARTS = {
     "all": EVERYTHING,
-    "smoke": EVERYTHING,
+    # Too long for all of it.
+    "smoke": (*EVERYTHING, "soak"),
     "dns": ("dns",),
     "observing": ("observing",),
     "defence": ("defence",),
     "forward": ("forward",),
     "flood": ("flood",),
+    "soak": ("soak",),
     "rest": ("rest",),
     "tls": ("tls",),
     "tokens": ("tokens",),
@@ -96,10 +100,12 @@ def parse_arguments():
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a threshold is missed")
     arguments = parser.parse_args()
     arguments.batch_instances, arguments.requests, arguments.count = 200_000, 2000, 1_000_000
+    arguments.queries, arguments.changes = 50_000_000, 2_000_000
     if arguments.what == "smoke":
         arguments.rounds, arguments.seconds, arguments.services = 1, 0.5, 50
         arguments.instances, arguments.batch_instances = 20_000, 10_000
         arguments.requests, arguments.count = 200, 10_000
+        arguments.queries, arguments.changes = 50_000, 2_000
     if not 1 <= arguments.services <= 10_000:
         parser.error("--services must be from 1 to 10,000")
     if arguments.what == "before" and arguments.before is None:
@@ -129,6 +135,10 @@ def measure(arguments, directory):
         results["forward"] = forward_bench.run(*common, names, log=say)
     if "flood" in parts:
         results["flood"] = flood_bench.run(*common, log=say)
+    if "soak" in parts:
+        results["soak"] = soak_bench.run(
+            directory, arguments.binary, arguments.queries, arguments.changes, arguments.services, log=say
+        )
     if "hot_path" in parts:
         results["hot_path"] = hot_path.run(arguments.count, arguments.hot_path_program, log=say)
     if "rest" in parts:
@@ -189,6 +199,8 @@ def run(arguments):
         say("\n" + forward_bench.text(results["forward"]))
     if "flood" in results:
         say("\n" + flood_bench.text(results["flood"]))
+    if "soak" in results:
+        say("\n" + soak_bench.text(results["soak"]))
     if "rest" in results:
         say("\n" + report.rest_text(results["rest"]))
     if "tls" in results:

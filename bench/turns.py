@@ -13,18 +13,20 @@ TOOLS = ("closed_loop", "dnsperf")
 FIGURES = ("answers_per_second", "server_cpu_microseconds_per_answer")
 
 
-def start(stack, directory, binary, settings, services):
-    """Starts a server for each kind in `settings`, with the same services."""
+def start(stack, directory, binary, settings, configurations, services):
+    """Starts a server for each kind in `settings`, with the same services; some have a configuration file."""
     servers = {}
     for kind, environment in settings.items():
         (directory / kind).mkdir()
-        servers[kind] = start_ours(stack, directory / kind, binary, environment)
+        servers[kind] = start_ours(
+            stack, directory / kind, binary, environment, configuration=configurations.get(kind)
+        )
         with servers[kind].client() as client:
             register_all(client, batch_bodies(zone.registrations(services * zone.INSTANCES_PER_SERVICE)))
     return servers
 
 
-def run(directory, name, binary, settings, rounds, seconds, services, log, meanwhile=None):
+def run(directory, name, binary, settings, rounds, seconds, services, log, meanwhile=None, configurations={}):
     """Queries for addresses over UDP: the medians of each kind, and of the ratios to the first one round by round.
 
     `meanwhile(kind, server)` makes a context in which a kind is measured."""
@@ -35,7 +37,7 @@ def run(directory, name, binary, settings, rounds, seconds, services, log, meanw
     kinds = tuple(settings)
     results = {}
     with contextlib.ExitStack() as stack:
-        servers = start(stack, directory, binary, settings, services)
+        servers = start(stack, directory, binary, settings, configurations, services)
         for tool in TOOLS:
             runs = {kind: [] for kind in kinds}
             for number in range(rounds):
