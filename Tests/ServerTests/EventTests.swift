@@ -193,7 +193,7 @@ extension ServerTests {
                     _ = try rest.batch(register: many)
                 }
                 try slow.waitForEnd()
-                #expect(slow.events.last?.name == "lagged")
+                #expect(slow.events.last?.name == "lagged" || slow.wasReset)
                 try slow.connect(to: server.rest)
                 try slow.drain { $0.last?.name == "live" }
                 #expect(slow.events.first?.name == "reset")

@@ -78,6 +78,22 @@ struct ZoneContentTests {
         }
     }
 
+    @Test func `RFC 2782 the target of an SRV record has addresses, and what is missing has no record`() throws {
+        let server = try makeServer()
+        let reply = try server.ask("_WEB._Tcp", .srv)
+        let target = try wireName("0a000001.addr.service.kong")
+        #expect(reply.outcome == .records && reply.answers.count == 1)
+        let data = try #require(reply.answers.first?.data)
+        #expect(data.count == 6 + target.count && data[6...] == target[...])
+        // The address is in ADDITIONAL, and an answer of its own.
+        #expect(reply.additional.map(\.type) == [1] && reply.additional.first?.owner == target)
+        #expect(try server.ask("0a000001.addr", .a).answers.map(\.type) == [1])
+        // A name with underscores has no addresses: it is NODATA for them.
+        #expect(try server.ask("_web._tcp", .a).outcome == .noData)
+        // A protocol, or a service, that is not there has no record, not one with the target ".".
+        for name in ["_web._udp", "_none._tcp"] { #expect(try server.ask(name, .srv).outcome == .nameError) }
+    }
+
     @Test func `RFC 3597 §4 and RFC 2782 targets are not compressed`() throws {
         let server = try TestServer(["web": .records([.srv([.ten(1), .ten(2)])])])
         let octets = try server.ask("web", .srv).octets

@@ -176,7 +176,7 @@ struct FaultTests {
     }
 
     // A case of Unbound's: serve_expired_0ttl_nxdomain.rpl.
-    @Test func `an expired answer does not stand in once there was a newer one, though that was not kept`() throws {
+    @Test func `RFC 8767 §4 an expired answer does not stand in once there was a newer one, kept or not`() throws {
         let upstream = try ScriptedUpstream(ttl: 1)
         let server = try TestEngine(upstreams: [upstream.address], timeout: .milliseconds(300))
         let query = TestQuery("www.example.com")
@@ -193,7 +193,7 @@ struct FaultTests {
         #expect(try server.ask(query).addresses == [.v4(0xC000_0202)])
     }
 
-    @Test func `an answer that has expired stands in for one that can't be had, with a TTL of 30 or less`() throws {
+    @Test func `RFC 8767 §4 an expired answer stands in for one that can't be had, with a TTL of at most 30`() throws {
         let upstream = try ScriptedUpstream(ttl: 1)
         let server = try TestEngine(upstreams: [upstream.address], timeout: .milliseconds(100))
         let query = TestQuery("www.example.com").offering(payload: 1232)

@@ -32,6 +32,24 @@ struct EngineTCPTests {
         }
     }
 
+    @Test func `an answer that is waited for is overtaken by later ones on its connection (RFC 7766 §7)`() throws {
+        let isReleased = TestFlag()
+        let upstream = try ScriptedUpstream { .held(until: isReleased, $0.address()) }
+        let server = try TestEngine(upstreams: [upstream.address], timeout: .seconds(60))
+        let socket = try TestSocket.tcp(server.address)
+        var outside = TestQuery("www.example.com")
+        outside.id = 1
+        var own = web
+        own.id = 2
+        try socket.sendFramed([outside, own, own])
+        for _ in 0..<2 { #expect(try socket.receiveFramed().id == 2) }
+        isReleased.set()
+        let last = try socket.receiveFramed()
+        #expect(last.id == 1 && last.addresses.count == 1)
+        // The connection goes on.
+        #expect(try socket.askFramed(own).addresses.count == 3)
+    }
+
     @Test func `the rotation is shared by UDP and TCP`() throws {
         let server = try TestEngine()
         let udp = try TestSocket.udp(server.address)

@@ -23,6 +23,8 @@ final class EventFollower {
     /// What came of the body, without the framing of chunks.
     private var body: [UInt8] = []
     private var hasEnded = false
+    /// Whether the server has reset the connection: on a busy machine a client may be too late for a proper end.
+    private(set) var wasReset = false
     /// What to come back with.
     private(set) var lastID = ""
     /// The instances by their ids, without what heartbeats and the like change.
@@ -47,7 +49,8 @@ final class EventFollower {
         if !lastID.isEmpty { fields.append("Last-Event-ID: \(lastID)") }
         try socket.send(Array((fields.joined(separator: "\r\n") + "\r\n\r\n").utf8))
         connection = socket
-        (received, body, events, hasHead, hasEnded, head) = ([], [], [], false, false, "")
+        (received, body, events, hasHead, head) = ([], [], [], false, "")
+        (hasEnded, wasReset) = (false, false)
     }
 
     /// Goes away.
@@ -56,10 +59,14 @@ final class EventFollower {
     /// Applies events that are there, or come within a time.
     func drain(within milliseconds: Int32 = 0) throws {
         while !hasEnded, let connection, connection.isReadable(within: milliseconds) {
-            let octets = try connection.receive()
-            if octets.isEmpty { hasEnded = true }
-            received += octets
-            take()
+            do {
+                let octets = try connection.receive()
+                if octets.isEmpty { hasEnded = true }
+                received += octets
+                take()
+            } catch let error as SocketError where error.code == ECONNRESET {
+                (hasEnded, wasReset) = (true, true)
+            }
         }
     }
 
