@@ -51,6 +51,7 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CFile"),
         .systemLibrary(name: "CNotify"),
+        .systemLibrary(name: "CPrivileges"),
         .systemLibrary(name: "CProcessor"),
         .target(name: "CVersion", cSettings: sourceVersion),
         .target(
@@ -66,6 +67,7 @@ let package = Package(
                 "CCurl",
                 "CFile",
                 "CNotify",
+                "CPrivileges",
                 "CProcessor",
                 "Dashboard",
                 "Engine",
@@ -103,6 +105,7 @@ let package = Package(
         .testTarget(
             name: "ControlPlaneTests",
             dependencies: [
+                "CPrivileges",
                 "ControlPlane",
                 "Dashboard",
                 "Engine",
@@ -140,8 +143,30 @@ let package = Package(
     ]
 )
 
-// The engine with its tests and nothing else, for what counts its calls of the runtime and for the sanitizers, which need each target built anew: without NIO, SQLite
-// and BoringSSL that takes a fraction of the time.
+// What fuzzes the control plane: see Fuzz/control. Its flags are for the readers and the fuzzer alone.
+if Context.environment["FUZZ"] != nil {
+    let flags = [SwiftSetting.unsafeFlags(["-sanitize=fuzzer,address", "-enable-testing"])]
+    for target in package.targets where target.name == "ControlPlane" {
+        target.swiftSettings = (target.swiftSettings ?? []) + flags
+    }
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Fuzz/Sources/CFuzzer"),
+        .executableTarget(
+            name: "fuzz-control",
+            dependencies: [
+                "CFuzzer", "ControlPlane", "Engine", .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            path: "Fuzz/control",
+            exclude: ["Corpus", "make-seeds", "run"], swiftSettings: strict + flags,
+            // lld: gold fails with an internal error here.
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]
+        ),
+    ]
+    package.products.append(.executable(name: "fuzz-control", targets: ["fuzz-control"]))
+}
+
+// The engine with its tests and nothing else, for what counts its calls of the runtime and for the sanitizers, which need
+// each target built anew: without NIO, SQLite and BoringSSL that takes a fraction of the time.
 if Context.environment["ENGINE_ALONE"] != nil {
     let engine: Set = ["CLdns", "CEvent", "Engine", "EngineTests", "answer-count"]
     package.targets.removeAll { !engine.contains($0.name) }

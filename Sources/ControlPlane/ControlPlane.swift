@@ -21,9 +21,8 @@ public func serve(
 ) async throws {
     let configuration = loaded.configuration
     let startedAt = ContinuousClock.now
-    let identity = try loaded.serverIdentity()
-    let tokens = try loaded.tokensFile()
-    let queryLogTarget = try loaded.queryLogTarget()
+    let privileges = Privileges(
+        try loaded.account(), opensPortsLater: configuration.storage.type == .etcd, logger)
     let coreCount = ProcessorCount.available
     // At least two, even on one core: one takes in the requests of the next group while the other waits for a commit.
     NIOSingletons.groupLoopCountSuggestion = max(coreCount, 2)
@@ -34,15 +33,21 @@ public func serve(
         if isError { LogOutput.standardError.flush() }
     }
     let manager = ServiceManager(environment: environment)
-    let sockets = try openSockets(configuration, environment, manager, coreCount: coreCount, logger)
+    let sockets = try openSockets(
+        configuration, environment, manager, coreCount: coreCount, isLeavingRoot: privileges != nil, logger)
     let budget = try DescriptorBudget(
         configuration, limit: limit, coreCount: coreCount, passedSockets: sockets.dns.count + sockets.rest.count)
     let engine = try makeEngine(configuration, budget, sockets, coreCount: coreCount)
     do {
+        try privileges?.drop()
+        // What is read from here on can be read again on SIGHUP, and what is written belongs to the same user.
+        if privileges != nil { loaded.warnOfUnreadableFile(logger) }
+        let identity = try loaded.serverIdentity()
+        let tokens = try loaded.tokensFile()
         let queryLog = QueryLogWriter(logger: logger) { engine.takeQueries($0) }
-        queryLog.adopt(queryLogTarget, configuration.queryLog, of: engine, logger)
+        queryLog.adopt(try loaded.queryLogTarget(), configuration.queryLog, of: engine, logger)
         try await run(
-            loaded, identity, tokens, queryLog, engine, budget, sockets, manager, version: version,
+            loaded, identity, tokens, queryLog, engine, budget, sockets, manager, privileges, version: version,
             startedAt: startedAt,
             logger)
     } catch {
@@ -55,7 +60,7 @@ public func serve(
 private func run(
     _ loaded: LoadedConfiguration, _ identity: ServerIdentity?, _ tokens: TokensFile?, _ queryLog: QueryLogWriter,
     _ engine: Engine, _ budget: DescriptorBudget, _ sockets: PassedSockets, _ manager: ServiceManager,
-    version: String, startedAt: ContinuousClock.Instant, _ logger: Logger
+    _ privileges: Privileges?, version: String, startedAt: ContinuousClock.Instant, _ logger: Logger
 ) async throws {
     let configuration = loaded.configuration
     let registry = Registry(
@@ -139,7 +144,7 @@ private func run(
                 EngineService(engine: engine),
                 RegistryService(registry: registry, listening: listening) { () throws(StartError) in
                     health.begin()
-                    try startDNS(engine, configuration, logger)
+                    try startDNS(engine, configuration, privileges, logger)
                     state.isReady = true
                     logger.info("ready")
                     manager.tellReady()
@@ -163,8 +168,11 @@ private func run(
     try await group.run()
 }
 
-private func startDNS(_ engine: Engine, _ configuration: Configuration, _ logger: Logger) throws(StartError) {
+private func startDNS(
+    _ engine: Engine, _ configuration: Configuration, _ privileges: Privileges?, _ logger: Logger
+) throws(StartError) {
     do throws(EngineError) {
+        try privileges?.openPorts { () throws(EngineError) in try engine.listen() }
         try engine.start()
     } catch {
         throw StartError("dns: \(error)")
@@ -190,10 +198,11 @@ private func makeStore(_ configuration: Configuration, _ logger: Logger) throws(
     }
 }
 
-/// Collects the sockets passed to this process, and opens the missing ones if a service manager keeps them.
+/// Collects the sockets passed to this process. Opens the missing ones if a service manager keeps them, and that of the
+/// REST API if only root may.
 private func openSockets(
     _ configuration: Configuration, _ environment: ProcessEnvironment, _ manager: ServiceManager,
-    coreCount: Int, _ logger: Logger
+    coreCount: Int, isLeavingRoot: Bool, _ logger: Logger
 ) throws(StartError) -> PassedSockets {
     var sockets = try PassedSockets(environment)
     var hasUnconfigured = false
@@ -207,6 +216,9 @@ private func openSockets(
         // Otherwise their ports would stay bound and accept clients that nobody answers.
         if hasUnconfigured { manager.forgetSockets() }
         try sockets.openMissing(configuration, workers: configuration.dns.workerCount(coreCount: coreCount))
+    }
+    if isLeavingRoot, configuration.server.listen.port < PassedSockets.firstOpenPort {
+        try sockets.openMissingREST(configuration)
     }
     manager.keep(sockets)
     return sockets

@@ -145,16 +145,30 @@ public final class Engine: Sendable {
         else { throw .invalidConfiguration("limits of forwarding must be 1 or more, those of the cache 0 or more") }
     }
 
+    /// Opens the sockets if queries are refused until ``start()``, which does it otherwise: for callers who may open
+    /// their ports on one thread only. What arrives before the start waits.
+    ///
+    /// - Throws: ``EngineError/cannotListen(_:transport:reason:)``.
+    public func listen() throws(EngineError) {
+        try state.withLock { state throws(EngineError) in
+            guard !state.isStopped else { return }
+            try listen(&state)
+        }
+    }
+
+    private func listen(_ state: inout State) throws(EngineError) {
+        guard !workers[0].isListening else { return }
+        state.reservations = []
+        try Self.listen(on: localAddresses, state.inherited, workers, longestDatagram)
+    }
+
     /// Makes the workers answer. Publish the whole registry first: nothing may be answered before everything is known.
     ///
     /// - Throws: ``EngineError/resourceExhausted(_:)`` if the system is out of threads or sockets.
     public func start() throws(EngineError) {
         try state.withLock { state throws(EngineError) in
             guard state.threads.isEmpty, !state.isStopped else { return }
-            if !workers[0].isListening {
-                state.reservations = []
-                try Self.listen(on: localAddresses, state.inherited, workers, longestDatagram)
-            }
+            try listen(&state)
             for (index, worker) in workers.enumerated() {
                 worker.prepare()
                 state.threads.append(try WorkerThread(worker, index: index))

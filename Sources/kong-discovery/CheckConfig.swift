@@ -20,6 +20,7 @@ struct CheckConfig: ParsableCommand {
             let loaded = try options.load()
             let identity = try loaded.serverIdentity()
             let tokens = try loaded.tokensFile()
+            try loaded.checkUser()
             print(loaded.yaml, terminator: "")
             for warning in identity?.warnings ?? [] { LogOutput.standardError.print("warning: \(warning)") }
             if let tokens {

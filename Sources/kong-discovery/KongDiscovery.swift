@@ -2,7 +2,6 @@ import ArgumentParser
 import ControlPlane
 
 /// The program: its commands and their help.
-@main
 struct KongDiscovery: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kong-discovery",

@@ -22,6 +22,10 @@ enum Rules {
             "NIOPosix": "the listening socket of the REST API"
         ],
         "Sources/ControlPlane/HTTP/SideThreads.swift": ["NIOPosix": "the threads"],
+        "Sources/ControlPlane/Lifecycle/Account.swift": ["Glibc": "finds users, and becomes one"],
+        "Sources/ControlPlane/Lifecycle/Privileges.swift": [
+            "CPrivileges": "capabilities and seccomp", "Glibc": "geteuid", "NIOPosix": "the thread that opens ports",
+        ],
         "Sources/ControlPlane/Lifecycle/DescriptorLimit.swift": ["Glibc": "setrlimit"],
         "Sources/ControlPlane/Lifecycle/ServiceManager.swift": ["CNotify": "messages with descriptors"],
         "Sources/ControlPlane/Lifecycle/MachineName.swift": ["Glibc": "gethostname"],
@@ -84,6 +88,7 @@ enum Rules {
         ],
         "Sources/ControlPlane/Logging/StandardError.swift": ["Glibc": "the number of standard error"],
         "Sources/kong-discovery/ConfigurationOptions.swift": ["Foundation": "reads the environment"],
+        "Sources/kong-discovery/Program.swift": ["Glibc": "the first thread waits"],
         "Sources/kong-discovery/Serve.swift": ["Glibc": "ignores SIGPIPE"],
     ]
 
@@ -154,12 +159,20 @@ enum Rules {
                 names: [
                     "Basics", "JSON", "Metrics", "Access", "Configuration", "Instances", "Feed", "Publish", "Store",
                 ]),
+            RoomRule("API/Requests", names: ["Basics", "JSON", "Access", "HTTP", "Instances", "Registry"]),
+            RoomRule(
+                "API/Responses",
+                names: [
+                    "Basics", "JSON", "Metrics", "Access", "TLS", "HTTP", "Instances", "Backup", "Feed", "Store",
+                    "Registry", "API/Requests",
+                ]),
             RoomRule(
                 "API",
                 names: [
                     "Basics", "JSON", "Metrics", "Access", "TLS", "HTTP", "Instances", "Backup", "Feed", "Store",
-                    "Registry",
+                    "Registry", "API/Requests", "API/Responses",
                 ]),
+            RoomRule("API/Endpoints", names: ["Instances", "Backup", "API/Requests", "API/Responses", "API"]),
             RoomRule(
                 "Lifecycle",
                 names: [
@@ -230,6 +243,7 @@ enum Rules {
         "Sources/ControlPlane/Commands/Export/OutputFile.swift":
             "open and rename read C strings",
         "Sources/ControlPlane/Terminal/Terminal.swift": "the kernel fills a structure; getenv returns a C string",
+        "Sources/ControlPlane/Lifecycle/Account.swift": "the system's accounts are C structures",
         "Sources/ControlPlane/Lifecycle/DescriptorLimit.swift": "getrlimit writes to memory",
         "Sources/ControlPlane/Lifecycle/MachineName.swift": "gethostname writes to memory",
         "Sources/ControlPlane/Lifecycle/ServiceManager.swift": "hands descriptors over to C",

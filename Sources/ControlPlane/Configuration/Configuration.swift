@@ -23,6 +23,8 @@ public struct Configuration: Sendable, Equatable {
     public var log = Log()
     /// `query_log`: which queries are logged, and where.
     public var queryLog = QueryLog()
+    /// `user`: whom the process becomes once its sockets are open, if root has started it; empty: nobody else.
+    public var user = ""
 
     /// All defaults.
     public init() {}

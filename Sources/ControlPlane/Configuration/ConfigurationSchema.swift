@@ -227,6 +227,12 @@ public enum ConfigurationSchema {
             "file of the query log, JSON lines; empty: the log, at level info",
             appliesOnReload: true
         ),
+        ConfigurationKey(
+            "user",
+            \.user,
+            .text(0...256, what: "USER or USER:GROUP, by name or number"),
+            "whom the server becomes once its sockets are open, if root has started it"
+        ),
     ]
 
     /// The keys as a table in Markdown, for docs/configuration.md.

@@ -25,6 +25,14 @@ extension LoadedConfiguration {
         }
     }
 
+    /// Warns if this process may not read its configuration file, which root has read.
+    func warnOfUnreadableFile(_ logger: Logger) {
+        guard let file, let reason = FileReason.unreadable(file) else { return }
+        logger.warning(
+            "the configuration can't be reloaded: the user can't read its file",
+            metadata: ["file": "\(file)", "reason": "\(reason)"])
+    }
+
     /// Warns if names outside are forwarded for strangers: attackers look for such servers, to send their answers to
     /// others (RFC 5358).
     func warnOfOpenResolver(_ logger: Logger) {

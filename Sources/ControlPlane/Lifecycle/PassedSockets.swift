@@ -12,6 +12,9 @@ struct PassedSockets: Sendable {
     /// The name under which the REST API's socket is kept.
     static let restName = "rest"
 
+    /// The first port that everybody may open (ip(7), unless the system is set otherwise).
+    static let firstOpenPort: UInt16 = 1024
+
     /// The number of the first descriptor that is passed.
     private static let firstDescriptor: Int32 = 3
     /// More than anybody passes.
@@ -74,6 +77,11 @@ struct PassedSockets: Sendable {
                 dns += try Self.open("dns.listen", address, transport, count: workers)
             }
         }
+        try openMissingREST(configuration)
+    }
+
+    /// Opens the REST API's socket if it is missing and has a port.
+    mutating func openMissingREST(_ configuration: Configuration) throws(StartError) {
         let address = configuration.server.listen
         if rest.isEmpty, address.port != 0 {
             rest = try Self.open("server.listen", address, .tcp, count: 1, isForBoth: true)

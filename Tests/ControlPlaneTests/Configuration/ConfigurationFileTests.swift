@@ -71,6 +71,7 @@ import Testing
             metrics: {per_service: false}
             log: {level: info, format: text}
             query_log: {sample: 0, file: ""}
+            user: ""
             """
         let loaded = try LoadedConfiguration(yaml: yaml, file: "test.yaml")
         #expect(loaded.configuration == Configuration())

@@ -78,6 +78,7 @@ import Testing
         "log.format": "json",
         "query_log.sample": "0.01",
         "query_log.file": "/var/log/kong-discovery/queries.log",
+        "user": "nobody:nogroup",
     ]
 
     /// Keys that require others.
