@@ -96,6 +96,7 @@ private func run(
     let limiter = RequestLimiter(logger: logger)
     limiter.requestsPerSecond = configuration.server.rateLimit.requestsPerSecond
     let handler = APIHandler(
+        endpoints: CountedEndpoints(.server),
         registry: registry,
         decoder: RegistrationDecoder(
             defaults: InstanceDefaults(configuration),

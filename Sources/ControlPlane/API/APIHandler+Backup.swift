@@ -1,6 +1,5 @@
 import HTTPTypes
 import NIOCore
-import Synchronization
 
 extension APIHandler {
     /// `GET /api/v1/backup`
@@ -39,45 +38,6 @@ extension APIHandler {
         } catch {
             return refuse(.spoolFailed(error))
         }
-    }
-}
-
-/// The parameters of `POST /api/v1/restore`.
-struct RestoreQuery {
-    static let parameterNames = ["merge"]
-
-    /// Whether what is registered stays, unless the backup has it too.
-    private(set) var merges = false
-
-    init(_ target: RequestTarget) throws(InvalidFields) {
-        var merges = false
-        try target.readParameters(Self.parameterNames) { name, value, errors in
-            switch value {
-            case "true": merges = true
-            case "false": merges = false
-            default: errors.note(FieldError(field: name, message: "must be 'true' or 'false'"))
-            }
-        }
-        self.merges = merges
-    }
-}
-
-/// Lets one restore in at a time.
-final class RestoreGate: Sendable {
-    private let isTaken = Atomic(false)
-
-    /// Whoever has it is in. It leaves when it is dropped.
-    final class Pass: Sendable {
-        private let gate: RestoreGate
-
-        fileprivate init(_ gate: RestoreGate) { self.gate = gate }
-
-        deinit { gate.isTaken.store(false, ordering: .releasing) }
-    }
-
-    /// - Returns: `nil` if somebody is in.
-    func enter() -> Pass? {
-        isTaken.exchange(true, ordering: .acquiring) ? nil : Pass(self)
     }
 }
 

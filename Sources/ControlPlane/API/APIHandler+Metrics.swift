@@ -17,7 +17,7 @@ extension APIHandler {
         writer.queryLog(state.queryLog)
         writer.registry(registry)
         if ofServices { writer.services(registry) }
-        writer.http(counters)
+        writer.http(counters, titles: endpoints.table.all.map(\.title))
         writer.refusals(access.refusals.counts)
         writer.limits(limiter)
         writer.security(state)

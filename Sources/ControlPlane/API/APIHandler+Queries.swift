@@ -22,21 +22,6 @@ extension APIHandler {
     }
 }
 
-/// The parameters of `GET /api/v1/queries`.
-struct QueriesQuery: Sendable, Equatable {
-    static let parameterNames = ["limit"]
-
-    /// How many names, and failures of each code, are shown at most; 1–1000.
-    var limit = 100
-
-    /// Reads the parameters of a request.
-    init(_ target: RequestTarget) throws(InvalidFields) {
-        try target.readParameters(Self.parameterNames) { _, value, errors in
-            limit = PageParameters.limit(value, &errors) ?? limit
-        }
-    }
-}
-
 extension JSONWriter {
     /// What clients have asked.
     fileprivate mutating func queries(_ statistics: QueryStatistics, limit: Int, now: WallTime) {

@@ -5,6 +5,8 @@ import NIOHTTP1
 
 /// Answers requests to the API, without sockets or HTTP framing.
 struct APIHandler: RequestHandler {
+    /// What there is, and how often it was answered.
+    let endpoints: CountedEndpoints
     let registry: Registry
     let decoder: RegistrationDecoder
     let state: ServerState
@@ -27,8 +29,6 @@ struct APIHandler: RequestHandler {
     let largeAnswers = SideThreads(count: 2, capacity: 128)
     /// The thread that makes snapshots for readers of events, each of which wants one part at a time.
     let snapshots = SideThreads(count: 1, capacity: .max)
-    /// Counts what is answered.
-    let counters = HTTPCounters(endpoints: EndpointTable.all.count)
     /// For lists that are sent part by part: so many at once, and so many to one client.
     let streamMemory = OctetBudget(
         limit: 64 * TargetStream.octetsPerReader, limitPerClient: 16 * TargetStream.octetsPerReader)
@@ -36,6 +36,9 @@ struct APIHandler: RequestHandler {
     let restoreGate = RestoreGate()
     /// The folders in which a backup may lie while it is taken in, the best one first.
     var spoolFolders = SpoolFile.usualFolders
+
+    /// Counts what is answered.
+    var counters: HTTPCounters { endpoints.counters }
 
     private static let nothing = "there is nothing at this path: GET /openapi.yaml describes what there is"
 
@@ -57,7 +60,7 @@ struct APIHandler: RequestHandler {
         if let refusal = origin.refusal(of: head, target, acceptsAnyHost: access.isRequired) {
             return .failure(ResponseError(refusal))
         }
-        let match = target.segments.map { EndpointTable.match(head.method, $0) } ?? .nothing
+        let match = target.segments.map { endpoints.table.match(head.method, $0) } ?? .nothing
         // Before anything else is done for it.
         if let response = limited(match, head.client) {
             return .failure(ResponseError(response, endpoint: match.place))

@@ -14,8 +14,7 @@ final class Restore: BodyReceiver {
     private struct State: ~Copyable {
         var reader: BackupReader
         let spool: SpoolFile
-        /// How many instances of each service there are.
-        var members: [String: Int] = [:]
+        var usage = RestoreUsage()
     }
 
     /// What is restored so far.
@@ -79,7 +78,7 @@ final class Restore: BodyReceiver {
                             throw .spool(error)
                         }
                         state.reader = BackupReader(rules)
-                        state.members = [:]
+                        state.usage = RestoreUsage()
                     }
                 }
             } ?? nil
@@ -108,11 +107,12 @@ final class Restore: BodyReceiver {
         try state.withLock { state throws(Refusal) in
             var denied: (line: Int, denial: Denial)?
             do throws(BackupProblem) {
-                var members = state.members
-                state.members = [:]
-                defer { state.members = members }
+                // Taken out and put back, so that it is not copied.
+                var usage = state.usage
+                state.usage = RestoreUsage()
+                defer { state.usage = usage }
                 try state.reader.read(octets) { item, line throws(BackupProblem) in
-                    if let denial = try admit(item, line, &members), denied == nil { denied = (line, denial) }
+                    if let denial = try admit(item, line, &usage), denied == nil { denied = (line, denial) }
                 }
             } catch {
                 throw .problem(error)
@@ -130,31 +130,15 @@ final class Restore: BodyReceiver {
     ///
     /// - Returns: why the sender may not restore it; `nil`: it may.
     private func admit(
-        _ item: BackupReader.Item, _ line: Int, _ members: inout [String: Int]
+        _ item: BackupReader.Item, _ line: Int, _ usage: inout RestoreUsage
     ) throws(BackupProblem) -> Denial? {
-        let limits = registry.limits
         switch item {
         case .header(let header):
-            if header.counts.instances > limits.maximumInstances {
-                throw BackupProblem(
-                    reason: "it has \(header.counts.instances) instances, and registry.max_instances is "
-                        + "\(limits.maximumInstances): raise that")
-            }
-            if header.counts.policies > ServicePolicy.maximumCount {
-                throw BackupProblem(
-                    reason: "it has \(header.counts.policies) policies, and there may be "
-                        + "\(ServicePolicy.maximumCount)")
-            }
+            try usage.check(header, registry)
             return nil
         case .policy(let named): return requester.mayChange(named.name) ? nil : .service(named.name)
         case .instance(let instance):
-            members[instance.name, default: 0] += 1
-            if members[instance.name] ?? 0 > limits.maximumPerName {
-                throw BackupProblem(
-                    line: line,
-                    reason: "the service '\(instance.name)' has more instances than registry.max_per_name, which is "
-                        + "\(limits.maximumPerName): raise that")
-            }
+            try usage.add(instance, line: line, registry)
             return requester.mayChange(instance.name) ? nil : .service(instance.name)
         }
     }

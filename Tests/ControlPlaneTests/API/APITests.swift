@@ -349,7 +349,7 @@ import Testing
 
     @Test func `a parameter that is unknown, empty or given twice is an error everywhere`() async throws {
         try await running {
-            for endpoint in EndpointTable.all {
+            for endpoint in EndpointTable.server.all {
                 let path = endpoint.path.description.replacing("{id}", with: "a")
                 let queries = endpoint.parameters.flatMap { ["\($0)=", $0, "\($0)=1&\($0)=1"] }
                 let body = endpoint.body.contentType.map { _ in "{}" }
@@ -417,7 +417,7 @@ import Testing
 
     @Test func `every answer with a body ends with a newline`() async throws {
         try await running {
-            for endpoint in EndpointTable.all {
+            for endpoint in EndpointTable.server.all {
                 let path = endpoint.path.description.replacing("{id}", with: "a")
                 for target in [path, "\(path)?colour=red", "/nowhere"] {
                     var head = RequestHead(method: endpoint.method, target: target, arrival: api.test.clock.now)

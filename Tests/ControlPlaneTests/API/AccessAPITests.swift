@@ -89,8 +89,8 @@ import Testing
         async throws
     {
         try await api.test.running {
-            #expect(Set(Self.requests.keys) == Set(EndpointTable.all.map(\.title)))
-            for endpoint in EndpointTable.all {
+            #expect(Set(Self.requests.keys) == Set(EndpointTable.server.all.map(\.title)))
+            for endpoint in EndpointTable.server.all {
                 let request = try #require(Self.requests[endpoint.title], "\(endpoint.title)")
                 for (secret, role) in [
                     (nil, nil), ("reader", .read), ("writer", .write), ("other", .write), ("admin", .admin),

@@ -94,7 +94,8 @@ import Testing
     }
 
     @Test func `what is damaged, too much, or of another type changes nothing`() async throws {
-        let limited = TestAPI(limits: limits { ($0.maximumInstances, $0.maximumPerName) = (2, 1) })
+        let limited = TestAPI(
+            limits: limits { ($0.maximumInstances, $0.maximumPerName, $0.maximumNames) = (2, 1, 4) })
         try await limited.test.running {
             let two = BackupText.of([.test(1), .test(2, name: "other")])
             for (backup, type, status, detail) in [
@@ -103,6 +104,7 @@ import Testing
                 (two, "application/json", 415, "application/x-ndjson"),
                 (.of([.test(1), .test(2, name: "b"), .test(3, name: "c")]), nil, 422, "registry.max_instances is 2"),
                 (.of([.test(1), .test(2)]), nil, 422, "line 3: the service 'orders' has more instances than"),
+                (.of([.test(1, tags: ["a", "b", "c"])]), nil, 422, "line 2: up to here it has more names in DNS"),
             ] as [(BackupText, String?, Int, String)] {
                 let answer = try await restore(limited, backup, contentType: type ?? "application/x-ndjson")
                 #expect(answer.status == status, "\(answer.json)")
@@ -114,15 +116,16 @@ import Testing
     }
 
     @Test func `a part that the registry refuses is told exactly, and the same with merge completes it`() async throws {
-        // A service has two names: there is no room for a second one.
-        let limited = TestAPI(limits: limits { $0.maximumNames = 2 })
+        // A service has two names: beside one that is there, there is room for one of these.
+        let limited = TestAPI(limits: limits { $0.maximumNames = 4 })
         try await limited.test.running {
+            _ = try await limited.test.registry.register(.test("own", name: "own"))
             let given = BackupText.of(
                 [.test(1), .test(2), .test(3, name: "other"), .test(4)], policies: BackupText.policies)
-            let answer = try await restore(limited, given)
+            let answer = try await restore(limited, given, query: "?merge=true")
             #expect(answer.status == 422)
             let detail = answer["detail"]?.text ?? ""
-            #expect(detail.contains("registry.max_names is 2"))
+            #expect(detail.contains("registry.max_names is 4"))
             #expect(detail.contains("3 instances and 2 policies are restored, the rest is not"), "\(detail)")
             #expect(detail.contains("merge=true"))
         }

@@ -9,9 +9,9 @@ import Yams
         let document = try #require(try Yams.compose(yaml: OpenAPIDocument.text))
         #expect(document["openapi"]?.string == "3.1.0")
         let paths = try #require(document["paths"]?.mapping)
-        #expect(EndpointTable.all.count == 31)
-        #expect(Set(paths.keys.compactMap(\.string)) == Set(EndpointTable.all.map(\.path.description)))
-        for endpoint in EndpointTable.all {
+        #expect(EndpointTable.server.all.count == 31)
+        #expect(Set(paths.keys.compactMap(\.string)) == Set(EndpointTable.server.all.map(\.path.description)))
+        for endpoint in EndpointTable.server.all {
             let method = endpoint.method.rawValue.lowercased()
             let operation = try #require(paths[Node(endpoint.path.description)]?[method]?.mapping, "\(endpoint.path)")
             let parameters = operation["parameters"]?.sequence?.compactMap { $0["name"]?.string } ?? []
@@ -20,16 +20,16 @@ import Yams
             let types = operation["requestBody"]?["content"]?.mapping?.keys.compactMap(\.string) ?? []
             #expect(types == [endpoint.body.contentType].compactMap(\.self), "\(method) \(endpoint.path)")
         }
-        let operations = EndpointTable.all.compactMap {
+        let operations = EndpointTable.server.all.compactMap {
             paths[Node($0.path.description)]?[$0.method.rawValue.lowercased()]?["operationId"]?.string
         }
-        #expect(Set(operations).count == EndpointTable.all.count)
+        #expect(Set(operations).count == EndpointTable.server.all.count)
     }
 
     @Test func `every operation says which role it needs, and how it is refused`() throws {
         for (text, isOptional) in [(OpenAPIDocument.text, true), (OpenAPIDocument.textWithTokens, false)] {
             let paths = try #require(try Yams.compose(yaml: text)?["paths"]?.mapping)
-            for endpoint in EndpointTable.all {
+            for endpoint in EndpointTable.server.all {
                 let method = endpoint.method.rawValue.lowercased()
                 let operation = try #require(paths[Node(endpoint.path.description)]?[method]?.mapping)
                 let security = try #require(operation["security"]?.sequence)

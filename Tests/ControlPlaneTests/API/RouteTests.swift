@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct RouteTests {
     private func match(_ method: HTTPRequest.Method, _ target: String) -> EndpointTable.Match {
-        RequestTarget(target).segments.map { EndpointTable.match(method, $0) } ?? .nothing
+        RequestTarget(target).segments.map { EndpointTable.server.match(method, $0) } ?? .nothing
     }
 
     @Test(
@@ -35,7 +35,7 @@ import Testing
             return
         }
         let endpoint = placed.endpoint
-        #expect(EndpointTable.all[placed.place] === endpoint)
+        #expect(EndpointTable.server.all[placed.place] === endpoint)
         #expect(endpoint.path.description == path && variables.joined(separator: " ") == id)
         #expect(endpoint.method == method || endpoint.method == .get && method == .head)
     }

@@ -21,6 +21,7 @@ struct TestAPI {
         test = TestRegistry(store: store, limits: limits)
         state = ServerState(version: "1.2.3", startedAt: test.clock.now.monotonic) { shown }
         handler = APIHandler(
+            endpoints: CountedEndpoints(.server),
             registry: test.registry,
             decoder: RegistrationDecoder(),
             state: state,

@@ -14,7 +14,7 @@ enum OpenAPIDocument {
             basicSchemas, instanceSchemas, checkSchemas, policySchemas, eventSchemas, insightSchemas, stateSchemas,
             errorSchemas,
         ]
-        return introduction + EndpointTable.description(needsToken: needsToken) + components
+        return introduction + EndpointTable.server.description(needsToken: needsToken) + components
             + "  responses:\n" + ErrorResponse.all.map(\.component).joined()
             + "  schemas:\n" + schemas.joined(separator: "\n") + "\n"
     }

@@ -4,9 +4,11 @@ extension MetricsWriter {
     private static let maximumServices = 10_000
 
     /// What was answered, and the connections.
-    mutating func http(_ counters: HTTPCounters) {
+    ///
+    /// - Parameter titles: those of all endpoints.
+    mutating func http(_ counters: HTTPCounters, titles: [String]) {
         let places: [(title: String, answers: HTTPCounters.Answers)] =
-            EndpointTable.all.enumerated().map { ($0.element.title, counters.answers(endpoint: $0.offset)) }
+            titles.enumerated().map { ($0.element, counters.answers(endpoint: $0.offset)) }
             + [("other", counters.answers(endpoint: nil))]
         let requests = "\(Self.prefix)http_requests_total"
         begin(requests, .counter, "Answers of the REST API, by endpoint and status code.")
