@@ -14,7 +14,7 @@ CONFORMANCE_PACKAGES := python3 nsd knot
 DASHBOARD_PACKAGES := python3 python3-pip chromium chromium-driver fonts-inter
 
 .PHONY: run build stage install dist deb test-deb build-tests test build-asan test-asan build-tsan test-tsan simulate \
-	schemathesis conformance dashboard bench fuzz format lint clean
+	schemathesis conformance dashboard bench fuzz fuzz-control format lint clean
 .DEFAULT_GOAL := build
 
 run: build ## Starts the server with embedded defaults: DNS on 127.0.0.1:8600, REST on 127.0.0.1:8080.
@@ -130,6 +130,10 @@ fuzz: ## Fuzzes the answer function and the reading of upstreams' answers for SE
 	@$(call install,$(BUILD_PACKAGES))
 	Fuzz/run $(or $(SECONDS),600)
 
+fuzz-control: ## Fuzzes what the control plane reads (requests, etcd, backups, files, certificates) for SECONDS (600).
+	@$(call install,$(BUILD_PACKAGES))
+	SWIFT='$(SWIFT)' Fuzz/control/run $(or $(SECONDS),600)
+
 format: ## Formats all sources.
 	$(SWIFT) format --in-place --recursive $(SOURCES)
 
@@ -137,7 +141,7 @@ lint: ## Checks the format of all sources.
 	$(SWIFT) format lint --strict --recursive $(SOURCES)
 
 clean: ## Removes what was built.
-	rm -rf .build .build-asan .build-tsan .build-count .build-deb dist Fuzz/.build bench/.cache
+	rm -rf .build .build-asan .build-tsan .build-count .build-fuzz .build-deb dist Fuzz/.build bench/.cache
 
 SOURCES := Package.swift Sources Tests Fuzz bench
 

@@ -1,0 +1,1 @@
+../../Tests/ControlPlaneTests/Fuzz/FuzzedReader.swift
