@@ -133,6 +133,11 @@ final class History: @unchecked Sendable {
     /// Whether it is unknown if the operation of this version was made.
     func isOpen(version: Int) -> Bool { operations[version - 1].isOpen }
 
+    /// Whether the operation of this version takes an instance from a backup.
+    func isRestore(version: Int) -> Bool {
+        if case .restore? = operations[version - 1].command { true } else { false }
+    }
+
     /// Whether it is unknown if any operation of this kind was made.
     func isOpen(_ id: String, _ kind: Operation.Kind) -> Bool {
         (byID[id] ?? []).contains { operations[$0].kind == kind && operations[$0].isOpen }
@@ -157,7 +162,8 @@ final class History: @unchecked Sendable {
                     && instance.dnsTTL == asked.dnsTTL && instance.hasDefaultDNSTTL == asked.hasDefaultDNSTTL
                     && instance.checks == asked.checks
             case .patch(let id, let patch): instance.id == id && patch.applied(to: instance) == instance
-            case .deregister, .report, .expel, .setPolicy, .release, .restore, nil: false
+            case .restore(let asked): instance.isRestored(from: asked)
+            case .deregister, .report, .expel, .setPolicy, .release, nil: false
             }
         return isAsAsked ? nil : "\(instance.id) v\(version) is not what was asked for: \(instance)"
     }
@@ -231,5 +237,15 @@ final class History: @unchecked Sendable {
             }
         }
         return isWanted ? "\(id) is not there in the end" : nil
+    }
+}
+
+extension ServiceInstance {
+    /// Whether it is what a backup has. Its place is the registry's, and nodes may have held it since.
+    fileprivate func isRestored(from asked: ServiceInstance) -> Bool {
+        var own = self
+        own.sequence = asked.sequence
+        own.isHeld = asked.isHeld
+        return own == asked
     }
 }

@@ -118,7 +118,17 @@ final class SimulatedClient: @unchecked Sendable {
             registration.tags = tags()
             registration.metadata = metadata()
         }
-        send(.register, .register(registration))
+        // From a backup it comes with the results of its checks, which would be older ones.
+        let isRestored = checks.isEmpty && world.random.once(in: 6)
+        send(.register, isRestored ? .restore(restored(registration)) : .register(registration))
+    }
+
+    /// The instance as a backup has it.
+    private func restored(_ registration: Registration) -> ServiceInstance {
+        ServiceInstance(
+            registration, id: id, idOrigin: .given, isDraining: world.random.once(in: 4),
+            registeredAt: WallTime(millisecondsSince1970: Int64(world.random.below(1_000_000))),
+            sequence: UInt64(world.random.below(1000)))
     }
 
     private func patch() -> InstancePatch {
@@ -256,7 +266,10 @@ extension RegistryCommand {
         case .patch(let id, var patch):
             patch.weight = weight
             return .patch(id: id, patch)
-        case .deregister, .report, .expel, .setPolicy, .release, .restore: return self
+        case .restore(var instance):
+            instance.weight = weight
+            return .restore(instance)
+        case .deregister, .report, .expel, .setPolicy, .release: return self
         }
     }
 }

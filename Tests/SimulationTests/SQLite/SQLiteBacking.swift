@@ -119,8 +119,10 @@ final class SQLiteBacking: Backing {
                 if before.contains(nil), !history.isOver(version: Int(now.weight), of: id) { continue }
                 return "\(id) is \(now) after a restart, and was \(before)"
             }
+            // A backup has its own time of registration.
+            let isRestored = history.isRestore(version: Int(now.weight))
             let hasItsPlace = before.contains {
-                $0.map { $0.sequence == now.sequence && $0.registeredAt == now.registeredAt } ?? true
+                $0.map { $0.sequence == now.sequence && (isRestored || $0.registeredAt == now.registeredAt) } ?? true
             }
             if !hasItsPlace, !mayHaveLeft { return "\(id) is \(now) after a restart, in another place: \(before)" }
         }
