@@ -7,7 +7,7 @@ guard let reader = FuzzedReader(rawValue: name) else {
     print("FUZZED_READER must be one of \(FuzzedReader.allCases.map(\.rawValue).joined(separator: ", "))")
     exit(2)
 }
-private nonisolated(unsafe) let fuzzed = reader
+private let fuzzed = reader
 
 // libFuzzer's own main() would collide with the one of an executable target; so it is called as a library.
 var argumentCount = CommandLine.argc
@@ -16,6 +16,6 @@ var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = unsafe Comm
 _ = unsafe LLVMFuzzerRunDriver(&argumentCount, &arguments) { octets, count in
     // Unsafe: libFuzzer passes `count` octets.
     let input = unsafe [UInt8](UnsafeBufferPointer(start: octets, count: count))
-    if let complaint = unsafe fuzzed.complaint(about: input) { fatalError("\(complaint)\ninput: \(input)") }
+    if let complaint = fuzzed.complaint(about: input) { fatalError("\(complaint)\ninput: \(input)") }
     return 0
 }
