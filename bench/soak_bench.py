@@ -1,5 +1,5 @@
-"""Whether memory stays flat: tens of millions of queries while the zone changes millions of times. Half of the changes alter
-what stays, the others are instances under names of their own that come, and expire 2 s later."""
+"""Whether memory stays flat: tens of millions of queries while the zone changes millions of times. Half of the changes
+alter what stays, the others are instances under names of their own that come, and expire 2 s later."""
 
 import contextlib
 import json
@@ -13,8 +13,8 @@ from ours import batch_bodies, register_all, start_ours
 from processes import resident_mebibytes
 from report import table
 
-# One of four items of a batch comes new, and expires: two changes, as often as an item that is altered makes one.
 BATCH_ITEMS = 1_000
+# One of so many items is new and expires, which makes two changes: as many as the two others make.
 NEW_SHARE = 3
 PASSING_SERVICES = 500
 PASSING_TTL_SECONDS = 2

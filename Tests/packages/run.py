@@ -160,11 +160,25 @@ def install(container, client):
     container.run("sed", "-i", r"s/^  # listen: \[127\.0\.0\.1:8600\]/  listen: [0.0.0.0:53]/", CONFIG)
     container.run("kong-discovery", "check-config", "--config", CONFIG)
     container.run("systemctl", "restart", "kong-discovery")
-    client.call("POST", "/api/v1/services", {"name": "orders", "ip": "10.0.0.1", "port": 8080, "ttl": 0})
+    made = json.loads(client.call("POST", "/api/v1/services", {"name": "orders", "ip": "10.0.0.1", "port": 8080, "ttl": 0}))
     check(client.resolve("orders.service.kong") == ["10.0.0.1"], "resolves on port 53")
     check(client.resolve("_orders._tcp.service.kong", "SRV", 53, "+tcp") == ["0", "1", "8080", "0a000001.addr.service.kong."], "SRV over TCP")
     check_service(container, client)
     container.run("systemctl", "reload", "kong-discovery")
+
+    step("the dashboard is there, and a backup is restored")
+    page = client.call("GET", "/")
+    parts = re.findall(r'(?:src|href)="/?([^":]+\.(?:js|css|svg))"', page)
+    check("<title>kong-discovery" in page and parts, page[:500])
+    for part in parts:
+        check(client.call("GET", f"/{part}"), part)
+    container.run("kong-discovery", "backup", "/root/registry.backup")
+    container.run("kong-discovery", "services", "deregister", made["id"])
+    check(client.resolve("orders.service.kong") == [], "deregistered")
+    print(container.run("kong-discovery", "restore", "/root/registry.backup").strip())
+    check(client.resolve("orders.service.kong") == ["10.0.0.1"], "restored")
+    # Not the package's, which a purge leaves.
+    container.run("rm", "/root/registry.backup")
 
 
 def restart_and_upgrade(container, client):
