@@ -27,9 +27,9 @@ struct CheckState: Sendable, Equatable {
 
     /// Takes the result of an own run. From now on what was reported before does not count.
     ///
-    /// - Parameter isHeld: whether failures are only counted for now, and change nothing.
+    /// - Parameter isHeld: whether failures are only counted for now, and change nothing: see ``confirm(fall:)``.
     mutating func take(isSuccess: Bool, rise: Int, fall: Int, isHeld: Bool = false) {
-        reported = nil
+        if isSuccess || !isHeld { reported = nil }
         if own == .critical {
             streak = isSuccess ? streak + 1 : 0
             if streak >= rise { (own, streak) = (.passing, 0) }
@@ -39,7 +39,13 @@ struct CheckState: Sendable, Equatable {
         }
     }
 
-    /// Makes the failures count that came while the status was held.
+    /// Lets the last own run, which was only counted, have its effect.
+    mutating func confirm(fall: Int) {
+        reported = nil
+        release(fall: fall)
+    }
+
+    /// Makes the failures count that came while the status was held. What was reported since then stays.
     mutating func release(fall: Int) {
         if own != .critical, streak >= fall { (own, streak) = (.critical, 0) }
     }

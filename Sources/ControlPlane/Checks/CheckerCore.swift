@@ -137,7 +137,7 @@ struct CheckerCore: Sendable {
         tasks[id] = task
         evaluate(now)
         task = tasks[id] ?? task
-        if !detector.isHolding { task.state.release(fall: task.check.fall) }
+        if !detector.isHolding { task.state.confirm(fall: task.check.fall) }
         task.seen.output = result.output
         (task.seen.duration, task.seen.checkedAt) = (result.duration, now.wall)
         _ = settle(id, &task, now)

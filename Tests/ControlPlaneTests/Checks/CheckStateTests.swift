@@ -71,6 +71,19 @@ import Testing
         #expect(state.status == .critical)
     }
 
+    @Test func `while it is held a failure leaves what was reported, and a success does not`() {
+        var state = CheckState(.critical)
+        state.report(.passing)
+        state.take(isSuccess: false, rise: 2, fall: 1, isHeld: true)
+        #expect(state.status == .passing)
+        state.confirm(fall: 1)
+        #expect(state.status == .critical)
+        state = CheckState(.passing)
+        state.report(.warning)
+        state.take(isSuccess: true, rise: 2, fall: 1, isHeld: true)
+        #expect(state.status == .passing)
+    }
+
     @Test func `while it is held a success has its effect`() {
         var state = CheckState(.critical)
         for _ in 0..<2 { state.take(isSuccess: true, rise: 2, fall: 3, isHeld: true) }

@@ -327,6 +327,28 @@ import Testing
         #expect(Set(world.transitions.map(\.id)) == ["i3", "i4"])
     }
 
+    @Test func `what is reported during a hold stays, though runs fail, until a run counts again`() throws {
+        var world = World()
+        let all = (0..<20).map { "i\($0)" }
+        for (number, id) in all.enumerated() { try world.adopt(id, address: "10.0.0.\(number % 5 + 1)", [check()]) }
+        world.run(for: .seconds(20))
+        world.failing = ["i0"]
+        world.run(for: .seconds(40))
+        #expect(world.status("i0") == .critical)
+        world.failing = Set(all)
+        world.run(for: .seconds(30))
+        #expect(world.core.isHolding)
+        _ = world.report("i0", "c", .passing)
+        _ = world.report("i1", "c", .warning)
+        world.run(for: .seconds(30))
+        #expect(world.core.isHolding)
+        #expect(world.status("i0") == .passing && world.status("i1") == .warning)
+        world.failing = ["i0"]
+        world.run(for: .seconds(25))
+        #expect(world.holds.last == .recovered)
+        #expect(world.status("i0") == .critical && world.status("i1") == .passing)
+    }
+
     @Test func `failures one after the other are no hold`() throws {
         var world = World()
         for number in 0..<20 { try world.adopt("i\(number)", address: "10.0.0.\(number % 5 + 1)", [check()]) }
