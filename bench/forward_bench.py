@@ -8,7 +8,7 @@ import random
 import zone
 from dns_bench import MANY_SOCKETS, OUTSTANDING, SOCKETS, medians_of
 from ours import batch_bodies, register_all, start_ours
-from peers import NSD_CONFIGURATION, Peer, answers, find_program, start_floors
+from peers import NSD_CONFIGURATION, Peer, answers, configured, find_program, start_floors
 from processes import LOAD_CORE, BenchmarkError, Process, compile_c, free_port, run_load
 from report import table
 
@@ -71,9 +71,8 @@ def start_upstream(stack, directory, names):
     lines += [f"{name(number)} A 192.0.{number >> 8 & 255}.{number & 255}" for number in range(names)]
     (directory / "zone").write_text("\n".join(lines) + "\n")
     port = free_port()
-    text = NSD_CONFIGURATION.replace("{port}", str(port)).replace("{directory}", str(directory))
     path = directory / "nsd.conf"
-    path.write_text(text.replace("{domain}", DOMAIN).replace("{minimal}", "yes"))
+    path.write_text(configured(NSD_CONFIGURATION, directory, port, DOMAIN, ["minimal-responses: yes"]))
     process = stack.enter_context(Process([find_program("nsd"), "-d", "-c", path], directory, "nsd", LOAD_CORE))
     process.wait_until(lambda: answers(port, f"{name(0)}.{DOMAIN}", "A"))
     return port

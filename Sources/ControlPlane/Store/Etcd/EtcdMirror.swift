@@ -48,11 +48,23 @@ final class EtcdMirror: Sendable {
     private struct OwnReasons {
         var change: ChangeReason?
         var removal: ChangeReason?
+        /// Whether somebody else has changed what the group removes, and it was not planned since: who removes it next is
+        /// not the group, which expects what it knew.
+        var isOvertaken = false
         /// Whether the watch has told of the removal.
         var isRemovalTold = false
 
         func reason(for action: EtcdReplica.Action) -> ChangeReason? {
-            if case .remove = action { removal } else { change }
+            if case .remove = action { isOvertaken ? nil : removal } else { change }
+        }
+
+        /// Notes what the watch has told.
+        mutating func note(_ action: EtcdReplica.Action) {
+            switch action {
+            case .remove: isRemovalTold = true
+            case .put where change == nil: isOvertaken = true
+            case .put, .policy: break
+            }
         }
     }
 
@@ -102,18 +114,18 @@ final class EtcdMirror: Sendable {
     /// Applies the replica's actions to the view.
     private func apply(_ actions: [EtcdReplica.Action], _ now: Moment, because reason: ChangeReason) {
         if actions.isEmpty { return }
-        let own = own.withLock { own in
-            for case .remove(let id) in actions { own[id]?.isRemovalTold = true }
-            return own
+        let reasons = own.withLock { own in
+            actions.map { action in
+                defer { own[action.id]?.note(action) }
+                return own[action.id]?.reason(for: action) ?? reason
+            }
         }
-        var rest = actions[...]
+        var rest = actions.indices
         while !rest.isEmpty {
             let slice = rest.prefix(InstanceView.sliceLength)
             rest = rest.dropFirst(InstanceView.sliceLength)
             view.withTable { table in
-                for action in slice {
-                    Self.apply(action, to: &table, now, because: own[action.id]?.reason(for: action) ?? reason)
-                }
+                for index in slice { Self.apply(actions[index], to: &table, now, because: reasons[index]) }
             }
         }
     }
@@ -233,6 +245,11 @@ final class EtcdMirror: Sendable {
         }
     }
 
+    /// What is known of the instances of some changes.
+    func entries(of changes: [StoreChange]) -> [EtcdReplica.Entry?] {
+        replica.withLock { replica in changes.map { replica.entry(id: $0.id) } }
+    }
+
     /// The instances of which nothing but results of checks is to be written, and that have no key, as far as is known.
     /// They must not get one by that, because they may have been deregistered. If they are alive, the node that hears
     /// from them writes them again.
@@ -253,6 +270,7 @@ final class EtcdMirror: Sendable {
         var writes: [String: EtcdWrite] = [:]
         var renewed: Set<String> = []
         let history = replica.withLock { replica in
+            own.withLock { own in for id in own.keys { own[id]?.isOvertaken = false } }
             for change in changes {
                 if writes[change.id] == nil {
                     order.append(change.id)

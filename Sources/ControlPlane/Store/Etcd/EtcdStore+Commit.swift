@@ -39,7 +39,10 @@ extension EtcdStore {
         if !unkeyed.isEmpty { return await commitInstances(changes, without: unkeyed, time: time) }
         mirror.beginDeparture(in: changes)
         defer { mirror.endDeparture() }
+        let known = mirror.entries(of: changes)
         if let results = await waitForNews(of: changes) { return results }
+        // What the changes were decided about must not have changed meanwhile: they may be wrong now.
+        if mirror.entries(of: changes) != known { return changes.map { _ in .conflict } }
         // Taken before any lease is granted, so that no lease ends before the deadline known here.
         let now = time.now()
         let plan = mirror.plan(changes)

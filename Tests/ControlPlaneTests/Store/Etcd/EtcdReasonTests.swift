@@ -41,8 +41,29 @@ import Testing
         mirror.beginDeparture(in: [.deregister(id: "i1", because: .check("web"))])
         adopt(.put(key, .test(1, weight: 8), revision: 8, lease: 9), mirror)
         #expect(reasons(mirror) == [.anotherNode, .anotherNode])
+        // From now on it expects what the other node has written.
+        _ = mirror.plan([.deregister(id: "i1", because: .check("web"))])
         adopt(.delete(key, revision: 9, isDeliberate: true), mirror)
         #expect(reasons(mirror) == [.check("web")])
+    }
+
+    @Test func `what others have changed since a group was planned is not what the group removes`() {
+        let mirror = EtcdMirror()
+        adopt(.put(key, .test(1), revision: 5, lease: 9), mirror)
+        mirror.view.withTable { $0.journal.open() }
+        let changes: [StoreChange] = [.deregister(id: "i1", because: .check("web"))]
+        mirror.beginDeparture(in: changes)
+        let plan = mirror.plan(changes)
+        adopt(.put(key, .test(1, weight: 8), revision: 6, lease: 9), mirror)
+        adopt(.delete(key, revision: 7, isDeliberate: true), mirror)
+        #expect(reasons(mirror) == [.anotherNode, .anotherNode])
+        let results = mirror.settle(changes, plan.writes, [.conflict], history: plan.history, now: clock.now)
+        mirror.endDeparture()
+        #expect(results.count == 1)
+        guard case .conflict? = results.first else {
+            Issue.record("\(results)")
+            return
+        }
     }
 
     @Test func `what a group registers and removes again is not told after the watch has told of its removal`() {
