@@ -48,8 +48,8 @@ final class EtcdMirror: Sendable {
     private struct OwnReasons {
         var change: ChangeReason?
         var removal: ChangeReason?
-        /// Whether somebody else has changed what the group removes, and it was not planned since: who removes it next is
-        /// not the group, which expects what it knew.
+        /// Whether somebody else has changed what the group removes, and it was not planned since: the group, which
+        /// expects what it knew, is not who removes it next.
         var isOvertaken = false
         /// Whether the watch has told of the removal.
         var isRemovalTold = false
