@@ -14,7 +14,7 @@ final class Restore: BodyReceiver {
     private struct State: ~Copyable {
         var reader: BackupReader
         let spool: SpoolFile
-        var usage = RestoreUsage()
+        var usage: RestoreUsage
     }
 
     /// What is restored so far.
@@ -45,7 +45,7 @@ final class Restore: BodyReceiver {
         self.merges = merges
         self.requester = requester
         self.pass = pass
-        state = Mutex(State(reader: BackupReader(rules), spool: spool))
+        state = Mutex(State(reader: BackupReader(rules), spool: spool, usage: RestoreUsage(registry)))
     }
 
     /// Why nothing was changed.
@@ -78,7 +78,7 @@ final class Restore: BodyReceiver {
                             throw .spool(error)
                         }
                         state.reader = BackupReader(rules)
-                        state.usage = RestoreUsage()
+                        state.usage = RestoreUsage(registry)
                     }
                 }
             } ?? nil
@@ -109,7 +109,7 @@ final class Restore: BodyReceiver {
             do throws(BackupProblem) {
                 // Taken out and put back, so that it is not copied.
                 var usage = state.usage
-                state.usage = RestoreUsage()
+                state.usage = RestoreUsage(registry)
                 defer { state.usage = usage }
                 try state.reader.read(octets) { item, line throws(BackupProblem) in
                     if let denial = try admit(item, line, &usage), denied == nil { denied = (line, denial) }
@@ -134,11 +134,11 @@ final class Restore: BodyReceiver {
     ) throws(BackupProblem) -> Denial? {
         switch item {
         case .header(let header):
-            try usage.check(header, registry)
+            try usage.check(header)
             return nil
         case .policy(let named): return requester.mayChange(named.name) ? nil : .service(named.name)
         case .instance(let instance):
-            try usage.add(instance, line: line, registry)
+            try usage.add(instance, line: line)
             return requester.mayChange(instance.name) ? nil : .service(instance.name)
         }
     }
