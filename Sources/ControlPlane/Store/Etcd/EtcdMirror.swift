@@ -58,6 +58,9 @@ final class EtcdMirror: Sendable {
             if case .remove = action { isOvertaken ? nil : removal } else { change }
         }
 
+        /// From now on the group expects what is known, whatever was told before.
+        mutating func notePlan() { (isOvertaken, isRemovalTold) = (false, false) }
+
         /// Notes what the watch has told.
         mutating func note(_ action: EtcdReplica.Action) {
             switch action {
@@ -270,7 +273,7 @@ final class EtcdMirror: Sendable {
         var writes: [String: EtcdWrite] = [:]
         var renewed: Set<String> = []
         let history = replica.withLock { replica in
-            own.withLock { own in for id in own.keys { own[id]?.isOvertaken = false } }
+            own.withLock { own in for id in own.keys { own[id]?.notePlan() } }
             for change in changes {
                 if writes[change.id] == nil {
                     order.append(change.id)

@@ -39,10 +39,7 @@ extension EtcdStore {
         if !unkeyed.isEmpty { return await commitInstances(changes, without: unkeyed, time: time) }
         mirror.beginDeparture(in: changes)
         defer { mirror.endDeparture() }
-        let known = mirror.entries(of: changes)
         if let results = await waitForNews(of: changes) { return results }
-        // What the changes were decided about must not have changed meanwhile: they may be wrong now.
-        if mirror.entries(of: changes) != known { return changes.map { _ in .conflict } }
         // Taken before any lease is granted, so that no lease ends before the deadline known here.
         let now = time.now()
         let plan = mirror.plan(changes)
@@ -81,6 +78,7 @@ extension EtcdStore {
     nonisolated(nonsending) private func waitForNews(of changes: [StoreChange]) async -> [StoreResult]? {
         var unknown = mirror.undecidedIDs(of: changes)
         if unknown.isEmpty { return nil }
+        let known = mirror.entries(of: changes)
         var left = Self.newsTime / Self.newsInterval
         let rounds = Ticker(every: Self.newsInterval, on: timers)
         for await _ in rounds.ticks {
@@ -94,7 +92,8 @@ extension EtcdStore {
         let leaving = changes.reduce(into: Set<String>()) { ids, change in
             if case .deregister(let id, _) = change, unknown.contains(id) { ids.insert(id) }
         }
-        if leaving.isEmpty, !unknown.isEmpty { return nil }
+        // But what the other changes were decided about must not have changed meanwhile: they may be wrong now.
+        if leaving.isEmpty, !unknown.isEmpty, mirror.entries(of: changes) == known { return nil }
         return changes.map { change in
             if !leaving.contains(change.id) { return .conflict }
             return .unavailable(StoreUnavailable(reason: "etcd has not told yet what became of \(change.id)"))
