@@ -66,5 +66,8 @@ static inline int refuse_calls(void) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
     // For all threads, and no_new_privs with it. A filter is no reason to run slower where the processor speculates.
     unsigned flags = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
+    long result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
+    // The number of a thread that has a filter of its own.
+    if (result > 0) errno = EBUSY;
+    return result == 0 ? 0 : -1;
 }

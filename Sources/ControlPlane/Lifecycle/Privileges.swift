@@ -43,7 +43,9 @@ final class Privileges: Sendable {
             throw failure(error.number)
         }
         try onPortThread { limit_capabilities(1) }
-        guard refuse_calls() == 0 else { throw failure(errno) }
+        guard refuse_calls() == 0 else {
+            throw StartError("user: the system takes no filter of calls (seccomp): \(FileReason.words(code: errno))")
+        }
     }
 
     /// Opens sockets, with the right to open ports below 1024, and gives up that right.
