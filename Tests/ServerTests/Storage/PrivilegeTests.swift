@@ -65,18 +65,8 @@ extension StorageTests {
             return counts
         }
 
-        /// A port of 127.0.0.1 that only root may open, and that is free.
-        private func unusedLowPort() throws -> Endpoint {
-            for _ in 0..<100 {
-                let endpoint = Endpoint("127.0.0.1", .random(in: 700..<1024))
-                if (try? ClientSocket.bound(to: endpoint, .udp)) != nil,
-                    (try? ClientSocket.bound(to: endpoint, .tcp)) != nil
-                {
-                    return endpoint
-                }
-            }
-            throw SocketError(action: "find a port", code: EADDRINUSE)
-        }
+        /// Ports that only root may open.
+        private static let lowPorts: Range<UInt16> = 700..<1024
 
         private func owner(of path: String) throws -> UInt32? {
             try FileManager.default.attributesOfItem(atPath: path)[.ownerAccountID] as? UInt32
@@ -89,7 +79,7 @@ extension StorageTests {
                 try FileManager.default.setAttributes(
                     [.ownerAccountID: 65534, .groupOwnerAccountID: 65534], ofItemAtPath: path)
             }
-            let (dns, rest) = (try unusedLowPort(), try unusedLowPort())
+            let (dns, rest) = (try Endpoint.unused(in: Self.lowPorts), try Endpoint.unused(in: Self.lowPorts))
             let settings = [
                 "dns.listen": "\(dns)", "server.listen": "\(rest)", "storage.type": "sqlite",
                 "storage.sqlite.path": "data/k.db", "dns.workers": "2",
@@ -112,7 +102,7 @@ extension StorageTests {
 
         @Test func `while etcd is away one thread may open ports, and none when they are open`() throws {
             let etcd = try EtcdProcess()
-            let dns = try unusedLowPort()
+            let dns = try Endpoint.unused(in: Self.lowPorts)
             let settings = etcd.settings(timeout: "1s").merging(["dns.listen": "\(dns)", "user": Self.nobody]) { $1 }
             let server = try ServerProcess(settings, until: .restListens)
             try server.waitForLog("etcd")

@@ -23,10 +23,11 @@ struct Endpoint: Sendable, Hashable, CustomStringConvertible {
 
     /// A port of 127.0.0.1 that is free for UDP and TCP.
     ///
-    /// It is below the ports that the system gives to clients, so none of the many sockets of other tests gets it.
-    static func unused() throws -> Endpoint {
+    /// - Parameter ports: by default those below the ports that the system gives to clients, so that none of the many
+    ///   sockets of other tests gets it.
+    static func unused(in ports: Range<UInt16> = 20_000..<32_000) throws -> Endpoint {
         for _ in 0..<100 {
-            let endpoint = Endpoint("127.0.0.1", .random(in: 20_000..<32_000))
+            let endpoint = Endpoint("127.0.0.1", .random(in: ports))
             if (try? ClientSocket.bound(to: endpoint, .udp)) != nil,
                 (try? ClientSocket.bound(to: endpoint, .tcp)) != nil
             {
