@@ -85,6 +85,22 @@ static inline void answer_from_asked_address(struct msghdr *message) {
     }
 }
 
+// Whether a received control message (IP_PKTINFO, IPV6_PKTINFO) says that the message was sent to its sender's address.
+static inline int was_sent_to_its_sender(struct msghdr *message) {
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            const struct sockaddr_in *sender = (const struct sockaddr_in *)message->msg_name;
+            const struct in_pktinfo *info = (const struct in_pktinfo *)CMSG_DATA(c);
+            return info->ipi_addr.s_addr == sender->sin_addr.s_addr;
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            const struct sockaddr_in6 *sender = (const struct sockaddr_in6 *)message->msg_name;
+            const struct in6_pktinfo *info = (const struct in6_pktinfo *)CMSG_DATA(c);
+            return IN6_ARE_ADDR_EQUAL(&info->ipi6_addr, &sender->sin6_addr);
+        }
+    }
+    return 0;
+}
+
 // <linux/udp.h>.
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103

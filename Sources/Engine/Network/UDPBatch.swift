@@ -168,7 +168,9 @@ final class UDPBatch {
         let port = UInt16(
             bigEndian: unsafe addresses.load(fromByteOffset: index &* Self.addressStride &+ 2, as: UInt16.self))
         if port != 0, port != own.port { return true }
-        return port != 0 && client(index) != own.address
+        if port == 0 || client(index) == own.address { return false }
+        // Unsafe: the kernel has written the address and, where the socket has any address, the control message.
+        return unsafe !hasControls || was_sent_to_its_sender(&received[index].msg_hdr) == 0
     }
 
     /// The origin of the datagram at a place, for a later reply; `nil` if there is no such place.
