@@ -1,6 +1,8 @@
 # `make run` and `make test` set up everything they need. Debian packages are installed by name, as root or with sudo.
 
 SWIFT ?= swift
+# BUILT=yes: what is there was built from these sources, so that nothing is built again (.ci/run); a look costs a minute.
+BUILD := $(if $(BUILT),:,$(SWIFT) build)
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 BUILD_PACKAGES := libldns-dev libevent-dev libsqlite3-dev libcurl4-openssl-dev
@@ -28,7 +30,7 @@ COMMIT = $(shell git rev-parse --short=12 HEAD 2>/dev/null && { git diff --quiet
 
 build: ## Leaves the release binary at .build/release/kong-discovery.
 	@$(call install,$(BUILD_PACKAGES))
-	SOURCE_COMMIT='$(subst $() ,,$(COMMIT))' $(SWIFT) build $(RELEASE) $(RELEASE_FLAGS) --product kong-discovery
+	SOURCE_COMMIT='$(subst $() ,,$(COMMIT))' $(BUILD) $(RELEASE) $(RELEASE_FLAGS) --product kong-discovery
 
 VERSION := $(shell sed -n 's/.*current = "\(.*\)"/\1/p' Sources/ControlPlane/Version.swift)
 
@@ -99,26 +101,27 @@ test-tsan: build-tsan ## The same under ThreadSanitizer, which is taught Swift's
 		$(SANITIZED_SWIFT) test --disable-xctest --skip-build --sanitize=thread --scratch-path .build-tsan $(SANITIZED_FILTER)
 
 # A failure prints its seed: SEED=n SEEDS=1 repeats it.
+SIMULATED ?= SimulationTests
 simulate: ## Runs nodes with etcd and with SQLite in virtual time, with all that goes wrong: SEEDS (500) from SEED (1) on.
 	@$(call install,$(BUILD_PACKAGES))
-	$(SWIFT) build --build-tests
-	SEED=$(or $(SEED),1) SEEDS=$(or $(SEEDS),500) $(SWIFT) test --skip-build --filter SimulationTests
+	$(BUILD) --build-tests
+	SEED=$(or $(SEED),1) SEEDS=$(or $(SEEDS),500) $(SWIFT) test --skip-build --filter '$(SIMULATED)'
 
 # A finding prints a request that repeats it. SEED=n EXAMPLES=n looks elsewhere, and for more.
 schemathesis: ## Tests the REST API by its description: schemathesis, and a generated client; both come from PyPI.
 	@$(call install,$(BUILD_PACKAGES) $(SCHEMATHESIS_PACKAGES))
-	$(SWIFT) build --product kong-discovery
+	$(BUILD) --product kong-discovery
 	Tests/schemathesis/run.py .build/debug/kong-discovery
 
 # A finding prints the octets that repeat it. SEED=n looks elsewhere.
 conformance: ## Asks the server, NSD and Knot the same QUERIES (100000) and compares the replies field by field.
 	@$(call install,$(BUILD_PACKAGES) $(CONFORMANCE_PACKAGES))
-	$(SWIFT) build --product kong-discovery
+	$(BUILD) --product kong-discovery
 	Tests/conformance/run.py .build/debug/kong-discovery --queries $(or $(QUERIES),100000) --seed $(or $(SEED),1)
 
 dashboard: ## Tests the dashboard in Chromium (DASHBOARD=--screenshots makes docs/images anew); axe-core comes from PyPI.
 	@$(call install,$(BUILD_PACKAGES) $(DASHBOARD_PACKAGES))
-	$(SWIFT) build --product kong-discovery
+	$(BUILD) --product kong-discovery
 	Tests/dashboard/run.py .build/debug/kong-discovery $(DASHBOARD)
 
 bench: build ## Compares with NSD, Knot, Unbound, dnsdist and a bare responder; installs them itself.
