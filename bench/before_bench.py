@@ -42,21 +42,26 @@ def start_both(stack, directory, binaries, settings=None):
 
 
 def own_names(directory, binaries, rounds, seconds, services):
-    """Registered names over UDP."""
-    with contextlib.ExitStack() as stack:
-        servers = start_both(stack, directory, binaries)
-        for server in servers.values():
-            with server.client() as client:
-                register_all(client, batch_bodies(zone.registrations(services * zone.INSTANCES_PER_SERVICE)))
-        for type_name in dns_bench.TYPES:
-            queries = directory / f"queries-{type_name}"
-            queries.write_text(zone.query_file(services, type_name))
-            for tool in dns_bench.TOOLS[type_name]:
-                yield f"{type_name} by {tool}", in_turns(
-                    servers,
-                    rounds,
-                    lambda _, server, __: dns_bench.measure_undisturbed(server, type_name, tool, queries, seconds),
-                )
+    """Registered names over UDP; each round has servers of its own, as in ``dns_bench.run``."""
+    kinds = [(type_name, tool) for type_name in dns_bench.TYPES for tool in dns_bench.TOOLS[type_name]]
+    runs = {kind: {name: [] for name in NAMES} for kind in kinds}
+    for type_name in dns_bench.TYPES:
+        (directory / f"queries-{type_name}").write_text(zone.query_file(services, type_name))
+    for number in range(rounds):
+        part = directory / str(number)
+        part.mkdir()
+        with contextlib.ExitStack() as stack:
+            servers = start_both(stack, part, binaries)
+            for server in servers.values():
+                with server.client() as client:
+                    register_all(client, batch_bodies(zone.registrations(services * zone.INSTANCES_PER_SERVICE)))
+            for type_name, tool in kinds:
+                for name in NAMES if number % 2 == 0 else reversed(NAMES):
+                    queries = directory / f"queries-{type_name}"
+                    run = dns_bench.measure_undisturbed(servers[name], type_name, tool, queries, seconds)
+                    runs[type_name, tool][name].append(run)
+    for (type_name, tool), found in runs.items():
+        yield f"{type_name} by {tool}", found
 
 
 def outside_names(directory, binaries, rounds, seconds, names):

@@ -1,8 +1,10 @@
-"""What its defences cost DNS: a server that limits equal responses (far above what is asked, so that each is counted and none
-is dropped), and one with 50,000 networks in `dns.allow`, against one without either, in turns."""
+"""What its defences cost DNS: a server that limits equal responses (far above what is asked, so that each is counted
+and none is dropped), and one with 50,000 networks in `dns.allow`, against one without either: in turns, and by
+instructions."""
 
 import pathlib
 
+import instructions
 import turns
 
 # No two next to each other, which would be one; beside them that of the load.
@@ -16,13 +18,15 @@ SETTINGS = {
 
 
 def run(directory, binary, rounds, seconds, services, log=print):
-    """All figures: see ``turns.run``."""
-    return turns.run(
-        pathlib.Path(directory), "defence", binary, SETTINGS, rounds, seconds, services, log,
-        configurations=CONFIGURATIONS,
-    )
+    """All figures: see ``turns.run`` and ``instructions.run``."""
+    common = (pathlib.Path(directory), "defence", binary, SETTINGS)
+    return {
+        "turns": turns.run(*common, rounds, seconds, services, log, configurations=CONFIGURATIONS),
+        "instructions": instructions.run(*common, 2 * seconds, services, log, configurations=CONFIGURATIONS),
+    }
 
 
 def text(results):
-    """The figures as a table."""
-    return turns.text("A, defended", {kind: kind for kind in SETTINGS}, results)
+    """The figures as a table, and in words."""
+    title = turns.text("A, defended", {kind: kind for kind in SETTINGS}, results["turns"])
+    return title + "\n" + instructions.text(results["instructions"])

@@ -148,23 +148,30 @@ def run(directory, binary, rounds, seconds, services, with_ours=True, log=print)
     for type_name in TYPES:
         queries[type_name] = directory / f"queries-{type_name}"
         queries[type_name].write_text(zone.query_file(services, type_name))
-    with contextlib.ExitStack() as stack:
-        servers, sizes = start_servers(stack, directory, services, binary, with_ours)
-        for type_name in TYPES:
-            log(f"{type_name} answers, octets: " + ", ".join(f"{name} {sizes[name][type_name]}" for name in servers))
-        figures = {}
-        for type_name in TYPES:
-            for tool in TOOLS[type_name]:
-                runs = {name: [] for name in servers}
-                for number in range(rounds):
-                    # Another server goes first each round, so that none is always the one after a pause.
-                    names = list(servers)
-                    shift = number % len(names)
+    runs = {type_name: {tool: {} for tool in TOOLS[type_name]} for type_name in TYPES}
+    for number in range(rounds):
+        # Servers of its own: two processes of one program can differ by a tenth for as long as they run, by where the
+        # system has put them.
+        part = directory / str(number)
+        part.mkdir()
+        with contextlib.ExitStack() as stack:
+            servers, sizes = start_servers(stack, part, services, binary, with_ours)
+            # Another server goes first each round, so that none is always the one after a pause.
+            names = list(servers)
+            shift = number % len(names)
+            for type_name in TYPES:
+                if number == 0:
+                    found = ", ".join(f"{name} {sizes[name][type_name]}" for name in names)
+                    log(f"{type_name} answers, octets: {found}")
+                for tool, found in runs[type_name].items():
                     for name in names[shift:] + names[:shift]:
                         run = measure_undisturbed(servers[name], type_name, tool, queries[type_name], seconds)
-                        runs[name].append(run)
-                figures.setdefault(type_name, {})[tool] = medians_of(runs)
-                log_rates(log, type_name, tool, figures[type_name][tool])
+                        found.setdefault(name, []).append(run)
+    figures = {}
+    for type_name in TYPES:
+        for tool, found in runs[type_name].items():
+            figures.setdefault(type_name, {})[tool] = medians_of({name: found[name] for name in names})
+            log_rates(log, type_name, tool, figures[type_name][tool])
     return {"rounds": rounds, "seconds": seconds, "services": services, "sizes": sizes, "figures": figures}
 
 

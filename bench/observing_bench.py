@@ -1,10 +1,11 @@
-"""What it costs DNS that somebody looks: a server that logs a share of its queries to a file, and one that is scraped once
-a second, against one of which nobody wants to know anything, in turns."""
+"""What it costs DNS that somebody looks: a server that logs a share of its queries to a file, and one that is scraped
+once a second, against one of which nobody wants to know anything: in turns, and by instructions."""
 
 import contextlib
 import pathlib
 import threading
 
+import instructions
 import turns
 
 SHARE = "0.01"
@@ -47,9 +48,13 @@ def run(directory, binary, rounds, seconds, services, log=print):
         }
         for kind in LABELS
     }
-    return turns.run(directory, "observing", binary, settings, rounds, seconds, services, log, meanwhile)
+    results = turns.run(directory, "observing", binary, settings, rounds, seconds, services, log, meanwhile)
+    # Nobody scrapes there: a scrape's instructions are none of the worker's.
+    counted = {kind: settings[kind] for kind in ("plain", "logged")}
+    counts = instructions.run(directory, "observing", binary, counted, 2 * seconds, services, log)
+    return {"turns": results, "instructions": counts}
 
 
 def text(results):
-    """The figures as a table."""
-    return turns.text("A, observed", LABELS, results)
+    """The figures as a table, and in words."""
+    return turns.text("A, observed", LABELS, results["turns"]) + "\n" + instructions.text(results["instructions"])

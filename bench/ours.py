@@ -34,9 +34,12 @@ class Ours(Peer):
         return contextlib.closing(Client(self.http_port, token=self.token, tls=self.tls))
 
 
-def start_ours(stack, directory, binary=BINARY, settings=None, certificate=None, configuration=None):
+def start_ours(
+    stack, directory, binary=BINARY, settings=None, certificate=None, configuration=None, under=(), core=SERVER_CORE
+):
     """Starts the server on free ports and waits until it is ready. `settings`: more variables of its environment;
-    `certificate`: the paths of a certificate and its key, with which REST speaks TLS; `configuration`: a file's text."""
+    `certificate`: the paths of a certificate and its key, with which REST speaks TLS; `configuration`: a file's text;
+    `under`: the command that runs it."""
     if not binary.exists():
         raise BenchmarkError(f"{binary} is not there: build it with `make build`")
     dns_port, http_port = free_port(), free_port()
@@ -57,14 +60,14 @@ def start_ours(stack, directory, binary=BINARY, settings=None, certificate=None,
         )
         tls = ssl.create_default_context(cafile=certificate[0])
     name = f"kong-discovery-{http_port}"
-    command = [binary, "serve"]
+    command = [*under, binary, "serve"]
     if configuration:
         file = pathlib.Path(directory) / f"{name}.yaml"
         file.write_text(configuration)
         command += ["--config", file]
-    process = stack.enter_context(Process(command, directory, name, SERVER_CORE, environment))
+    process = stack.enter_context(Process(command, directory, name, core, environment))
     ours = Ours(process, dns_port, http_port, tls)
-    process.wait_until(lambda: _is_ready(ours))
+    process.wait_until(lambda: _is_ready(ours), timeout_seconds=300 if under else 20)
     return ours
 
 

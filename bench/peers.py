@@ -18,6 +18,7 @@ PROGRAMS = {
     "etcd": "etcd-server",
     "unbound": "unbound",
     "dnsdist": "dnsdist",
+    "valgrind": "valgrind",
 }
 # Package: what it would start.
 SYSTEM_SERVICES = {

@@ -12,6 +12,7 @@ BENCH = pathlib.Path(__file__).resolve().parent
 CACHE = BENCH / ".cache"
 SERVER_CORE = 0
 LOAD_CORE = 1
+BOTH_CORES = f"{SERVER_CORE},{LOAD_CORE}"
 
 
 class BenchmarkError(Exception):
@@ -51,7 +52,7 @@ def free_port():
 
 
 def on_core(core, command):
-    """The command, run on one core only."""
+    """The command, run on this core only, or on those of a list."""
     return ["taskset", "-c", str(core), *[str(part) for part in command]]
 
 

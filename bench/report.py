@@ -191,12 +191,10 @@ def figures(results):
         found[f"tls.{name}.tls/plain"] = kinds["requests_per_second"]["tls/plain"]
     for figure, part in results.get("tokens", {}).items():
         found[f"tokens.{figure}.with/without"] = part["ratio"]
-    for tool, part in results.get("observing", {}).items():
-        for kind in ("logged", "scraped"):
-            found[f"observing.{tool}.{kind}/plain"] = part[kind]["ratio"]
-    for tool, part in results.get("defence", {}).items():
-        for kind in ("limited", "listed"):
-            found[f"defence.{tool}.{kind}/off"] = part[kind]["ratio"]
+    for name, first in (("observing", "plain"), ("defence", "off")):
+        for kind, part in results.get(name, {}).get("instructions", {}).get("kinds", {}).items():
+            if kind != first:
+                found[f"{name}.hot_path.{kind}/{first}"] = part["hot_path_ratio"]
     if scrape := results.get("scrape"):
         found["scrape.p95_milliseconds"] = max(part["loaded"]["p95_milliseconds"] for part in scrape.values())
         found["scrape.registrations_p99_milliseconds"] = max(

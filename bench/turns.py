@@ -13,13 +13,14 @@ TOOLS = ("closed_loop", "dnsperf")
 FIGURES = ("answers_per_second", "server_cpu_microseconds_per_answer")
 
 
-def start(stack, directory, binary, settings, configurations, services):
-    """Starts a server for each kind in `settings`, with the same services; some have a configuration file."""
+def start(stack, directory, binary, settings, configurations, services, under=()):
+    """Starts a server for each kind in `settings`, with the same services; some have a configuration file. `under`: the
+    command that runs it."""
     servers = {}
     for kind, environment in settings.items():
-        (directory / kind).mkdir()
+        (directory / kind).mkdir(exist_ok=True)
         servers[kind] = start_ours(
-            stack, directory / kind, binary, environment, configuration=configurations.get(kind)
+            stack, directory / kind, binary, environment, configuration=configurations.get(kind), under=under
         )
         with servers[kind].client() as client:
             register_all(client, batch_bodies(zone.registrations(services * zone.INSTANCES_PER_SERVICE)))
@@ -29,31 +30,40 @@ def start(stack, directory, binary, settings, configurations, services):
 def run(directory, name, binary, settings, rounds, seconds, services, log, meanwhile=None, configurations={}):
     """Queries for addresses over UDP: the medians of each kind, and of the ratios to the first one round by round.
 
-    `meanwhile(kind, server)` makes a context in which a kind is measured."""
+    Each round has servers of its own: two processes of one program can differ by a tenth for as long as they run, by
+    where the system has put them. `meanwhile(kind, server)` makes a context in which a kind is measured."""
     directory = directory / name
     directory.mkdir()
     queries = directory / "queries"
     queries.write_text(zone.query_file(services, "A"))
     kinds = tuple(settings)
-    results = {}
-    with contextlib.ExitStack() as stack:
-        servers = start(stack, directory, binary, settings, configurations, services)
-        for tool in TOOLS:
-            runs = {kind: [] for kind in kinds}
-            for number in range(rounds):
+    runs = {tool: {kind: [] for kind in kinds} for tool in TOOLS}
+    for number in range(rounds):
+        with contextlib.ExitStack() as stack:
+            servers = start(stack, directory, binary, settings, configurations, services)
+            for tool in TOOLS:
                 for kind in kinds if number % 2 == 0 else reversed(kinds):
                     with meanwhile(kind, servers[kind]) if meanwhile else contextlib.nullcontext():
-                        runs[kind].append(dns_bench.measure_undisturbed(servers[kind], "A", tool, queries, seconds))
-            results[tool] = {
-                kind: {key: statistics.median(each[key] for each in runs[kind]) for key in FIGURES} for kind in kinds
-            }
-            for kind in kinds[1:]:
-                results[tool][kind]["ratio"] = statistics.median(
-                    other["answers_per_second"] / first["answers_per_second"]
-                    for first, other in zip(runs[kinds[0]], runs[kind])
-                )
-            log(f"{name} by {tool}: {json.dumps(results[tool])}")
+                        runs[tool][kind].append(
+                            dns_bench.measure_undisturbed(servers[kind], "A", tool, queries, seconds)
+                        )
+    results = {tool: _medians(runs[tool], kinds) for tool in TOOLS}
+    for tool in TOOLS:
+        log(f"{name} by {tool}: {json.dumps(results[tool])}")
     return results
+
+
+def _medians(runs, kinds):
+    """The medians of each kind, and of its ratios to the first kind."""
+    medians = {kind: {key: statistics.median(each[key] for each in runs[kind]) for key in FIGURES} for kind in kinds}
+    for kind in kinds[1:]:
+        ratios = [
+            other["answers_per_second"] / first["answers_per_second"]
+            for first, other in zip(runs[kinds[0]], runs[kind])
+        ]
+        medians[kind]["ratio"] = statistics.median(ratios)
+        medians[kind]["ratios"] = ratios
+    return medians
 
 
 def text(title, labels, results):
