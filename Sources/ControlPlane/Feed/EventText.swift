@@ -67,11 +67,16 @@ extension ByteBuffer {
 
     /// A change.
     ///
+    /// - Parameters:
+    ///   - prefix: how the texts of the feed's positions begin.
+    ///   - time: when it was published.
     /// - Returns: where its parts are.
-    mutating func write(_ change: FeedChange, identity: UInt64, time: WallTime) -> EventPlace {
-        let position = FeedPosition(identity: identity, index: change.index)
+    mutating func write(_ change: FeedChange, positionPrefix prefix: String, time: WallTime) -> EventPlace {
         let start = UInt32(writerIndex)
-        writeString("id: \(position.text)\n")
+        writeString("id: ")
+        writeString(prefix)
+        writeString(change.index.description)
+        writeString("\n")
         let event = UInt32(writerIndex)
         writeEvent(change.entry.event)
         let data = UInt32(writerIndex)

@@ -93,7 +93,8 @@ final class FeedBlock: Sendable {
             case .text(let text, let places): return (text, places)
             case .changes(let changes):
                 var text = ByteBufferAllocator().buffer(capacity: octets)
-                let places = changes.map { text.write($0, identity: identity, time: time) }
+                let prefix = FeedPosition.prefix(identity: identity)
+                let places = changes.map { text.write($0, positionPrefix: prefix, time: time) }
                 content = .text(text, places)
                 return (text, places)
             }

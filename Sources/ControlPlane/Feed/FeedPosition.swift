@@ -21,8 +21,11 @@ struct FeedPosition: Sendable, Equatable {
     }
 
     /// As in the `id` field of an event.
-    var text: String {
+    var text: String { Self.prefix(identity: identity) + index.description }
+
+    /// What the texts of all positions in a feed begin with; the index follows.
+    static func prefix(identity: UInt64) -> String {
         let digits = String(identity, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits + "-\(index)"
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits + "-"
     }
 }

@@ -102,7 +102,8 @@ struct JSONWriter {
     /// A whole number as a value.
     mutating func integer(_ number: some BinaryInteger) {
         separate()
-        octets.append(contentsOf: String(number).utf8)
+        // String(number) would do it digit by digit for any kind of integer.
+        octets.append(contentsOf: number.description.utf8)
         needsComma = true
     }
 
