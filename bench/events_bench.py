@@ -23,7 +23,7 @@ IDLE_READERS = 10_000
 RATE = 2000
 # More than a reader may be behind.
 FANOUT_CHANGES = 200_000
-INSTANCES = 10_000
+INSTANCES = 4000
 SETTINGS = {
     "KONG_DISCOVERY_SERVER_MAX_CONNECTIONS": "14000",
     "KONG_DISCOVERY_SERVER_MAX_PER_CLIENT": "14000",
@@ -79,13 +79,13 @@ def fanout(server, changes):
     """Changes a second that all readers have got in the end, sent as fast as the server takes them. It has both cores:
     neither the readers nor those who register take much."""
     with server.client() as client:
-        register_all(client, batch_bodies(zone.registration(number, 0) for number in range(INSTANCES)))
+        register_all(client, batch_bodies(zone.registrations(INSTANCES)))
     readers = [connect(server.http_port) for _ in range(READERS)]
     bodies = []
     for first in range(0, changes, 500):
-        numbers = [(first + each) % INSTANCES for each in range(500)]
+        places = [divmod((first + each) % INSTANCES, zone.INSTANCES_PER_SERVICE) for each in range(500)]
         network = 20 + first // INSTANCES % 2
-        registrations = [zone.registration(each, 0, network=network) for each in numbers]
+        registrations = [zone.registration(*place, network=network) for place in places]
         bodies.append(json.dumps({"register": registrations}).encode())
     ended = threading.Event()
     with concurrent.futures.ThreadPoolExecutor(1) as pool:

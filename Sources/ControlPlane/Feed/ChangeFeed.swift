@@ -46,7 +46,7 @@ final class ChangeFeed: Sendable {
     /// How many changes are looked at for a reader before others get a turn.
     private static let readLength = 4096
     /// About how many octets a reader gets at once.
-    private static let readOctets = 32 * 1024
+    private static let readOctets = 128 * 1024
 
     /// Tells this process's positions from those of others.
     let identity = UInt64.random(in: 0...UInt64.max)

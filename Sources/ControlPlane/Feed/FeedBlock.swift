@@ -8,7 +8,7 @@ final class FeedBlock: Sendable {
     static let maximumChanges = 256
     /// About how many octets of text a block has; a single change may have more. A reader that does not keep up holds
     /// on to one block.
-    static let maximumOctets = 32 * 1024
+    static let maximumOctets = 64 * 1024
 
     private enum Content: Sendable {
         case changes([FeedChange])

@@ -30,7 +30,7 @@ struct StreamedBody: Sendable {
 
 extension ResponseWriter {
     /// With so many octets waiting, a client's connection takes no more, and with so few it does again.
-    private static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 8 * 1024, high: 32 * 1024)
+    private static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 32 * 1024, high: 128 * 1024)
 
     /// Writes an answer with a body that is made as it is sent: in chunks, or to an HTTP/1.0 client up to the
     /// connection's end. The connection has to be closed behind it.
