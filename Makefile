@@ -82,6 +82,8 @@ SANITIZED_TESTS ?= EngineTests ControlPlaneTests
 SANITIZED_SKIP = many at a time share ports|closes each connection after some answers
 # Alone, the engine's tests need none of the other targets: see Package.swift.
 SANITIZED_SWIFT = $(if $(filter-out EngineTests,$(SANITIZED_TESTS)),,ENGINE_ALONE=1) $(SWIFT)
+# Few at a time: a thousand that begin together are all late for their time limits.
+SANITIZED_TEST = SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 $(SANITIZED_SWIFT) test --disable-xctest --skip-build
 SANITIZED_FILTER = $(addprefix --filter ,$(SANITIZED_TESTS)) --skip '$(SANITIZED_SKIP)'
 
 build-asan: ## Builds what test-asan runs.
@@ -89,7 +91,7 @@ build-asan: ## Builds what test-asan runs.
 	$(SANITIZED_SWIFT) build --build-tests --sanitize=address --scratch-path .build-asan
 
 test-asan: build-asan ## Runs SANITIZED_TESTS (EngineTests ControlPlaneTests) under AddressSanitizer.
-	$(SANITIZED_SWIFT) test --disable-xctest --skip-build --sanitize=address --scratch-path .build-asan $(SANITIZED_FILTER)
+	$(SANITIZED_TEST) --sanitize=address --scratch-path .build-asan $(SANITIZED_FILTER)
 
 build-tsan: ## Builds what test-tsan runs.
 	@$(call install,$(BUILD_PACKAGES) $(TEST_PACKAGES))
@@ -98,7 +100,7 @@ build-tsan: ## Builds what test-tsan runs.
 
 test-tsan: build-tsan ## The same under ThreadSanitizer, which is taught Swift's Mutex (Tests/ThreadSanitizer).
 	LD_PRELOAD=$(CURDIR)/.build-tsan/mutex.so \
-		$(SANITIZED_SWIFT) test --disable-xctest --skip-build --sanitize=thread --scratch-path .build-tsan $(SANITIZED_FILTER)
+		$(SANITIZED_TEST) --sanitize=thread --scratch-path .build-tsan $(SANITIZED_FILTER)
 
 # A failure prints its seed: SEED=n SEEDS=1 repeats it.
 SIMULATED ?= SimulationTests

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension ServerTests {
+extension TimedTests {
     /// `kong-discovery backup` and `restore` with real servers and storages.
     @Suite struct BackupTests {
         private let folder: TemporaryFolder

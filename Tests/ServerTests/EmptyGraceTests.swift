@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension ServerTests {
+extension TimedTests {
     /// Names whose last healthy instance has gone a short while ago are SERVFAIL, whichever way it went.
     @Suite struct EmptyGraceTests {
         private static let names = ["orders", "_orders._tcp", "blue.orders"]

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension ServerTests {
+extension TimedTests {
     /// Server-sent events of a real server.
     @Suite struct EventTests {
         enum Storage: CaseIterable { case memory, sqlite, etcd }

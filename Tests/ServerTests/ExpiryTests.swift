@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-extension ServerTests {
+extension TimedTests {
     /// The life of an instance: ttl, heartbeats, draining.
     @Suite struct ExpiryTests {
         private static let settings = ["heartbeat.cleanup_interval": "200ms", "dns.workers": "2"]

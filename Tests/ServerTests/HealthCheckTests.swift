@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension ServerTests {
+extension TimedTests {
     /// Health checks with real targets: other servers of this program, which can be stopped and go on.
     @Suite struct HealthCheckTests {
         private struct Shown: Decodable {

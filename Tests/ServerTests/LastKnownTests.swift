@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension ServerTests {
+extension TimedTests {
     /// With `on_empty: last_known` a name without a healthy instance answers what it had last.
     @Suite struct LastKnownTests {
         private struct Explanation: Decodable {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension ServerTests {
+extension TimedTests {
     /// Lists that wait for something new.
     @Suite struct LongPollTests {
         private func index(_ response: HTTPConnection.Response) throws -> Int {

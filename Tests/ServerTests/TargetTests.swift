@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension ServerTests {
+extension TimedTests {
     /// What `GET /api/v1/sd/prometheus` is for: a real Prometheus that scrapes what is registered.
     @Suite struct TargetTests {
         private static let path = "/api/v1/sd/prometheus"
