@@ -84,8 +84,9 @@ SANITIZED_SKIP = many at a time share ports|closes each connection after some an
 that tells nothing|no program can be executed
 # Alone, the engine's tests need none of the other targets: see Package.swift.
 SANITIZED_SWIFT = $(if $(filter-out EngineTests,$(SANITIZED_TESTS)),,ENGINE_ALONE=1) $(SWIFT)
-# Few at a time: a thousand that begin together are all late for their time limits.
-SANITIZED_TEST = SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 $(SANITIZED_SWIFT) test --disable-xctest --skip-build
+# The control plane's, few at a time: a thousand that begin together are all late for their time limits.
+SANITIZED_WIDTH = $(if $(filter-out EngineTests,$(SANITIZED_TESTS)),SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4)
+SANITIZED_TEST = $(SANITIZED_WIDTH) $(SANITIZED_SWIFT) test --disable-xctest --skip-build
 # Foundation's Process, which the control plane's tests start etcd with, leaks itself and all that its callers hold.
 SANITIZED_LEAKS = $(if $(filter-out EngineTests,$(SANITIZED_TESTS)),0,1)
 SANITIZED_FILTER = $(addprefix --filter ,$(SANITIZED_TESTS)) --skip '$(SANITIZED_SKIP)'
