@@ -129,7 +129,9 @@ def measure(arguments, directory):
     if "observing" in parts:
         results["observing"] = observing_bench.run(*common, arguments.services, log=say)
     if "defence" in parts:
-        results["defence"] = defence_bench.run(*common, arguments.services, log=say)
+        results["defence"] = defence_bench.run(
+            *common, arguments.services, log=say, smoke=arguments.what == "smoke"
+        )
     if "forward" in parts:
         names = 100_000 if arguments.what == "smoke" else forward_bench.NAMES
         results["forward"] = forward_bench.run(*common, names, log=say)
