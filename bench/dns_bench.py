@@ -161,8 +161,8 @@ def run(directory, binary, rounds, seconds, services, with_ours=True, log=print)
             shift = number % len(names)
             for type_name in TYPES:
                 if number == 0:
-                    found = ", ".join(f"{name} {sizes[name][type_name]}" for name in names)
-                    log(f"{type_name} answers, octets: {found}")
+                    octets = ", ".join(f"{name} {sizes[name][type_name]}" for name in names)
+                    log(f"{type_name} answers, octets: {octets}")
                 for tool, found in runs[type_name].items():
                     for name in names[shift:] + names[:shift]:
                         run = measure_undisturbed(servers[name], type_name, tool, queries[type_name], seconds)

@@ -70,8 +70,9 @@ def expect_next(readers, mark):
     for reader in readers:
         found = b""
         while mark not in found:
-            found += reader.recv(4096)
-            if len(found) > 2000 or b"event: lagged" in found:
+            part = reader.recv(4096)
+            found += part
+            if not part or len(found) > 2000 or b"event: lagged" in found:
                 raise BenchmarkError(f"a reader was late or cut off: {found[-500:]!r}")
 
 

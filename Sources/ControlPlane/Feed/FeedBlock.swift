@@ -7,7 +7,7 @@ final class FeedBlock: Sendable {
     /// The most changes in a block.
     static let maximumChanges = 256
     /// About how many octets of text a block has; a single change may have more. A reader that does not keep up holds
-    /// on to one block.
+    /// on to the few blocks that it was sent last.
     static let maximumOctets = 64 * 1024
 
     private enum Content: Sendable {
