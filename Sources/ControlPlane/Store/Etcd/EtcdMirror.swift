@@ -48,24 +48,26 @@ final class EtcdMirror: Sendable {
     private struct OwnReasons {
         var change: ChangeReason?
         var removal: ChangeReason?
-        /// Whether somebody else has changed what the group removes, and it was not planned since: the group, which
-        /// expects what it knew, is not who removes it next.
-        var isOvertaken = false
+        /// Whether the group's removal may be what is told next: it was planned, and nobody else has changed since what
+        /// it expects.
+        var isRemovalUnderWay = false
         /// Whether the watch has told of the removal.
         var isRemovalTold = false
 
-        func reason(for action: EtcdReplica.Action) -> ChangeReason? {
-            if case .remove = action { isOvertaken ? nil : removal } else { change }
+        /// - Parameter isEvent: whether the watch tells of this very change. If everything is read anew, or a lease has
+        ///   ended, it is unknown who has removed what is gone.
+        func reason(for action: EtcdReplica.Action, isEvent: Bool) -> ChangeReason? {
+            if case .remove = action { isEvent && isRemovalUnderWay ? removal : nil } else { change }
         }
 
         /// From now on the group expects what is known, whatever was told before.
-        mutating func notePlan() { (isOvertaken, isRemovalTold) = (false, false) }
+        mutating func notePlan() { (isRemovalUnderWay, isRemovalTold) = (true, false) }
 
         /// Notes what the watch has told.
         mutating func note(_ action: EtcdReplica.Action) {
             switch action {
             case .remove: isRemovalTold = true
-            case .put where change == nil: isOvertaken = true
+            case .put where change == nil: isRemovalUnderWay = false
             case .put, .policy: break
             }
         }
@@ -80,7 +82,7 @@ final class EtcdMirror: Sendable {
     func adopt(_ items: [EtcdInbox.Item], isHolding: Bool, now: Moment) -> Progress {
         replica.withLock { replica in
             let history = replica.history
-            for item in items { apply(replica.adopt(item), now, because: .anotherNode) }
+            for item in items { apply(replica.adopt(item), now, because: .anotherNode, areEvents: item.isEvents) }
             apply(replica.takeLeaving(), now, because: .anotherNode)
             if !isHolding {
                 let silent = replica.doubt(now: now.monotonic, patience: Self.orphanPatience) { isAlive($0, now) }
@@ -115,12 +117,16 @@ final class EtcdMirror: Sendable {
     }
 
     /// Applies the replica's actions to the view.
-    private func apply(_ actions: [EtcdReplica.Action], _ now: Moment, because reason: ChangeReason) {
+    ///
+    /// - Parameter areEvents: whether the watch tells of these very changes.
+    private func apply(
+        _ actions: [EtcdReplica.Action], _ now: Moment, because reason: ChangeReason, areEvents: Bool = false
+    ) {
         if actions.isEmpty { return }
         let reasons = own.withLock { own in
             actions.map { action in
                 defer { own[action.id]?.note(action) }
-                return own[action.id]?.reason(for: action) ?? reason
+                return own[action.id]?.reason(for: action, isEvent: areEvents) ?? reason
             }
         }
         var rest = actions.indices
@@ -316,6 +322,7 @@ final class EtcdMirror: Sendable {
         replica.withLock { replica in
             var results: [String: EtcdWriteResult] = [:]
             var newest: Set<String> = []
+            var told: Set<String> = []
             for (write, outcome) in zip(writes, outcomes) {
                 results[write.id] = outcome
                 guard case .kept(let revision) = outcome else { continue }
@@ -323,6 +330,7 @@ final class EtcdMirror: Sendable {
                     results[write.id] = .unavailable(.historyLost)
                     continue
                 }
+                if replica.hasSeen(write, at: revision) { told.insert(write.id) }
                 if replica.settle(write, at: revision) != nil {
                     newest.insert(write.id)
                 } else if write.instance == nil, replica.entry(id: write.id) == nil {
@@ -333,12 +341,19 @@ final class EtcdMirror: Sendable {
                     results[write.id] = .conflict
                 }
             }
-            let applied = changes.filter { newest.contains($0.id) || results[$0.id] == nil }
-            var kept = view.apply(applied, now: now)[...]
-            return changes.map { change in
+            // Of what the watch has told of, only the last change is made again: those before it would undo, for a
+            // moment, what is shown already.
+            var repeated: Set<String> = []
+            let isMade = changes.reversed().map { change in
+                if results[change.id] == nil { return true }
+                guard newest.contains(change.id) else { return false }
+                return !told.contains(change.id) || repeated.insert(change.id).inserted
+            }.reversed()
+            var kept = view.apply(zip(changes, isMade).filter(\.1).map(\.0), now: now)[...]
+            return zip(changes, isMade).map { change, isMade in
                 switch results[change.id] {
                 case nil: .kept(kept.popFirst() ?? nil)
-                case .kept where newest.contains(change.id): .kept(kept.popFirst() ?? nil)
+                case .kept where isMade: .kept(kept.popFirst() ?? nil)
                 case .kept: .kept(overtaken(change, now))
                 case .conflict: .conflict
                 case .unavailable(let error): .unavailable(StoreUnavailable(reason: "etcd: \(error.reason)"))
@@ -352,7 +367,7 @@ final class EtcdMirror: Sendable {
         own.withLock { own in own[id].map { $0.removal != nil && $0.isRemovalTold } ?? false }
     }
 
-    /// The result of a change that was kept, but that others have superseded since.
+    /// The result of a change that was kept, but that others, or later ones of its group, have superseded since.
     private func overtaken(_ change: StoreChange, _ now: Moment) -> RegisteredInstance? {
         switch change {
         case .register(let instance, _):
@@ -455,6 +470,13 @@ extension StoreChange {
         case .deregister(let id, _): id
         case .policy(let name, _, _): name
         }
+    }
+}
+
+extension EtcdInbox.Item {
+    /// Whether the watch tells of changes one by one.
+    fileprivate var isEvents: Bool {
+        if case .changes = self { true } else { false }
     }
 }
 

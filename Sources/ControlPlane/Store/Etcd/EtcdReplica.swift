@@ -328,6 +328,12 @@ struct EtcdReplica: Sendable {
         return .remove(id: write.id)
     }
 
+    /// Whether the watch has reported a write of this node already, and nothing newer.
+    func hasSeen(_ write: EtcdWrite, at revision: Int64) -> Bool {
+        guard let instance = write.instance, let entry = entries[write.id] else { return false }
+        return entry.name == instance.name && entry.revision == revision
+    }
+
     /// Whether an instance that this node has deleted exists nevertheless: under another name, and since before that.
     func isElsewhere(_ write: EtcdWrite, at revision: Int64) -> Bool {
         guard write.instance == nil, let known = write.known, let entry = entries[write.id] else { return false }
@@ -337,8 +343,7 @@ struct EtcdReplica: Sendable {
     private mutating func wrote(_ write: EtcdWrite, _ instance: ServiceInstance, _ revision: Int64) -> Action? {
         let key = InstanceKey(name: instance.name, id: write.id)
         let entry = entries[write.id]
-        // The watch has reported the same write already.
-        if let entry, entry.name == key.name, entry.revision == revision { return .put(instance) }
+        if hasSeen(write, at: revision) { return .put(instance) }
         guard revision > seen else {
             // The key has changed or gone since: otherwise the watch, or the complete state, would have shown it.
             guard let entry, entry.name == key.name, revision > entry.latest else { return nil }

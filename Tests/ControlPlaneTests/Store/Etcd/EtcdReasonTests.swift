@@ -66,6 +66,30 @@ import Testing
         }
     }
 
+    @Test func `what is gone before it was to be removed, or when everything is read, others have removed`() {
+        let mirror = EtcdMirror()
+        let changes: [StoreChange] = [.deregister(id: "i1", because: .check("web"))]
+        for isPlanned in [false, true] {
+            let revision: Int64 = isPlanned ? 20 : 10
+            adopt(.put(key, .test(1), revision: revision, lease: 9), mirror)
+            mirror.view.withTable { $0.journal.open() }
+            _ = reasons(mirror)
+            mirror.beginDeparture(in: changes)
+            if isPlanned {
+                _ = mirror.plan(changes)
+                // Its lease may have ended as well.
+                let everything = EtcdInbox.Item.everything(
+                    [], revision: revision + 2, isWiped: false, deregisteredAt: revision + 1)
+                _ = mirror.adopt([everything], isHolding: false, now: clock.now)
+            } else {
+                adopt(.delete(key, revision: revision + 1, isDeliberate: true), mirror)
+            }
+            #expect(reasons(mirror) == [.anotherNode])
+            #expect(mirror.instance("i1") == nil)
+            mirror.endDeparture()
+        }
+    }
+
     @Test func `what a group registers and removes again is not told after the watch has told of its removal`() {
         let mirror = EtcdMirror()
         adopt(.put(key, .test(1), revision: 5, lease: 9), mirror)
@@ -87,6 +111,32 @@ import Testing
             return
         }
         #expect(registered?.instance.weight == 7)
+    }
+
+    @Test(
+        arguments: [
+            [.deregister(id: "i1", because: .check("web")), .register(.test(1, weight: 7))],
+            [.update(.test(1, weight: 6)), .update(.test(1, weight: 7))],
+            [.register(.test(1, weight: 6)), .deregister(id: "i1"), .register(.test(1, weight: 7))],
+        ] as [[StoreChange]])
+    func `of what the watch has told already, only the end is made, and is no news`(changes: [StoreChange]) {
+        let mirror = EtcdMirror()
+        adopt(.put(key, .test(1), revision: 5, lease: 9), mirror)
+        mirror.view.withTable { $0.journal.open() }
+        mirror.beginDeparture(in: changes)
+        let plan = mirror.plan(changes)
+        adopt(.put(key, .test(1, weight: 7), revision: 6, lease: 9), mirror)
+        #expect(reasons(mirror) == [.request])
+        let results = mirror.settle(
+            changes, plan.writes, [.kept(revision: 6)], history: plan.history, now: clock.now)
+        mirror.endDeparture()
+        #expect(reasons(mirror).isEmpty)
+        #expect(mirror.instance("i1")?.instance.weight == 7)
+        let weights = results.map { result -> UInt16? in
+            guard case .kept(let registered) = result else { return nil }
+            return registered?.instance.weight
+        }
+        #expect(results.count == changes.count && weights.last == 7)
     }
 
     @Test func `an instance whose lease has ended has expired`() {
