@@ -15,6 +15,8 @@ final class EtcdBacking: Backing {
     private var revisions: [Int: Int64] = [:]
     /// What each key of an instance has.
     private var written: [String: ServiceInstance] = [:]
+    /// The keys whose values were written again without a client, whatever results of checks they have got since.
+    private var restored: Set<String> = []
     let hasOneOrder = false
     let lateness = Microseconds.seconds(30)
     let takesEverything = false
@@ -27,7 +29,10 @@ final class EtcdBacking: Backing {
         weather = Weather(world)
         history.isForgotten = { [unowned self] in isForgotten($0) }
         etcd.onWrite = { [unowned self] in look($0, $1) }
-        etcd.onDelete = { [unowned self] in written[$0] = nil }
+        etcd.onDelete = { [unowned self] key in
+            written[key] = nil
+            restored.remove(key)
+        }
     }
 
     func makeNodes() -> Int {
@@ -52,6 +57,8 @@ final class EtcdBacking: Backing {
         if asOf == nil, instance.id != "shared", let problem = written[key]?.problemOfResults(becoming: instance) {
             world.fail("of \(instance.id) \(problem)")
         }
+        let isRestored = asOf != nil || restored.contains(key) && written[key]?.weight == instance.weight
+        if isRestored { restored.insert(key) } else { restored.remove(key) }
         written[key] = instance
         // A node that did not know the last value has written the instance again. A node that knows that value writes it
         // over this one.
@@ -61,7 +68,7 @@ final class EtcdBacking: Backing {
         let version = Int(instance.weight)
         if asOf == nil { revisions[version] = etcd.revision }
         if let problem = history.problemOfWriting(
-            version, of: instance.id, isRestored: asOf != nil, isOvertaken: isOvertaken)
+            version, of: instance.id, isRestored: isRestored, isOvertaken: isOvertaken)
         {
             world.fail(asOf.map { "\(problem), as of \($0)" } ?? problem)
         }
@@ -86,7 +93,7 @@ final class EtcdBacking: Backing {
             guard let (instance, asOf) = try? StoredInstance.decodeWithOrigin(value.octets) else {
                 throw Complaint("etcd has nonsense at \(key)")
             }
-            if asOf != nil { kept.restored.insert(instance.id) }
+            if asOf != nil || restored.contains(key) { kept.restored.insert(instance.id) }
             if kept.instances.updateValue(instance, forKey: instance.id) != nil {
                 throw Complaint("\(instance.id) has two keys")
             }
