@@ -14,7 +14,12 @@ extension AnswerRules {
             found = 0
         } else {
             shard = zones[query.zone].root.view(for: query.hash)
-            found = shard.index(of: name, hash: query.hash)
+            found =
+                switch query.entry {
+                case .unknown: shard.index(of: name, hash: query.hash)
+                case .missing: nil
+                case .found(let index): index
+                }
         }
         guard let found else {
             if zones[query.zone].synthesis != nil,
@@ -40,6 +45,27 @@ extension AnswerRules {
         // RFC 8482 §4.2: a HINFO record instead of everything.
         if question.type == .any, entry.rrsetCount > 0 { return .record(fixed.any) }
         return noData(query.zone, position)
+    }
+
+    /// Finds the entry of a name in a zone, before it is answered.
+    ///
+    /// - Returns: the first rotation cell of the RRset that answers; `nil`: none does.
+    @inline(__always)
+    func locate(_ query: inout Query, in message: RawSpan) -> UInt32? {
+        guard let question = query.question, let position = query.position, query.zone < zones.count else { return nil }
+        let name = question.name(in: message).extracting(0..<position.relativeByteCount)
+        let shard = zones[query.zone].root.view(for: query.hash)
+        guard let found = shard.index(of: name, hash: query.hash) else {
+            query.entry = .missing
+            return nil
+        }
+        query.entry = .found(found)
+        let entry = shard.names[found]
+        for place in Int(entry.firstRRset)..<(Int(entry.firstRRset) &+ Int(entry.rrsetCount))
+        where shard.rrsets[place].type == question.type {
+            return shard.rrsets[place].firstCell
+        }
+        return nil
     }
 
     /// The address that a name below `addr.<origin>` stands for. An address that nobody may register has no name.

@@ -68,17 +68,25 @@ final class AnswerRules: Sendable {
             allowed: defence?.allowed ?? allowed, cookies: defence == nil ? cookies : defence?.cookies)
     }
 
-    /// Reads a query and finds its name in the zones. Prefetches the octets that the answer will be copied from.
+    /// Reads a query and finds the zone of its name. Prefetches the reference to the octets that the answer will be
+    /// copied from.
     @inline(__always)
     func read(_ message: RawSpan, over transport: Transport) -> Query {
         var query = Query(message, over: transport)
         guard let question = query.question else { return query }
         let name = question.name(in: message)
         for place in zones.indices where query.find(name, inZone: place, origin: zones[place].origin.span) {
-            if query.hash != 0 { zones[place].root.prefetch(query.hash) }
+            if query.hash != 0 { zones[place].root.prefetchReference(for: query.hash) }
             break
         }
         return query
+    }
+
+    /// Prefetches the octets that the answer for a name in a zone will be copied from. The query was read some queries
+    /// earlier.
+    @inline(__always)
+    func prefetch(for query: Query) {
+        if query.zone < zones.count { zones[query.zone].root.prefetchShard(for: query.hash) }
     }
 
     /// Decides everything about the reply to a query that does not depend on the answer.

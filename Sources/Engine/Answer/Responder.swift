@@ -59,8 +59,7 @@ struct Responder: ~Copyable {
         limiter = defence.rateLimit?.view
     }
 
-    /// Reads a query, and prefetches the octets that its answer will be copied from; for a name outside, only the link
-    /// to them.
+    /// Reads a query, and prefetches the reference to the octets that its answer will be copied from.
     @inline(__always)
     func read(_ message: RawSpan, over transport: Transport, _ cache: borrowing CacheReading) -> Query {
         var query = rules.read(message, over: transport)
@@ -71,11 +70,18 @@ struct Responder: ~Copyable {
         return query
     }
 
-    /// Prefetches the octets that an answer from the cache will be copied from. The query was read some queries
-    /// earlier.
+    /// Prefetches the octets that the answer will be copied from. The query was read some queries earlier.
     @inline(__always)
     func prefetch(for query: Query, _ cache: inout CacheReading) {
-        if query.position == nil, query.hash != 0 { cache.prefetchEntry(query.hash) }
+        guard query.hash != 0 else { return }
+        if query.position == nil { cache.prefetchEntry(query.hash) } else { rules.prefetch(for: query) }
+    }
+
+    /// Finds where the answer is, and prefetches whose turn it is. The octets were prefetched some queries earlier.
+    @inline(__always)
+    func locate(_ query: inout Query, in message: RawSpan) {
+        guard query.hash != 0, query.position != nil, let cell = rules.locate(&query, in: message) else { return }
+        rotation.prefetch(Int(cell))
     }
 
     /// Writes the reply to a query.

@@ -1,7 +1,7 @@
 /// The part of a query that is read before it is answered: all that a lookup in the zones needs.
 ///
-/// Reading and answering are two steps. While a batch is being read, the memory that its answers will be copied from is
-/// already on its way to the processor's cache.
+/// Reading and answering are separate steps. While a batch is being read, the memory that its answers will be copied
+/// from is already on its way to the processor's cache.
 struct Query {
     /// The transport over which it arrived.
     let transport: Transport
@@ -18,6 +18,17 @@ struct Query {
     /// The ``NameHash`` of the labels above the origin; 0 if there are none. For a name outside, the hash of the whole
     /// name and the type, if there is an upstream.
     var hash: UInt64 = 0
+    /// What is known of its name's entry in the zone.
+    var entry = Entry.unknown
+
+    enum Entry {
+        /// It has not been looked for.
+        case unknown
+        /// There is none.
+        case missing
+        /// Its index in the shard.
+        case found(Int)
+    }
 
     /// Reads `message`.
     @inline(__always)

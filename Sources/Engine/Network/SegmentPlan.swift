@@ -22,7 +22,7 @@ struct SegmentPlan {
     private var destinations = InlineArray<64, UInt8>(repeating: 0)
     /// Numbers of destinations, from 1 on.
     private var table = InlineArray<128, UInt8>(repeating: 0)
-    private var search = SegmentSearch()
+    private var search = Trial()
 
     /// A datagram as a number that sorts as in ``order``.
     private struct Place {
@@ -57,7 +57,7 @@ struct SegmentPlan {
         guard count > 1, search.begin() else { return false }
         let destinationCount = assign(min(count, Self.maximumCount), hash, isSame, length)
         let isFound = destinationCount < count
-        search.note(found: isFound)
+        search.note(success: isFound)
         if isFound { sort(min(count, Self.maximumCount)) }
         return isFound
     }

@@ -38,6 +38,14 @@ struct RotationCells: ~Copyable {
         }
     }
 
+    /// Prefetches the cell with that number without waiting for it.
+    @inline(__always)
+    func prefetch(_ index: Int) {
+        guard index >= 0, index / Self.chunkSize < chunkCount else { return }
+        // Unsafe: as in the subscript's getter. Prefetching reads nothing.
+        unsafe prefetch_line(chunks[index / Self.chunkSize] + index % Self.chunkSize)
+    }
+
     /// The cell with that number; 0 beyond those that are usable.
     subscript(index: Int) -> Int64 {
         @inline(__always)

@@ -12,6 +12,10 @@ struct WorkerRotation: ~Copyable {
     /// Makes cells 0..<`count` usable.
     mutating func grow(to count: Int) { cells.grow(to: count) }
 
+    /// Prefetches what is known of the RRset with that first cell.
+    @inline(__always)
+    func prefetch(_ cell: Int) { cells.prefetch(cell) }
+
     /// The first record of an answer that has all; the RRset has two or more.
     ///
     /// - Parameter weights: the records' where the RRset's strategy goes by them.

@@ -1,8 +1,13 @@
 /// Answers batches of queries: reads several before answering them, so that the zones' memory has been fetched by then.
+///
+/// An answer's octets are found in steps, each of which waits for the memory of the one before: a reference in the tree
+/// of shards, the shard, the rotation's cell. Between two steps of a query others have their turn.
 @safe
 struct BatchAnswering: ~Copyable {
     /// How many queries are read before the first of them is answered.
     private static let readAhead = 16
+    /// How many other queries' steps are taken between two of a query. Memory takes about as long as two of them.
+    private static let distance = 2
 
     private let parsed: UnsafeMutablePointer<Query>
     /// Queries of the last batch that need more than a reply, or have none yet.
@@ -31,9 +36,19 @@ struct BatchAnswering: ~Copyable {
             for index in start..<end {
                 unsafe (parsed + (index &- start)).initialize(
                     to: responder.read(batch.message(index), over: .udp, cache))
+                let earlier = index &- start &- Self.distance
+                if earlier >= 0 { unsafe responder.prefetch(for: parsed[earlier], &cache) }
             }
-            for index in start..<end { unsafe responder.prefetch(for: parsed[index &- start], &cache) }
+            let length = end &- start
+            for place in max(length &- Self.distance, 0)..<length {
+                unsafe responder.prefetch(for: parsed[place], &cache)
+            }
+            for place in 0..<min(Self.distance, length) {
+                unsafe responder.locate(&parsed[place], in: batch.message(start &+ place))
+            }
             for index in start..<end {
+                let later = index &- start &+ Self.distance
+                if later < length { unsafe responder.locate(&parsed[later], in: batch.message(start &+ later)) }
                 unsafe answer(batch, at: index, as: parsed[index &- start], with: &responder, cache: &cache)
                 unsafe (parsed + (index &- start)).deinitialize(count: 1)
             }

@@ -19,6 +19,8 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     private var udp: [UDPListener] = []
     private var answering = BatchAnswering()
     private var observer: QueryObserver
+    /// Whether there are more queries after a short batch.
+    private var secondLook = Trial()
     private var tcp: TCPService?
     private let mailboxTarget = MailboxTarget()
     private let drainTimer = TimerTarget()
@@ -133,9 +135,17 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     @inline(__always)
     @discardableResult
     fileprivate func answer(_ batch: UDPBatch, by listener: UDPListener, on socket: Int32, batches: Int) -> Bool {
+        var isSecondLook = false
         for _ in 0..<batches {
             let count = batch.receive(from: socket)
+            if isSecondLook {
+                secondLook.note(success: count > 0)
+                loop.pace.noteTurn()
+            }
             guard count > 0 else { return true }
+            // The loop may have found this socket before it was woken for settings that were posted before the query
+            // was sent.
+            adoptSettings()
             let arrival = observer.isDue(count) ? MonotonicTime.now : .distantPast
             cache.read { answering.answer(batch, count, with: &responder, &$0) }
             let failures = batch.send(to: socket)
@@ -147,11 +157,12 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
             }
             if !answering.deferred.isEmpty { forward(batch, by: listener) }
             adoptIfNewer()
-            // The next queries came in while this batch was answered. After a short batch there are probably none, and
-            // asking the socket once more would waste a system call.
-            guard count >= Self.busyBatch else { return true }
+            // The next queries came in while this batch was answered. After a short batch there may be none, and asking
+            // the socket once more would waste a system call; but if there are some, it saves a round of the loop.
+            isSecondLook = count < Self.busyBatch
+            if isSecondLook, !secondLook.begin() { return true }
         }
-        return false
+        return isSecondLook
     }
 
     /// Answers what has arrived at a UDP socket.
@@ -161,9 +172,6 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     @inline(__always)
     func turn(of listener: UDPListener, on socket: Int32) -> EventTarget.Priority {
         loop.pace.noteTurn()
-        // The loop may have found this socket before it was woken for settings that were posted before the query was
-        // sent.
-        adoptSettings()
         let goesFirst = answer(listener.batch, by: listener, on: socket, batches: Self.batchesAtOnce)
         return goesFirst && loop.pace.queriesGoFirst ? .first : .other
     }

@@ -255,6 +255,9 @@ struct ShardView: @unchecked Sendable {
     }
 }
 
+/// The octets in front of the properties of an object: its type and its count of references.
+private let objectHeadBytes = 2 * MemoryLayout<UInt>.size
+
 /// A node in the tree of shards: it owns 32 objects of the level below.
 @safe
 final class ZoneNode<Child: AnyObject>: @unchecked Sendable {
@@ -294,6 +297,14 @@ final class ZoneNode<Child: AnyObject>: @unchecked Sendable {
         unsafe children[place & 31]._withUnsafeGuaranteedRef(body)
     }
 
+    /// Prefetches the reference to one child without waiting for it.
+    @inline(__always)
+    func prefetchReference(_ place: Int) {
+        // Unsafe: prefetching reads nothing. The references lie behind the object's head.
+        let start = unsafe Unmanaged.passUnretained(self).toOpaque() + objectHeadBytes
+        unsafe prefetch_line(start + (place & 31) &* MemoryLayout<Unmanaged<Child>>.stride)
+    }
+
     /// One child.
     func child(_ place: Int) -> Child {
         unsafe children[place & 31].takeUnretainedValue()
@@ -319,6 +330,14 @@ extension ZoneRoot {
         return withChild(slot.branch) {
             $0.withChild(slot.twig) { $0.withChild(slot.shard) { $0.view } }
         }
+    }
+
+    /// Prefetches the reference to that shard. There are a thousand nodes that have such references; the nodes above
+    /// are few, and in the processor's cache.
+    @inline(__always)
+    func prefetchReference(for hash: UInt64) {
+        let slot = ShardSlot(hash)
+        withChild(slot.branch) { $0.withChild(slot.twig) { $0.prefetchReference(slot.shard) } }
     }
 
     /// The shard for names with this hash.
@@ -376,9 +395,15 @@ struct ZoneRootView: @unchecked Sendable {
         unsafe root._withUnsafeGuaranteedRef { $0.view(for: hash) }
     }
 
-    /// Prefetches the beginning of that shard, with its names and first records.
+    /// Prefetches the reference to that shard: the first step, some queries before ``prefetchShard(for:)``.
     @inline(__always)
-    func prefetch(_ hash: UInt64) {
+    func prefetchReference(for hash: UInt64) {
+        unsafe root._withUnsafeGuaranteedRef { $0.prefetchReference(for: hash) }
+    }
+
+    /// Prefetches the beginning of that shard, with its names and first records: the second step.
+    @inline(__always)
+    func prefetchShard(for hash: UInt64) {
         view(for: hash).prefetch()
     }
 }

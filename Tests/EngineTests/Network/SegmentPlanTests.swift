@@ -2,38 +2,6 @@ import Testing
 
 @testable import Engine
 
-/// Whether it is worth searching for datagrams that go together.
-struct SegmentSearchTests {
-    /// The batches that are searched, of the next ones, if each search is as fruitful as `found` says.
-    private func looks(_ search: inout SegmentSearch, _ batches: Int, found: Bool) -> [Int] {
-        (0..<batches).filter { _ in
-            guard search.begin() else { return false }
-            search.note(found: found)
-            return true
-        }
-    }
-
-    @Test func `fruitless searches become rare, and after a fruitful one all batches are searched`() {
-        var search = SegmentSearch()
-        #expect(looks(&search, 100, found: true).count == 100)
-        #expect(looks(&search, 20, found: false) == [0, 1, 2, 3, 5, 8, 13])
-        let rare = looks(&search, 10_000, found: false).count
-        #expect((10_000 / 34...10_000 / 32 + 3).contains(rare))
-        // This is the longest time until the search notices that clients share ports.
-        let first = looks(&search, SegmentSearch.longestPause + 1, found: true).first
-        #expect(first.map { $0 <= SegmentSearch.longestPause } == true)
-        #expect(looks(&search, 100, found: true).count == 100)
-    }
-
-    @Test func `a fruitful search among fruitless ones starts anew`() {
-        var search = SegmentSearch()
-        for _ in 0..<50 {
-            #expect(looks(&search, SegmentSearch.patience - 1, found: false).count == SegmentSearch.patience - 1)
-            #expect(looks(&search, 1, found: true).count == 1)
-        }
-    }
-}
-
 /// Which datagrams are sent together.
 struct SegmentPlanTests {
     /// The messages that a batch makes, as indices of datagrams; `nil` if there is no plan.
