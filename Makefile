@@ -16,7 +16,7 @@ CONFORMANCE_PACKAGES := python3 nsd knot
 DASHBOARD_PACKAGES := python3 python3-pip chromium chromium-driver fonts-inter
 
 .PHONY: run build stage install dist deb test-deb build-tests test build-asan test-asan build-tsan test-tsan simulate \
-	schemathesis conformance dashboard bench fuzz fuzz-control format lint clean
+	schemathesis conformance dashboard build-count bench build-fuzz fuzz fuzz-control format lint clean
 .DEFAULT_GOAL := build
 
 run: build ## Starts the server with embedded defaults: DNS on 127.0.0.1:8600, REST on 127.0.0.1:8080.
@@ -132,10 +132,17 @@ dashboard: ## Tests the dashboard in Chromium (DASHBOARD=--screenshots makes doc
 	$(BUILD) --product kong-discovery
 	Tests/dashboard/run.py .build/debug/kong-discovery $(DASHBOARD)
 
-bench: build ## Compares with NSD, Knot, Unbound, dnsdist and a bare responder; installs them itself.
-	@$(call install,$(BENCH_PACKAGES))
+build-count: ## Builds what bench counts instructions with.
+	@$(call install,$(BUILD_PACKAGES))
 	ENGINE_ALONE=1 $(SWIFT) build -c release --product answer-count --scratch-path .build-count
+
+bench: build build-count ## Compares with NSD, Knot, Unbound, dnsdist and a bare responder; installs them itself.
+	@$(call install,$(BENCH_PACKAGES))
 	python3 bench/run.py $(BENCH)
+
+build-fuzz: ## Builds what fuzz runs.
+	@$(call install,$(BUILD_PACKAGES))
+	cd Fuzz && $(SWIFT) build -c release
 
 fuzz: ## Fuzzes the answer function and the reading of upstreams' answers for SECONDS (600).
 	@$(call install,$(BUILD_PACKAGES))
