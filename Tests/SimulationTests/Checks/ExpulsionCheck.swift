@@ -20,9 +20,14 @@ struct ExpulsionCheck {
 
     /// Looks at a change of the registry.
     ///
+    /// - Parameter hasRemoved: whether an instance was removed by this node. If another has removed it while this node
+    ///   was about to, the change is told as this node's own.
     /// - Returns: why an instance must not have been removed.
-    mutating func problem(_ change: InstanceChange, _ history: History) -> String? {
-        guard case .check(let name) = change.reason, change.new == nil, let old = change.old else { return nil }
+    mutating func problem(
+        _ change: InstanceChange, _ history: History, hasRemoved: (ServiceInstance) -> Bool
+    ) -> String? {
+        guard case .check(let name) = change.reason, change.new == nil, let old = change.old, hasRemoved(old.instance)
+        else { return nil }
         let id = old.instance.id
         // A removal of which etcd has not told whether it was kept is made again. By then another node may have replaced
         // the instance, which is the same registration still.

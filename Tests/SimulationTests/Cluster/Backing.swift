@@ -53,6 +53,9 @@ protocol NodeStorage: AnyObject, Sendable {
     /// Something has been kept.
     func noteCommit()
 
+    /// Whether this node has removed an instance that has just left: others may have done so at the same time.
+    func hasRemoved(_ instance: ServiceInstance) -> Bool
+
     /// The process ends. Nothing that it does from here on has an effect.
     ///
     /// - Parameter isLoaded: whether it has loaded everything that is kept.

@@ -268,6 +268,12 @@ final class NodeLife: @unchecked Sendable {
             process.world.note("node \(number): \(id) is \(version.map { "v\($0)" } ?? "gone")")
             shown[id] = version
             if let version {
+                // A heartbeat may have been for one that has left since, before this one came.
+                if let earlier = latest[id], !cluster.backing.hasOneOrder,
+                    cluster.history.mayHaveLeft(id, after: earlier)
+                {
+                    heard[id] = nil
+                }
                 latest[id] = version
                 if let problem = cluster.history.problemOfShowing(version, of: id) {
                     process.world.fail("node \(number): \(problem)")
@@ -281,7 +287,7 @@ final class NodeLife: @unchecked Sendable {
     /// Changes are told to whoever follows them.
     private func follow(_ changes: ArraySlice<InstanceChange>) {
         for change in changes where !isDead {
-            if let problem = expulsions.problem(change, cluster.history) {
+            if let problem = expulsions.problem(change, cluster.history, hasRemoved: storage.hasRemoved) {
                 process.world.fail("node \(number): \(problem)")
             }
             if cluster.sabotage == .changesAreNotTold, process.world.random.once(in: 50) { continue }

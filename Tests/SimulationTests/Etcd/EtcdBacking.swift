@@ -11,12 +11,12 @@ final class EtcdBacking: Backing {
     private(set) var files: [SimulatedFile?] = []
     /// For each key of an instance, the revision as of which its latest value counts.
     private var ranks: [String: [String: Int64]] = [:]
+    /// For each key of an instance, the latest revision as of which a value of it has counted.
+    private var highestRanks: [String: Int64] = [:]
     /// The revision at which each version was written for a client.
     private var revisions: [Int: Int64] = [:]
     /// What each key of an instance has.
     private var written: [String: ServiceInstance] = [:]
-    /// The keys whose values were written again without a client, whatever results of checks they have got since.
-    private var restored: Set<String> = []
     let hasOneOrder = false
     let lateness = Microseconds.seconds(30)
     let takesEverything = false
@@ -29,10 +29,7 @@ final class EtcdBacking: Backing {
         weather = Weather(world)
         history.isForgotten = { [unowned self] in isForgotten($0) }
         etcd.onWrite = { [unowned self] in look($0, $1) }
-        etcd.onDelete = { [unowned self] key in
-            written[key] = nil
-            restored.remove(key)
-        }
+        etcd.onDelete = { [unowned self] in written[$0] = nil }
     }
 
     func makeNodes() -> Int {
@@ -57,18 +54,16 @@ final class EtcdBacking: Backing {
         if asOf == nil, instance.id != "shared", let problem = written[key]?.problemOfResults(becoming: instance) {
             world.fail("of \(instance.id) \(problem)")
         }
-        let isRestored = asOf != nil || restored.contains(key) && written[key]?.weight == instance.weight
-        if isRestored { restored.insert(key) } else { restored.remove(key) }
         written[key] = instance
         // A node that did not know the last value has written the instance again. A node that knows that value writes it
         // over this one.
-        let isOvertaken = asOf.map { $0 < ranks[instance.id]?[key] ?? 0 } ?? false
+        let isOvertaken = asOf.map { $0 < highestRanks[key] ?? 0 } ?? false
         // Nobody who knows the other name takes it for the instance, and it is deleted.
         if isOutranked(key, instance.id, asOf) { return }
         let version = Int(instance.weight)
         if asOf == nil { revisions[version] = etcd.revision }
         if let problem = history.problemOfWriting(
-            version, of: instance.id, isRestored: isRestored, isOvertaken: isOvertaken)
+            version, of: instance.id, isRestored: asOf != nil, isOvertaken: isOvertaken)
         {
             world.fail(asOf.map { "\(problem), as of \($0)" } ?? problem)
         }
@@ -84,6 +79,7 @@ final class EtcdBacking: Backing {
     private func isOutranked(_ key: String, _ id: String, _ asOf: Int64?) -> Bool {
         let rank = min(etcd.revision, asOf ?? etcd.revision)
         ranks[id, default: [:]][key] = rank
+        highestRanks[key] = max(highestRanks[key] ?? 0, rank)
         return ranks[id]?.contains { $0.key != key && $0.value > rank } ?? false
     }
 
@@ -93,7 +89,7 @@ final class EtcdBacking: Backing {
             guard let (instance, asOf) = try? StoredInstance.decodeWithOrigin(value.octets) else {
                 throw Complaint("etcd has nonsense at \(key)")
             }
-            if asOf != nil || restored.contains(key) { kept.restored.insert(instance.id) }
+            if asOf != nil { kept.restored.insert(instance.id) }
             if kept.instances.updateValue(instance, forKey: instance.id) != nil {
                 throw Complaint("\(instance.id) has two keys")
             }
@@ -116,10 +112,14 @@ final class EtcdBacking: Backing {
 final class EtcdNodeStorage: NodeStorage, @unchecked Sendable {
     let gateway: SimulatedGateway
     private let file: SimulatedFileHandle?
+    private let etcd: SimulatedEtcd
+    private let node: Int
     let store: any Store
     var onCrash: () -> Void = {}
 
     init(_ backing: EtcdBacking, _ process: SimulatedProcess, node: Int, _ sabotage: Sabotage?) {
+        etcd = backing.etcd
+        self.node = node
         file = backing.files[node].map { SimulatedFileHandle($0) }
         gateway = SimulatedGateway(process, backing.etcd, backing.weather, node: node, sabotage)
         // Nobody reports what has happened since it was written, so the node reads everything.
@@ -141,6 +141,10 @@ final class EtcdNodeStorage: NodeStorage, @unchecked Sendable {
     func problemOfLoading() -> String? { nil }
 
     func noteCommit() {}
+
+    func hasRemoved(_ instance: ServiceInstance) -> Bool {
+        etcd.hasRemoved("/kong-discovery/v1/services/\(instance.name)/\(instance.id)", node: node)
+    }
 
     func sever(isLoaded: Bool) {
         file?.sever()

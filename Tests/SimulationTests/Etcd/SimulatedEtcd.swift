@@ -42,6 +42,10 @@ final class SimulatedEtcd {
     private var stalled = [Bool](repeating: false, count: memberCount)
     private var waiting = [[Waiting]](repeating: [], count: memberCount)
     var watches: [WatchConnection] = []
+    /// The node whose request is being carried out.
+    var caller: Int?
+    /// The node that has deleted each key that is gone; none: its lease has ended.
+    private var removers: [String: Int] = [:]
     /// Called with everything that is written under a key.
     var onWrite: (_ key: String, _ octets: [UInt8]) -> Void = { _, _ in }
     /// Called with every key that is deleted.
@@ -50,6 +54,9 @@ final class SimulatedEtcd {
     init(_ world: World) { self.world = world }
 
     // MARK: Keys
+
+    /// Whether the last deletion of a key was a node's own.
+    func hasRemoved(_ key: String, node: Int) -> Bool { removers[key] == node }
 
     /// Makes the changes of one revision.
     ///
@@ -63,6 +70,7 @@ final class SimulatedEtcd {
                 events.append(Event(key: key, value: value))
             } else if keys.removeValue(forKey: key) != nil {
                 events.append(Event(key: key, value: nil))
+                removers[key] = caller
                 onDelete(key)
             }
         }

@@ -109,6 +109,8 @@ final class SimulatedGateway: EtcdGateway, @unchecked Sendable {
             world.after(delay) { [self] in
                 etcd.arrive(at: member) { [self] isTooLate in
                     let skipped = sabotage?.skippedConditions ?? .none
+                    etcd.caller = node
+                    defer { etcd.caller = nil }
                     let result =
                         isTooLate ? .failure(Self.lost) : etcd.perform(path, body, skipping: skipped)
                     guard let delay = weather.delay(from: node) else { return }

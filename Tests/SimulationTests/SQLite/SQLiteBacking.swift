@@ -204,6 +204,8 @@ final class SQLiteNodeStorage: NodeStorage, @unchecked Sendable {
         backing.history.noteCommit()
     }
 
+    func hasRemoved(_ instance: ServiceInstance) -> Bool { true }
+
     func sever(isLoaded: Bool) {
         if isLoaded { backing.noteEnd(store, isSafe: isSafe) }
         session.sever()

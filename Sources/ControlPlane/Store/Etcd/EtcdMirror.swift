@@ -41,37 +41,7 @@ final class EtcdMirror: Sendable {
     let view = InstanceView()
     let replica = Mutex(EtcdReplica())
     /// What a group under way changes, by id, and why: the watch may tell of it before etcd has answered.
-    private let own = Mutex<[String: OwnReasons]>([:])
-
-    /// Why a group changes something, and why it removes it. Others, and the end of a lease, may remove meanwhile what
-    /// the group only changes, and the other way round.
-    private struct OwnReasons {
-        var change: ChangeReason?
-        var removal: ChangeReason?
-        /// Whether the group's removal may be what is told next: it was planned, and nobody else has changed since what
-        /// it expects.
-        var isRemovalUnderWay = false
-        /// Whether the watch has told of the removal.
-        var isRemovalTold = false
-
-        /// - Parameter isEvent: whether the watch tells of this very change. If everything is read anew, or a lease has
-        ///   ended, it is unknown who has removed what is gone.
-        func reason(for action: EtcdReplica.Action, isEvent: Bool) -> ChangeReason? {
-            if case .remove = action { isEvent && isRemovalUnderWay ? removal : nil } else { change }
-        }
-
-        /// From now on the group expects what is known, whatever was told before.
-        mutating func notePlan() { (isRemovalUnderWay, isRemovalTold) = (true, false) }
-
-        /// Notes what the watch has told.
-        mutating func note(_ action: EtcdReplica.Action) {
-            switch action {
-            case .remove: isRemovalTold = true
-            case .put where change == nil: isRemovalUnderWay = false
-            case .put, .policy: break
-            }
-        }
-    }
+    private let own = Mutex<[String: EtcdOwnReasons]>([:])
 
     // MARK: News
 
@@ -280,6 +250,7 @@ final class EtcdMirror: Sendable {
         var renewed: Set<String> = []
         let history = replica.withLock { replica in
             own.withLock { own in for id in own.keys { own[id]?.notePlan() } }
+            var asked: Set<String> = []
             for change in changes {
                 if writes[change.id] == nil {
                     order.append(change.id)
@@ -289,8 +260,10 @@ final class EtcdMirror: Sendable {
                 case .register(let instance, _):
                     writes[change.id]?.instance = instance
                     renewed.insert(instance.id)
-                case .update(let instance, _):
+                    asked.insert(change.id)
+                case .update(let instance, let reason):
                     writes[change.id]?.instance = instance
+                    if reason.kind == .request { asked.insert(change.id) }
                 // Policies are written on their own.
                 case .policy: break
                 case .deregister:
@@ -301,7 +274,13 @@ final class EtcdMirror: Sendable {
                             ?? replica.departure(of: change.id)
                     }
                     writes[change.id]?.instance = nil
+                    asked.insert(change.id)
                 }
+            }
+            // A result of a check does not make newer what was written again: somebody may know a newer value.
+            for id in order where !asked.contains(id) {
+                let asOf = writes[id]?.known?.asOf
+                writes[id]?.asOf = asOf
             }
             return replica.history
         }
@@ -405,14 +384,14 @@ final class EtcdMirror: Sendable {
 
     /// Notes that some instances are about to be changed or deregistered, until ``endDeparture()``.
     func beginDeparture(in changes: [StoreChange]) {
-        var reasons: [String: OwnReasons] = [:]
+        var reasons: [String: EtcdOwnReasons] = [:]
         var ids: Set<String> = []
         for change in changes {
             if case .deregister(let id, let reason) = change {
                 ids.insert(id)
-                reasons[id, default: OwnReasons()].removal = reason
+                reasons[id, default: EtcdOwnReasons()].removal = reason
             } else {
-                reasons[change.id, default: OwnReasons()].change = change.reason
+                reasons[change.id, default: EtcdOwnReasons()].change = change.reason
             }
         }
         own.withLock { [reasons] in $0 = reasons }
@@ -421,7 +400,7 @@ final class EtcdMirror: Sendable {
 
     /// Notes that this node is about to write the policy of a service; ``endDeparture()`` is to follow.
     func beginPolicy(of name: String, because reason: ChangeReason) {
-        own.withLock { $0 = [EtcdReplica.Action.policyID(name): OwnReasons(change: reason)] }
+        own.withLock { $0 = [EtcdReplica.Action.policyID(name): EtcdOwnReasons(change: reason)] }
     }
 
     /// See ``EtcdReplica/endDeparture()``.

@@ -36,6 +36,12 @@ struct EtcdReplica: Sendable {
             (rank, latest) < (EtcdReplica.rank(revision: revision, asOf: asOf), revision)
         }
 
+        /// Whether it was written again as of a time before an earlier value under the same key, which this node had
+        /// not heard of.
+        fileprivate func isOlder(than revision: Int64, asOf: Int64?) -> Bool {
+            revision < self.revision && revision <= latest && rank < EtcdReplica.rank(revision: revision, asOf: asOf)
+        }
+
         /// Whether a value under the same key was written again by a node that did not know this one. Whoever writes
         /// this one again does so as of its rank, or later.
         fileprivate func isUnknown(asOf: Int64?) -> Bool { asOf.map { $0 < rank } ?? false }
@@ -229,6 +235,9 @@ struct EtcdReplica: Sendable {
         }
         if let entry = entries[key.id] {
             let isElsewhere = entry.name != key.name
+            if !isElsewhere, let instance, entry.isOlder(than: revision, asOf: asOf) {
+                return renew(instance, revision, asOf)
+            }
             guard isElsewhere ? entry.isBelow(revision, asOf: asOf) : revision > entry.latest else {
                 if isElsewhere, revision != entry.latest { strays[key] = revision }
                 return nil
@@ -277,6 +286,16 @@ struct EtcdReplica: Sendable {
     private mutating func overwrite(_ id: String, revision: Int64) {
         orphan(id, revision: revision)
         orphans[id]?.isToBeRestored = true
+    }
+
+    /// Takes in a value that this node, or another one, has written over without having heard of it: it is written once
+    /// more.
+    private mutating func renew(_ instance: ServiceInstance, _ revision: Int64, _ asOf: Int64?) -> Action {
+        // The key's present lease is no sign that anybody has deleted the key.
+        orphans[instance.id] = Orphan(lease: 0, isToBeRestored: true)
+        held.remove(instance.id)
+        _ = entries.withValue(of: instance.id) { ($0.lease, $0.latest, $0.asOf) = (0, revision, asOf) }
+        return .put(instance)
     }
 
     /// Takes in what an orphan was before its key was deleted or overwritten: it is written again like that.

@@ -50,7 +50,8 @@ extension EtcdStore {
             noteUnchanged(error)
             return changes.map { _ in .unavailable(StoreUnavailable(reason: "etcd: \(error.reason)")) }
         }
-        let outcomes = await write(ready, history: plan.history)
+        var outcomes = await write(ready, history: plan.history)
+        await waitForNews(ofDepartures: ready, &outcomes)
         giveBackLeases(of: ready, outcomes, now: time.now())
         let results = mirror.settle(changes, ready, outcomes, history: plan.history, now: now)
         // Heartbeats that came meanwhile have renewed the leases that the keys were on before.
@@ -97,6 +98,30 @@ extension EtcdStore {
         return changes.map { change in
             if !leaving.contains(change.id) { return .conflict }
             return .unavailable(StoreUnavailable(reason: "etcd has not told yet what became of \(change.id)"))
+        }
+    }
+
+    /// Waits until the watch has told all that came before instances without a key were deregistered: one of them may
+    /// have come back under another name. It is deregistered by the next attempt then.
+    nonisolated(nonsending) private func waitForNews(
+        ofDepartures writes: [EtcdWrite], _ outcomes: inout [EtcdWriteResult]
+    ) async {
+        var last: Int64 = 0
+        for case (let write, .kept(let revision)) in zip(writes, outcomes) where write.leavesWithoutKey {
+            last = max(last, revision)
+        }
+        if last <= mirror.seen { return }
+        var left = Self.newsTime / Self.newsInterval
+        let rounds = Ticker(every: Self.newsInterval, on: timers)
+        for await _ in rounds.ticks {
+            left -= 1
+            if left < 0 || last <= mirror.seen { break }
+        }
+        let seen = mirror.seen
+        for (index, write) in writes.enumerated() where write.leavesWithoutKey {
+            guard case .kept(let revision) = outcomes[index], revision > seen else { continue }
+            outcomes[index] = .unavailable(
+                EtcdError(kind: .unavailable, reason: "it has not told yet what became of \(write.id)"))
         }
     }
 

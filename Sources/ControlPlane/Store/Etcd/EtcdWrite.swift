@@ -9,9 +9,13 @@ struct EtcdWrite: Sendable {
     var lease: Int64 = 0
     /// Whether the lease was granted for this write: no other key is on it.
     var isLeaseNew = false
-    /// Set if the instance is written again without a request: the revision up to which the writer knew everything.
-    /// Where the instance has another key too, this write counts as of that revision: later registrations are newer.
+    /// Set if the instance is written again without a request, and kept until a change of it is requested: the revision
+    /// up to which the writer knew everything. Where the instance has another key too, this write counts as of that
+    /// revision: later registrations are newer.
     var asOf: Int64?
+
+    /// Whether it deregisters an instance whose key is gone.
+    var leavesWithoutKey: Bool { instance == nil && known.map { $0.revision == 0 && $0.latest > 0 } ?? false }
 }
 
 /// The result of an ``EtcdWrite``.

@@ -41,6 +41,27 @@ import Testing
         #expect(replica.entry(id: "i1") == nil)
     }
 
+    @Test func `what this node has written over without having heard of it is written again`() {
+        var replica = EtcdReplica()
+        _ = replica.adopt(.changes([put(orders, 5)], revision: 5))
+        // Its lease ended at 7, and it was written again at 9, as of 5. Somebody had changed it at 6.
+        replica.lost(lease: 9, of: "i1")
+        var restored = own(.test(1), known: entry(0, lease: 0, latest: 5))
+        (restored.asOf, restored.lease) = (5, 10)
+        _ = replica.adopt(.own([EtcdKeptWrite(write: restored, revision: 9)], history: 0))
+        #expect(replica.entry(id: "i1")?.revision == 9)
+        let changed = ServiceInstance.test(1, weight: 7)
+        let change = EtcdChange.put(orders, changed, revision: 6, lease: 9)
+        #expect(replica.adopt(.changes([change], revision: 6)) == [.put(changed)])
+        #expect(replica.orphans["i1"]?.isToBeRestored == true && replica.orphans["i1"]?.lease == 0)
+        #expect(replica.entry(id: "i1") == entry(9, lease: 0, latest: 6))
+        // What it is written over with is as new as the change.
+        let again = EtcdWrite(
+            id: "i1", known: replica.entry(id: "i1"), instance: changed, lease: 11, asOf: 6)
+        _ = replica.adopt(.own([EtcdKeptWrite(write: again, revision: 12)], history: 0))
+        #expect(replica.orphans.isEmpty && replica.entry(id: "i1")?.rank == 6)
+    }
+
     @Test func `what this node has deleted leaves also when everything is read again meanwhile`() {
         var replica = EtcdReplica()
         _ = replica.adopt(.changes([put(orders, 5)], revision: 5))

@@ -236,6 +236,27 @@ import Testing
         }
     }
 
+    @Test func `an instance without a key that was registered anew under another name leaves under that`() async throws
+    {
+        try await node.running { registry in
+            _ = try await registry.register(.test("i1"))
+            let (old, new) = ("/kong-discovery/v1/services/orders/i1", "/kong-discovery/v1/services/users/i1")
+            let late = Signal()
+            etcd.follow { path, count in path == "kv/txn" && count == 0 ? .hold(until: late) : .answer }
+            etcd.end(lease: try #require(etcd.keys[old]?.lease))
+            try await node.waits("it is about to be written again") { etcd.calls.contains("kv/txn") }
+            // The watch's reports to this node are late.
+            etcd.holdWatch(true)
+            etcd.change { $0.put(new, StoredInstance.encode(.test(1, name: "users"))) }
+            async let outcome = registry.deregister(id: "i1")
+            try await node.waits("it has been tried") { etcd.calls.count { $0 == "kv/txn" } == 2 }
+            etcd.holdWatch(false)
+            #expect(try await outcome == .deregistered)
+            #expect(etcd.keys.keys.allSatisfy { !$0.contains("/services/") })
+            late.send()
+        }
+    }
+
     @Test func `leases of writes that were not kept are given back`() async throws {
         try await node.running { registry in
             // Another node is faster, ten times.
