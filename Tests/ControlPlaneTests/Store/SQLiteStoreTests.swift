@@ -14,8 +14,8 @@ import Testing
         let fixture = try StoreFixture(.sqlite)
         let store = try #require(try await fixture.open(clock.source) as? SQLiteStore)
         let synchronous = try await store.database.queue.read { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
-        // FULL.
-        #expect(synchronous == 2)
+        // EXTRA.
+        #expect(synchronous == 3)
         await store.close()
     }
 

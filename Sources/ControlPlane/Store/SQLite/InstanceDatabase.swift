@@ -44,9 +44,15 @@ final class InstanceDatabase: Sendable {
             configuration.prepareDatabase { try InstanceSchema.checkOrigin($0) }
             queue = try DatabaseQueue(path: path, configuration: configuration)
             // Acknowledged changes must survive a loss of power, not only the end of the process. Set it only here:
-            // GRDB sets NORMAL when it turns on WAL.
-            try queue.inDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            // GRDB sets NORMAL when it turns on WAL. With a rollback journal, FULL would not be enough: one that was
+            // deleted could be there again, and undo what was acknowledged.
+            try queue.inDatabase { try $0.execute(sql: "PRAGMA synchronous = EXTRA") }
             try InstanceSchema.migrate(queue)
+            // A disk that fails while WAL is turned on can leave a rollback journal in use, without an error.
+            let journal = try queue.inDatabase { try String.fetchOne($0, sql: "PRAGMA journal_mode") }
+            guard journal == "wal" else {
+                throw StoreUnavailable(reason: "\(path): the write-ahead log can't be turned on (does the disk work?)")
+            }
             file = FileIdentity(path: path)
         } catch {
             throw Self.unavailable(error, path)
