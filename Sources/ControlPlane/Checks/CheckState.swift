@@ -29,7 +29,6 @@ struct CheckState: Sendable, Equatable {
     ///
     /// - Parameter isHeld: whether failures are only counted for now, and change nothing: see ``confirm(fall:)``.
     mutating func take(isSuccess: Bool, rise: Int, fall: Int, isHeld: Bool = false) {
-        if isSuccess || !isHeld { reported = nil }
         if own == .critical {
             streak = isSuccess ? streak + 1 : 0
             if streak >= rise { (own, streak) = (.passing, 0) }
@@ -37,6 +36,8 @@ struct CheckState: Sendable, Equatable {
             streak = isSuccess ? 0 : min(streak + 1, fall)
             if !isHeld { release(fall: fall) }
         }
+        // A success that is not enough yet must not make critical what was reported otherwise while statuses are held.
+        if !isHeld || (isSuccess && own != .critical) { reported = nil }
     }
 
     /// Lets the last own run, which was only counted, have its effect.

@@ -84,6 +84,18 @@ import Testing
         #expect(state.status == .passing)
     }
 
+    @Test func `while it is held a success that is not enough yet leaves what was reported`() {
+        var state = CheckState(.critical)
+        state.report(.warning)
+        state.take(isSuccess: true, rise: 3, fall: 1, isHeld: true)
+        #expect(state.status == .warning)
+        state.confirm(fall: 1)
+        #expect(state.status == .critical)
+        state.report(.warning)
+        for _ in 0..<2 { state.take(isSuccess: true, rise: 3, fall: 1, isHeld: true) }
+        #expect(state.status == .passing)
+    }
+
     @Test func `while it is held a success has its effect`() {
         var state = CheckState(.critical)
         for _ in 0..<2 { state.take(isSuccess: true, rise: 2, fall: 3, isHeld: true) }
