@@ -8,14 +8,12 @@ struct CommitPlan {
         case patch(change: Int)
         case deregister(change: Int)
         case report(change: Int)
-        /// Taken in, while nothing has to be stored.
-        case known(RegisteredInstance)
-        case unknownCheck
         case policy(change: Int, isSet: Bool)
-        case unknownPolicy
-        case unknownInstance
-        case refused(RegistryLimit)
-        case denied(Denial)
+        /// Nothing is to be stored.
+        ///
+        /// - Parameter after: the earlier change that it was decided on; `nil`: it was decided on what is stored. If
+        ///   that change is not kept, the decision is wrong: what a failed deregistration was to remove is still there.
+        case decided(CommandOutcome, after: Int?)
     }
 
     /// The changes for the store, in order.
@@ -27,8 +25,8 @@ struct CommitPlan {
     private var lastChange: [String: Int] = [:]
     /// ``InstanceTable/substitutes(for:)`` after the changes, for endpoints where they differ.
     private var substitutes: [String: [String]] = [:]
-    /// The policies of services after the changes, where they may differ.
-    private var policies: [String: ServicePolicy?] = [:]
+    /// The policies of services after the changes, where they may differ, with the index of the last change of each.
+    private var policies: [String: (policy: ServicePolicy?, change: Int)] = [:]
     private var usage: RegistryUsage
     private var nextSequence: UInt64
     private let isRepeated: Bool
@@ -70,12 +68,10 @@ struct CommitPlan {
             let (id, origin, known) = identified(registration, table)
             // Who takes an instance away from a service changes that one too.
             if let denial = requester?.denial(known?.name) ?? requester?.denial(registration.name) {
-                steps.append(.denied(denial))
-                return
+                return decide(.denied(denial), id)
             }
             if let limit = beyondBounds(registration.weight, registration.priority, of: registration.name, table) {
-                steps.append(.refused(limit))
-                return
+                return decide(.refused(limit), ofPolicy: registration.name)
             }
             var instance = ServiceInstance(
                 registration,
@@ -86,32 +82,19 @@ struct CommitPlan {
                 sequence: known?.sequence ?? nextSequence
             )
             if let known { instance.keepResults(of: known) }
-            if let limit = usage.replace(known, by: instance, table) {
-                steps.append(.refused(limit))
-                return
-            }
+            if let limit = usage.replace(known, by: instance, table) { return decide(.refused(limit), id) }
             if known == nil { nextSequence += 1 }
             steps.append(.register(change: changes.count, isNew: known == nil))
             noteSubstitute(known, instance, table)
             note(.register(instance, because: reason), from: known, to: instance)
         case .patch(let id, let patch):
-            guard let known = instance(id, table) else {
-                steps.append(.unknownInstance)
-                return
-            }
-            if let denial = requester?.denial(known.name) {
-                steps.append(.denied(denial))
-                return
-            }
+            guard let known = instance(id, table) else { return decide(.unknownInstance, id) }
+            if let denial = requester?.denial(known.name) { return decide(.denied(denial), id) }
             if let limit = beyondBounds(patch.weight, patch.priority, of: known.name, table) {
-                steps.append(.refused(limit))
-                return
+                return decide(.refused(limit), ofPolicy: known.name)
             }
             let instance = patch.applied(to: known)
-            if let limit = usage.replace(known, by: instance, table) {
-                steps.append(.refused(limit))
-                return
-            }
+            if let limit = usage.replace(known, by: instance, table) { return decide(.refused(limit), id) }
             steps.append(.patch(change: changes.count))
             note(.update(instance, because: reason), from: known, to: instance)
         case .deregister(let id):
@@ -122,16 +105,12 @@ struct CommitPlan {
             let id = expulsion.instance.instance.id
             let unstored = table.instance(id: id)?.health.unstored ?? []
             guard let known = instance(id, table), expulsion.concerns(known, unstored: unstored) else {
-                steps.append(.unknownInstance)
-                return
+                return decide(.unknownInstance, id)
             }
             deregister(id, because: .check(expulsion.check), table)
         case .release(let id):
             // One that was heard from meanwhile stays.
-            guard let known = instance(id, table), known.isHeld else {
-                steps.append(.unknownInstance)
-                return
-            }
+            guard let known = instance(id, table), known.isHeld else { return decide(.unknownInstance, id) }
             deregister(id, by: requester, because: reason, table)
         case .setPolicy(let name, let policy):
             add(policy, of: name, by: requester, table)
@@ -147,11 +126,11 @@ struct CommitPlan {
     ) {
         let known = instance(restored.id, table)
         if let denial = requester?.denial(known?.name) ?? requester?.denial(restored.name) {
-            return steps.append(.denied(denial))
+            return decide(.denied(denial), restored.id)
         }
         var instance = restored
         instance.sequence = known?.sequence ?? nextSequence
-        if let limit = usage.replace(known, by: instance, table) { return steps.append(.refused(limit)) }
+        if let limit = usage.replace(known, by: instance, table) { return decide(.refused(limit), restored.id) }
         if known == nil { nextSequence += 1 }
         steps.append(.register(change: changes.count, isNew: known == nil))
         noteSubstitute(known, instance, table)
@@ -162,20 +141,14 @@ struct CommitPlan {
         _ id: String, by requester: Requester? = nil, because reason: ChangeReason, _ table: InstanceTable
     ) {
         guard let known = instance(id, table) else {
-            guard isRepeated else {
-                steps.append(.unknownInstance)
-                return
-            }
+            guard isRepeated else { return decide(.unknownInstance, id) }
             // It was known at the first attempt, so it is gone as requested. The store makes sure that it stays
             // gone.
             steps.append(.deregister(change: changes.count))
             note(.deregister(id: id, because: reason), from: nil, to: nil)
             return
         }
-        if let denial = requester?.denial(known.name) {
-            steps.append(.denied(denial))
-            return
-        }
+        if let denial = requester?.denial(known.name) { return decide(.denied(denial), id) }
         steps.append(.deregister(change: changes.count))
         noteSubstitute(known, nil, table)
         _ = usage.replace(known, by: nil, table)
@@ -186,14 +159,8 @@ struct CommitPlan {
     private mutating func add(
         _ report: CheckReport, of id: String, by requester: Requester?, now: Moment, _ table: InstanceTable
     ) {
-        guard let known = instance(id, table) else {
-            steps.append(.unknownInstance)
-            return
-        }
-        if let denial = requester?.denial(known.name) {
-            steps.append(.denied(denial))
-            return
-        }
+        guard let known = instance(id, table) else { return decide(.unknownInstance, id) }
+        if let denial = requester?.denial(known.name) { return decide(.denied(denial), id) }
         var instance = known
         var effect = instance.adopt(report, now: now.wall)
         // What is held because it could not be stored must not outlive what is known now.
@@ -203,7 +170,7 @@ struct CommitPlan {
         if isHeld || isToBeTold, effect == .sameStatus { effect = .newStatus }
         switch effect {
         case .unknownCheck:
-            steps.append(.unknownCheck)
+            decide(.unknownCheck, id)
         case .newStatus:
             steps.append(.report(change: changes.count))
             note(.update(instance, because: report.reason), from: known, to: instance)
@@ -212,7 +179,7 @@ struct CommitPlan {
             if let last = lastChange[id] {
                 steps.append(.report(change: last))
             } else {
-                steps.append(table.instance(id: id).map { .known($0) } ?? .unknownInstance)
+                decide(table.instance(id: id).map { .reported($0) } ?? .unknownInstance, id)
             }
         }
     }
@@ -221,25 +188,25 @@ struct CommitPlan {
     private mutating func add(
         _ policy: ServicePolicy?, of name: String, by requester: Requester?, _ table: InstanceTable
     ) {
-        if let denial = requester?.denial(name) { return steps.append(.denied(denial)) }
+        if let denial = requester?.denial(name) { return decide(.denied(denial), ofPolicy: name) }
         let known = self.policy(of: name, table)
         if let requester, !requester.isAdmin,
             (policy?.bounds ?? PolicyBounds()) != (known?.bounds ?? PolicyBounds())
         {
-            return steps.append(.denied(.policyBounds(name)))
+            return decide(.denied(.policyBounds(name)), ofPolicy: name)
         }
         let isKnown = known != nil
         if policy == nil, !isKnown {
             // At a repeated attempt another node has removed it, as requested.
-            return steps.append(isRepeated ? .policy(change: -1, isSet: false) : .unknownPolicy)
+            return decide(isRepeated ? .policyRemoved : .unknownPolicy, ofPolicy: name)
         }
         let others = policies.reduce(table.policies.count) { count, each in
-            count + (each.value != nil ? 1 : 0) - (table.policies[each.key] != nil ? 1 : 0)
+            count + (each.value.policy != nil ? 1 : 0) - (table.policies[each.key] != nil ? 1 : 0)
         }
         if policy != nil, !isKnown, others >= ServicePolicy.maximumCount {
-            return steps.append(.refused(.policies(ServicePolicy.maximumCount)))
+            return decide(.refused(.policies(ServicePolicy.maximumCount)), ofPolicy: name)
         }
-        policies[name] = .some(policy)
+        policies[name] = (policy, changes.count)
         steps.append(.policy(change: changes.count, isSet: policy != nil))
         nameCount += 1 + table.count(of: .whole, inService: name)
         changes.append(.policy(name: name, policy, because: ChangeReason(requester)))
@@ -247,7 +214,7 @@ struct CommitPlan {
 
     /// The policy that a service has after the changes.
     private func policy(of name: String, _ table: InstanceTable) -> ServicePolicy? {
-        policies[name] ?? table.policies[name]
+        policies[name].map(\.policy) ?? table.policies[name]
     }
 
     /// The bounds in a service's policy that values are beyond; `nil` values are not looked at.
@@ -273,22 +240,12 @@ struct CommitPlan {
                 Self.outcome(results[change]) { _ in .deregistered }
             case .report(let change):
                 Self.outcome(results[change]) { $0.map { .reported($0) } ?? .unknownInstance }
-            case .known(let instance):
-                .success(.reported(instance))
-            case .unknownCheck:
-                .success(.unknownCheck)
             case .policy(let change, let isSet):
-                change < 0
-                    ? .success(.policyRemoved)
-                    : Self.outcome(results[change]) { _ in isSet ? .policySet : .policyRemoved }
-            case .unknownPolicy:
-                .success(.unknownPolicy)
-            case .unknownInstance:
-                .success(.unknownInstance)
-            case .refused(let limit):
-                .success(.refused(limit))
-            case .denied(let denial):
-                .success(.denied(denial))
+                Self.outcome(results[change]) { _ in isSet ? .policySet : .policyRemoved }
+            case .decided(let outcome, nil):
+                .success(outcome)
+            case .decided(let outcome, let change?):
+                Self.outcome(results[change]) { _ in outcome }
             }
         }
     }
@@ -346,6 +303,16 @@ struct CommitPlan {
             let derivedID = new.derivedID
             substitutes[derivedID, default: table.substitutes(for: derivedID)].insertSubstitute(new.id)
         }
+    }
+
+    /// Decides a command of which nothing is to be stored, by what is known of its instance.
+    private mutating func decide(_ outcome: CommandOutcome, _ id: String) {
+        steps.append(.decided(outcome, after: lastChange[id]))
+    }
+
+    /// Decides a command of which nothing is to be stored, by the policy of a service.
+    private mutating func decide(_ outcome: CommandOutcome, ofPolicy name: String) {
+        steps.append(.decided(outcome, after: policies[name]?.change))
     }
 
     private mutating func note(_ change: StoreChange, from old: ServiceInstance?, to new: ServiceInstance?) {

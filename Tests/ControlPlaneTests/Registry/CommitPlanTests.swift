@@ -51,6 +51,35 @@ import Testing
         #expect(outcomes == [.failure(full), .success(.unknownInstance), nil, .success(.deregistered)])
     }
 
+    @Test func `what is decided on a change that is not kept is not decided`() {
+        var known = ServiceInstance.test(7)
+        known.id = "a"
+        let plan = plan(
+            [
+                .deregister(id: "a"), .report(id: "a", CheckReport(name: "c", status: .passing, time: now.wall)),
+                .patch(id: "a", InstancePatch()), .deregister(id: "a"), .release(id: "a"), .deregister(id: "b"),
+                .setPolicy(name: "s", ServicePolicy()), .setPolicy(name: "s", nil), .setPolicy(name: "s", nil),
+                .setPolicy(name: "t", nil),
+            ], known: [known])
+        #expect(plan.changes.count == 3)
+        let full = StoreUnavailable(reason: "full")
+        let unavailable = StoreResult.unavailable(full)
+        let unknown = Result<CommandOutcome, StoreUnavailable>.success(.unknownInstance)
+        let noPolicy = Result<CommandOutcome, StoreUnavailable>.success(.unknownPolicy)
+        let failed = [Result<CommandOutcome, StoreUnavailable>?](repeating: .failure(full), count: 5)
+        #expect(
+            plan.outcomes([unavailable, unavailable, unavailable])
+                == failed + [unknown] + failed.prefix(3) + [noPolicy])
+        let again = [Result<CommandOutcome, StoreUnavailable>?](repeating: nil, count: 5)
+        #expect(
+            plan.outcomes([.conflict, .conflict, .conflict]) == again + [unknown] + again.prefix(3) + [noPolicy])
+        #expect(
+            plan.outcomes([.kept(nil), .kept(nil), .kept(nil)]) == [
+                .success(.deregistered), unknown, unknown, unknown, unknown, unknown, .success(.policySet),
+                .success(.policyRemoved), noPolicy, noPolicy,
+            ])
+    }
+
     @Test func `a result is stored when it changes a status, once in a group`() {
         var known = ServiceInstance.test(7)
         known.id = "a"
