@@ -100,6 +100,8 @@ final class History: @unchecked Sendable {
     /// The time at which an operation is certainly over.
     private func isOver(_ operation: Operation) -> Microseconds {
         switch (operation.result, operation.end) {
+        // A request of which etcd's answer was lost is made again, also if the watch has told of its effect already.
+        case (.kept, let end?) where operation.isExpulsion: end + (afterlife ?? 0)
         case (.kept, let end?), (.refused, let end?): end
         case (.unknown, let end?):
             if operation.isDecided {
