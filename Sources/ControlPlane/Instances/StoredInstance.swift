@@ -12,13 +12,9 @@ enum StoredInstance {
     static let maximumOctets = 256 * 1024
 
     /// The text of an instance.
-    static func encode(_ instance: ServiceInstance) -> [UInt8] { encode(instance, asOf: nil) }
-
-    /// The text of an instance.
     ///
-    /// - Parameter asOf: set if the instance is written again without a request: the etcd revision up to which the
-    ///   writer knew everything.
-    static func encode(_ instance: ServiceInstance, asOf: Int64?) -> [UInt8] {
+    /// - Parameter origin: as of when it counts in etcd.
+    static func encode(_ instance: ServiceInstance, _ origin: StoredOrigin = StoredOrigin()) -> [UInt8] {
         var writer = JSONWriter(capacity: 384)
         writer.beginObject()
         writeMembers(of: instance, &writer)
@@ -28,9 +24,10 @@ enum StoredInstance {
             writer.member("is_held")
             writer.bool(true)
         }
-        if let asOf {
-            writer.member("as_of")
-            writer.integer(asOf)
+        for (name, revision) in [("as_of", origin.asOf), ("rank", origin.rank)] {
+            guard let revision else { continue }
+            writer.member(name)
+            writer.integer(revision)
         }
         writer.endObject()
         return writer.octets
@@ -73,12 +70,12 @@ enum StoredInstance {
         try decodeWithOrigin(octets).instance
     }
 
-    /// The instance in a text, with the `asOf` given to ``encode(_:asOf:)``.
+    /// The instance in a text, with the origin given to ``encode(_:_:)``.
     ///
     /// - Throws: what is wrong with it, in one line.
     static func decodeWithOrigin(
         _ octets: [UInt8]
-    ) throws(MalformedInstance) -> (instance: ServiceInstance, asOf: Int64?) {
+    ) throws(MalformedInstance) -> (instance: ServiceInstance, origin: StoredOrigin) {
         guard octets.count <= maximumOctets else {
             throw MalformedInstance(reason: "more than \(maximumOctets) octets")
         }
@@ -88,11 +85,11 @@ enum StoredInstance {
         } catch {
             throw MalformedInstance(reason: "not JSON: \(error.problem)")
         }
-        let (instance, sequence, asOf) = try read(json, RegistrationDecoder(), .store)
+        let (instance, sequence, origin) = try read(json, RegistrationDecoder(), .store)
         guard let sequence else { throw MalformedInstance(reason: "sequence is missing or no such") }
         var stored = instance
         stored.sequence = sequence
-        return (stored, asOf)
+        return (stored, origin)
     }
 
     /// Reads an instance that ``write(_:_:)`` has written, by the rules for what a client registers. Its place is 0.
@@ -110,13 +107,13 @@ enum StoredInstance {
 
     private static func read(
         _ json: JSONValue, _ decoder: RegistrationDecoder, _ source: RegistrationDecoder.Source
-    ) throws(MalformedInstance) -> (instance: ServiceInstance, sequence: UInt64?, asOf: Int64?) {
+    ) throws(MalformedInstance) -> (instance: ServiceInstance, sequence: UInt64?, origin: StoredOrigin) {
         guard case .object(let members) = json else { throw MalformedInstance(reason: "not an object") }
         var isDraining: Bool?
         var idOrigin: IdentifierOrigin?
         var registeredAt: WallTime?
         var sequence: UInt64?
-        var asOf: Int64?
+        var origin = StoredOrigin()
         var results: [CheckRecord] = []
         var hasDefaultDNSTTL = false
         var isHeld = false
@@ -130,7 +127,8 @@ enum StoredInstance {
             case ("results", let value): results = StoredRecords.results(value)
             case ("has_default_dns_ttl", .bool(let value)): hasDefaultDNSTTL = value
             case ("is_held", .bool(let value)): isHeld = value
-            case ("as_of", .integer(let value)): asOf = max(0, Int64(value))
+            case ("as_of", .integer(let value)): origin.asOf = max(0, Int64(value))
+            case ("rank", .integer(let value)): origin.rank = max(0, Int64(value))
             default: continue
             }
         }
@@ -147,11 +145,31 @@ enum StoredInstance {
             instance.results = results
             instance.hasDefaultDNSTTL = hasDefaultDNSTTL
             instance.isHeld = isHeld
-            return (instance, sequence, asOf)
+            return (instance, sequence, origin)
         } catch {
             throw MalformedInstance(reason: error.errors.map { "\($0.field) \($0.message)" }.joined(separator: ", "))
         }
     }
+}
+
+/// The etcd revisions as of which a stored instance counts, where that is not the revision at which it was written.
+struct StoredOrigin: Sendable, Equatable {
+    /// Set if the instance was written again without a request, and kept until a change of it is requested: the
+    /// revision up to which the writer knew everything.
+    var asOf: Int64?
+    /// Set if only results of checks have changed since a client did: the rank of the value before. A result does not
+    /// make an instance newer than a registration under another name, or than a deregistration of that one.
+    var rank: Int64?
+
+    /// The revision up to which the writer of a value knew everything.
+    ///
+    /// - Parameter revision: at which the value was written.
+    func knownUpTo(_ revision: Int64) -> Int64 { min(revision, asOf ?? revision) }
+
+    /// The revision by which a value is compared with one under another key of the same instance.
+    ///
+    /// - Parameter revision: at which the value was written.
+    func rank(at revision: Int64) -> Int64 { min(revision, rank ?? asOf ?? revision) }
 }
 
 /// Why a text is no instance.

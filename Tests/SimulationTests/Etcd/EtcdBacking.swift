@@ -11,8 +11,8 @@ final class EtcdBacking: Backing {
     private(set) var files: [SimulatedFile?] = []
     /// For each key of an instance, the revision as of which its latest value counts.
     private var ranks: [String: [String: Int64]] = [:]
-    /// For each key of an instance, the latest revision as of which a value of it has counted.
-    private var highestRanks: [String: Int64] = [:]
+    /// For each key of an instance, the latest revision up to which a writer of it has known everything.
+    private var knownUpTo: [String: Int64] = [:]
     /// The revision at which each version was written for a client.
     private var revisions: [Int: Int64] = [:]
     /// What each key of an instance has.
@@ -48,8 +48,9 @@ final class EtcdBacking: Backing {
 
     /// Something is written under a key.
     private func look(_ key: String, _ octets: [UInt8]) {
-        guard key.contains("/services/"), let (instance, asOf) = try? StoredInstance.decodeWithOrigin(octets)
+        guard key.contains("/services/"), let (instance, origin) = try? StoredInstance.decodeWithOrigin(octets)
         else { return }
+        let asOf = origin.asOf
         // One that is written again may be so by a node that has missed something.
         if asOf == nil, instance.id != "shared", let problem = written[key]?.problemOfResults(becoming: instance) {
             world.fail("of \(instance.id) \(problem)")
@@ -57,9 +58,9 @@ final class EtcdBacking: Backing {
         written[key] = instance
         // A node that did not know the last value has written the instance again. A node that knows that value writes it
         // over this one.
-        let isOvertaken = asOf.map { $0 < highestRanks[key] ?? 0 } ?? false
+        let isOvertaken = asOf.map { $0 < knownUpTo[key] ?? 0 } ?? false
         // Nobody who knows the other name takes it for the instance, and it is deleted.
-        if isOutranked(key, instance.id, asOf) { return }
+        if isOutranked(key, instance.id, origin) { return }
         let version = Int(instance.weight)
         if asOf == nil { revisions[version] = etcd.revision }
         if let problem = history.problemOfWriting(
@@ -76,20 +77,20 @@ final class EtcdBacking: Backing {
     }
 
     /// Whether a value written under a key is older than the instance's value under another name.
-    private func isOutranked(_ key: String, _ id: String, _ asOf: Int64?) -> Bool {
-        let rank = min(etcd.revision, asOf ?? etcd.revision)
+    private func isOutranked(_ key: String, _ id: String, _ origin: StoredOrigin) -> Bool {
+        let rank = origin.rank(at: etcd.revision)
         ranks[id, default: [:]][key] = rank
-        highestRanks[key] = max(highestRanks[key] ?? 0, rank)
+        knownUpTo[key] = max(knownUpTo[key] ?? 0, origin.knownUpTo(etcd.revision))
         return ranks[id]?.contains { $0.key != key && $0.value > rank } ?? false
     }
 
     func kept(_ cluster: Cluster) throws(Complaint) -> KeptInstances {
         var kept = KeptInstances()
         for (key, value) in etcd.keys.sorted(by: { $0.key < $1.key }) where key.contains("/services/") {
-            guard let (instance, asOf) = try? StoredInstance.decodeWithOrigin(value.octets) else {
+            guard let (instance, origin) = try? StoredInstance.decodeWithOrigin(value.octets) else {
                 throw Complaint("etcd has nonsense at \(key)")
             }
-            if asOf != nil { kept.restored.insert(instance.id) }
+            if origin.asOf != nil { kept.restored.insert(instance.id) }
             if kept.instances.updateValue(instance, forKey: instance.id) != nil {
                 throw Complaint("\(instance.id) has two keys")
             }

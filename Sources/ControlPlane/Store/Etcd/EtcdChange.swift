@@ -1,7 +1,7 @@
 /// A change of an instance's key.
 enum EtcdChange: Sendable, Equatable {
-    /// `instance` is `nil` if the value is no instance; `lease` is 0 if there is none; `asOf`: see ``EtcdWrite/asOf``.
-    case put(InstanceKey, ServiceInstance?, revision: Int64, lease: Int64, asOf: Int64? = nil)
+    /// `instance` is `nil` if the value is no instance; `lease` is 0 if there is none.
+    case put(InstanceKey, ServiceInstance?, revision: Int64, lease: Int64, origin: StoredOrigin = StoredOrigin())
     /// `isDeliberate`: somebody has deregistered the instance; otherwise, as far as is known, its lease has ended.
     case delete(InstanceKey, revision: Int64, isDeliberate: Bool)
     /// The key did not exist at a revision. The watch will tell when and why it was deleted.

@@ -43,7 +43,7 @@ extension EtcdMirror {
                 writes.append(
                     EtcdWrite(
                         id: id, known: known, instance: instance, lease: known.lease,
-                        asOf: max(replica.seen, known.rank)))
+                        origin: StoredOrigin(asOf: max(replica.seen, known.knownUpTo))))
             }
             writes.sort { $0.id < $1.id }
             return Restoration(writes: writes, history: replica.history, seen: replica.seen)

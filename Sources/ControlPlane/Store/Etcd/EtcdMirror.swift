@@ -277,10 +277,10 @@ final class EtcdMirror: Sendable {
                     asked.insert(change.id)
                 }
             }
-            // A result of a check does not make newer what was written again: somebody may know a newer value.
+            // A result of a check makes nothing newer: somebody may know a newer value, or another key.
             for id in order where !asked.contains(id) {
-                let asOf = writes[id]?.known?.asOf
-                writes[id]?.asOf = asOf
+                guard let known = writes[id]?.known else { continue }
+                writes[id]?.origin = StoredOrigin(asOf: known.origin.asOf, rank: known.rank)
             }
             return replica.history
         }
@@ -417,8 +417,9 @@ final class EtcdMirror: Sendable {
                 guard replica.orphans[id] != nil, let known = replica.entry(id: id),
                     let instance = instance(id)?.instance
                 else { return nil }
-                // The new rank is no lower than the old one, so that what was older stays older.
-                return EtcdWrite(id: id, known: known, instance: instance, asOf: max(replica.seen, known.rank))
+                // As of no earlier than the old value, so that what was older stays older.
+                let origin = StoredOrigin(asOf: max(replica.seen, known.knownUpTo))
+                return EtcdWrite(id: id, known: known, instance: instance, origin: origin)
             }
             return Restoration(writes: writes, history: replica.history, seen: replica.seen)
         }
@@ -428,7 +429,7 @@ final class EtcdMirror: Sendable {
 
     /// Some left-over keys of instances that have another key by now, with the keys' revisions.
     func strays(limit: Int) -> [(key: InstanceKey, revision: Int64)] {
-        replica.withLock { $0.strays }.prefix(limit).map { ($0.key, $0.value) }.sorted { $0.1 < $1.1 }
+        replica.withLock { $0.strays }.prefix(limit).map { ($0.key, $0.value.revision) }.sorted { $0.1 < $1.1 }
     }
 
     /// Notes that one of them was dealt with.

@@ -6,49 +6,6 @@
 /// is gone without a deregistration becomes an orphan: its lease has ended, but if its heartbeats arrive at this node,
 /// it is alive nevertheless.
 struct EtcdReplica: Sendable {
-    /// What is known about an instance.
-    struct Entry: Sendable, Equatable {
-        var name: String
-        /// The revision of its key's last change; 0: etcd has no such key.
-        var revision: Int64
-        /// 0: none.
-        var lease: Int64
-        /// The revision of the last news that changed or removed it; news that is not newer is outdated.
-        var latest: Int64
-        /// See ``EtcdWrite/asOf``.
-        var asOf: Int64?
-
-        /// - Parameter latest: `nil`: the same as `revision`.
-        init(name: String, revision: Int64, lease: Int64, latest: Int64? = nil, asOf: Int64? = nil) {
-            self.name = name
-            self.revision = revision
-            self.lease = lease
-            self.latest = latest ?? revision
-            self.asOf = asOf
-        }
-
-        /// The revision by which it is compared with another key of the same instance: the key with the highest rank is
-        /// the instance, and of equal ones the one that was written last.
-        var rank: Int64 { EtcdReplica.rank(revision: latest, asOf: asOf) }
-
-        /// Whether another key of the same instance supersedes it.
-        fileprivate func isBelow(_ revision: Int64, asOf: Int64?) -> Bool {
-            (rank, latest) < (EtcdReplica.rank(revision: revision, asOf: asOf), revision)
-        }
-
-        /// Whether it was written again as of a time before an earlier value under the same key, which this node had
-        /// not heard of.
-        fileprivate func isOlder(than revision: Int64, asOf: Int64?) -> Bool {
-            revision < self.revision && revision <= latest && rank < EtcdReplica.rank(revision: revision, asOf: asOf)
-        }
-
-        /// Whether a value under the same key was written again by a node that did not know this one. Whoever writes
-        /// this one again does so as of its rank, or later.
-        fileprivate func isUnknown(asOf: Int64?) -> Bool { asOf.map { $0 < rank } ?? false }
-    }
-
-    private static func rank(revision: Int64, asOf: Int64?) -> Int64 { min(revision, asOf ?? revision) }
-
     /// An instance whose key or lease is gone.
     struct Orphan: Sendable, Equatable {
         /// The lease that it had; 0: none.
@@ -74,8 +31,20 @@ struct EtcdReplica: Sendable {
         var name: String
         /// The revision at which its key was deleted.
         var revision: Int64
-        /// The revision of the last news about it before that.
-        var latest: Int64
+    }
+
+    /// A key of an instance that has another one by now, or was deregistered under another one.
+    struct Stray: Sendable, Equatable {
+        /// The revision of the key's last change.
+        var revision: Int64
+        /// See ``Entry/rank``.
+        var rank: Int64
+
+        fileprivate init(_ revision: Int64, _ origin: StoredOrigin) {
+            (self.revision, rank) = (revision, origin.rank(at: revision))
+        }
+
+        fileprivate init(_ entry: Entry) { (revision, rank) = (entry.revision, entry.rank) }
     }
 
     private var entries = ShardedDictionary<Entry>()
@@ -93,8 +62,8 @@ struct EtcdReplica: Sendable {
     /// longer known, because everything was read anew, must leave a trace in etcd.
     private var departing: [String: String] = [:]
     private var isDeparting = false
-    /// Left-over keys of instances that have another key by now, with their revisions: to be deleted.
-    private(set) var strays: [InstanceKey: Int64] = [:]
+    /// Left-over keys: to be deleted.
+    private(set) var strays: [InstanceKey: Stray] = [:]
     /// The revision up to which everything was seen.
     private(set) var seen: Int64 = 0
     /// Counts the histories of etcd: revisions of different histories can't be compared.
@@ -143,8 +112,8 @@ struct EtcdReplica: Sendable {
 
     private mutating func adopt(_ change: EtcdChange) -> Action? {
         switch change {
-        case .put(let key, let instance, let revision, let lease, let asOf):
-            return put(key, instance, revision, lease, asOf)
+        case .put(let key, let instance, let revision, let lease, let origin):
+            return put(key, instance, revision, lease, origin)
         case .delete(let key, let revision, let isDeliberate):
             return delete(key, revision, isDeliberate)
         case .missing(let key, let revision):
@@ -216,30 +185,38 @@ struct EtcdReplica: Sendable {
             }
         }
         actions += policies.keep(presentPolicies, at: revision).map { .policy(name: $0, nil) }
-        strays = strays.filter { $0.value > revision || present.contains($0.key) }
+        strays = strays.filter { $0.value.revision > revision || present.contains($0.key) }
         seen = revision
         tombstones = tombstones.filter { $0.value.revision > revision }
         return actions
     }
 
     private mutating func put(
-        _ key: InstanceKey, _ instance: ServiceInstance?, _ revision: Int64, _ lease: Int64, _ asOf: Int64?
+        _ key: InstanceKey, _ instance: ServiceInstance?, _ revision: Int64, _ lease: Int64, _ origin: StoredOrigin
     ) -> Action? {
+        if let stray = strays[key] {
+            // Results of checks do not make it newer.
+            guard revision > stray.revision, origin.rank(at: revision) > stray.rank else {
+                strays[key]?.revision = max(revision, stray.revision)
+                return nil
+            }
+            strays[key] = nil
+        }
         if let deleted = tombstones[key.id] {
             if deleted.name == key.name {
                 if revision <= deleted.revision { return nil }
-            } else if Self.rank(revision: revision, asOf: asOf) <= deleted.latest {
-                strays[key] = revision
+            } else if origin.rank(at: revision) <= deleted.revision {
+                strays[key] = Stray(revision, origin)
                 return nil
             }
         }
         if let entry = entries[key.id] {
             let isElsewhere = entry.name != key.name
-            if !isElsewhere, let instance, entry.isOlder(than: revision, asOf: asOf) {
-                return renew(instance, revision, asOf)
+            if !isElsewhere, let instance, entry.isOlder(than: revision, origin) {
+                return renew(instance, revision, origin)
             }
-            guard isElsewhere ? entry.isBelow(revision, asOf: asOf) : revision > entry.latest else {
-                if isElsewhere, revision != entry.latest { strays[key] = revision }
+            guard isElsewhere ? entry.isBelow(revision, origin) : revision > entry.latest else {
+                if isElsewhere, revision != entry.latest { strays[key] = Stray(revision, origin) }
                 return nil
             }
             guard instance != nil else {
@@ -247,17 +224,18 @@ struct EtcdReplica: Sendable {
                 if !isElsewhere, revision > entry.revision { orphan(key.id, revision: revision) }
                 return nil
             }
-            if !isElsewhere, revision < entry.revision { return renewOrphan(instance, revision, asOf) }
-            if !isElsewhere, entry.isUnknown(asOf: asOf) {
+            if !isElsewhere, revision < entry.revision { return renewOrphan(instance, revision, origin) }
+            if !isElsewhere, entry.isUnknown(origin) {
                 overwrite(key.id, revision: revision)
                 return nil
             }
             if isElsewhere, entry.revision > 0 {
-                strays[InstanceKey(name: entry.name, id: key.id)] = entry.revision
+                strays[InstanceKey(name: entry.name, id: key.id)] = Stray(entry)
             }
         }
         guard let instance else { return nil }
-        enter(key, Entry(name: key.name, revision: revision, lease: lease, asOf: asOf), isHeld: instance.isHeld)
+        let new = Entry(name: key.name, revision: revision, lease: lease, origin: origin)
+        enter(key, new, isHeld: instance.isHeld)
         return .put(instance)
     }
 
@@ -290,19 +268,21 @@ struct EtcdReplica: Sendable {
 
     /// Takes in a value that this node, or another one, has written over without having heard of it: it is written once
     /// more.
-    private mutating func renew(_ instance: ServiceInstance, _ revision: Int64, _ asOf: Int64?) -> Action {
+    private mutating func renew(_ instance: ServiceInstance, _ revision: Int64, _ origin: StoredOrigin) -> Action {
         // The key's present lease is no sign that anybody has deleted the key.
         orphans[instance.id] = Orphan(lease: 0, isToBeRestored: true)
         held.remove(instance.id)
-        _ = entries.withValue(of: instance.id) { ($0.lease, $0.latest, $0.asOf) = (0, revision, asOf) }
+        _ = entries.withValue(of: instance.id) { ($0.lease, $0.latest, $0.origin) = (0, revision, origin) }
         return .put(instance)
     }
 
     /// Takes in what an orphan was before its key was deleted or overwritten: it is written again like that.
-    private mutating func renewOrphan(_ instance: ServiceInstance?, _ revision: Int64, _ asOf: Int64?) -> Action? {
+    private mutating func renewOrphan(
+        _ instance: ServiceInstance?, _ revision: Int64, _ origin: StoredOrigin
+    ) -> Action? {
         guard let instance, orphans[instance.id] != nil else { return nil }
-        if let entry = entries[instance.id], entry.isUnknown(asOf: asOf) { return nil }
-        _ = entries.withValue(of: instance.id) { ($0.latest, $0.asOf) = (revision, asOf) }
+        if let entry = entries[instance.id], entry.isUnknown(origin) { return nil }
+        _ = entries.withValue(of: instance.id) { ($0.latest, $0.origin) = (revision, origin) }
         return .put(instance)
     }
 
@@ -339,8 +319,7 @@ struct EtcdReplica: Sendable {
         let entry = entries[write.id]
         if let entry, entry.name != key.name || entry.latest >= revision { return nil }
         if revision > seen {
-            let latest = entry?.latest ?? max(known.latest, tombstones[write.id]?.latest ?? 0)
-            tombstones[write.id] = Tombstone(name: key.name, revision: revision, latest: latest)
+            tombstones[write.id] = Tombstone(name: key.name, revision: revision)
         }
         if entry == nil { return nil }
         forget(write.id)
@@ -356,7 +335,7 @@ struct EtcdReplica: Sendable {
     /// Whether an instance that this node has deleted exists nevertheless: under another name, and since before that.
     func isElsewhere(_ write: EtcdWrite, at revision: Int64) -> Bool {
         guard write.instance == nil, let known = write.known, let entry = entries[write.id] else { return false }
-        return entry.name != known.name && entry.latest < revision
+        return entry.name != known.name && entry.rank < revision
     }
 
     private mutating func wrote(_ write: EtcdWrite, _ instance: ServiceInstance, _ revision: Int64) -> Action? {
@@ -366,25 +345,25 @@ struct EtcdReplica: Sendable {
         guard revision > seen else {
             // The key has changed or gone since: otherwise the watch, or the complete state, would have shown it.
             guard let entry, entry.name == key.name, revision > entry.latest else { return nil }
-            return renewOrphan(instance, revision, write.asOf)
+            return renewOrphan(instance, revision, write.origin)
         }
         if let deleted = tombstones[write.id], revision <= deleted.revision { return nil }
         if let entry {
             let isElsewhere = entry.name != key.name
-            guard isElsewhere ? entry.isBelow(revision, asOf: write.asOf) : revision > entry.latest else {
-                if isElsewhere { strays[key] = revision }
+            guard isElsewhere ? entry.isBelow(revision, write.origin) : revision > entry.latest else {
+                if isElsewhere { strays[key] = Stray(revision, write.origin) }
                 return nil
             }
-            if !isElsewhere, entry.isUnknown(asOf: write.asOf) {
+            if !isElsewhere, entry.isUnknown(write.origin) {
                 overwrite(write.id, revision: revision)
                 return nil
             }
             // The write has deleted the key that it knew; any other key was unknown to it and is left over.
             if isElsewhere, write.known?.name != entry.name, entry.revision > 0 {
-                strays[InstanceKey(name: entry.name, id: write.id)] = entry.revision
+                strays[InstanceKey(name: entry.name, id: write.id)] = Stray(entry)
             }
         }
-        let new = Entry(name: key.name, revision: revision, lease: write.lease, asOf: write.asOf)
+        let new = Entry(name: key.name, revision: revision, lease: write.lease, origin: write.origin)
         enter(key, new, isHeld: instance.isHeld)
         return .put(instance)
     }
@@ -472,6 +451,6 @@ struct EtcdReplica: Sendable {
 
     /// Notes that a left-over key was dealt with.
     mutating func swept(_ key: InstanceKey, at revision: Int64) {
-        if strays[key] == revision { strays[key] = nil }
+        if strays[key]?.revision == revision { strays[key] = nil }
     }
 }

@@ -134,7 +134,7 @@ extension EtcdStore {
     nonisolated(nonsending) func write(
         _ writes: [EtcdWrite], history: Int, ifNothingLeftAfter limit: Int64? = nil
     ) async -> [EtcdWriteResult] {
-        let values = writes.map { write in write.instance.map { StoredInstance.encode($0, asOf: write.asOf) } ?? [] }
+        let values = writes.map { write in write.instance.map { StoredInstance.encode($0, write.origin) } ?? [] }
         var slices: [Range<Int>] = []
         var start = 0
         var octets = 0

@@ -98,8 +98,9 @@ extension EtcdStore {
             transaction.success = [
                 .delete(key: keys.key(key)), .put(key: keys.deregistered, value: [], lease: 0),
             ]
-            _ = try await client.call("kv/txn", EtcdMessage.transaction(transaction))
-            mirror.swept(key, at: revision)
+            let response = try await client.call("kv/txn", EtcdMessage.transaction(transaction))
+            // Otherwise somebody has written it since: the watch will tell whether it is left over nevertheless.
+            if response.hasSucceeded { mirror.swept(key, at: revision) }
         }
     }
 

@@ -204,18 +204,18 @@ extension EtcdStore {
     /// The change that a value under an instance's key stands for.
     func change(_ key: InstanceKey, _ value: EtcdKeyValue) -> EtcdChange {
         var instance: ServiceInstance?
-        var asOf: Int64?
+        var origin = StoredOrigin()
         do throws(MalformedInstance) {
-            let (decoded, knownAsOf) = try StoredInstance.decodeWithOrigin(value.value)
+            let (decoded, knownOrigin) = try StoredInstance.decodeWithOrigin(value.value)
             guard decoded.id == key.id, decoded.name == key.name else {
                 throw MalformedInstance(reason: "it is the instance \(decoded.id) of \(decoded.name)")
             }
-            (instance, asOf) = (decoded, knownAsOf)
+            (instance, origin) = (decoded, knownOrigin)
             malformed.remove(keys.key(key))
         } catch {
             skip(keys.key(key), error.reason)
         }
-        return .put(key, instance, revision: value.revision, lease: value.lease, asOf: asOf)
+        return .put(key, instance, revision: value.revision, lease: value.lease, origin: origin)
     }
 
     /// Notes that the value of a key is none that this program writes.

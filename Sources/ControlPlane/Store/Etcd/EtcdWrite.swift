@@ -9,10 +9,8 @@ struct EtcdWrite: Sendable {
     var lease: Int64 = 0
     /// Whether the lease was granted for this write: no other key is on it.
     var isLeaseNew = false
-    /// Set if the instance is written again without a request, and kept until a change of it is requested: the revision
-    /// up to which the writer knew everything. Where the instance has another key too, this write counts as of that
-    /// revision: later registrations are newer.
-    var asOf: Int64?
+    /// As of when it counts.
+    var origin = StoredOrigin()
 
     /// Whether it deregisters an instance whose key is gone.
     var leavesWithoutKey: Bool { instance == nil && known.map { $0.revision == 0 && $0.latest > 0 } ?? false }
@@ -68,7 +66,7 @@ extension EtcdTransaction {
         }
         // If an instance whose key is gone is changed, a restoration that was planned before must fail. Otherwise it
         // would undo the change if the key is gone again by the time that it is carried out.
-        let changesOrphan = writes.contains { $0.instance != nil && $0.asOf == nil && $0.known?.revision == 0 }
+        let changesOrphan = writes.contains { $0.instance != nil && $0.origin.asOf == nil && $0.known?.revision == 0 }
         if changesOrphan || transaction.success.contains(where: \.isDeletion) {
             let value = EtcdKeyspace.deregisteredValue(keyless)
             transaction.success.append(.put(key: keys.deregistered, value: value, lease: 0))

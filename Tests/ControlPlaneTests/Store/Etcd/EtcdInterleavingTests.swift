@@ -146,7 +146,7 @@ private struct InterleavedCluster {
             else { return nil }
             return EtcdWrite(
                 id: id, known: known, instance: instance, lease: 1, isLeaseNew: true,
-                asOf: max(node.replica.seen, known.rank))
+                origin: StoredOrigin(asOf: max(node.replica.seen, known.knownUpTo)))
         }.sorted { $0.id < $1.id }
         if !writes.isEmpty {
             nodes[number].restoration = Flight(
@@ -161,7 +161,7 @@ private struct InterleavedCluster {
     private mutating func execute(_ number: Int, _ path: WritableKeyPath<Node, Flight?>) {
         guard var flight = nodes[number][keyPath: path], flight.result == nil else { return }
         let values = flight.writes.map { write in
-            write.instance.map { [UInt8]("\($0.sequence)\(write.asOf.map { " \($0)" } ?? "")".utf8) } ?? []
+            write.instance.map { [UInt8]("\($0.sequence)\(write.origin.asOf.map { " \($0)" } ?? "")".utf8) } ?? []
         }
         let (transaction, asked) = EtcdTransaction.of(
             flight.writes, values: values, keys: keys, ifNothingLeftAfter: flight.restoresAt)
@@ -221,7 +221,8 @@ private struct InterleavedCluster {
     }
 
     private mutating func sweep(_ number: Int) {
-        for (key, revision) in nodes[number].replica.strays.sorted(by: { $0.value < $1.value }) {
+        let strays = nodes[number].replica.strays.mapValues(\.revision)
+        for (key, revision) in strays.sorted(by: { $0.value < $1.value }) {
             guard nodes[number].epoch == epoch else { return }
             _ = etcd.commit(
                 EtcdTransaction(
@@ -310,7 +311,7 @@ private struct InterleavedCluster {
         let numbers = numbers(value)
         return .put(
             key, numbers.first.map { instances[Int($0)] }, revision: value.revision, lease: value.lease,
-            asOf: numbers.dropFirst().first)
+            origin: StoredOrigin(asOf: numbers.dropFirst().first))
     }
 
     /// The number of an instance, and the revision as of which it was written again, if it was.

@@ -141,11 +141,11 @@ import Testing
 
     @Test func `the result of a check does not make newer what was written again, a request does`() {
         let mirror = EtcdMirror()
-        adopt(.put(key, .test(1), revision: 5, lease: 9, asOf: 3), mirror)
+        adopt(.put(key, .test(1), revision: 5, lease: 9, origin: StoredOrigin(asOf: 3)), mirror)
         let result = StoreChange.update(.test(1, weight: 1), because: .check("web"))
-        #expect(mirror.plan([result]).writes.map(\.asOf) == [3])
-        #expect(mirror.plan([result, .update(.test(1, weight: 7))]).writes.map(\.asOf) == [nil])
-        #expect(mirror.plan([.register(.test(1, weight: 7)), result]).writes.map(\.asOf) == [nil])
+        #expect(mirror.plan([result]).writes.map(\.origin) == [StoredOrigin(asOf: 3, rank: 3)])
+        #expect(mirror.plan([result, .update(.test(1, weight: 7))]).writes.map(\.origin) == [StoredOrigin()])
+        #expect(mirror.plan([.register(.test(1, weight: 7)), result]).writes.map(\.origin) == [StoredOrigin()])
     }
 
     @Test func `an instance whose lease has ended has expired`() {

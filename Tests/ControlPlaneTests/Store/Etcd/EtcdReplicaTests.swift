@@ -47,7 +47,7 @@ import Testing
         // Its lease ended at 7, and it was written again at 9, as of 5. Somebody had changed it at 6.
         replica.lost(lease: 9, of: "i1")
         var restored = own(.test(1), known: entry(0, lease: 0, latest: 5))
-        (restored.asOf, restored.lease) = (5, 10)
+        (restored.origin.asOf, restored.lease) = (5, 10)
         _ = replica.adopt(.own([EtcdKeptWrite(write: restored, revision: 9)], history: 0))
         #expect(replica.entry(id: "i1")?.revision == 9)
         let changed = ServiceInstance.test(1, weight: 7)
@@ -57,7 +57,7 @@ import Testing
         #expect(replica.entry(id: "i1") == entry(9, lease: 0, latest: 6))
         // What it is written over with is as new as the change.
         let again = EtcdWrite(
-            id: "i1", known: replica.entry(id: "i1"), instance: changed, lease: 11, asOf: 6)
+            id: "i1", known: replica.entry(id: "i1"), instance: changed, lease: 11, origin: StoredOrigin(asOf: 6))
         _ = replica.adopt(.own([EtcdKeptWrite(write: again, revision: 12)], history: 0))
         #expect(replica.orphans.isEmpty && replica.entry(id: "i1")?.rank == 6)
     }
@@ -273,12 +273,12 @@ import Testing
         _ = replica.tell(put(orders, 5))
         // Both are in one transaction, with the deletion after or before the write.
         #expect(replica.tell(put(users, 6)) == .put(.test(1, name: "users")))
-        #expect(replica.strays == [orders: 5])
+        #expect(replica.strays.mapValues(\.revision) == [orders: 5])
         #expect(replica.tell(.delete(orders, revision: 6, isDeliberate: true)) == nil)
         #expect(replica.strays.isEmpty)
         // Two nodes at once, under two names: the later one counts.
         #expect(replica.tell(put(orders, 7)) == .put(.test(1)))
-        #expect(replica.strays == [users: 6])
+        #expect(replica.strays.mapValues(\.revision) == [users: 6])
         #expect(replica.tell(put(users, 6)) == nil)
     }
 
@@ -348,7 +348,8 @@ import Testing
 
     /// The write by which such a node restores the instance.
     private var restored: EtcdWrite {
-        EtcdWrite(id: "i1", known: entry(0, lease: 0, latest: 6), instance: .test(1), lease: 9, asOf: 6)
+        EtcdWrite(
+            id: "i1", known: entry(0, lease: 0, latest: 6), instance: .test(1), lease: 9, origin: StoredOrigin(asOf: 6))
     }
 
     @Test func `what was registered since is newer than what is written again, though its key is gone too`() {
@@ -357,7 +358,7 @@ import Testing
         let since: [EtcdChange] = [
             .put(orders, newer, revision: 8, lease: 10), .delete(orders, revision: 9, isDeliberate: false),
         ]
-        let again = EtcdChange.put(orders, .test(1), revision: 10, lease: 9, asOf: 6)
+        let again = EtcdChange.put(orders, .test(1), revision: 10, lease: 9, origin: StoredOrigin(asOf: 6))
         // Before this node knows the result of its own restoration, and after; and one that has not heard of the end
         // of the lease.
         var early = orphaned()
@@ -374,13 +375,15 @@ import Testing
             #expect(replica.orphans["i1"]?.isToBeRestored == true)
         }
         // Once that has happened all is well.
-        let over = EtcdChange.put(orders, newer, revision: 11, lease: 12, asOf: 10)
+        let over = EtcdChange.put(orders, newer, revision: 11, lease: 12, origin: StoredOrigin(asOf: 10))
         #expect(late.adopt(.changes([over], revision: 11)) == [.put(newer)])
         #expect(late.orphans.isEmpty)
     }
 
     @Test func `what was registered under another name since is newer than what is written again`() {
-        let news: [EtcdChange] = [put(users, 8), .put(orders, .test(1), revision: 9, lease: 9, asOf: 6)]
+        let news: [EtcdChange] = [
+            put(users, 8), .put(orders, .test(1), revision: 9, lease: 9, origin: StoredOrigin(asOf: 6)),
+        ]
         // Before the watch reports it, and after.
         var early = orphaned()
         #expect(early.settle(restored, at: 9) == .put(.test(1)))
@@ -398,18 +401,54 @@ import Testing
         }
         for replica in all {
             #expect(replica.entry(id: "i1") == entry(8, name: "users"))
-            #expect(replica.strays == [orders: 9] && replica.orphans.isEmpty)
+            #expect(replica.strays.mapValues(\.revision) == [orders: 9] && replica.orphans.isEmpty)
         }
     }
 
     @Test func `what was known when something is written again is older than that`() {
-        let news: [EtcdChange] = [put(users, 4), .put(orders, .test(1), revision: 9, lease: 9, asOf: 6)]
+        let news: [EtcdChange] = [
+            put(users, 4), .put(orders, .test(1), revision: 9, lease: 9, origin: StoredOrigin(asOf: 6)),
+        ]
         for values in [news, news.reversed()] {
             var replica = EtcdReplica()
             _ = replica.adopt(.everything(values, revision: 9, isWiped: false))
             #expect(replica.entry(id: "i1")?.name == "orders")
-            #expect(replica.strays == [users: 4])
+            #expect(replica.strays.mapValues(\.revision) == [users: 4])
         }
+    }
+
+    @Test func `a result of a check does not make newer what was registered under another name since`() {
+        let result = EtcdChange.put(orders, .test(1), revision: 9, lease: 9, origin: StoredOrigin(rank: 5))
+        let news = [put(orders, 5), put(users, 7), result]
+        var told = EtcdReplica()
+        for change in news { _ = told.adopt(.changes([change], revision: change.revision)) }
+        var readAnew = EtcdReplica()
+        _ = readAnew.adopt(.everything([result, news[1]], revision: 9, isWiped: false))
+        for replica in [told, readAnew] {
+            #expect(replica.entry(id: "i1") == entry(7, name: "users"))
+            #expect(replica.strays.mapValues(\.revision) == [orders: 9])
+        }
+        // But who has missed the result has missed something.
+        var behind = EtcdReplica()
+        _ = behind.adopt(.changes([news[0], result], revision: 9))
+        let restored = EtcdChange.put(orders, .test(1), revision: 11, lease: 8, origin: StoredOrigin(asOf: 8))
+        _ = behind.adopt(.changes([.delete(orders, revision: 10, isDeliberate: false), restored], revision: 11))
+        #expect(behind.orphans["i1"]?.isToBeRestored == true)
+    }
+
+    @Test func `what is deregistered does not live on under another name, whatever its checks say`() {
+        var replica = EtcdReplica()
+        _ = replica.adopt(.changes([put(users, 7)], revision: 7))
+        _ = replica.settle(own(nil, known: entry(7, name: "users")), at: 9)
+        // Another node did not know of it, and has registered it before it was deregistered here.
+        #expect(replica.adopt(.changes([put(orders, 8)], revision: 9)) == [])
+        let result = EtcdChange.put(orders, .test(1), revision: 10, lease: 9, origin: StoredOrigin(rank: 8))
+        #expect(replica.adopt(.changes([result], revision: 10)) == [])
+        #expect(replica.entry(id: "i1") == nil)
+        #expect(replica.strays.mapValues(\.revision) == [orders: 10])
+        // What a client does to it since is new.
+        #expect(replica.adopt(.changes([put(orders, 11)], revision: 11)) == [.put(.test(1))])
+        #expect(replica.strays.isEmpty)
     }
 
     @Test func `a registration is new whatever was written again before`() {
@@ -419,7 +458,8 @@ import Testing
         #expect(replica.tell(put(users, 8)) == nil)
         #expect(replica.entry(id: "i1") == entry(10))
         // The revision in `as_of` may be any number.
-        _ = replica.adopt(.changes([.put(orders, .test(1), revision: 11, lease: 9, asOf: .max)], revision: 11))
+        _ = replica.adopt(
+            .changes([.put(orders, .test(1), revision: 11, lease: 9, origin: StoredOrigin(asOf: .max))], revision: 11))
         #expect(replica.adopt(.changes([put(users, 12)], revision: 12)) == [.put(.test(1, name: "users"))])
     }
 

@@ -29,11 +29,11 @@ import Testing
                     ]))
                 var drained = try? StoredInstance.decode(model.keys[key + "i1"]?.value ?? [])
                 drained?.isDraining = true
-                model.put(key + "i1", drained.map(StoredInstance.encode) ?? [])
+                model.put(key + "i1", drained.map { StoredInstance.encode($0) } ?? [])
                 // First by another node, then by this one.
                 var weighted = try? StoredInstance.decode(model.keys[key + "i59"]?.value ?? [])
                 weighted?.weight = 7
-                model.put(key + "i59", weighted.map(StoredInstance.encode) ?? [])
+                model.put(key + "i59", weighted.map { StoredInstance.encode($0) } ?? [])
             }
             try await node.waits("the watch has told") {
                 registry.instance(id: "i1")?.instance.isDraining == true

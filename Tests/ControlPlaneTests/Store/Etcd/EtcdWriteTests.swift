@@ -19,7 +19,8 @@ struct EtcdWriteTests {
             -> Bool
         {
             let known = revision.map { EtcdReplica.Entry(name: name ?? "orders", revision: $0, lease: 0) }
-            return endsRestorations(EtcdWrite(id: "i1", known: known, instance: instance, asOf: asOf))
+            return endsRestorations(
+                EtcdWrite(id: "i1", known: known, instance: instance, origin: StoredOrigin(asOf: asOf)))
         }
         #expect(write(known: 5, nil) && write(known: 0, nil))
         #expect(write(known: 5, name: "other", instance))
