@@ -38,8 +38,7 @@ extension AnswerRules {
         }
         let entry = shard.names[found]
         guard entry.kind != .failure else { return .noInstance }
-        for place in Int(entry.firstRRset)..<(Int(entry.firstRRset) &+ Int(entry.rrsetCount))
-        where shard.rrsets[place].type == question.type {
+        if let place = shard.rrset(question.type, of: entry) {
             return .records(ZoneRecords(shard: shard, place: place))
         }
         // RFC 8482 §4.2: a HINFO record instead of everything.
@@ -60,12 +59,7 @@ extension AnswerRules {
             return nil
         }
         query.entry = .found(found)
-        let entry = shard.names[found]
-        for place in Int(entry.firstRRset)..<(Int(entry.firstRRset) &+ Int(entry.rrsetCount))
-        where shard.rrsets[place].type == question.type {
-            return shard.rrsets[place].firstCell
-        }
-        return nil
+        return shard.rrset(question.type, of: shard.names[found]).map { shard.rrsets[$0].firstCell }
     }
 
     /// The address that a name below `addr.<origin>` stands for. An address that nobody may register has no name.

@@ -7,6 +7,8 @@ final class UDPListener: EventTarget {
     private let address: SocketAddress
     private let isKept: Bool
     private var priority = EventTarget.Priority.other
+    /// Whether there are more queries after a short batch.
+    var secondLook = Trial()
     // Unsafe: the worker owns its listeners and outlives them. No reference is counted, since this runs for every
     // batch.
     private unowned(unsafe) let worker: Worker

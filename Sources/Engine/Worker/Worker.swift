@@ -19,8 +19,6 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
     private var udp: [UDPListener] = []
     private var answering = BatchAnswering()
     private var observer: QueryObserver
-    /// Whether there are more queries after a short batch.
-    private var secondLook = Trial()
     private var tcp: TCPService?
     private let mailboxTarget = MailboxTarget()
     private let drainTimer = TimerTarget()
@@ -139,7 +137,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
         for _ in 0..<batches {
             let count = batch.receive(from: socket)
             if isSecondLook {
-                secondLook.note(success: count > 0)
+                listener.secondLook.note(success: count > 0)
                 loop.pace.noteTurn()
             }
             guard count > 0 else { return true }
@@ -160,7 +158,7 @@ final class Worker: TCPQueryHandler, ReplySink, @unchecked Sendable {
             // The next queries came in while this batch was answered. After a short batch there may be none, and asking
             // the socket once more would waste a system call; but if there are some, it saves a round of the loop.
             isSecondLook = count < Self.busyBatch
-            if isSecondLook, !secondLook.begin() { return true }
+            if isSecondLook, !listener.secondLook.begin() { return true }
         }
         return isSecondLook
     }

@@ -235,6 +235,15 @@ struct ShardView: @unchecked Sendable {
         }
     }
 
+    /// The place of the RRset of this type among a name's; `nil`: it has none.
+    @inline(__always)
+    func rrset(_ type: RecordType, of entry: NameEntry) -> Int? {
+        let rrsets = rrsets
+        let first = Int(entry.firstRRset)
+        for place in first..<(first &+ Int(entry.rrsetCount)) where rrsets[place].type == type { return place }
+        return nil
+    }
+
     /// The index of `name`'s entry, or `nil` if it is not here.
     ///
     /// - Parameters:

@@ -80,13 +80,9 @@ extension EtcdStore {
         var unknown = mirror.undecidedIDs(of: changes)
         if unknown.isEmpty { return nil }
         let known = mirror.entries(of: changes)
-        var left = Self.newsTime / Self.newsInterval
-        let rounds = Ticker(every: Self.newsInterval, on: timers)
-        for await _ in rounds.ticks {
-            // Meanwhile the committer takes in what the watch reports.
+        await waitForNews {
             unknown = mirror.undecidedIDs(of: changes)
-            left -= 1
-            if left < 0 || unknown.isEmpty { break }
+            return unknown.isEmpty
         }
         // A deregistered instance must not exist under another name. A changed one may be written again as it was
         // known.
@@ -111,17 +107,23 @@ extension EtcdStore {
             last = max(last, revision)
         }
         if last <= mirror.seen { return }
-        var left = Self.newsTime / Self.newsInterval
-        let rounds = Ticker(every: Self.newsInterval, on: timers)
-        for await _ in rounds.ticks {
-            left -= 1
-            if left < 0 || last <= mirror.seen { break }
-        }
+        await waitForNews { last <= mirror.seen }
         let seen = mirror.seen
         for (index, write) in writes.enumerated() where write.leavesWithoutKey {
             guard case .kept(let revision) = outcomes[index], revision > seen else { continue }
             outcomes[index] = .unavailable(
                 EtcdError(kind: .unavailable, reason: "it has not told yet what became of \(write.id)"))
+        }
+    }
+
+    /// Waits until the watch has told enough, and no longer than ``newsTime``. Meanwhile the committer takes in what it
+    /// tells.
+    nonisolated(nonsending) private func waitForNews(_ isEnough: () -> Bool) async {
+        var left = Self.newsTime / Self.newsInterval
+        let rounds = Ticker(every: Self.newsInterval, on: timers)
+        for await _ in rounds.ticks {
+            left -= 1
+            if isEnough() || left < 0 { return }
         }
     }
 

@@ -60,26 +60,6 @@ import Testing
         }
     }
 
-    @Test func `an instance that is registered under two names at once leaves the name that is older`() async throws {
-        try await node.running { registry in
-            let late = Signal()
-            etcd.follow { path, count in path == "kv/txn" && count == 0 ? .hold(until: late) : .answer }
-            async let outcome = registry.register(.test("i1", name: "orders"))
-            try await node.waits("it is on its way") { etcd.calls.contains("kv/txn") }
-            etcd.change {
-                $0.put("/kong-discovery/v1/services/users/i1", StoredInstance.encode(.test(1, name: "users")))
-            }
-            try await node.waits("the other one is known") { !node.zone.addresses("users").isEmpty }
-            late.send()
-            _ = try await outcome
-            #expect(node.zone.addresses("users").isEmpty)
-            #expect(node.addresses == ["10.0.0.1"])
-            try await node.waits("no key is left over") {
-                etcd.keys.keys.filter { $0.contains("/services/") } == ["/kong-discovery/v1/services/orders/i1"]
-            }
-        }
-    }
-
     @Test func `an orphan is not restored over what came meanwhile`() async throws {
         try await node.running { registry in
             _ = try await registry.register(.test("i1"))
@@ -117,24 +97,6 @@ import Testing
             try await node.waits("the node has gone on") { etcd.calls.count { $0 == "kv/range" } > 3 }
             #expect(registry.instance(id: "i1") == nil)
             #expect(node.addresses == ["10.0.0.2"])
-        }
-    }
-
-    @Test func `an orphan is not restored over what was registered meanwhile under another name`() async throws {
-        try await node.running { registry in
-            _ = try await registry.register(.test("i1"))
-            let (old, new) = ("/kong-discovery/v1/services/orders/i1", "/kong-discovery/v1/services/users/i1")
-            let late = Signal()
-            etcd.follow { path, count in path == "kv/txn" && count == 0 ? .hold(until: late) : .answer }
-            etcd.end(lease: try #require(etcd.keys[old]?.lease))
-            try await node.waits("it is about to be written again") { etcd.calls.contains("kv/txn") }
-            etcd.change { $0.put(new, StoredInstance.encode(.test(1, name: "users"))) }
-            late.send()
-            try await node.waits("it has been written") { etcd.revision(of: old) > etcd.revision(of: new) }
-            try await node.waits("it is gone again") { etcd.keys[old] == nil || etcd.keys[new] == nil }
-            #expect(etcd.keys[new] != nil)
-            try await node.waits("the node shows the new one") { node.zone.addresses("users") == ["10.0.0.1"] }
-            #expect(node.addresses.isEmpty)
         }
     }
 
@@ -210,50 +172,6 @@ import Testing
             // The changed fence keeps nobody out.
             _ = try await registry.register(.test("i1", ttl: 0))
             #expect(etcd.keys["/kong-discovery/v1/services/orders/i1"] != nil)
-        }
-    }
-
-    @Test func `an instance that another node has moved leaves under its new name`() async throws {
-        try await node.running { registry in
-            _ = try await registry.register(.test("i1"))
-            let old = "/kong-discovery/v1/services/orders/i1"
-            let lease = try #require(etcd.keys[old]?.lease)
-            // The watch's reports to this node are late.
-            etcd.holdWatch(true)
-            etcd.change { model in
-                let moved = StoredInstance.encode(.test(1, name: "users"))
-                let new = "/kong-discovery/v1/services/users/i1"
-                let marker = EtcdTransaction.Operation.put(key: "/kong-discovery/v1/deregistered", value: [], lease: 0)
-                _ = model.commit(
-                    EtcdTransaction(success: [.delete(key: old), .put(key: new, value: moved, lease: lease), marker]))
-            }
-            etcd.follow { _, _ in .answer }
-            async let outcome = registry.deregister(id: "i1")
-            try await node.waits("it has been tried") { etcd.calls.contains("kv/txn") }
-            etcd.holdWatch(false)
-            #expect(try await outcome == .deregistered)
-            #expect(etcd.keys.keys.allSatisfy { !$0.contains("/services/") })
-        }
-    }
-
-    @Test func `an instance without a key that was registered anew under another name leaves under that`() async throws
-    {
-        try await node.running { registry in
-            _ = try await registry.register(.test("i1"))
-            let (old, new) = ("/kong-discovery/v1/services/orders/i1", "/kong-discovery/v1/services/users/i1")
-            let late = Signal()
-            etcd.follow { path, count in path == "kv/txn" && count == 0 ? .hold(until: late) : .answer }
-            etcd.end(lease: try #require(etcd.keys[old]?.lease))
-            try await node.waits("it is about to be written again") { etcd.calls.contains("kv/txn") }
-            // The watch's reports to this node are late.
-            etcd.holdWatch(true)
-            etcd.change { $0.put(new, StoredInstance.encode(.test(1, name: "users"))) }
-            async let outcome = registry.deregister(id: "i1")
-            try await node.waits("it has been tried") { etcd.calls.count { $0 == "kv/txn" } == 2 }
-            etcd.holdWatch(false)
-            #expect(try await outcome == .deregistered)
-            #expect(etcd.keys.keys.allSatisfy { !$0.contains("/services/") })
-            late.send()
         }
     }
 
@@ -500,80 +418,5 @@ import Testing
             }
             #expect(etcd.watchCount == 1)
         }
-    }
-}
-
-/// A node with a scripted etcd.
-struct ScriptedNode {
-    struct NotInTime: Error { var description: String }
-
-    let clock = RunningClock()
-    let zone = TestZone()
-    let store: EtcdStore
-    let registry: Registry
-
-    init(_ etcd: ScriptedEtcd, snapshot: String = "", brake: Double = 1, log: Note<[String]>? = nil) {
-        var configuration = Configuration.Etcd()
-        configuration.snapshot = snapshot
-        let logger = Logger(label: "test") { _ in NotingLogHandler(note: log ?? Note([])) }
-        store = EtcdStore(configuration, client: etcd, logger: logger)
-        registry = Registry(
-            store: store, publisher: ZonePublisher(sink: zone, policy: RecordPolicy()), limits: .init(),
-            cleanupInterval: .milliseconds(200), massExpiryBrake: brake, time: clock.source, logger: logger)
-    }
-
-    /// The addresses of the service `orders`.
-    var addresses: [String] { zone.addresses("orders") }
-
-    /// Runs `body` while the node works.
-    func running(_ body: (Registry) async throws -> Void) async throws {
-        try await registry.load()
-        async let running: Void = registry.run()
-        do {
-            try await waits("it watches") { store.session.withLock { $0.isWatching } }
-            try await body(registry)
-        } catch {
-            registry.stop()
-            await running
-            throw error
-        }
-        registry.stop()
-        await running
-    }
-
-    /// Waits until a condition holds.
-    func waits(_ what: String, within time: Duration = .seconds(300), _ isSo: () throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + time
-        while !(try isSo()) {
-            guard ContinuousClock.now < deadline else { throw NotInTime(description: what) }
-            try await Task.sleep(for: .milliseconds(2))
-        }
-    }
-}
-
-/// The machine's clock, which a test can put forward; the age of an answer matters here.
-final class RunningClock: Sendable {
-    private let ahead = Mutex(Duration.zero)
-
-    var now: Moment { TimeSource.system.now().advanced(by: ahead.withLock { $0 }) }
-
-    var source: TimeSource { TimeSource { self.now } }
-
-    func advance(by duration: Duration) { ahead.withLock { $0 += duration } }
-}
-
-/// Collects messages for a test.
-struct NotingLogHandler: LogHandler {
-    let note: Note<[String]>
-    var metadata = Logger.Metadata()
-    var logLevel = Logger.Level.info
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { metadata[key] }
-        set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) {
-        note.change { $0.append("\(event.message)") }
     }
 }
