@@ -82,7 +82,7 @@ struct CommitPlan {
                 sequence: known?.sequence ?? nextSequence
             )
             if let known { instance.keepResults(of: known) }
-            if let limit = usage.replace(known, by: instance, table) { return decide(.refused(limit), id) }
+            if let limit = usage.replace(known, by: instance, table) { return refuse(limit) }
             if known == nil { nextSequence += 1 }
             steps.append(.register(change: changes.count, isNew: known == nil))
             noteSubstitute(known, instance, table)
@@ -94,7 +94,7 @@ struct CommitPlan {
                 return decide(.refused(limit), ofPolicy: known.name)
             }
             let instance = patch.applied(to: known)
-            if let limit = usage.replace(known, by: instance, table) { return decide(.refused(limit), id) }
+            if let limit = usage.replace(known, by: instance, table) { return refuse(limit) }
             steps.append(.patch(change: changes.count))
             note(.update(instance, because: reason), from: known, to: instance)
         case .deregister(let id):
@@ -130,7 +130,7 @@ struct CommitPlan {
         }
         var instance = restored
         instance.sequence = known?.sequence ?? nextSequence
-        if let limit = usage.replace(known, by: instance, table) { return decide(.refused(limit), restored.id) }
+        if let limit = usage.replace(known, by: instance, table) { return refuse(limit) }
         if known == nil { nextSequence += 1 }
         steps.append(.register(change: changes.count, isNew: known == nil))
         noteSubstitute(known, instance, table)
@@ -204,7 +204,7 @@ struct CommitPlan {
             count + (each.value.policy != nil ? 1 : 0) - (table.policies[each.key] != nil ? 1 : 0)
         }
         if policy != nil, !isKnown, others >= ServicePolicy.maximumCount {
-            return decide(.refused(.policies(ServicePolicy.maximumCount)), ofPolicy: name)
+            return refuse(.policies(ServicePolicy.maximumCount))
         }
         policies[name] = (policy, changes.count)
         steps.append(.policy(change: changes.count, isSet: policy != nil))
@@ -313,6 +313,11 @@ struct CommitPlan {
     /// Decides a command of which nothing is to be stored, by the policy of a service.
     private mutating func decide(_ outcome: CommandOutcome, ofPolicy name: String) {
         steps.append(.decided(outcome, after: policies[name]?.change))
+    }
+
+    /// Refuses a command because of what there would be in all, with what the changes before it bring.
+    private mutating func refuse(_ limit: RegistryLimit) {
+        steps.append(.decided(.refused(limit), after: changes.indices.last))
     }
 
     private mutating func note(_ change: StoreChange, from old: ServiceInstance?, to new: ServiceInstance?) {

@@ -80,6 +80,20 @@ import Testing
             ])
     }
 
+    @Test func `what is refused for a limit is so only if what fills it is kept`() {
+        var limits = Configuration.RegistryLimits()
+        limits.maximumInstances = 1
+        var plan = CommitPlan(nextSequence: 1, limits: limits)
+        for id in ["a", "b"] { plan.add(.register(.test(id)), now: now, table: InstanceTable([], now: now)) }
+        let full = StoreUnavailable(reason: "full")
+        #expect(plan.outcomes([.unavailable(full)]) == [.failure(full), .failure(full)])
+        #expect(plan.outcomes([.conflict]) == [nil, nil])
+        guard case .success(.refused)? = plan.outcomes([.kept(nil)]).last else {
+            Issue.record("it was not refused")
+            return
+        }
+    }
+
     @Test func `a result is stored when it changes a status, once in a group`() {
         var known = ServiceInstance.test(7)
         known.id = "a"
