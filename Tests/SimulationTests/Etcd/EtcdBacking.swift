@@ -29,7 +29,7 @@ final class EtcdBacking: Backing {
         weather = Weather(world)
         history.isForgotten = { [unowned self] in isForgotten($0) }
         etcd.onWrite = { [unowned self] in look($0, $1) }
-        etcd.onDelete = { [unowned self] in written[$0] = nil }
+        etcd.onDelete = { [unowned self] in noteDeletion($0) }
     }
 
     func makeNodes() -> Int {
@@ -68,6 +68,14 @@ final class EtcdBacking: Backing {
         {
             world.fail(asOf.map { "\(problem), as of \($0)" } ?? problem)
         }
+    }
+
+    /// A key is deleted. If its instance is being deregistered, what was written under another name before is left over:
+    /// the node that deregisters it may not have heard of that name.
+    private func noteDeletion(_ key: String) {
+        written[key] = nil
+        let id = String(key[(key.lastIndex(of: "/").map(key.index(after:)) ?? key.startIndex)...])
+        if history.isOpen(id, .deregister) { ranks[id, default: [:]][key] = etcd.revision + 1 }
     }
 
     /// Whether etcd has forgotten when a version was written, or a node was not told of it. A node that has to read
