@@ -23,7 +23,7 @@ final class FileLock: Sendable {
             guard descriptor >= 0 else {
                 throw StoreUnavailable(
                     reason: "\(path): can't be written to: \(FileReason.words(code: errno)) "
-                        + "(the file and its folder must be writable, and it no link)")
+                        + "(the file and its folder must be writable, and the file must be no link)")
             }
             guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
                 let code = errno
