@@ -51,18 +51,19 @@ extension EtcdTransaction {
             asked.append(key)
         }
         for (write, value) in zip(writes, values) {
-            if let known = write.known {
-                let key = InstanceKey(name: known.name, id: write.id)
-                expect(key, known.revision)
-                if write.instance?.name != known.name {
-                    transaction.success.append(.delete(key: keys.key(key)))
-                    if known.revision == 0 { keyless.append(key) }
-                }
+            if let known = write.known { expect(InstanceKey(name: known.name, id: write.id), known.revision) }
+            if let instance = write.instance {
+                let key = InstanceKey(name: instance.name, id: write.id)
+                if write.known?.name != instance.name { expect(key, 0) }
+                transaction.success.append(.put(key: keys.key(key), value: value, lease: write.lease))
             }
-            guard let instance = write.instance else { continue }
-            let key = InstanceKey(name: instance.name, id: write.id)
-            if write.known?.name != instance.name { expect(key, 0) }
-            transaction.success.append(.put(key: keys.key(key), value: value, lease: write.lease))
+            // After the new key of an instance that moves: whoever follows the events must not take it for gone in
+            // between, and forget the heartbeats that it has heard.
+            if let known = write.known, write.instance?.name != known.name {
+                let key = InstanceKey(name: known.name, id: write.id)
+                transaction.success.append(.delete(key: keys.key(key)))
+                if known.revision == 0 { keyless.append(key) }
+            }
         }
         // If an instance whose key is gone is changed, a restoration that was planned before must fail. Otherwise it
         // would undo the change if the key is gone again by the time that it is carried out.

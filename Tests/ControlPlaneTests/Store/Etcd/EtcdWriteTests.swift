@@ -29,4 +29,25 @@ struct EtcdWriteTests {
         #expect(!write(known: 0, instance, asOf: 4), "it is a restoration itself")
         #expect(!write(known: 5, instance) && !write(known: nil, instance))
     }
+
+    @Test func `who follows an instance that moves sees it change its name, and not leave and come back`() {
+        let known = EtcdReplica.Entry(name: "orders", revision: 5, lease: 9)
+        let move = EtcdWrite(id: "i1", known: known, instance: .test(1, name: "users"))
+        let (transaction, asked) = EtcdTransaction.of([move], values: [[]], keys: keys)
+        let (old, new) = (InstanceKey(name: "orders", id: "i1"), InstanceKey(name: "users", id: "i1"))
+        #expect(asked == [old, new])
+        #expect(
+            transaction.success == [
+                .put(key: keys.key(new), value: [], lease: 0), .delete(key: keys.key(old)),
+                .put(key: keys.deregistered, value: EtcdKeyspace.deregisteredValue([]), lease: 0),
+            ])
+        var replica = EtcdReplica()
+        _ = replica.adopt(.changes([.put(old, .test(1), revision: 5, lease: 9)], revision: 5))
+        let events: [EtcdChange] = [
+            .put(new, .test(1, name: "users"), revision: 6, lease: 9),
+            .delete(old, revision: 6, isDeliberate: true),
+        ]
+        #expect(replica.adopt(.changes(events, revision: 6)) == [.put(.test(1, name: "users"))])
+        #expect(replica.strays.isEmpty)
+    }
 }
