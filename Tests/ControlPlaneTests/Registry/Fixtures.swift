@@ -258,23 +258,28 @@ struct TestRegistry {
     }
 
     /// Runs `body` while the registry, loaded, makes changes.
-    func running(_ body: () async throws -> Void) async throws {
-        try await registry.load()
-        async let running: Void = registry.run()
-        do {
-            try await body()
-        } catch {
-            registry.stop()
-            await running
-            throw error
-        }
-        registry.stop()
-        await running
-    }
+    func running(_ body: () async throws -> Void) async throws { try await registry.running(body) }
 
     /// Starts a search for expired instances, and returns when it is done: changes are made in order.
     func sweep() async throws {
         registry.sweep()
         _ = try await registry.deregister(id: "nobody")
+    }
+}
+
+extension Registry {
+    /// Loads what is stored, and runs `body` while changes are made.
+    func running(_ body: () async throws -> Void) async throws {
+        try await load()
+        async let running: Void = run()
+        do {
+            try await body()
+        } catch {
+            stop()
+            await running
+            throw error
+        }
+        stop()
+        await running
     }
 }

@@ -29,18 +29,10 @@ struct ScriptedNode {
 
     /// Runs `body` while the node works.
     func running(_ body: (Registry) async throws -> Void) async throws {
-        try await registry.load()
-        async let running: Void = registry.run()
-        do {
+        try await registry.running {
             try await waits("it watches") { store.session.withLock { $0.isWatching } }
             try await body(registry)
-        } catch {
-            registry.stop()
-            await running
-            throw error
         }
-        registry.stop()
-        await running
     }
 
     /// Waits until a condition holds.
