@@ -59,9 +59,9 @@ enum Rules {
         "Sources/ControlPlane/HTTPClient/CurlMulti.swift": ["CCurl": "libcurl's loop"],
         "Sources/ControlPlane/HTTPClient/HTTPClientError+Curl.swift": ["CCurl": "libcurl's codes"],
         "Sources/ControlPlane/HTTPClient/HTTPClientThread.swift": ["CCurl": "pthreads"],
-        "Sources/ControlPlane/Store/Etcd/EtcdClient.swift": ["Foundation": "looks whether files are there"],
-        "Sources/ControlPlane/Store/Etcd/EtcdMessage.swift": ["FoundationEssentials": "base64"],
-        "Sources/ControlPlane/Store/Etcd/EtcdResponse.swift": ["FoundationEssentials": "base64"],
+        "Sources/ControlPlane/Store/Etcd/Gateway/EtcdClient.swift": ["Foundation": "looks whether files are there"],
+        "Sources/ControlPlane/Store/Etcd/Gateway/EtcdMessage.swift": ["FoundationEssentials": "base64"],
+        "Sources/ControlPlane/Store/Etcd/Gateway/EtcdResponse.swift": ["FoundationEssentials": "base64"],
         "Sources/ControlPlane/Store/Etcd/WholeFile.swift": ["Foundation": "reads and writes a file"],
         "Sources/ControlPlane/Store/SQLite/InstanceDatabase.swift": [
             "GRDB": "the database", "Foundation": "makes its folder",
@@ -151,9 +151,14 @@ enum Rules {
             RoomRule("Publish", names: ["Basics", "Instances"]),
             RoomRule("Store", names: ["Basics", "JSON", "Access", "Instances"]),
             RoomRule("Store/SQLite", names: ["Basics", "JSON", "Configuration", "Instances", "Store"]),
+            RoomRule("Store/Etcd/Gateway", names: ["JSON", "Configuration", "HTTPClient", "Store"]),
+            RoomRule("Store/Etcd/State", names: ["Basics", "Instances", "Store", "Store/Etcd/Gateway"]),
             RoomRule(
                 "Store/Etcd",
-                names: ["Basics", "JSON", "Access", "Configuration", "HTTPClient", "Instances", "Store"]),
+                names: [
+                    "Basics", "JSON", "Access", "Configuration", "Instances", "Store", "Store/Etcd/Gateway",
+                    "Store/Etcd/State",
+                ]),
             RoomRule(
                 "Registry",
                 names: [
