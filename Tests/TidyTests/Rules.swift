@@ -282,6 +282,9 @@ enum Rules {
     /// Lines that a file may have: beyond, it has more than one subject.
     static let maximumLines = 500
 
+    /// Files that a room may have: a reader sees at a glance what it is for, and one file needs no room.
+    static let filesOfARoom = 2...30
+
     /// Columns that a line may have.
     static let maximumColumns = 120
 }
