@@ -22,6 +22,10 @@ protocol Backing: AnyObject {
     /// - Throws: a fault of what is kept.
     func kept(_ cluster: Cluster) throws(Complaint) -> KeptInstances
 
+    /// Whether an instance was gone from what is kept between the first writing of one version and that of another: then
+    /// a node that is late may have registered it as it knew it.
+    func wasGone(between earlier: Int, and later: Int) -> Bool
+
     /// Runs a last test once all is quiet.
     func finish(_ cluster: Cluster)
 

@@ -199,6 +199,8 @@ final class NodeLife: @unchecked Sendable {
             if id != "shared", let now = store.instance(id: id),
                 now.instance.registeredAt == registered.instance.registeredAt,
                 now.instance.address == registered.instance.address, now.instance.port == registered.instance.port,
+                !cluster.backing.wasGone(
+                    between: Int(registered.instance.weight), and: Int(now.instance.weight)),
                 let check = registered.instance.checks.first(where: { $0.name == check }),
                 registered.result(of: check).isNewer(than: now.result(of: check))
             {

@@ -23,6 +23,8 @@ final class SimulatedClient: @unchecked Sendable {
     private var isRegistered = false
     /// Whether it still has to deregister its instance, because no node has confirmed that.
     private var isToBeTakenOut = false
+    /// Whether it did not wait for the end of a deregistration, which may still take out what it registered since.
+    private var mayBeTakenOut = false
     /// How many times in a row nodes have answered that they do not know the instance.
     private var refusals = 0
     private var pending: Operation?
@@ -81,6 +83,7 @@ final class SimulatedClient: @unchecked Sendable {
         if let operation = pending {
             // It does not wait for ever. The change that it requested may still happen.
             if operation.start + .seconds(8) < world.now {
+                if operation.kind == .deregister { mayBeTakenOut = true }
                 pending = nil
                 moveHome()
             }
@@ -239,7 +242,7 @@ final class SimulatedClient: @unchecked Sendable {
             if check == ReportingClient.beat { (reporting.known, reporting.lastAnswer) = (status, world.now) }
         case .refused:
             // This node may not have heard of the instance yet.
-            if ttl > 0, pending == nil { isRegistered = false }
+            if ttl > 0 || mayBeTakenOut, pending == nil { isRegistered = false }
             moveHome()
         case .unknown: moveHome()
         }

@@ -15,6 +15,10 @@ final class EtcdBacking: Backing {
     private var knownUpTo: [String: Int64] = [:]
     /// The revision at which each version was written for a client.
     private var revisions: [Int: Int64] = [:]
+    /// How many keys of each instance were deleted.
+    private var deletions: [String: Int] = [:]
+    /// How many keys of its instance had been deleted when each version was first written.
+    private var deletionsBefore: [Int: Int] = [:]
     /// What each key of an instance has.
     private var written: [String: ServiceInstance] = [:]
     let hasOneOrder = false
@@ -51,6 +55,8 @@ final class EtcdBacking: Backing {
         guard key.contains("/services/"), let (instance, origin) = try? StoredInstance.decodeWithOrigin(octets)
         else { return }
         let asOf = origin.asOf
+        let version = Int(instance.weight)
+        if deletionsBefore[version] == nil { deletionsBefore[version] = deletions[instance.id] ?? 0 }
         // One that is written again may be so by a node that has missed something.
         if asOf == nil, instance.id != "shared", let problem = written[key]?.problemOfResults(becoming: instance) {
             world.fail("of \(instance.id) \(problem)")
@@ -61,7 +67,6 @@ final class EtcdBacking: Backing {
         let isOvertaken = asOf.map { $0 < knownUpTo[key] ?? 0 } ?? false
         // Nobody who knows the other name takes it for the instance, and it is deleted.
         if isOutranked(key, instance.id, origin) { return }
-        let version = Int(instance.weight)
         if asOf == nil { revisions[version] = etcd.revision }
         if let problem = history.problemOfWriting(
             version, of: instance.id, isRestored: asOf != nil, isOvertaken: isOvertaken)
@@ -74,9 +79,13 @@ final class EtcdBacking: Backing {
     /// the node that deregisters it may not have heard of that name.
     private func noteDeletion(_ key: String) {
         written[key] = nil
+        guard key.contains("/services/") else { return }
         let id = String(key[(key.lastIndex(of: "/").map(key.index(after:)) ?? key.startIndex)...])
+        deletions[id, default: 0] += 1
         if history.isOpen(id, .deregister) { ranks[id, default: [:]][key] = etcd.revision + 1 }
     }
+
+    func wasGone(between earlier: Int, and later: Int) -> Bool { deletionsBefore[earlier] != deletionsBefore[later] }
 
     /// Whether etcd has forgotten when a version was written, or a node was not told of it. A node that has to read
     /// everything also misses what has happened since and is gone by then.

@@ -73,6 +73,8 @@ final class SQLiteBacking: Backing {
         return kept
     }
 
+    func wasGone(between earlier: Int, and later: Int) -> Bool { false }
+
     func finish(_ cluster: Cluster) {
         // Failed changes are decided, because something was written since.
         history.noteCommit()

@@ -2,10 +2,10 @@ import Synchronization
 
 /// Keys that keep a transaction from being carried out twice.
 ///
-/// A request may reach etcd twice: one member did not answer in time, and the next was asked. A transaction that makes
-/// a key expects that the key does not exist. If somebody deletes the key between the two, that holds again, and what
-/// was deregistered or moved would be back. So each such transaction expects a fence as the one before has left it, and
-/// changes it, whether its other conditions hold or not.
+/// A request may reach etcd twice: one member did not answer in time, and the next was asked. A transaction that expects
+/// a key to be missing may find that so again, once the key was deleted or its lease has ended. Then what was
+/// deregistered or moved would be back, or what was registered since would be deregistered. So each such transaction
+/// expects a fence as the one before has left it, and changes it, whether its other conditions hold or not.
 final class EtcdFences: Sendable {
     /// A fence, used by one transaction at a time.
     struct Fence: Sendable, Equatable {
@@ -43,13 +43,9 @@ final class EtcdFences: Sendable {
 }
 
 extension EtcdTransaction {
-    /// Whether it makes a key, and so could make it a second time.
-    var makesKeys: Bool {
-        let absent = Set(conditions.lazy.filter { $0.revision == 0 && !$0.isLimit }.map(\.key))
-        return success.contains { operation in
-            if case .put(let key, _, _) = operation { absent.contains(key) } else { false }
-        }
-    }
+    /// Whether its conditions may hold again after it was carried out, so that it needs a fence: it expects a key to be
+    /// missing. A revision that it has replaced never comes back.
+    var isRepeatable: Bool { conditions.contains { $0.revision == 0 && !$0.isLimit } }
 
     /// Makes sure that it is carried out at most once. If it fails, it reads the fence after everything else.
     mutating func add(_ fence: EtcdFences.Fence) {

@@ -182,7 +182,7 @@ extension EtcdStore {
     nonisolated(nonsending) func makeOnce(
         _ transaction: EtcdTransaction
     ) async throws(EtcdError) -> EtcdResponse {
-        guard transaction.makesKeys else { return try await make(transaction) }
+        guard transaction.isRepeatable else { return try await make(transaction) }
         var fence = fences.take()
         defer { fences.giveBack(fence) }
         var attempt = 1

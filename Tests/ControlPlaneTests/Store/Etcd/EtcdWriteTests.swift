@@ -30,6 +30,23 @@ struct EtcdWriteTests {
         #expect(!write(known: 5, instance) && !write(known: nil, instance))
     }
 
+    @Test func `what expects a key to be missing needs a fence, and what replaces a revision does not`() {
+        let known = EtcdReplica.Entry(name: "orders", revision: 5, lease: 9)
+        var orphan = known
+        orphan.revision = 0
+        func isRepeatable(_ known: EtcdReplica.Entry?, _ instance: ServiceInstance?) -> Bool {
+            EtcdTransaction.of(
+                [EtcdWrite(id: "i1", known: known, instance: instance)], values: [[]], keys: keys,
+                ifNothingLeftAfter: 0
+            ).transaction.isRepeatable
+        }
+        #expect(isRepeatable(nil, .test(1)) && isRepeatable(orphan, .test(1)))
+        #expect(isRepeatable(known, .test(1, name: "users")))
+        // Carried out once more later, when its lease has ended again, it would take out what has come since.
+        #expect(isRepeatable(orphan, nil))
+        #expect(!isRepeatable(known, .test(1)) && !isRepeatable(known, nil))
+    }
+
     @Test func `who follows an instance that moves sees it change its name, and not leave and come back`() {
         let known = EtcdReplica.Entry(name: "orders", revision: 5, lease: 9)
         let move = EtcdWrite(id: "i1", known: known, instance: .test(1, name: "users"))
