@@ -1,4 +1,5 @@
 import Engine
+import GRDB
 import Testing
 
 @testable import ControlPlane
@@ -65,5 +66,27 @@ import Testing
         _ = try await second.store.removeExpired(Sweep(now: time.now()), limit: 10)
         #expect(second.store.state.isHealthy)
         await second.store.close()
+    }
+
+    @Test func `a first start whose disk fails has turned the write-ahead log on, or fails and says so`() async throws {
+        var refusals = 0
+        for seed in 1...500 as ClosedRange<UInt64> {
+            let disk = SimulatedDisk(World(seed: seed))
+            let folder = DatabaseFolder(disk)
+            disk.failures = 50
+            do {
+                let opened = try folder.open()
+                disk.recover()
+                let journal = try opened.store.database.queue.inDatabase {
+                    try String.fetchOne($0, sql: "PRAGMA journal_mode")
+                }
+                #expect(journal == "wal", "seed \(seed)")
+                opened.session.sever()
+                await opened.store.close()
+            } catch let error as StoreUnavailable where error.reason.contains("write-ahead log") {
+                refusals += 1
+            } catch is StoreUnavailable {}
+        }
+        #expect(refusals > 0)
     }
 }

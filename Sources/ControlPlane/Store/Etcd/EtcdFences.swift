@@ -2,8 +2,8 @@ import Synchronization
 
 /// Keys that keep a transaction from being carried out twice.
 ///
-/// A request may reach etcd twice: one member did not answer in time, and the next was asked. A transaction that expects
-/// a key to be missing may find that so again, once the key was deleted or its lease has ended. Then what was
+/// A request may reach etcd twice: one member did not answer in time, and the next was asked. A transaction that
+/// expects a key to be missing may find that so again, once the key was deleted or its lease has ended. Then what was
 /// deregistered or moved would be back, or what was registered since would be deregistered. So each such transaction
 /// expects a fence as the one before has left it, and changes it, whether its other conditions hold or not.
 final class EtcdFences: Sendable {
