@@ -70,10 +70,10 @@ import Testing
 
     @Test func `a first start whose disk fails has turned the write-ahead log on, or fails and says so`() async throws {
         var refusals = 0
-        for seed in 1...500 as ClosedRange<UInt64> {
+        for seed in 1...200 as ClosedRange<UInt64> {
             let disk = SimulatedDisk(World(seed: seed))
             let folder = DatabaseFolder(disk)
-            disk.failures = 50
+            disk.failures = 20
             do {
                 let opened = try folder.open()
                 disk.recover()
