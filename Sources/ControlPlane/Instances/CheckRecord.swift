@@ -130,6 +130,25 @@ extension ServiceInstance {
         }
     }
 
+    /// Takes in what was held because it could not be stored.
+    ///
+    /// - Returns: whether it is newer than what is stored.
+    mutating func adopt(_ held: CheckRecord) -> Bool {
+        guard let check = checks.first(where: { $0.name == held.name }), held.isNewer(than: result(of: check)) else {
+            return false
+        }
+        replaceResult(with: held)
+        return true
+    }
+
+    private mutating func replaceResult(with record: CheckRecord) {
+        if let place = results.firstIndex(where: { $0.name == record.name }) {
+            results[place] = record
+        } else {
+            results.append(record)
+        }
+    }
+
     /// Takes in a result.
     ///
     /// - Parameter now: see ``CheckRecord/adopting(_:now:)``.
@@ -138,11 +157,7 @@ extension ServiceInstance {
         guard let check = checks.first(where: { $0.name == report.name }) else { return .unknownCheck }
         let known = result(of: check)
         guard let record = known.adopting(report, now: now) else { return .outdated }
-        if let place = results.firstIndex(where: { $0.name == report.name }) {
-            results[place] = record
-        } else {
-            results.append(record)
-        }
+        replaceResult(with: record)
         return known.status == record.status ? .sameStatus : .newStatus
     }
 }

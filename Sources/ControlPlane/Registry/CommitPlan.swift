@@ -162,12 +162,14 @@ struct CommitPlan {
         guard let known = instance(id, table) else { return decide(.unknownInstance, id) }
         if let denial = requester?.denial(known.name) { return decide(.denied(denial), id) }
         var instance = known
-        var effect = instance.adopt(report, now: now.wall)
-        // What is held because it could not be stored must not outlive what is known now.
-        let isHeld = table.instance(id: id)?.health.unstored.contains { $0.name == report.name } == true
+        // What is held because it could not be stored must not outlive what is known now. If it is newer than what is
+        // stored, it is what the new result follows, or it is stored itself.
+        let held = table.instance(id: id)?.health.unstored.first { $0.name == report.name }
+        let follows = held.map { instance.adopt($0) } ?? false
+        var effect = follows && held?.report == report ? .newStatus : instance.adopt(report, now: now.wall)
         // The node that checks the instance must hear that somebody still reports.
         let isToBeTold = isShared && known.isReportDue(report)
-        if isHeld || isToBeTold, effect == .sameStatus { effect = .newStatus }
+        if held != nil || isToBeTold, effect == .sameStatus { effect = .newStatus }
         switch effect {
         case .unknownCheck:
             decide(.unknownCheck, id)

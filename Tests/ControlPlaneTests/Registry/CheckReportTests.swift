@@ -69,6 +69,36 @@ import Testing
         }
     }
 
+    @Test func `since when a status holds is right, though what it follows could not be stored`() async throws {
+        let store = FullStore()
+        let test = TestRegistry(store: store)
+        try await test.running {
+            try await registered(test, "a", "10.0.0.1")
+            let time = test.clock.now.wall
+            let statuses: [CheckStatus] = [.critical, .passing, .critical]
+            for (second, status) in statuses.enumerated() {
+                store.isFull.store(second == 1, ordering: .relaxed)
+                _ = try await test.registry.report(
+                    id: "a", report(status, at: time.advanced(bySeconds: second)))
+            }
+            let kept = try #require(test.registry.instance(id: "a"))
+            #expect(kept.health.unstored.isEmpty)
+            #expect(kept.instance.results.map(\.since) == [time.advanced(bySeconds: 2)])
+            // So it is if it is the last one that was held, and is stored later as it was.
+            for (second, status) in statuses.enumerated() {
+                store.isFull.store(second > 0, ordering: .relaxed)
+                _ = try await test.registry.report(
+                    id: "a", report(status, at: time.advanced(bySeconds: 10 + second)))
+            }
+            store.isFull.store(false, ordering: .relaxed)
+            try await test.sweep()
+            let stored = try #require(test.registry.instance(id: "a"))
+            #expect(stored.health.unstored.isEmpty)
+            #expect(stored.instance.results.map(\.since) == [time.advanced(bySeconds: 12)])
+            #expect(stored.instance.results.map(\.checkedAt) == [time.advanced(bySeconds: 12)])
+        }
+    }
+
     @Test(arguments: [false, true]) func `a clock that was put back keeps no dead instance in DNS`(
         isFull: Bool
     ) async throws {
