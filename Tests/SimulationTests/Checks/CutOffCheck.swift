@@ -11,6 +11,8 @@ struct CutOffCheck {
     static let minimum = CutOffDetector.Minimum(targets: 3, addresses: 2)
 
     private let share: Double
+    /// The instances that have a check that is run.
+    private var targets: Set<String> = []
     /// Whether the check at each address passes by its own runs.
     private var isWell: [IPAddress: Bool] = [:]
     /// The addresses that were well when the node was cut off, with those among them that have become critical;
@@ -22,7 +24,8 @@ struct CutOffCheck {
     init(share: Double) { self.share = share }
 
     /// Other instances are checked from now on, so that nothing is known of what is counted.
-    mutating func noteAssignment() {
+    mutating func noteAssignment(of id: String, isRun: Bool) {
+        if isRun { targets.insert(id) } else { targets.remove(id) }
         episode = nil
         isWell = [:]
     }
@@ -35,7 +38,8 @@ struct CutOffCheck {
     ) -> String? {
         if isCutOff, !self.isCutOff {
             let well = Set(self.isWell.filter(\.value).keys)
-            let isKnown = well.count >= Self.minimum.targets && well.count == self.isWell.count
+            // Each has run since the last assignment: the checker counts those that have passed before it, too.
+            let isKnown = well.count >= Self.minimum.targets && well.count == targets.count
             episode = isKnown ? (well, []) : nil
         }
         self.isCutOff = isCutOff

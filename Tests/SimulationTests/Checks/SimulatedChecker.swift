@@ -53,7 +53,7 @@ final class SimulatedChecker: CheckRunner, @unchecked Sendable {
         for assignment in assignments.sorted(by: { $0.id < $1.id }) {
             append {
                 $0.core.adopt(assignment, now: $0.process.time.now())
-                $0.cutOff.noteAssignment()
+                $0.cutOff.noteAssignment(of: assignment.id, isRun: assignment.checks.contains { $0.ttl == nil })
             }
         }
     }
@@ -62,7 +62,7 @@ final class SimulatedChecker: CheckRunner, @unchecked Sendable {
         for id in ids.sorted() {
             append {
                 $0.core.remove(id)
-                $0.cutOff.noteAssignment()
+                $0.cutOff.noteAssignment(of: id, isRun: false)
             }
         }
     }
