@@ -123,11 +123,15 @@ extension ServiceInstance {
     /// Takes over the results of the instance that it replaces: of those checks that have stayed as they were, as long
     /// as they look at the same place.
     mutating func keepResults(of known: ServiceInstance) {
-        guard address == known.address, port == known.port else { return }
-        results = known.results.filter { result in
-            guard let check = checks.first(where: { $0.name == result.name }) else { return false }
-            return known.checks.contains(check)
+        results = known.results.filter { keepsCheck($0.name, of: known) }
+    }
+
+    /// Whether a check of the instance that it replaces has stayed as it was, and looks at the same place.
+    func keepsCheck(_ name: String, of known: ServiceInstance) -> Bool {
+        guard address == known.address, port == known.port, let check = checks.first(where: { $0.name == name }) else {
+            return false
         }
+        return known.checks.contains(check)
     }
 
     /// Takes in what was held because it could not be stored.
@@ -230,11 +234,13 @@ extension RegisteredInstance {
         return true
     }
 
-    /// Forgets results that are stored by now, or for whose checks newer ones are.
-    mutating func forgetStoredResults() {
+    /// Forgets results that are stored by now, or for whose checks newer ones are, and those of checks that were others
+    /// in the instance that it replaces.
+    mutating func forgetStoredResults(replacing known: ServiceInstance?) {
         if health.unstored.isEmpty { return }
         health.unstored.removeAll { [instance] record in
             guard let check = instance.checks.first(where: { $0.name == record.name }) else { return true }
+            if let known, !instance.keepsCheck(record.name, of: known) { return true }
             return !record.isNewer(than: instance.result(of: check))
         }
     }

@@ -20,9 +20,9 @@ extension Expulsion {
         guard known.id == decided.id, known.registeredAt == decided.registeredAt, known.hasSameChecks(as: decided),
             let check = known.checks.first(where: { $0.name == check })
         else { return false }
-        let stored = known.result(of: check)
-        let held = unstored.first { $0.name == check.name }
-        let newest = held.flatMap { $0.isNewer(than: stored) ? $0 : nil } ?? stored
+        var known = known
+        if let held = unstored.first(where: { $0.name == check.name }) { _ = known.adopt(held) }
+        let newest = known.result(of: check)
         return newest.status == .critical && newest.since == instance.result(of: check).since
     }
 }

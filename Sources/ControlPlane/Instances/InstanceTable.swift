@@ -97,7 +97,7 @@ struct InstanceTable: Sendable {
         // A repeated registration says nothing about the instance's health.
         var registered = RegisteredInstance(
             instance: instance, lease: lease, health: before?.registered.health ?? InstanceHealth())
-        registered.forgetStoredResults()
+        registered.forgetStoredResults(replacing: before?.registered.instance)
         if let old = before?.registered {
             unlink(old, unlessSharing: instance)
         }

@@ -164,7 +164,9 @@ struct CommitPlan {
         var instance = known
         // What is held because it could not be stored must not outlive what is known now. If it is newer than what is
         // stored, it is what the new result follows, or it is stored itself.
-        let held = table.instance(id: id)?.health.unstored.first { $0.name == report.name }
+        let held = table.instance(id: id).flatMap { shown in
+            shown.health.unstored.first { $0.name == report.name && known.keepsCheck($0.name, of: shown.instance) }
+        }
         let follows = held.map { instance.adopt($0) } ?? false
         var effect = follows && held?.report == report ? .newStatus : instance.adopt(report, now: now.wall)
         // The node that checks the instance must hear that somebody still reports.

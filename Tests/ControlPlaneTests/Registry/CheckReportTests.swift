@@ -99,6 +99,32 @@ import Testing
         }
     }
 
+    @Test func `what was found at another place and could not be stored does not count any more`() async throws {
+        let store = FullStore()
+        let test = TestRegistry(store: store)
+        try await test.running {
+            for ids in [["a"], ["b", "b"]] {
+                try await registered(test, ids[0], "10.0.0.1")
+                let time = test.clock.now.wall
+                store.isFull.store(true, ordering: .relaxed)
+                _ = try await test.registry.report(id: ids[0], report(.critical, at: time))
+                #expect(test.registry.instance(id: ids[0])?.health.unstored.count == 1)
+                store.isFull.store(false, ordering: .relaxed)
+                var moved = try #require(test.registry.instance(id: ids[0])).instance
+                moved.address = .v4(0x0A00_0009)
+                moved.results = []
+                let later = time.advanced(bySeconds: 5)
+                // Also in one group with the next result.
+                _ = try await test.registry.submit(
+                    [.restore(moved)] + ids.dropFirst().map { .report(id: $0, report(.critical, at: later)) })
+                let known = try #require(test.registry.instance(id: ids[0]))
+                #expect(known.health.unstored.isEmpty)
+                #expect(known.status == (ids.count == 1 ? .passing : .critical))
+                #expect(known.instance.results.map(\.since) == (ids.count == 1 ? [] : [later]))
+            }
+        }
+    }
+
     @Test(arguments: [false, true]) func `a clock that was put back keeps no dead instance in DNS`(
         isFull: Bool
     ) async throws {
