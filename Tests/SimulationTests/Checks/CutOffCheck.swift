@@ -30,6 +30,10 @@ struct CutOffCheck {
         isWell = [:]
     }
 
+    /// The process did not run for a while. Failures of the runs that were under way don't count, so the targets fail
+    /// over more than one interval.
+    mutating func notePause() { episode = nil }
+
     /// Looks at the result of a run.
     ///
     /// - Returns: why the instance must not have become critical.

@@ -102,7 +102,10 @@ final class SimulatedChecker: CheckRunner, @unchecked Sendable {
     private func turn(overshoot: Microseconds) {
         nextTurn = .max
         let now = process.time.now()
-        if overshoot > Self.longestOvershoot { core.notePause(.microseconds(overshoot), now: now) }
+        if overshoot > Self.longestOvershoot {
+            core.notePause(.microseconds(overshoot), now: now)
+            cutOff.notePause()
+        }
         let ended = finished
         finished = []
         for (task, run, result) in ended where runs[task] == run {

@@ -135,9 +135,12 @@ final class History: @unchecked Sendable {
     /// Whether it is unknown if the operation of this version was made.
     func isOpen(version: Int) -> Bool { operations[version - 1].isOpen }
 
-    /// Whether the operation of this version takes an instance from a backup.
-    func isRestore(version: Int) -> Bool {
-        if case .restore? = operations[version - 1].command { true } else { false }
+    /// When an instance was registered according to the backups that may have been restored by now, although nobody
+    /// was answered.
+    func timesOfRestorations(of id: String) -> [WallTime] {
+        (byID[id] ?? []).map { operations[$0] }.filter(\.isOpen).compactMap {
+            if case .restore(let asked)? = $0.command { asked.registeredAt } else { nil }
+        }
     }
 
     /// Whether it is unknown if any operation of this kind was made.

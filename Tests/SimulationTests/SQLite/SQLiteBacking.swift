@@ -121,8 +121,8 @@ final class SQLiteBacking: Backing {
                 if before.contains(nil), !history.isOver(version: Int(now.weight), of: id) { continue }
                 return "\(id) is \(now) after a restart, and was \(before)"
             }
-            // A backup has its own time of registration.
-            let isRestored = history.isRestore(version: Int(now.weight))
+            // A backup has its own time of registration, which changes after it leave as it is.
+            let isRestored = history.timesOfRestorations(of: id).contains(now.registeredAt)
             let hasItsPlace = before.contains {
                 $0.map { $0.sequence == now.sequence && (isRestored || $0.registeredAt == now.registeredAt) } ?? true
             }
