@@ -32,7 +32,7 @@ build: ## Leaves the release binary at .build/release/kong-discovery.
 	@$(call install,$(BUILD_PACKAGES))
 	SOURCE_COMMIT='$(subst $() ,,$(COMMIT))' $(BUILD) $(RELEASE) $(RELEASE_FLAGS) --product kong-discovery
 
-VERSION := $(shell sed -n 's/.*current = "\(.*\)"/\1/p' Sources/ControlPlane/Version.swift)
+VERSION := $(shell sed -n 's/.*current = "\(.*\)"/\1/p' Sources/ControlPlane/Basics/Version.swift)
 
 stage: build ## Puts all that is installed into dist/stage.
 	deploy/stage .build/release/kong-discovery dist/stage

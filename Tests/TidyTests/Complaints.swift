@@ -17,7 +17,7 @@ enum Complaints {
     static func aboutWords(_ file: SourceFile) -> [String] {
         let forbidden = file.module.flatMap { Rules.forbiddenWords[$0] } ?? [:]
         return file.code.indices.flatMap { index in
-            file.code[index].words.compactMap { word in
+            file.words[index].compactMap { word in
                 forbidden[String(word)].map { file.complaint(index, "uses `\(word)`: \($0)") }
             }
         }
@@ -25,7 +25,7 @@ enum Complaints {
 
     /// Unsafe code outside the files named for it.
     static func aboutUnsafety(_ file: SourceFile) -> [String] {
-        let uses = file.code.indices.filter { file.code[$0].words.contains(where: Rules.isUnsafe) }
+        let uses = file.code.indices.filter { file.words[$0].contains(where: Rules.isUnsafe) }
         if Rules.unsafeFiles[file.path] == nil {
             return uses.map { file.complaint($0, "unsafe code in a file that is not named for it in Rules.swift") }
         }

@@ -87,7 +87,7 @@ struct VersionTests {
     }
 
     @Test func `the program, the changelog and the package have one version`() throws {
-        let source = try Self.text("Sources/ControlPlane/Version.swift")
+        let source = try Self.text("Sources/ControlPlane/Basics/Version.swift")
         let version = try String(#require(source.firstMatch(of: /current = "(\d+\.\d+\.\d+)"/)).1)
         let package = try #require(try Self.text("debian/changelog").firstMatch(of: /^kong-discovery \(([^)]+)\)/))
         #expect(package.1.hasPrefix("\(version)-"))

@@ -122,34 +122,31 @@ enum Rules {
             RoomRule("Configuration", names: ["Basics", "Access"]),
             RoomRule("Manual", names: ["Basics", "JSON", "Configuration"]),
             RoomRule("Logging", names: ["Basics", "Configuration"]),
-            RoomRule("QueryLog", names: ["Basics", "JSON", "Configuration", "Logging"]),
-            RoomRule("TLS", names: ["Basics", "Configuration", "Logging"]),
+            RoomRule("QueryLog", names: ["Basics", "JSON", "Configuration"]),
+            RoomRule("TLS", names: ["Basics", "Configuration"]),
             RoomRule("HTTP", names: ["Basics", "JSON", "Metrics", "TLS"]),
             RoomRule("HTTPClient", names: []),
             RoomRule("Instances", names: ["Basics", "JSON", "Metrics", "Access"]),
             RoomRule("Backup", names: ["Basics", "JSON", "Instances"]),
-            RoomRule("Client", names: ["Basics", "JSON", "Logging", "HTTPClient"]),
+            RoomRule("Client", names: ["Basics", "JSON", "HTTPClient"]),
             RoomRule("Terminal", names: ["Basics", "Client"]),
-            RoomRule(
-                "Commands", names: ["Basics", "JSON", "Logging", "HTTPClient", "Instances", "Client", "Terminal"]),
+            RoomRule("Commands", names: ["Basics", "JSON", "Logging", "HTTPClient", "Client", "Terminal"]),
             RoomRule(
                 "Commands/Import",
-                names: ["Basics", "JSON", "Logging", "HTTPClient", "Instances", "Client", "Terminal", "Commands"]),
+                names: ["Basics", "JSON", "HTTPClient", "Instances", "Client", "Terminal", "Commands"]),
             RoomRule(
                 "Commands/Export",
-                names: [
-                    "Basics", "JSON", "HTTPClient", "Instances", "Client", "Terminal", "Commands", "Commands/Import",
-                ]),
+                names: ["Basics", "JSON", "Instances", "Client", "Terminal", "Commands", "Commands/Import"]),
             RoomRule(
                 "Commands/Backup",
                 names: [
-                    "Basics", "JSON", "Logging", "HTTPClient", "Backup", "Client", "Terminal", "Commands",
-                    "Commands/Import", "Commands/Export",
+                    "JSON", "HTTPClient", "Backup", "Client", "Terminal", "Commands", "Commands/Import",
+                    "Commands/Export",
                 ]),
             RoomRule("Feed", names: ["Basics", "JSON", "Instances"]),
             RoomRule("Checks", names: ["Basics", "Metrics", "HTTPClient", "Instances"]),
             RoomRule("Publish", names: ["Basics", "Instances"]),
-            RoomRule("Store", names: ["Basics", "JSON", "Access", "Instances"]),
+            RoomRule("Store", names: ["Basics", "Access", "Instances"]),
             RoomRule("Store/SQLite", names: ["Basics", "JSON", "Configuration", "Instances", "Store"]),
             RoomRule("Store/Etcd/Gateway", names: ["JSON", "Configuration", "HTTPClient", "Store"]),
             RoomRule("Store/Etcd/State", names: ["Basics", "Instances", "Store", "Store/Etcd/Gateway"]),
@@ -177,7 +174,8 @@ enum Rules {
                     "Basics", "JSON", "Metrics", "Access", "TLS", "HTTP", "Instances", "Backup", "Feed", "Store",
                     "Registry", "API/Requests", "API/Responses",
                 ]),
-            RoomRule("API/Endpoints", names: ["Instances", "Backup", "API/Requests", "API/Responses", "API"]),
+            RoomRule(
+                "API/Endpoints", names: ["Basics", "Instances", "Backup", "Registry", "API/Requests", "API"]),
             RoomRule(
                 "Lifecycle",
                 names: [

@@ -7,6 +7,8 @@ struct SourceFile {
     let lines: [Substring]
     /// Without comments and the contents of string literals.
     let code: [String]
+    /// Names and keywords of each line of code.
+    let words: [[Substring]]
 
     init(path: String, text: String) {
         self.path = path
@@ -15,6 +17,7 @@ struct SourceFile {
         self.lines = lines.last == "" ? lines.dropLast() : lines
         var stripper = CodeStripper()
         code = self.lines.map { stripper.strip($0) }
+        words = code.map(\.words)
     }
 
     /// The folder in `Sources` that it is in.
@@ -28,17 +31,57 @@ struct SourceFile {
 
     /// Types that are declared in it for others to name, outside of any other.
     var declaredTypes: [String] {
-        code.compactMap { line in
-            let words = line.prefix { $0 != "(" && $0 != "<" && $0 != ":" && $0 != "{" && $0 != "=" }
-                .split(separator: " ")
-            guard line.first != " ", !words.contains("private"), !words.contains("fileprivate"),
-                let place = words.firstIndex(where: { Self.declarations.contains($0) }), place + 1 < words.count
-            else { return nil }
-            return String(words[place + 1])
-        }
+        code.compactMap { $0.first == " " ? nil : Self.declaredName($0, Self.types) }
     }
 
-    private static let declarations: Set<Substring> = ["struct", "class", "enum", "protocol", "actor", "typealias"]
+    /// Functions that are declared in it for others to call, outside of any type.
+    var declaredFunctions: [String] {
+        code.compactMap { $0.first == " " ? nil : Self.declaredName($0, ["func"]) }
+    }
+
+    /// The types that it extends, with the members that it adds to each for others to name.
+    var extensions: [(type: String, members: [String])] {
+        var extensions: [(type: String, members: [String])] = []
+        var isExtension = false
+        for line in code {
+            if let first = line.first, first != " ", first != "}", first != ")" {
+                let type = Self.declaredName(line, ["extension"])
+                isExtension = type != nil
+                if let type { extensions.append((type, [])) }
+            } else if isExtension, line.hasPrefix("    "), !line.hasPrefix("     "),
+                let member = Self.declaredName(line, Self.types.union(["func", "var", "let"]))
+            {
+                extensions[extensions.count - 1].members.append(member)
+            }
+        }
+        return extensions
+    }
+
+    /// All names that stand for something of its own, or of a type: declarations, cases, and labels.
+    var ownNames: Set<String> {
+        var names: Set<String> = []
+        for (line, words) in zip(code, words) {
+            if words.contains("case") { names.formUnion(words.map(String.init)) }
+            for (word, next) in zip(words, words.dropFirst()) where Self.declarations.contains(word) {
+                names.insert(String(next))
+            }
+            for word in words where word.endIndex < line.endIndex && line[word.endIndex] == ":" {
+                names.insert(String(word))
+            }
+        }
+        return names
+    }
+
+    private static func declaredName(_ line: String, _ kinds: Set<Substring>) -> String? {
+        let words = line.prefix { !"(<:{=.".contains($0) }.split(separator: " ")
+        guard !words.contains("private"), !words.contains("fileprivate"),
+            let place = words.firstIndex(where: { kinds.contains($0) }), place + 1 < words.count
+        else { return nil }
+        return String(words[place + 1])
+    }
+
+    private static let types: Set<Substring> = ["struct", "class", "enum", "protocol", "actor", "typealias"]
+    private static let declarations = types.union(["func", "var", "let"])
 
     /// A complaint about one line.
     func complaint(_ index: Int, _ text: String) -> String { "\(path):\(index + 1): \(text)" }
@@ -66,59 +109,6 @@ struct SourceFile {
 
     private static func isLink(_ url: URL) -> Bool {
         (try? url.resourceValues(forKeys: [.isSymbolicLinkKey]).isSymbolicLink) ?? false
-    }
-}
-
-/// Takes comments and the contents of string literals out of Swift, line by line. Knows what this project uses: no
-/// regular expression literals.
-struct CodeStripper {
-    /// What a string literal that goes on over lines ends with; `nil` outside of one.
-    private var stringEnd: String?
-    private var commentDepth = 0
-    /// What a comment or a string literal may begin with.
-    private static let openings = [UInt8]("/\"#".utf8)
-
-    mutating func strip(_ line: Substring) -> String {
-        if stringEnd == nil, commentDepth == 0, !line.utf8.contains(where: { Self.openings.contains($0) }) {
-            return String(line)
-        }
-        var code = ""
-        var rest = line
-        while let character = rest.first {
-            if let end = stringEnd {
-                if rest.hasPrefix(end) {
-                    rest = rest.dropFirst(end.count)
-                    stringEnd = nil
-                } else {
-                    // An escaped quote does not end the literal; in raw ones there is nothing to escape.
-                    rest = rest.dropFirst(character == "\\" && !end.hasSuffix("#") ? 2 : 1)
-                }
-            } else if commentDepth > 0 || rest.hasPrefix("/*") {
-                if rest.hasPrefix("/*") { commentDepth += 1 }
-                if rest.hasPrefix("*/") { commentDepth -= 1 }
-                rest = rest.dropFirst(rest.hasPrefix("/*") || rest.hasPrefix("*/") ? 2 : 1)
-            } else if rest.hasPrefix("//") {
-                break
-            } else if let opening = Self.stringOpening(rest) {
-                rest = rest.dropFirst(opening.count)
-                stringEnd = String(opening.reversed())
-                code += "\"\""
-            } else {
-                code.append(character)
-                rest = rest.dropFirst()
-            }
-        }
-        // A literal of one line ends with it, whatever it held.
-        if let end = stringEnd, !end.contains("\"\"\"") { stringEnd = nil }
-        return code
-    }
-
-    /// `"`, `"""`, and both behind any number of `#`.
-    private static func stringOpening(_ text: Substring) -> String? {
-        let hashes = text.prefix { $0 == "#" }
-        let quotes = text.dropFirst(hashes.count)
-        if quotes.hasPrefix("\"\"\"") { return hashes + "\"\"\"" }
-        return quotes.hasPrefix("\"") ? hashes + "\"" : nil
     }
 }
 

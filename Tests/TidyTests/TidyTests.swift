@@ -19,6 +19,14 @@ struct TidyTests {
         try report(RoomMap(Self.sources.get()).complaints)
     }
 
+    @Test func `a room may name no other for nothing`() throws {
+        let files = try Self.sources.get()
+        let rooms = RoomMap(files)
+        for module in Rules.rooms.keys.sorted() {
+            for problem in rooms.unusedPermissions(of: module, files) { Issue.record("\(problem)") }
+        }
+    }
+
     @Test func `rooms are layers, without circles, and none is crowded or lonely`() throws {
         let files = try Self.sources.get()
         for (module, table) in Rules.rooms {
@@ -120,6 +128,42 @@ struct RuleTests {
             ])
         #expect(rooms.complaints(about: file("Sources/Engine/Bad.swift", "let x = Other()")).isEmpty)
         #expect(rooms.complaints(about: file("Sources/Engine/Attic/Bad.swift", "let x = 1")).count == 1)
+    }
+
+    @Test func `code in a string literal is looked at, with what it calls there`() {
+        let other = file("Sources/Engine/Answer/Other.swift", "enum Other {}")
+        let rooms = RoomMap([other])
+        func count(_ text: String) -> Int {
+            rooms.complaints(about: file("Sources/Engine/Zone/Thing.swift", text)).count
+        }
+        #expect(count(#"let x = "a \(f("b", (Other.c), "\(d)")) Other""#) == 1)
+        #expect(count(#"let x = "a \(f("\(Other.c)")) Other", y = "Other""#) == 1)
+        #expect(count(#"let x = "a \(b) Other \\(Other)", y = "Other""#) == 0)
+        #expect(count("let x = #\"\\(Other) \\#(Other.c)\"#") == 1)
+        #expect(
+            count("let x = \"\"\"\n  Other\n  \\(a) Other\n  \\(Other.c) \"Other\"\n  \"\"\"\nlet y = Other.c") == 2)
+    }
+
+    @Test func `functions, and members that a room adds to another one's type, are its own`() {
+        let zone = file("Sources/Engine/Zone/Thing.swift", "struct Thing {\n    var own = 1\n}")
+        let answer = file(
+            "Sources/Engine/Answer/Other.swift",
+            "func foreign(_ x: Int) {}\nextension Thing {\n    var added: Int { 1 }\n    func shared() {}\n}\n"
+                + "extension Int {\n    var double: Int { 1 }\n}")
+        let files = [zone, answer, file("Sources/Engine/Zone/Third.swift", "func shared() {}")]
+        let rooms = RoomMap(files)
+        func count(_ line: String) -> Int {
+            rooms.complaints(about: file("Sources/Engine/Zone/Bad.swift", line)).count
+        }
+        #expect(count("foreign(1)") == 1)
+        #expect(count("thing.added") == 1)
+        #expect(count("let added = thing.own") == 0)
+        #expect(count("thing.shared()") == 0, "another one has the name")
+        #expect(count("2.double") == 0, "the type is a library's")
+        #expect(rooms.complaints(about: file("Sources/Engine/Worker/Good.swift", "foreign(thing.added)")).isEmpty)
+        let unused = rooms.unusedPermissions(of: "Engine", files)
+        #expect(unused.contains("Engine: Zone names nothing in Message"))
+        #expect(!unused.contains("Engine: Answer names nothing in Zone"))
     }
 
     @Test func `an exception holds for its file and module alone`() {
