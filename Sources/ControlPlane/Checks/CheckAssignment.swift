@@ -12,7 +12,7 @@ struct CheckAssignment: Sendable, Equatable {
     /// Tells this assignment of the instance from earlier ones.
     var number: UInt64 = 0
 
-    /// A status that was stored because a result, here or on another node, has led to it.
+    /// A status to which a result, here or on another node, has led.
     struct KnownStatus: Sendable, Equatable {
         var status: CheckStatus
         var since: WallTime

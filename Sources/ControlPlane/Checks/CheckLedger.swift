@@ -80,7 +80,7 @@ struct CheckLedger: Sendable {
         self.nodes = nodes
         for (id, instance) in instances {
             let wasOwn = before?.isOwner(of: id) ?? true
-            if isOwn(id), !wasOwn { assign(instance.instance, &orders) }
+            if isOwn(id), !wasOwn { assign(instance, &orders) }
             if wasOwn, !isOwn(id) {
                 orders.removed.append(id)
                 (own[id], numbers[id]) = (nil, nil)
@@ -110,15 +110,15 @@ struct CheckLedger: Sendable {
 
     private mutating func keep(_ known: RegisteredInstance, _ orders: inout Orders) {
         instances[known.instance.id] = known
-        if isOwn(known.instance.id) { assign(known.instance, &orders) }
+        if isOwn(known.instance.id) { assign(known, &orders) }
     }
 
     /// Has the checker check an instance as it is now. Results that were passed on before, and that come back as a
     /// change only now, are news to it: they may be about other checks of the same names.
-    private mutating func assign(_ instance: ServiceInstance, _ orders: inout Orders) {
+    private mutating func assign(_ known: RegisteredInstance, _ orders: inout Orders) {
         lastNumber += 1
-        (own[instance.id], numbers[instance.id]) = (nil, lastNumber)
-        var assignment = CheckAssignment(instance)
+        (own[known.instance.id], numbers[known.instance.id]) = (nil, lastNumber)
+        var assignment = CheckAssignment(known)
         assignment.number = lastNumber
         orders.adopted.append(assignment)
     }
@@ -152,9 +152,10 @@ extension ServiceInstance {
 }
 
 extension CheckAssignment {
-    /// The checks of an instance, with their stored statuses.
-    init(_ instance: ServiceInstance) {
-        let statuses = instance.results.map {
+    /// The checks of an instance, with their known statuses: what could not be stored yet comes before what is.
+    init(_ known: RegisteredInstance) {
+        let instance = known.instance
+        let statuses = (known.health.unstored + instance.results).map {
             ($0.name, KnownStatus(status: $0.status, since: $0.since, output: $0.output))
         }
         self.init(

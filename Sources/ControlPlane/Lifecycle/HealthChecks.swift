@@ -189,14 +189,13 @@ final class HealthChecks: CheckObserver, Service {
             let entries = ledger.withLock { ledger in
                 taken.filter { ledger.passOn($0.value.report, of: $0.key.id, assignment: $0.value.assignment) }
             }
-            let reports = entries.map { ($0.key, $0.value.report) }
             let commands =
-                reports.map { key, report in RegistryCommand.report(id: key.id, report) }
+                entries.map { key, entry in RegistryCommand.report(id: key.id, entry.report) }
                 + removals.map { .expel($0.expulsion) }
             do throws(RegistryError) {
                 let outcomes = try await registry.submit(commands)
-                for ((key, report), outcome) in zip(reports, outcomes) { note(outcome, of: report, key) }
-                for ((removal, _), outcome) in zip(removals, outcomes.dropFirst(reports.count)) {
+                for ((key, entry), outcome) in zip(entries, outcomes) { correct(entry, key, after: outcome) }
+                for ((removal, _), outcome) in zip(removals, outcomes.dropFirst(entries.count)) {
                     guard case .deregistered = outcome else { continue }
                     // The change itself has a line of its own.
                     logger.debug(
@@ -215,14 +214,18 @@ final class HealthChecks: CheckObserver, Service {
         }
     }
 
-    /// Tells the checker if the registry has another status than the one that was passed on, because it knew something
-    /// newer: the checker would not pass its own on again before it changes.
-    private func note(_ outcome: CommandOutcome, of report: CheckReport, _ key: Outbox.Key) {
-        guard case .reported(let registered) = outcome,
+    /// Tells the checker if the registry has another status by now than the one that was passed on. It knew something
+    /// newer, or the same group of changes took the instance to another place and back, where its checks begin anew. The
+    /// checker would not pass its own on again before it changes.
+    private func correct(_ passedOn: Outbox.Entry, _ key: Outbox.Key, after outcome: CommandOutcome) {
+        guard case .reported = outcome, let registered = registry.instance(id: key.id),
             let check = registered.instance.checks.first(where: { $0.name == key.check })
         else { return }
         let known = registered.result(of: check)
-        if known.status == report.status { return }
+        if known.status == passedOn.report.status { return }
+        // What it has found since then is passed on next, and a new assignment has told it what is known.
+        if outbox.withLock({ $0.reports[key] != nil }) { return }
+        guard ledger.withLock({ $0.isPresent(passedOn.assignment, of: key.id) }) else { return }
         let checker = checker.withLock { $0 }
         checker?.report(key.id, key.check, known.status, output: known.output) { _ in }
     }

@@ -45,6 +45,21 @@ import Testing
         #expect(adopted.first?.statuses["c"]?.status == .critical && adopted.first?.statuses["c"]?.since == time)
     }
 
+    @Test func `a status that could not be stored yet comes before the stored one, also when the node has it again`() {
+        var known = RegisteredInstance(reported(instance(1), .passing, at: time))
+        let later = time.advanced(bySeconds: 1)
+        known.health.unstored = [CheckRecord(name: "c", status: .critical, since: later)]
+        var ledger = CheckLedger()
+        var adopted = ledger.begin(with: [known]).adopted
+        #expect(adopted.map { $0.statuses["c"]?.status } == [.critical])
+        #expect(adopted.map { $0.statuses["c"]?.since } == [later])
+        let other = (0...).lazy.map { "n\($0)" }.first { !CheckerNodes(own: "a", others: [$0]).isOwner(of: "i1") }
+        _ = ledger.share(among: CheckerNodes(own: "a", others: [other ?? ""]))
+        #expect(!ledger.isOwn("i1"))
+        adopted = ledger.share(among: nil).adopted
+        #expect(adopted.map { $0.statuses["c"]?.status } == [.critical])
+    }
+
     @Test func `the checker hears of results that came another way, and of none of its own`() {
         var ledger = CheckLedger()
         _ = ledger.begin(with: [RegisteredInstance(instance(1))])
