@@ -46,10 +46,11 @@ public func serve(
         let tokens = try loaded.tokensFile()
         let queryLog = QueryLogWriter(logger: logger) { engine.takeQueries($0) }
         queryLog.adopt(try loaded.queryLogTarget(), configuration.queryLog, of: engine, logger)
-        try await run(
-            loaded, identity, tokens, queryLog, engine, budget, sockets, manager, privileges, version: version,
-            startedAt: startedAt,
-            logger)
+        let server = PreparedServer(
+            loaded: loaded, version: version, startedAt: startedAt, privileges: privileges, manager: manager,
+            sockets: sockets, budget: budget, engine: engine, identity: identity, tokens: tokens, queryLog: queryLog,
+            logger: logger)
+        try await server.run()
     } catch {
         engine.stop()
         throw error
@@ -57,129 +58,142 @@ public func serve(
     logger.info("stopped")
 }
 
-private func run(
-    _ loaded: LoadedConfiguration, _ identity: ServerIdentity?, _ tokens: TokensFile?, _ queryLog: QueryLogWriter,
-    _ engine: Engine, _ budget: DescriptorBudget, _ sockets: PassedSockets, _ manager: ServiceManager,
-    _ privileges: Privileges?, version: String, startedAt: ContinuousClock.Instant, _ logger: Logger
-) async throws {
-    let configuration = loaded.configuration
-    let registry = Registry(
-        store: try makeStore(configuration, logger),
-        publisher: ZonePublisher(
-            sink: engine, policy: RecordPolicy(configuration.dns), reverse: ReverseNames(configuration.dns)),
-        limits: configuration.registry,
-        cleanupInterval: configuration.heartbeat.cleanupInterval,
-        massExpiryBrake: configuration.heartbeat.massExpiryBrake,
-        feed: ChangeFeed(ChangeFeed.Limits(readers: budget.changeReaders)),
-        logger: logger
-    )
-    if configuration.storage.type != .etcd {
-        // Listen only once the stored instances are known to be readable; etcd is the exception, since it may take
-        // long.
-        do throws(StoreUnavailable) {
-            try await registry.load()
-        } catch {
-            throw StartError("storage.\(configuration.storage.type): \(error.reason)")
-        }
-    }
-    let health = try HealthChecks(Checker.Settings(configuration, budget: budget), registry: registry, logger: logger)
-    let listener = SecureListener(identity, logger: logger)
-    let state = ServerState(
-        version: version, startedAt: startedAt, listener: listener,
-        queries: {
-            let counts = queryLog.counts
-            return QueryLogFigures(written: counts.written, dropped: counts.lost &+ engine.droppedQueries)
-        },
-        statistics: { engine.statistics() })
-    let access = AccessControl(logger: logger)
-    access.adopt(tokens)
-    let limiter = RequestLimiter(logger: logger)
-    limiter.requestsPerSecond = configuration.server.rateLimit.requestsPerSecond
-    let handler = APIHandler(
-        endpoints: CountedEndpoints(.server),
-        registry: registry,
-        decoder: RegistrationDecoder(
-            defaults: InstanceDefaults(configuration),
-            addresses: RegistrableAddresses(within: configuration.registry.networks)),
-        state: state,
-        cache: engine,
-        time: .system,
-        checks: health,
-        dns: engine,
-        hasServiceMetrics: configuration.metrics.perService,
-        origin: RequestOrigin(configuration.server, machineName: MachineName.current),
-        access: access,
-        limiter: limiter,
-        spoolFolders: configuration.spoolFolders
-    )
-    let (listening, listens) = AsyncStream.makeStream(of: Never.self)
-    let http = try HTTPService(
-        address: configuration.server.listen.address,
-        port: configuration.server.listen.port,
-        socket: sockets.rest.first,
-        maximumConnections: budget.restConnections,
-        maximumPerClient: configuration.server.maximumPerClient,
-        responder: HTTPResponder(handler: handler, date: HTTPDate()),
-        listener: listener,
-        logger: logger
-    ) { port in
-        var address = configuration.server.listen
-        address.port = UInt16(clamping: port)
-        budget.log(logger)
-        let scheme = listener.identity == nil ? "http" : "https"
-        logger.info("REST API listens", metadata: ["address": "\(address)", "scheme": "\(scheme)"])
-        if let identity = listener.identity { listener.tell(of: identity, logger) }
-        loaded.warnOfPlainHTTP(logger)
-        loaded.warnOfAccess(tokens, logger)
-        loaded.warnOfOpenResolver(logger)
-        if configuration.storage.type == .memory {
-            logger.warning("storage.type is memory: all instances are forgotten when the server stops")
-        }
-        listens.finish()
-    }
-    // They stop in reverse order: requests end first, then changes, and DNS last.
-    let group = ServiceGroup(
-        configuration: .init(
-            services: [
-                QueryLogService(log: queryLog),
-                EngineService(engine: engine),
-                RegistryService(registry: registry, listening: listening) { () throws(StartError) in
-                    health.begin()
-                    try startDNS(engine, configuration, privileges, logger)
-                    state.isReady = true
-                    logger.info("ready")
-                    manager.tellReady()
-                },
-                health,
-                ReloadService(
-                    loaded: loaded, listener: listener, access: access, limiter: limiter, queryLog: queryLog,
-                    engine: engine,
-                    manager: manager, logger: logger),
-                CertificateWatchService(listener: listener, logger: logger),
-                UpstreamWatchService(engine: engine, logger: logger),
-                ClientLimitWatchService(engine: engine, logger: logger),
-                StatusService(output: .standardError) { handler.statusText },
-                http,
-                SupervisionService(manager: manager, engine: engine, logger: logger),
-            ],
-            gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger.quiet
-        )
-    )
-    try await group.run()
-}
+/// What a server has before it knows the registry: its sockets are open, and it has given up root.
+private struct PreparedServer {
+    let loaded: LoadedConfiguration
+    let version: String
+    let startedAt: ContinuousClock.Instant
+    let privileges: Privileges?
+    let manager: ServiceManager
+    let sockets: PassedSockets
+    let budget: DescriptorBudget
+    let engine: Engine
+    let identity: ServerIdentity?
+    let tokens: TokensFile?
+    let queryLog: QueryLogWriter
+    let logger: Logger
 
-private func startDNS(
-    _ engine: Engine, _ configuration: Configuration, _ privileges: Privileges?, _ logger: Logger
-) throws(StartError) {
-    do throws(EngineError) {
-        try privileges?.openPorts { () throws(EngineError) in try engine.listen() }
-        try engine.start()
-    } catch {
-        throw StartError("dns: \(error)")
+    private var configuration: Configuration { loaded.configuration }
+
+    /// Loads the registry and serves, until a signal or a part of it ends it.
+    func run() async throws {
+        let registry = Registry(
+            store: try makeStore(configuration, logger),
+            publisher: ZonePublisher(
+                sink: engine, policy: RecordPolicy(configuration.dns), reverse: ReverseNames(configuration.dns)),
+            limits: configuration.registry,
+            cleanupInterval: configuration.heartbeat.cleanupInterval,
+            massExpiryBrake: configuration.heartbeat.massExpiryBrake,
+            feed: ChangeFeed(ChangeFeed.Limits(readers: budget.changeReaders)),
+            logger: logger
+        )
+        if configuration.storage.type != .etcd {
+            // Listen only once the stored instances are known to be readable; etcd is the exception, since it may take
+            // long.
+            do throws(StoreUnavailable) {
+                try await registry.load()
+            } catch {
+                throw StartError("storage.\(configuration.storage.type): \(error.reason)")
+            }
+        }
+        let health = try HealthChecks(
+            Checker.Settings(configuration, budget: budget), registry: registry, logger: logger)
+        let listener = SecureListener(identity, logger: logger)
+        let state = ServerState(
+            version: version, startedAt: startedAt, listener: listener,
+            queries: {
+                let counts = queryLog.counts
+                return QueryLogFigures(written: counts.written, dropped: counts.lost &+ engine.droppedQueries)
+            },
+            statistics: { engine.statistics() })
+        let access = AccessControl(logger: logger)
+        access.adopt(tokens)
+        let limiter = RequestLimiter(logger: logger)
+        limiter.requestsPerSecond = configuration.server.rateLimit.requestsPerSecond
+        let handler = APIHandler(
+            endpoints: CountedEndpoints(.server),
+            registry: registry,
+            decoder: RegistrationDecoder(
+                defaults: InstanceDefaults(configuration),
+                addresses: RegistrableAddresses(within: configuration.registry.networks)),
+            state: state,
+            cache: engine,
+            time: .system,
+            checks: health,
+            dns: engine,
+            hasServiceMetrics: configuration.metrics.perService,
+            origin: RequestOrigin(configuration.server, machineName: MachineName.current),
+            access: access,
+            limiter: limiter,
+            spoolFolders: configuration.spoolFolders
+        )
+        let (listening, listens) = AsyncStream.makeStream(of: Never.self)
+        let http = try HTTPService(
+            address: configuration.server.listen.address,
+            port: configuration.server.listen.port,
+            socket: sockets.rest.first,
+            maximumConnections: budget.restConnections,
+            maximumPerClient: configuration.server.maximumPerClient,
+            responder: HTTPResponder(handler: handler, date: HTTPDate()),
+            listener: listener,
+            logger: logger
+        ) { port in
+            var address = configuration.server.listen
+            address.port = UInt16(clamping: port)
+            budget.log(logger)
+            let scheme = listener.identity == nil ? "http" : "https"
+            logger.info("REST API listens", metadata: ["address": "\(address)", "scheme": "\(scheme)"])
+            if let identity = listener.identity { listener.tell(of: identity, logger) }
+            loaded.warnOfPlainHTTP(logger)
+            loaded.warnOfAccess(tokens, logger)
+            loaded.warnOfOpenResolver(logger)
+            if configuration.storage.type == .memory {
+                logger.warning("storage.type is memory: all instances are forgotten when the server stops")
+            }
+            listens.finish()
+        }
+        // They stop in reverse order: requests end first, then changes, and DNS last.
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    QueryLogService(log: queryLog),
+                    EngineService(engine: engine),
+                    RegistryService(registry: registry, listening: listening) { () throws(StartError) in
+                        health.begin()
+                        try startDNS()
+                        state.isReady = true
+                        logger.info("ready")
+                        manager.tellReady()
+                    },
+                    health,
+                    ReloadService(
+                        loaded: loaded, listener: listener, access: access, limiter: limiter, queryLog: queryLog,
+                        engine: engine,
+                        manager: manager, logger: logger),
+                    CertificateWatchService(listener: listener, logger: logger),
+                    UpstreamWatchService(engine: engine, logger: logger),
+                    ClientLimitWatchService(engine: engine, logger: logger),
+                    StatusService(output: .standardError) { handler.statusText },
+                    http,
+                    SupervisionService(manager: manager, engine: engine, logger: logger),
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger.quiet
+            )
+        )
+        try await group.run()
     }
-    for address in engine.localAddresses {
-        logger.info("DNS listens", metadata: ["address": "\(address)", "domain": "\(configuration.dns.domain)"])
+
+    private func startDNS() throws(StartError) {
+        do throws(EngineError) {
+            try privileges?.openPorts { () throws(EngineError) in try engine.listen() }
+            try engine.start()
+        } catch {
+            throw StartError("dns: \(error)")
+        }
+        for address in engine.localAddresses {
+            logger.info("DNS listens", metadata: ["address": "\(address)", "domain": "\(configuration.dns.domain)"])
+        }
     }
 }
 
