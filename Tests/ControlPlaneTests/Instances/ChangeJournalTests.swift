@@ -5,6 +5,7 @@ import Testing
 
 @Suite struct ChangeJournalTests {
     private let lease = Lease(ttlSeconds: 0, now: TestClock().now)
+    private let web = [Check.test("web")]
 
     @Test func `what comes, changes and goes is noted in its order, from the moment it is opened`() {
         var table = InstanceTable()
@@ -33,34 +34,34 @@ import Testing
         table.put(.test(1), lease: lease)
         _ = table.renew(id: "i1", now: TestClock().now)
         #expect(table.setHealth(InstanceHealth(), of: "i1") == nil)
-        #expect(table.setHealth(InstanceHealth(verdict: .critical), of: "nobody") == nil)
+        #expect(table.setHealth(InstanceHealth(web: .critical), of: "nobody") == nil)
         #expect(table.journal.take().isEmpty)
         #expect(table.changeIndex == 1)
     }
 
     @Test func `health decides the status and whether DNS answers, and outlives a registration`() throws {
         var table = InstanceTable()
-        table.put(.test(1), lease: lease)
+        table.put(.test(1, checks: web), lease: lease)
         table.put(.test(2), lease: lease)
         table.journal.open()
         func counts() -> [StatusCounts] { [table.counts, table.serviceSummaries(after: nil, limit: 9)[0].counts] }
 
-        let first = table.setHealth(InstanceHealth(verdict: .warning), of: "i1")
+        let first = table.setHealth(InstanceHealth(web: .warning), of: "i1")
         let warning = try #require(first)
         #expect(warning.index == 3 && !warning.isSeenInDNS)
         #expect(warning.old?.status == .passing && warning.new?.status == .warning)
         #expect(counts() == [StatusCounts(passing: 1, warning: 1), StatusCounts(passing: 1, warning: 1)])
 
-        let second = table.setHealth(InstanceHealth(verdict: .critical), of: "i1")
+        let second = table.setHealth(InstanceHealth(web: .critical), of: "i1")
         let critical = try #require(second)
         #expect(critical.index == 4 && critical.isSeenInDNS)
         #expect(counts() == [StatusCounts(passing: 1, critical: 1), StatusCounts(passing: 1, critical: 1)])
         #expect(table.journal.take() == [warning, critical])
 
-        table.put(.test(1, weight: 7), lease: lease)
+        table.put(.test(1, weight: 7, checks: web), lease: lease)
         #expect(table.instance(id: "i1")?.status == .critical)
         #expect(table.instance(id: "i1")?.isHealthy == false)
-        table.put(.test(1, weight: 7, draining: true), lease: nil)
+        table.put(.test(1, weight: 7, checks: web, draining: true), lease: nil)
         #expect(table.instance(id: "i1")?.status == .draining)
         let changes = table.journal.take()
         // A critical one may be answered, a draining one never is.
@@ -68,7 +69,7 @@ import Testing
 
         table.remove(id: "i1")
         #expect(counts() == [StatusCounts(passing: 1), StatusCounts(passing: 1)])
-        table.put(.test(1), lease: lease)
+        table.put(.test(1, checks: web), lease: lease)
         #expect(table.instance(id: "i1")?.status == .passing)
     }
 
@@ -76,14 +77,14 @@ import Testing
         let now = TestClock().now
         var table = InstanceTable()
         table.journal.open()
-        table.put(.test(1, ttl: 1), lease: Lease(ttlSeconds: 1, now: now), because: .anotherNode)
-        table.setHealth(InstanceHealth(verdict: .critical), of: "i1", because: .check("http"))
+        table.put(.test(1, ttl: 1, checks: web), lease: Lease(ttlSeconds: 1, now: now), because: .anotherNode)
+        table.setHealth(InstanceHealth(web: .critical), of: "i1", because: .check("web"))
         table.journal.notePolicy(of: "orders", nil)
         _ = table.removeExpired(at: now.monotonic + .seconds(2), limit: 10)
         table.put(.test(2), lease: Lease(ttlSeconds: 1, now: now))
         table.remove(id: "i2", because: .loaded)
         let changes = table.journal.take()
-        #expect(changes.map(\.reason) == [.anotherNode, .check("http"), .expired, .request, .loaded])
+        #expect(changes.map(\.reason) == [.anotherNode, .check("web"), .expired, .request, .loaded])
         #expect(changes.map(\.index) == [1, 2, 4, 5, 6])
         #expect(table.journal.takePolicies() == [PolicyChange(index: 3, name: "orders", policy: nil)])
         #expect(table.journal.takePolicies().isEmpty)
@@ -98,9 +99,9 @@ import Testing
         #expect(table.changeIndex(ofService: "orders") == 2 && table.changeIndex(ofService: "users") == 3)
         table.put(.test(1), lease: lease)
         #expect(table.changeIndex(ofService: "orders") == 2)
-        table.put(.test(1, name: "users"), lease: lease)
+        table.put(.test(1, name: "users", checks: web), lease: lease)
         #expect(table.changeIndex(ofService: "orders") == 4 && table.changeIndex(ofService: "users") == 4)
-        table.setHealth(InstanceHealth(verdict: .warning), of: "i1")
+        table.setHealth(InstanceHealth(web: .warning), of: "i1")
         #expect(table.changeIndex(ofService: "orders") == 4 && table.changeIndex(ofService: "users") == 5)
         table.remove(id: "i1")
         #expect(table.changeIndex(ofService: "users") == 6)

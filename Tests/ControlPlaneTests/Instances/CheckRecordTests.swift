@@ -37,7 +37,7 @@ import Testing
         #expect(registered.status == .critical)
         registered.health.unstored = [CheckRecord(name: "a", status: .passing, since: later)]
         #expect(registered.status == .passing)
-        registered.health.verdict = .warning
+        registered.health = InstanceHealth(unstored: [CheckRecord(name: "a", status: .warning, since: later)])
         #expect(registered.status == .warning)
         registered.instance.isDraining = true
         #expect(registered.status == .draining)

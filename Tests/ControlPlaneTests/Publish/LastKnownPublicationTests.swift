@@ -15,7 +15,8 @@ import Testing
 
     private static func instance(_ number: UInt64, draining: Bool = false) -> ServiceInstance {
         var instance = ServiceInstance.test(
-            number, ip: "10.0.\(number / 200).\(number % 200)", tags: ["blue"], draining: draining)
+            number, ip: "10.0.\(number / 200).\(number % 200)", tags: ["blue"], checks: [.test("web")],
+            draining: draining)
         // Both families, so that each type has records.
         if number % 3 == 2 { instance.address = .v6(0xFD00 << 48, number) }
         return instance
@@ -408,7 +409,7 @@ extension PublishingNode {
 
     /// A check of an instance fails.
     fileprivate mutating func fail(_ number: UInt64) {
-        table.setHealth(InstanceHealth(verdict: .critical), of: "i\(number)", because: .check("web"))
+        table.setHealth(InstanceHealth(web: .critical), of: "i\(number)", because: .check("web"))
     }
 
     /// All is well with an instance, which registers again if it has expired.

@@ -68,7 +68,7 @@ import Testing
         // Here, but not healthy yet: it takes the place of what it was.
         var again = instance(10)
         again.instance.address = instance(2).instance.address
-        again.health.verdict = .critical
+        again.instance.checks = [.test("web", initial: .critical)]
         known.supersede(by: again)
         #expect(numbers(known) == [10])
         let policy = RecordPolicy(answersLastKnown: true)

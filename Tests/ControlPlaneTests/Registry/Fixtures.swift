@@ -153,6 +153,7 @@ extension ServiceInstance {
         priority: UInt16 = 0,
         ttl: Int = 30,
         dnsTTL: UInt32 = 5,
+        checks: [Check] = [],
         draining: Bool = false
     ) -> ServiceInstance {
         ServiceInstance(
@@ -167,6 +168,7 @@ extension ServiceInstance {
             priority: priority,
             ttlSeconds: ttl,
             dnsTTL: dnsTTL,
+            checks: checks,
             isDraining: draining,
             registeredAt: WallTime(millisecondsSince1970: 0),
             sequence: sequence
@@ -180,9 +182,16 @@ extension RegisteredInstance {
         self.init(instance: instance, lease: Lease(ttlSeconds: 0, now: TestClock().now))
     }
 
-    /// The same; see ``ServiceInstance/test(_:name:ip:port:transport:tags:weight:priority:ttl:dnsTTL:draining:)``.
+    /// The same; see ``ServiceInstance/test(_:name:ip:port:transport:tags:weight:priority:ttl:dnsTTL:checks:draining:)``.
     static func test(_ sequence: UInt64 = 1, name: String = "orders", ip: String = "10.0.0.1") -> RegisteredInstance {
         RegisteredInstance(ServiceInstance.test(sequence, name: name, ip: ip))
+    }
+}
+
+extension InstanceHealth {
+    /// What its check `web` has found, which is not stored yet.
+    init(web status: CheckStatus) {
+        self.init(unstored: [CheckRecord(name: "web", status: status, since: WallTime(millisecondsSince1970: 0))])
     }
 }
 
@@ -215,7 +224,8 @@ extension Registration {
         ip: String = "10.0.0.1",
         tags: [String] = [],
         weight: UInt16 = 100,
-        ttl: Int = 30
+        ttl: Int = 30,
+        checks: [Check] = []
     ) -> Registration {
         Registration(
             id: id,
@@ -228,7 +238,8 @@ extension Registration {
             weight: weight,
             priority: 0,
             ttlSeconds: ttl,
-            dnsTTL: 5
+            dnsTTL: 5,
+            checks: checks
         )
     }
 }

@@ -112,16 +112,19 @@ import Testing
         for count in [4, 60] {
             let test = makeRegistry()
             let registry = test.registry
-            func setHealth(_ verdict: InstanceHealth.Verdict, _ numbers: Range<Int>) async throws {
+            func setHealth(_ status: CheckStatus, _ numbers: Range<Int>) async throws {
                 registry.store.view.withTable { table in
-                    for number in numbers { table.setHealth(InstanceHealth(verdict: verdict), of: "i\(number)") }
+                    for number in numbers { table.setHealth(InstanceHealth(web: status), of: "i\(number)") }
                 }
                 _ = try await registry.deregister(id: "i0")
-                _ = try await registry.register(.test("i0", ip: "10.0.0.0"))
+                _ = try await registry.register(.test("i0", ip: "10.0.0.0", checks: [.test("web")]))
             }
             try await test.running {
                 _ = try await registry.setPolicy(ServicePolicy(protectThreshold: 0.5), of: "orders")
-                for number in 0..<count { _ = try await registry.register(.test("i\(number)", ip: "10.0.0.\(number)")) }
+                for number in 0..<count {
+                    _ = try await registry.register(
+                        .test("i\(number)", ip: "10.0.0.\(number)", checks: [.test("web")]))
+                }
                 // Half of them are left: that is not below the threshold.
                 try await setHealth(.critical, (count / 2)..<count)
                 #expect(test.zone.addresses("orders").count == count / 2)
