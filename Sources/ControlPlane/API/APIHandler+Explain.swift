@@ -46,18 +46,17 @@ extension APIHandler {
         explanation.memberCount = known.instances.count
         explanation.graceEnd = known.graceEnd.map { now.advanced(by: now.monotonic.duration(to: $0)).wall }
         explanation.lastKnown = known.lastKnown.map { ($0.since, $0.until) }
-        await add(known, to: &explanation)
+        add(known, to: &explanation)
         if name.kind == .outside { explanation.upstreams = dns.upstreamStatistics() }
         if known.instances.isEmpty { explanation.nearest = nearest(to: name, query.name, dns) }
         return explanation
     }
 
-    private func add(_ known: NameExplanation, to explanation: inout Explanation) async {
+    private func add(_ known: NameExplanation, to explanation: inout Explanation) {
         if let service = explanation.name.service {
             explanation.notes = registry.brakes(ofService: service).map {
                 ExplanationNote(source: $0.kind.rawValue, text: $0.reason, since: $0.since, until: $0.until)
             }
-            for source in explanations { explanation.notes += await source.notes(onService: service) }
         }
         var reasons: [(type: RecordType, reasons: [AnswerReason])] = []
         for answer in explanation.answers {
@@ -65,12 +64,11 @@ extension APIHandler {
             reasons.append((answer.type, answer.confirmed(expected, known.instances)))
         }
         for (index, registered) in known.instances.prefix(Explanation.maximumMembers).enumerated() {
-            var notes: [ExplanationNote] = []
-            for source in explanations { notes += await source.notes(on: registered) }
-            if let note = known.lastKnown?.note(on: registered) { notes.append(note) }
+            let note = known.lastKnown?.note(on: registered)
             explanation.members.append(
                 Explanation.Member(
-                    registered: registered, reasons: reasons.map { ($0.type, $0.reasons[index]) }, notes: notes,
+                    registered: registered, reasons: reasons.map { ($0.type, $0.reasons[index]) },
+                    notes: note.map { [$0] } ?? [],
                     hasExpired: known.lastKnown?.expired[registered.instance.sequence] != nil))
         }
     }

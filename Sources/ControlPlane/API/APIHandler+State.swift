@@ -224,12 +224,9 @@ extension JSONWriter {
             string(upstream.isHealthy ? "pass" : "fail")
             member("round_trip_seconds")
             if let time = upstream.roundTripTime { decimal(time / .seconds(1), places: 6) } else { null() }
-            for (name, value) in [
-                ("queries", upstream.queries), ("answers", upstream.answers), ("timeouts", upstream.timeouts),
-                ("errors", upstream.errors), ("guesses", upstream.guesses),
-            ] {
-                member(name)
-                integer(value)
+            for counter in UpstreamCounter.allCases {
+                member(counter.rawValue)
+                integer(upstream[counter])
             }
             member("leads_back")
             bool(upstream.leadsBack)

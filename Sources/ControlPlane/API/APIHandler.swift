@@ -16,8 +16,6 @@ struct APIHandler: RequestHandler {
     var checks: (any CheckObserver)?
     /// What DNS does; `nil`: nobody knows.
     var dns: (any DNSInsight)?
-    /// What else has a say in the answers of DNS.
-    var explanations: [any ExplanationSource] = []
     /// Whether the metrics have figures of each service.
     var hasServiceMetrics = false
     var origin = RequestOrigin(hosts: [])

@@ -12,7 +12,7 @@ extension OpenAPIDocument {
                 index: {$ref: '#/components/schemas/Count'}
                 time: {$ref: '#/components/schemas/Time'}
                 sequence: {$ref: '#/components/schemas/Count', description: Its place in the list.}
-                id_origin: {type: string, enum: [given, derived, substitute]}
+                id_origin: {type: string, enum: [\(names(IdentifierOrigin.self))]}
                 instance: {$ref: '#/components/schemas/Instance'}
             PolicyEvent:
               description: The data of policy; in a snapshot only name and policy.

@@ -123,20 +123,20 @@ extension OpenAPIDocument {
                 id: {type: string}
                 ip: {type: string}
                 port: {$ref: '#/components/schemas/Count'}
-                protocol: {type: string, enum: [tcp, udp]}
+                protocol: {type: string, enum: [\(names(TransportProtocol.self))]}
                 weight: {$ref: '#/components/schemas/Count'}
                 priority: {$ref: '#/components/schemas/Count'}
                 status:
                   description: Expired - it is answered as one of the last known, and not registered any more.
                   type: string
-                  enum: [passing, warning, critical, draining, expired]
+                  enum: [\(names(InstanceStatus.self)), expired]
                 since: {type: [string, 'null'], format: date-time, description: As its checks have found it.}
                 answers:
                   description: By type, "answered" or why it is not in the answer.
                   type: object
                   additionalProperties:
                     type: string
-                    enum: [\(AnswerReason.allCases.map(\.rawValue).joined(separator: ", "))]
+                    enum: [\(names(AnswerReason.self))]
                 checks: {type: array, items: {$ref: '#/components/schemas/CheckState'}}
                 notes: {type: array, items: {$ref: '#/components/schemas/ExplanationNote'}}
                 registered_at: {$ref: '#/components/schemas/Time'}

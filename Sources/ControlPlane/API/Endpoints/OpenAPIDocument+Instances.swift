@@ -131,6 +131,7 @@ extension OpenAPIDocument {
     /// The fields of an instance that a client sets, as they are sent or as they are shown.
     private static func fields(isNullable: Bool) -> String {
         let type = isNullable ? "[array, 'null']" : "array"
+        let protocols = OpenAPIDocument.names(TransportProtocol.self)
         return """
                     id: {\(schema("$ref: '#/components/schemas/ID'", isNullable)), description: Default - a UUID that
                       follows from name and ip and port and protocol.}
@@ -142,7 +143,7 @@ extension OpenAPIDocument {
                         from a client on loopback.
                       $ref: '#/components/schemas/Address'
                     port: {$ref: '#/components/schemas/Port'}
-                    protocol: {\(schema("type: string, enum: [tcp, udp]", isNullable)), description: Default - tcp.}
+                    protocol: {\(schema("type: string, enum: [\(protocols)]", isNullable)), description: Default - tcp.}
             \(changeableFields(isNullable: isNullable, hasDefaults: isNullable))
                     ttl: {\(schema("type: integer, minimum: 0, maximum: 2147483647", isNullable)),
                       description: Seconds it lives without a heartbeat. 0 - never; default - heartbeat.timeout.}

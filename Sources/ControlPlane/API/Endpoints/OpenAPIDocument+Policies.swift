@@ -1,3 +1,5 @@
+import Engine
+
 extension OpenAPIDocument {
     /// Services, their policies, and what keeps them from being wrongly empty.
     static let policySchemas = """
@@ -19,10 +21,10 @@ extension OpenAPIDocument {
               type: object
               additionalProperties: false
               properties:
-                strategy: {type: [string, 'null'], enum: [round_robin, random, weighted, null]}
-                on_empty: {type: [string, 'null'], enum: [nxdomain, nodata, servfail, last_known, null]}
+                strategy: {type: [string, 'null'], enum: [\(names(RotationStrategyName.self)), null]}
+                on_empty: {type: [string, 'null'], enum: [\(names(ServicePolicy.EmptyAnswer.self)), null]}
                 empty_grace: \(DurationPattern.schema(.zero...(.seconds(3600)), "SERVFAIL first, for so long:"))
-                priorities: {type: [string, 'null'], enum: [lowest, all, null]}
+                priorities: {type: [string, 'null'], enum: [\(names(ServicePolicy.Priorities.self)), null]}
                 protect_threshold:
                   description: The share of healthy instances below which critical ones are answered too.
                   type: [number, 'null']
@@ -44,7 +46,7 @@ extension OpenAPIDocument {
               type: object
               required: [kind, name, since, until, reason]
               properties:
-                kind: {type: string, enum: [mass_expiry, protect_threshold]}
+                kind: {type: string, enum: [\(names(BrakeInForce.Kind.self))]}
                 name: {type: string, description: The service.}
                 since: {$ref: '#/components/schemas/Time'}
                 until: {type: [string, 'null'], format: date-time, description: null - while there is a reason.}

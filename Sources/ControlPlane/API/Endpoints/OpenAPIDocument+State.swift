@@ -33,7 +33,8 @@ extension OpenAPIDocument {
             ServerStatus:
               type: object
               required: [version, uptime_seconds, ready, health, certificate, storage, checks, instances, services,
-                zone, access, brakes, last_known_names, upstreams]
+                zone, access, brakes, last_known_names, \(groups),
+                upstreams]
               properties:
                 version: {type: string}
                 uptime_seconds: {$ref: '#/components/schemas/Count'}
@@ -127,18 +128,19 @@ extension OpenAPIDocument {
                       address: {type: string}
                       health: {type: string, enum: [pass, fail]}
                       round_trip_seconds: {type: [number, 'null']}
-                      queries: {$ref: '#/components/schemas/Count'}
-                      answers: {$ref: '#/components/schemas/Count'}
-                      timeouts: {$ref: '#/components/schemas/Count'}
-                      errors: {$ref: '#/components/schemas/Count'}
-                      guesses:
-                        type: integer
-                        minimum: 0
-                        description: times that somebody was found guessing at answers
+        \(upstreamCounters)
                       leads_back: {type: boolean, description: to this server - it is not asked while it does}
         """
 
     /// The schemas of the counters, each group an object.
+    private static var groups: String { names(Counter.Group.self) }
+
+    private static var upstreamCounters: String {
+        UpstreamCounter.allCases.map {
+            "              \($0.rawValue): {type: integer, minimum: 0, description: \"\($0.help)\"}"
+        }.joined(separator: "\n")
+    }
+
     private static var counters: String {
         Counter.Group.allCases.map { group in
             let properties = Counter.allCases.map(\.description).filter { $0.group == group }.map {

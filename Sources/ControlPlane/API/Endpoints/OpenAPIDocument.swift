@@ -19,6 +19,11 @@ enum OpenAPIDocument {
             + "  schemas:\n" + schemas.joined(separator: "\n") + "\n"
     }
 
+    /// The values of an enumeration, for the list behind `enum`.
+    static func names<Value: CaseIterable & RawRepresentable<String>>(_: Value.Type) -> String {
+        Value.allCases.map(\.rawValue).joined(separator: ", ")
+    }
+
     private static let introduction = """
         openapi: 3.1.0
         info:
@@ -147,8 +152,8 @@ enum OpenAPIDocument {
 
     /// What many schemas are made of.
     private static let basicSchemas = """
-            Status: {type: string, enum: [passing, warning, critical, draining]}
-            CheckStatus: {type: string, enum: [passing, warning, critical]}
+            Status: {type: string, enum: [\(names(InstanceStatus.self))]}
+            CheckStatus: {type: string, enum: [\(names(CheckStatus.self))]}
             Label:
               description: A DNS label (RFC 1123 §2.1), stored in lower case.
               type: string

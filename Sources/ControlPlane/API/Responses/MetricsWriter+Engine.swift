@@ -105,15 +105,10 @@ extension MetricsWriter {
                 if let time = upstream.roundTripTime { sample(roundTrip, labels(upstream), time / .seconds(1)) }
             }
         }
-        for (name, help, value) in [
-            ("queries", "Queries sent to an upstream.", \UpstreamStatistics.queries),
-            ("answers", "Its useful answers.", \.answers), ("timeouts", "Queries not answered in time.", \.timeouts),
-            ("errors", "SERVFAIL, REFUSED and similar answers, malformed ones, and refused connections.", \.errors),
-            ("guesses", "Ports at which somebody tried to guess its answers.", \.guesses),
-        ] {
-            let name = "\(Self.prefix)upstream_\(name)_total"
-            begin(name, .counter, help)
-            for upstream in upstreams { sample(name, labels(upstream), upstream[keyPath: value]) }
+        for counter in UpstreamCounter.allCases {
+            let name = "\(Self.prefix)upstream_\(counter.rawValue)_total"
+            begin(name, .counter, counter.help)
+            for upstream in upstreams { sample(name, labels(upstream), upstream[counter]) }
         }
     }
 }
