@@ -32,9 +32,9 @@ extension Responder {
         counters.count(.cacheHits)
         let now = cache.now
         write(answer, ttl: answer.times.remainingTTL(now: now), to: message, frame: frame, into: &reply)
-        let isPopular = answer.isPopular
-        answer.noteAsked()
-        guard isPopular, answer.claimRefresh(now: now) else { return .reply }
+        let wasHit = answer.wasHit
+        answer.noteHit()
+        guard wasHit, answer.claimRefresh(now: now) else { return .reply }
         counters.count(.prefetches)
         deferred = DeferredQuery(frame: frame, question: question, isRefresh: true)
         return .replyAndRefresh

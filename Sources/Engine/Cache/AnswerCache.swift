@@ -64,7 +64,7 @@ final class AnswerCache: Sendable {
         if let old = table.find(answer.name, answer.type, answer.variant, hash: answer.hash) {
             // The new answer inherits the place in the order of eviction, and whether it was asked for.
             answer.set(slot: old.slot)
-            if old.has(CacheMarks.asked) { _ = answer.set(CacheMarks.asked) }
+            if old.has(CacheMarks.visited) { _ = answer.set(CacheMarks.visited) }
             answer.setNext(old.nextAddress)
             table.relink(old, to: answer.address)
             state.entries[state.index(of: old.slot)] = answer.address

@@ -52,9 +52,9 @@ struct CacheEntry: ~Copyable {
 /// Bits of ``CacheEntry/marks``.
 enum CacheMarks {
     /// It was asked for since the hand of the eviction order last passed.
-    static let asked: UInt8 = 1
+    static let visited: UInt8 = 1
     /// It was asked for since it was fetched.
-    static let popular: UInt8 = 2
+    static let hit: UInt8 = 2
 }
 
 /// The pointer to a ``CacheEntry``, for the code that writes the cache. It is plain: copying it touches no reference

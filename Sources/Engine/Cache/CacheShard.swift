@@ -46,7 +46,7 @@ final class CacheShard: Sendable {
             var order = SieveList()
             swap(&order, &self.order)
             let index = order.evict(sparing: UInt32(truncatingIfNeeded: index(of: spared))) { index in
-                StoredAnswer(address: entries[Int(index)])?.clear(CacheMarks.asked) ?? false
+                StoredAnswer(address: entries[Int(index)])?.clear(CacheMarks.visited) ?? false
             }
             swap(&order, &self.order)
             guard let index else { return nil }

@@ -54,12 +54,12 @@ struct CachedAnswer: ~Escapable {
     }
 
     /// Whether it was asked for before, since it was fetched.
-    var isPopular: Bool { stored.has(CacheMarks.popular) }
+    var wasHit: Bool { stored.has(CacheMarks.hit) }
 
     /// Notes that it was asked for. Writes only if the mark is new, so that hot entries are not written.
     @inline(__always)
-    func noteAsked() {
-        let both = CacheMarks.asked | CacheMarks.popular
+    func noteHit() {
+        let both = CacheMarks.visited | CacheMarks.hit
         if !stored.has(both) { _ = stored.set(both) }
     }
 

@@ -35,7 +35,7 @@ extension Resolution {
 
         let upstream: Int
         /// How long its upstream usually takes.
-        private let patience: Nanoseconds
+        private let hedgeDelay: Nanoseconds
         /// When it takes longer than it should; `nil`: that was reported already.
         private var lateAt: MonotonicTime?
         private(set) var form: UpstreamQuery.Form
@@ -44,11 +44,11 @@ extension Resolution {
         var state = State.waiting
 
         /// An attempt over UDP.
-        init(upstream: Int, _ form: UpstreamQuery.Form, patience: Nanoseconds, at now: MonotonicTime) {
+        init(upstream: Int, _ form: UpstreamQuery.Form, hedgeDelay: Nanoseconds, at now: MonotonicTime) {
             self.upstream = upstream
             self.form = form
-            self.patience = patience
-            lateAt = now + patience
+            self.hedgeDelay = hedgeDelay
+            lateAt = now + hedgeDelay
         }
 
         /// Reports, once, that it takes longer than it should.
@@ -101,7 +101,7 @@ extension Resolution {
         private func again(at now: MonotonicTime, over transport: Transport) -> Attempt {
             var attempt = self
             // A connection takes one more round trip.
-            attempt.lateAt = now + (transport == .datagram ? patience : UpstreamHealth.maximumPatience)
+            attempt.lateAt = now + (transport == .datagram ? hedgeDelay : UpstreamHealth.maximumHedgeDelay)
             attempt.transport = transport
             attempt.state = .waiting
             return attempt

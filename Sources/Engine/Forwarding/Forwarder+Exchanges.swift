@@ -84,7 +84,7 @@ extension Forwarder {
         }
         query.resolution.handle(
             .chosen(choice.map { upstreams.details(of: $0.index) }, purpose), now: now, &actions)
-        guard let other = choice?.besides else { return }
+        guard let other = choice?.explored else { return }
         query.resolution.handle(.exploring(upstreams.details(of: other)), now: now, &actions)
     }
 
@@ -111,12 +111,13 @@ extension Forwarder {
     ///
     /// - Parameter arrival: when it arrived, if that was earlier.
     func received(
-        _ message: RawSpan, on exchange: UpstreamExchange, as form: UpstreamResponse.Form, for query: PendingQuery,
+        _ message: RawSpan, on exchange: UpstreamExchange, as delivery: UpstreamResponse.Delivery,
+        for query: PendingQuery,
         arrival: MonotonicTime? = nil
     ) {
         let now = MonotonicTime.now
         loop.noteWork(now: now)
-        var response = UpstreamResponse.read(message, exchange.expectation, form, own: forwarding.own)
+        var response = UpstreamResponse.read(message, exchange.expectation, delivery, own: forwarding.own)
         // A lingering question has no aliases any more; those under its key may belong to another query.
         if query.resolution.hopCount > 0, query.resolution.phase == .asking { response = joined(response, for: query) }
         let use: UpstreamHealth.Use
@@ -131,7 +132,7 @@ extension Forwarder {
         }
         // Note it first: decisions made now, and the choice of the next upstream, depend on it.
         let features = exchange.upstream.answered(sentAt: exchange.sentAt, now: arrival ?? now, use)
-        if form == .stream, features.failedConnections > 0 { exchange.upstream.learn { $0.connectionAnswered() } }
+        if delivery == .stream, features.failedConnections > 0 { exchange.upstream.learn { $0.connectionAnswered() } }
         exchange.stop(now: now)
         query.remove(exchange)
         let number = Int(exchange.number)
@@ -143,7 +144,7 @@ extension Forwarder {
         case .answer(let content):
             // Over UDP the letters are those of the query, or it would not count as the answer. Mostly they tell
             // nothing new.
-            let isKnown = form != .stream && !(exchange.expectation.checksCase && features.wantsCaseSeen(at: now))
+            let isKnown = delivery != .stream && !(exchange.expectation.checksCase && features.wantsCaseSeen(at: now))
             let letters = isKnown ? .small : exchange.expectation.letters(in: message)
             let answer = Resolution.Answer.content(
                 isCacheable: content.isCacheable, letters, leadsOn: content.leadsOutside)
@@ -202,6 +203,6 @@ extension UpstreamResponse.Expectation {
 extension UpstreamSet {
     /// The part of a chosen upstream's state that a resolution needs.
     fileprivate func details(of index: Int) -> Resolution.Choice {
-        Resolution.Choice(upstream: index, features: features(of: index), patience: self[index].health.patience)
+        Resolution.Choice(upstream: index, features: features(of: index), hedgeDelay: self[index].health.hedgeDelay)
     }
 }

@@ -1,7 +1,7 @@
 /// Checks whether an upstream leads back to this server, see ``LoopCheck``.
 final class LoopProbe: ExchangeOwner {
     /// How long to wait for an answer.
-    static let patience = Nanoseconds.seconds(1)
+    static let timeout = Nanoseconds.seconds(1)
 
     private let upstream: Upstream
     private var exchange: UpstreamExchange?
@@ -16,7 +16,7 @@ final class LoopProbe: ExchangeOwner {
         let name = CacheKey(name: LoopName.make(number).rawSpan, type: .txt, variant: [])
         let request = UpstreamTransport.Request(
             upstream: upstream, key: name, form: UpstreamQuery.Form(usesEDNS: false, mixesCase: false), owner: self,
-            number: 0, deadline: now + Self.patience)
+            number: 0, deadline: now + Self.timeout)
         exchange = transport.send(request, now: now, &random)
         if exchange == nil { upstream.endLoopCheck(isAnswered: false) }
     }
@@ -28,9 +28,9 @@ final class LoopProbe: ExchangeOwner {
         upstream.endLoopCheck(isAnswered: isAnswered)
     }
 
-    func received(_ message: RawSpan, on exchange: UpstreamExchange, as form: UpstreamResponse.Form) {
+    func received(_ message: RawSpan, on exchange: UpstreamExchange, as delivery: UpstreamResponse.Delivery) {
         // Any answer will do.
-        if case .unrelated = UpstreamResponse.read(message, exchange.expectation, form) { return }
+        if case .unrelated = UpstreamResponse.read(message, exchange.expectation, delivery) { return }
         end(isAnswered: true)
     }
 
@@ -51,7 +51,7 @@ extension Forwarder {
         guard upstream.beginLoopCheck(number) else { return }
         let probe = LoopProbe(upstream)
         probe.send(number, by: transport, now: now, &random)
-        call(.loopProbe(probe), at: now + LoopProbe.patience)
+        call(.loopProbe(probe), at: now + LoopProbe.timeout)
     }
 
     /// Whether a question is one of our own loop checks, which shows that an upstream leads back.

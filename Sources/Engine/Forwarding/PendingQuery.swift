@@ -69,8 +69,8 @@ final class PendingQuery {
 }
 
 extension PendingQuery: ExchangeOwner {
-    func received(_ message: RawSpan, on exchange: UpstreamExchange, as form: UpstreamResponse.Form) {
-        forwarder.received(message, on: exchange, as: form, for: self)
+    func received(_ message: RawSpan, on exchange: UpstreamExchange, as delivery: UpstreamResponse.Delivery) {
+        forwarder.received(message, on: exchange, as: delivery, for: self)
     }
 
     func postponed(_ message: [UInt8], on exchange: UpstreamExchange, by delay: Nanoseconds) {

@@ -14,7 +14,7 @@ struct Resolution {
     /// How many times open aliases are followed.
     static let maximumHops = 8
     /// The time between attempts doubles, up to this.
-    static let longestPatience = Nanoseconds.milliseconds(400)
+    static let longestHedgeDelay = Nanoseconds.milliseconds(400)
     /// How long to wait for an answer that no client needs any longer, to learn how its upstream is doing.
     static let lingering = Nanoseconds.seconds(1)
 
@@ -32,7 +32,7 @@ struct Resolution {
     /// When clients get an expired answer or SERVFAIL instead.
     let deadline: MonotonicTime
     /// How long to wait before another attempt.
-    private var patience = Nanoseconds.zero
+    private var hedgeDelay = Nanoseconds.zero
     private(set) var phase = Phase.asking
     /// Whether it takes longer than its upstream usually does.
     private(set) var isOverdue = false
@@ -60,7 +60,7 @@ struct Resolution {
             phase = .lingering
             actions.append(.wait(until: deadline))
             ask(
-                Choice(upstream: upstream, features: features, patience: UpstreamHealth.suspectPatience), now: now,
+                Choice(upstream: upstream, features: features, hedgeDelay: UpstreamHealth.suspectHedgeDelay), now: now,
                 &actions)
         case .chosen(let choice, let purpose): chosen(choice, purpose, now: now, &actions)
         case .exploring(let choice):
@@ -103,8 +103,8 @@ struct Resolution {
         let choice = choice.flatMap { purpose == .hedge || mayBeAsked($0.upstream) ? $0 : nil }
         switch (purpose, choice) {
         case (.first, let choice?):
-            patience = choice.patience
-            actions.append(.wait(until: min(now + patience, deadline)))
+            hedgeDelay = choice.hedgeDelay
+            actions.append(.wait(until: min(now + hedgeDelay, deadline)))
         case (.first, nil): return fail(.noReachableAuthority, now: now, &actions)
         case (.retry, .some), (.retryWithEDNS, .some): actions.append(.count(.retries))
         case (.retry(let reason), nil): return failIfHopeless(reason, now: now, &actions)
@@ -151,7 +151,7 @@ struct Resolution {
         let form = UpstreamQuery.Form(
             usesEDNS: features.usesEDNS(at: now) || wantsDNSSEC, mixesCase: features.mixesCase(at: now))
         add(
-            Attempt(upstream: choice.upstream, form, patience: choice.patience, at: now), now: now, &actions)
+            Attempt(upstream: choice.upstream, form, hedgeDelay: choice.hedgeDelay, at: now), now: now, &actions)
     }
 
     private mutating func add(_ attempt: Attempt, now: MonotonicTime, _ actions: inout [Action]) {
@@ -161,7 +161,7 @@ struct Resolution {
         switch attempt.transport {
         case .datagram: actions.append(.send(number))
         case .connection:
-            actions.append(.connect(number, waitingUntil: min(now + UpstreamHealth.maximumPatience, deadline)))
+            actions.append(.connect(number, waitingUntil: min(now + UpstreamHealth.maximumHedgeDelay, deadline)))
         }
     }
 
@@ -295,8 +295,8 @@ struct Resolution {
         guard isInTime else { return expire(&actions) }
         if isRefusedByAll { return failRefused(now: now, &actions) }
         isOverdue = true
-        patience = min(patience * 2, Self.longestPatience)
-        actions.append(.wait(until: min(now + patience, deadline)))
+        hedgeDelay = min(hedgeDelay * 2, Self.longestHedgeDelay)
+        actions.append(.wait(until: min(now + hedgeDelay, deadline)))
         if attempts.count < Self.maximumAttempts { actions.append(.choose(.hedge)) }
     }
 

@@ -72,7 +72,7 @@ extension Resolution {
         var upstream: Int
         var features: UpstreamFeatures
         /// How long it usually takes, and how long to wait before another attempt.
-        var patience: Nanoseconds
+        var hedgeDelay: Nanoseconds
     }
 
     /// The kind of an upstream's answer, see ``UpstreamResponse``.

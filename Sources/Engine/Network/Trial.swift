@@ -5,7 +5,7 @@
 /// batch. So after some fruitless trials most are left out.
 struct Trial {
     /// How many fruitless trials in a row lead to a pause.
-    static let patience = 4
+    static let fruitlessLimit = 4
     /// The most chances that are left out between two trials: it takes that long to notice that it is worth it again.
     static let longestPause = 32
 
@@ -28,7 +28,7 @@ struct Trial {
             return
         }
         // The pause doubles, beginning with one chance.
-        fruitless = min(fruitless &+ 1, Self.patience &+ Self.longestPause.trailingZeroBitCount)
-        if fruitless >= Self.patience { left = 1 << (fruitless &- Self.patience) }
+        fruitless = min(fruitless &+ 1, Self.fruitlessLimit &+ Self.longestPause.trailingZeroBitCount)
+        if fruitless >= Self.fruitlessLimit { left = 1 << (fruitless &- Self.fruitlessLimit) }
     }
 }

@@ -88,7 +88,7 @@ final class UpstreamConnection {
     func noteOverdue(_ exchange: UpstreamExchange, now: MonotonicTime) {
         guard !isStale, lastMessage < exchange.sentAt else { return }
         // The query may have waited elsewhere for most of the time: for a connection, or on one that has ended.
-        guard now - exchange.sentAt >= UpstreamHealth.maximumPatience else { return }
+        guard now - exchange.sentAt >= UpstreamHealth.maximumHedgeDelay else { return }
         isStale = true
         if !hasAnswered { exchange.upstream.learn { $0.connectionFailed(now: now) } }
     }

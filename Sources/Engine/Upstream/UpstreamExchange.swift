@@ -4,7 +4,7 @@
 /// owner completes what it is doing before it hears of anything.
 protocol ExchangeOwner: AnyObject {
     /// A message has arrived. It may not be the answer, so the exchange goes on until it is stopped.
-    func received(_ message: RawSpan, on exchange: UpstreamExchange, as form: UpstreamResponse.Form)
+    func received(_ message: RawSpan, on exchange: UpstreamExchange, as delivery: UpstreamResponse.Delivery)
 
     /// A long answer has arrived over TCP, and is to be read after `delay`. The exchange no longer waits at a
     /// connection.

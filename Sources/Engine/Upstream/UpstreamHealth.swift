@@ -5,13 +5,13 @@
 /// those already under way, notice that an upstream has failed, and none waits for its return.
 struct UpstreamHealth {
     /// How long an upstream may take before anything is known about it.
-    static let initialPatience = Nanoseconds.milliseconds(150)
+    static let initialHedgeDelay = Nanoseconds.milliseconds(150)
     /// The shortest time before another attempt: a scheduler may take that long on a busy machine.
-    static let minimumPatience = Nanoseconds.milliseconds(25)
+    static let minimumHedgeDelay = Nanoseconds.milliseconds(25)
     /// The longest time before another attempt: no client waits longer for an upstream before another one is asked.
-    static let maximumPatience = Nanoseconds.milliseconds(300)
+    static let maximumHedgeDelay = Nanoseconds.milliseconds(300)
     /// How long a suspect upstream may take, if no other is left.
-    static let suspectPatience = Nanoseconds.milliseconds(50)
+    static let suspectHedgeDelay = Nanoseconds.milliseconds(50)
     /// After this many errors in a row, others are preferred for a while.
     static let maximumErrors = 5
     /// How long others are preferred then.
@@ -45,10 +45,10 @@ struct UpstreamHealth {
     func isUsable(at now: MonotonicTime) -> Bool { !isSuspect && now >= avoidedUntil }
 
     /// How long to wait for its answer before another attempt is made.
-    var patience: Nanoseconds {
-        if isSuspect { return Self.suspectPatience }
-        guard let roundTripTime else { return Self.initialPatience }
-        return min(max(roundTripTime + variation * 4, Self.minimumPatience), Self.maximumPatience)
+    var hedgeDelay: Nanoseconds {
+        if isSuspect { return Self.suspectHedgeDelay }
+        guard let roundTripTime else { return Self.initialHedgeDelay }
+        return min(max(roundTripTime + variation * 4, Self.minimumHedgeDelay), Self.maximumHedgeDelay)
     }
 
     /// Notes that it has answered.
@@ -66,7 +66,7 @@ struct UpstreamHealth {
             variation = Nanoseconds(count: sample.count / 2)
         }
         // An upstream that takes too long for every query is no better than one that does not answer.
-        if sample <= Self.maximumPatience, isSuspect {
+        if sample <= Self.maximumHedgeDelay, isSuspect {
             isSuspect = false
             probing = nil
         }
@@ -85,7 +85,7 @@ struct UpstreamHealth {
         if errorsInARow >= Self.maximumErrors { avoidedUntil = now + Self.errorPause }
     }
 
-    /// Notes that a query has waited longer than ``patience``.
+    /// Notes that a query has waited longer than ``hedgeDelay``.
     mutating func overdue(sentAt: MonotonicTime) {
         if lastAnswer <= sentAt { isSuspect = true }
     }

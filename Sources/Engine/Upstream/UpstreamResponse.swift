@@ -59,10 +59,10 @@ enum UpstreamResponse {
     }
 
     /// How a message arrived.
-    enum Form {
+    enum Delivery {
         case datagram
         /// A datagram longer than we have offered to accept. The rest is missing, as if TC were set.
-        case cutDatagram
+        case truncatedDatagram
         /// Over TCP, where nothing is cut off.
         case stream
     }
@@ -71,7 +71,7 @@ enum UpstreamResponse {
     ///
     /// - Parameter own: the names about which upstreams have no say.
     static func read(
-        _ message: RawSpan, _ expected: Expectation, _ form: Form = .datagram, own: OwnNames = OwnNames()
+        _ message: RawSpan, _ expected: Expectation, _ delivery: Delivery = .datagram, own: OwnNames = OwnNames()
     ) -> UpstreamResponse {
         guard let header = MessageHeader(message), header.isResponse, header.opcode == 0, header.id == expected.id
         else { return .unrelated }
@@ -86,9 +86,9 @@ enum UpstreamResponse {
             question.name(in: message).isName(expected.key.name.rawSpan)
         else { return .unrelated }
         // Over TCP the letters need not be checked, since nobody can forge an answer by guessing.
-        if expected.checksCase, form != .stream, !expected.isRepeated(in: message) { return .otherCase }
-        if form == .cutDatagram { return .truncated }
-        if header.flags & HeaderFlags.truncated != 0 { return form == .stream ? .failure : .truncated }
+        if expected.checksCase, delivery != .stream, !expected.isRepeated(in: message) { return .otherCase }
+        if delivery == .truncatedDatagram { return .truncated }
+        if header.flags & HeaderFlags.truncated != 0 { return delivery == .stream ? .failure : .truncated }
         switch code {
         case ResponseCode.noError, ResponseCode.nameError, ResponseCode.nameExists: break
         case _ where isRefusedAsItIs && expected.usesEDNS: return .withoutEDNS

@@ -18,7 +18,7 @@ final class UpstreamSet: Sendable {
     struct Choice {
         var index: Int
         /// Another one that is asked too, to learn how it is doing.
-        var besides: Int?
+        var explored: Int?
     }
 
     /// - Parameter previous: the upstreams until now; those that stay are the same objects.
@@ -77,10 +77,10 @@ final class UpstreamSet: Sendable {
             guard !state.candidates.isEmpty else { return nil }
             let chosen = state.policy.choose(among: state.candidates, random: random)
             guard upstreams.indices.contains(chosen) else { return nil }
-            let besides =
+            let explored =
                 asked.isEmpty && bestRank == 0
                 ? state.policy.explore(besides: chosen, among: state.candidates, random: random >> 16) : nil
-            return Choice(index: chosen, besides: besides)
+            return Choice(index: chosen, explored: explored)
         }
     }
 

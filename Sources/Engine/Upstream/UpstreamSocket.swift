@@ -98,7 +98,7 @@ final class UpstreamSocket: EventTarget {
                 continue
             }
             let exchange = exchanges[place]
-            exchange.owner.received(message, on: exchange, as: received.isCut(index) ? .cutDatagram : .datagram)
+            exchange.owner.received(message, on: exchange, as: received.isCut(index) ? .truncatedDatagram : .datagram)
         }
     }
 

@@ -148,7 +148,7 @@ struct RRsetPacker {
 
 extension IPAddress {
     /// The type of a record with this address.
-    var recordType: RecordType { isIPv4 ? .a : .aaaa }
+    public var recordType: RecordType { isIPv4 ? .a : .aaaa }
 
     /// The wire form of `<hex>.addr.<origin>`, the name that is synthesized for this address.
     func wireName(in origin: [UInt8]) -> [UInt8] {

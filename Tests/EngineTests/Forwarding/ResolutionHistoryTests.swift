@@ -219,14 +219,14 @@ private struct ResolutionHistory {
         if !candidates.isEmpty {
             let upstream = candidates[Int(draw(UInt64(candidates.count)))]
             choice = Resolution.Choice(
-                upstream: upstream, features: features[upstream], patience: .milliseconds(25 + Int64(draw(275))))
+                upstream: upstream, features: features[upstream], hedgeDelay: .milliseconds(25 + Int64(draw(275))))
         }
         resolution.handle(.chosen(choice, purpose), now: now, &actions)
         guard purpose == .first, let other = candidates.first(where: { $0 != choice?.upstream }), draw(4) == 0 else {
             return
         }
         resolution.handle(
-            .exploring(Resolution.Choice(upstream: other, features: features[other], patience: .milliseconds(100))),
+            .exploring(Resolution.Choice(upstream: other, features: features[other], hedgeDelay: .milliseconds(100))),
             now: now, &actions)
     }
 

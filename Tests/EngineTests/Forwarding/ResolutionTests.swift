@@ -26,15 +26,16 @@ struct ResolutionTests {
     private func time(_ milliseconds: Int64) -> MonotonicTime { Self.time(milliseconds) }
 
     private static func choice(
-        _ upstream: Int, _ features: UpstreamFeatures = unknown, patience: Int64 = 150
+        _ upstream: Int, _ features: UpstreamFeatures = unknown, hedgeDelay: Int64 = 150
     ) -> Resolution.Choice {
-        Resolution.Choice(upstream: upstream, features: features, patience: .milliseconds(patience))
+        Resolution.Choice(upstream: upstream, features: features, hedgeDelay: .milliseconds(hedgeDelay))
     }
 
     private func chosen(
-        _ upstream: Int, for purpose: Resolution.Purpose, _ features: UpstreamFeatures = unknown, patience: Int64 = 150
+        _ upstream: Int, for purpose: Resolution.Purpose, _ features: UpstreamFeatures = unknown,
+        hedgeDelay: Int64 = 150
     ) -> Event {
-        .chosen(Self.choice(upstream, features, patience: patience), purpose)
+        .chosen(Self.choice(upstream, features, hedgeDelay: hedgeDelay), purpose)
     }
 
     private func exploring(_ upstream: Int, _ features: UpstreamFeatures = unknown) -> Event {
@@ -199,12 +200,12 @@ struct ResolutionTests {
         play(
             start() + [
                 (140, .answered(0, .failure, Self.unknown), [.choose(retry)]),
-                (140, chosen(1, for: retry, patience: 300), [.count(.retries), .send(1)]),
+                (140, chosen(1, for: retry, hedgeDelay: 300), [.count(.retries), .send(1)]),
                 // It was asked only a moment ago.
                 (150, .due, [.wait(until: time(450)), .choose(.hedge)]),
-                (150, chosen(2, for: .hedge, patience: 50), [.count(.hedges), .send(2)]),
+                (150, chosen(2, for: .hedge, hedgeDelay: 50), [.count(.hedges), .send(2)]),
                 (450, .due, [.overdue(1), .overdue(2), .wait(until: time(850)), .choose(.hedge)]),
-                (450, chosen(3, for: .hedge, patience: 300), [.count(.hedges), .send(3)]),
+                (450, chosen(3, for: .hedge, hedgeDelay: 300), [.count(.hedges), .send(3)]),
                 (460, .answered(2, Self.content, Self.preserving), [.reply, .wait(until: time(1460))]),
                 (1460, .due, [.overdue(3), .close]),
             ])

@@ -28,7 +28,7 @@ struct TrialTests {
     @Test func `a success among failures starts anew`() {
         var trial = Trial()
         for _ in 0..<50 {
-            #expect(taken(&trial, of: Trial.patience - 1, success: false).count == Trial.patience - 1)
+            #expect(taken(&trial, of: Trial.fruitlessLimit - 1, success: false).count == Trial.fruitlessLimit - 1)
             #expect(taken(&trial, of: 1, success: true).count == 1)
         }
     }

@@ -53,15 +53,15 @@ struct UpstreamChoiceTests {
         #expect(choose() == 0)
     }
 
-    @Test func `patience follows the round-trip time, within its bounds`() {
+    @Test func `hedgeDelay follows the round-trip time, within its bounds`() {
         var health = UpstreamHealth()
-        #expect(health.patience == UpstreamHealth.initialPatience)
+        #expect(health.hedgeDelay == UpstreamHealth.initialHedgeDelay)
         for _ in 0..<50 { health.answered(sentAt: start, now: start + .milliseconds(1), .useful) }
-        #expect(health.patience == UpstreamHealth.minimumPatience)
+        #expect(health.hedgeDelay == UpstreamHealth.minimumHedgeDelay)
         for _ in 0..<50 { health.answered(sentAt: start, now: start + .milliseconds(80), .useful) }
-        #expect((80...120).contains(health.patience.count / 1_000_000))
+        #expect((80...120).contains(health.hedgeDelay.count / 1_000_000))
         for _ in 0..<50 { health.answered(sentAt: start, now: start + .seconds(2), .useful) }
-        #expect(health.patience == UpstreamHealth.maximumPatience)
+        #expect(health.hedgeDelay == UpstreamHealth.maximumHedgeDelay)
     }
 
     @Test func `one that has answered since is not suspect, one that answers too late stays so`() {

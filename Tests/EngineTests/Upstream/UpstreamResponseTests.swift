@@ -26,7 +26,7 @@ struct UpstreamResponseTests {
 
     /// The verdict in one word or a few.
     private func verdict(
-        _ message: [UInt8], _ expected: UpstreamResponse.Expectation, _ form: UpstreamResponse.Form = .datagram
+        _ message: [UInt8], _ expected: UpstreamResponse.Expectation, _ form: UpstreamResponse.Delivery = .datagram
     ) -> String {
         switch UpstreamResponse.read(message.rawSpan, expected, form) {
         case .unrelated: "unrelated"
@@ -45,7 +45,7 @@ struct UpstreamResponseTests {
         for change in [[0: 0x13], [1: 0x35], [2: 0x01], [2: 0x91], [5: 0], [5: 2], [type: 28], [type + 2: 3], [13: 88]]
             as [[Int: UInt8]]
         {
-            for form in [UpstreamResponse.Form.datagram, .cutDatagram, .stream] {
+            for form in [UpstreamResponse.Delivery.datagram, .truncatedDatagram, .stream] {
                 #expect(verdict(answer(to: expected, replacing: change), expected, form) == "unrelated", "\(change)")
             }
         }
@@ -70,7 +70,7 @@ struct UpstreamResponseTests {
         let expected = expectation()
         #expect(verdict(answer(to: expected, replacing: [2: 0x83]), expected) == "truncated")
         #expect(verdict(answer(to: expected, replacing: [2: 0x83]), expected, .stream) == "failure")
-        #expect(verdict(answer(to: expected), expected, .cutDatagram) == "truncated")
+        #expect(verdict(answer(to: expected), expected, .truncatedDatagram) == "truncated")
     }
 
     @Test func `codes other than NOERROR, NXDOMAIN and YXDOMAIN are failures, or may come from missing EDNS`() {
