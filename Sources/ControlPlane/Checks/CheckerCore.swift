@@ -35,8 +35,8 @@ struct CheckerCore: Sendable {
     private var tasks: [UInt64: CheckTask] = [:]
     /// The tasks of each instance, in the order of its checks.
     private var instances: [String: [UInt64]] = [:]
-    /// Deadlines without a run. Those are outdated that are not what their tasks are queued for; and what a task is
-    /// queued for may be earlier than its present deadline.
+    /// Deadlines that are met without a run. One counts only if its task is still queued for that time. The task's
+    /// present deadline may be later by then.
     private var deadlines = Heap<Deadline>()
     /// Tasks under way, and whether their failures count: not if the process was stopped meanwhile.
     private var running: [UInt64: Bool] = [:]

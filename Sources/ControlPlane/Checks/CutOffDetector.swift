@@ -2,9 +2,9 @@ import Engine
 
 /// Notices when so many targets fail at once that the checker itself must be cut off. Pure.
 ///
-/// It counts the targets that passed, and those among them whose last run failed. When the latter are too large a
-/// share, a hold begins. It ends when they are fewer, and after ``limit`` at the latest; after such an end there is
-/// none until they have been fewer.
+/// It counts the targets that passed, and those among them whose last run failed. A hold begins when too large a share
+/// of them fails. It ends when fewer fail, or after ``limit``. If it has ended by that limit, the next hold can begin
+/// only after fewer have failed.
 struct CutOffDetector: Sendable {
     /// What counts of a target.
     enum Standing: Sendable {

@@ -1,4 +1,4 @@
-/// Blocks of changes in a row, of which the oldest go.
+/// The newest changes, in blocks. When there are too many, the oldest blocks go.
 struct FeedRing: Sendable {
     private var blocks: [FeedBlock?] = []
     /// The number of the first block that is kept.

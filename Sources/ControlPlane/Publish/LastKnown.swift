@@ -46,7 +46,7 @@ struct LastKnown: Sendable {
             !terms.isEmpty && member.registered.instance.parts.contains { terms[$0]?.includes(member) ?? false }
         }
 
-        /// Whether it has a member that has gone then and that no name needs.
+        /// Whether it keeps a member that has gone at that time, although no name needs it.
         func hasInVain(_ sequence: UInt64, since left: ContinuousClock.Instant) -> Bool {
             members[sequence].map { $0.left.monotonic == left && !needs($0) } ?? false
         }

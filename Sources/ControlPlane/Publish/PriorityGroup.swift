@@ -169,8 +169,3 @@ struct PriorityGroup: Sendable {
         return edits
     }
 }
-
-extension IPAddress {
-    /// The type of a record with this address.
-    var recordType: RecordType { isIPv4 ? .a : .aaaa }
-}

@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [RotationStrategyName.roundRobin, .random, .weighted])
+    @Test(arguments: RotationStrategyName.allCases)
     func `the engine answers octet by octet as if all had been published at once`(
         _ strategy: RotationStrategyName
     ) throws {
