@@ -70,7 +70,7 @@ struct PastViews: Sendable {
         return (view.position, view.limit)
     }
 
-    /// Turns the present instances behind the view's position into those of the view's moment, and moves the position on.
+    /// Turns the present instances behind the view's position into those of its moment, and moves the position on.
     ///
     /// - Parameter end: the place up to which `present` has all.
     mutating func read(_ id: ID, _ present: [RegisteredInstance], to end: UInt64) -> [RegisteredInstance] {

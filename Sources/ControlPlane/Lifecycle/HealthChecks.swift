@@ -215,8 +215,8 @@ final class HealthChecks: CheckObserver, Service {
     }
 
     /// Tells the checker if the registry has another status by now than the one that was passed on. It knew something
-    /// newer, or the same group of changes took the instance to another place and back, where its checks begin anew. The
-    /// checker would not pass its own on again before it changes.
+    /// newer, or the same group of changes took the instance to another place and back, where its checks begin anew.
+    /// The checker would not pass its own on again before it changes.
     private func correct(_ passedOn: Outbox.Entry, _ key: Outbox.Key, after outcome: CommandOutcome) {
         guard case .reported = outcome, let registered = registry.instance(id: key.id),
             let check = registered.instance.checks.first(where: { $0.name == key.check })

@@ -171,7 +171,7 @@ import Testing
     @Test func `each name has its own`() throws {
         var node = Self.node()
         node.put(.test(1, ip: "10.0.0.1", tags: ["blue"]))
-        node.put(.test(2, ip: "10.0.0.2", transport: .udp))
+        node.put(.test(2, ip: "10.0.0.2", transport: .udp, checks: [.test("web")]))
         try node.publish()
         node.expire(1)
         try node.publish()

@@ -191,7 +191,8 @@ extension RegisteredInstance {
 extension InstanceHealth {
     /// What its check `web` has found, which is not stored yet.
     init(web status: CheckStatus) {
-        self.init(unstored: [CheckRecord(name: "web", status: status, since: WallTime(millisecondsSince1970: 0))])
+        let time = WallTime(millisecondsSince1970: 1)
+        self.init(unstored: [CheckRecord(name: "web", status: status, since: time, checkedAt: time)])
     }
 }
 
