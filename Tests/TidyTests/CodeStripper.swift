@@ -1,5 +1,5 @@
-/// Takes comments and the contents of string literals out of Swift, line by line, but keeps code in literals. Knows what
-/// this project uses: no regular expression literals.
+/// Takes comments and the contents of string literals out of Swift, line by line, but keeps code in literals. Knows
+/// what this project uses: no regular expression literals.
 struct CodeStripper {
     /// What the next character is in.
     private enum Context {

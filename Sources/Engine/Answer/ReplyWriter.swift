@@ -3,10 +3,12 @@
 ///
 /// A type can't hold an `inout` span, so the writer takes over the span that it writes to, and
 /// ``end(_:_:reason:text:)`` gives it back. So nobody can forget the end. A few replies are changed once they are
-/// whole: aliases that lead to a name of ours are put in front of its records, a TSIG record says that a key is unknown,
-/// and an answer for all classes has no AA. What frequent answers need is inlined, and the writer is small, so it stays in
-/// registers. It would be in memory if anything got a pointer to it. So functions that are seldom needed take the
-/// writer and give it back (`self = appending(…)`).
+/// whole: aliases that lead to a name of ours are put in front of its records, a TSIG record says that a key is
+/// unknown, and an answer for all classes has no AA.
+///
+/// What frequent answers need is inlined, and the writer is small, so it stays in registers. It would be in memory if
+/// anything got a pointer to it. So functions that are seldom needed take the writer and give it back
+/// (`self = appending(…)`).
 struct ReplyWriter: ~Copyable, ~Escapable {
     /// The reply so far.
     var octets: OutputRawSpan
