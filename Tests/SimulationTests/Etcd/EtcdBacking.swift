@@ -90,7 +90,7 @@ final class EtcdBacking: Backing {
     /// Whether etcd has forgotten when a version was written, or a node was not told of it. A node that has to read
     /// everything also misses what has happened since and is gone by then.
     private func isForgotten(_ version: Int) -> Bool {
-        revisions[version].map { $0 <= max(etcd.compacted, etcd.skipped) } ?? false
+        revisions[version].map { $0 <= etcd.forgotten } ?? false
     }
 
     /// Whether a value written under a key is older than the instance's value under another name.

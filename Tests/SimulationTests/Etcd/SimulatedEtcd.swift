@@ -34,8 +34,10 @@ final class SimulatedEtcd {
     /// The events of each revision from 2 on.
     private var log: [[Event]] = []
     private(set) var compacted: Int64 = 0
-    /// The last revision of which some node was not told, and finds only the result.
-    private(set) var skipped: Int64 = 0
+    /// The last revision of which some node was not told, and found only the result.
+    private var skipped: Int64 = 0
+    /// How many nodes have to read everything, and have not yet.
+    private var gaps = 0
     private(set) var leases: [Int64: Lease] = [:]
     private var leaseCount: Int64 = 0
     private(set) var hasLeader = true
@@ -86,8 +88,17 @@ final class SimulatedEtcd {
     /// The events of an existing revision.
     func events(at revision: Int64) -> [Event] { log[Int(revision - 2)] }
 
-    /// A node has to read everything.
-    func noteGap() { skipped = revision }
+    /// A node has to read everything: of what happens until it has, it finds only the result.
+    func beginGap() { gaps += 1 }
+
+    /// A node has read everything as of a revision.
+    func endGap(asOf revision: Int64) {
+        gaps -= 1
+        skipped = max(skipped, revision)
+    }
+
+    /// The last revision of which some node may never be told.
+    var forgotten: Int64 { gaps > 0 ? revision : max(compacted, skipped) }
 
     /// Forgets all events up to now.
     func compact() {

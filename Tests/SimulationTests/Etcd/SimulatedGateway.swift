@@ -51,6 +51,7 @@ final class SimulatedGateway: EtcdGateway, @unchecked Sendable {
     /// Ends all calls. None has an effect any more.
     func sever() {
         isSevered = true
+        if gapEnd == .max { endGap(asOf: 0) }
         for call in calls { call.finish(.failure(Self.lost)) }
         for watch in watches { watch.end(Self.lost) }
         (calls, watches) = ([], [])
@@ -172,13 +173,18 @@ final class SimulatedGateway: EtcdGateway, @unchecked Sendable {
 
     /// The next events that it should be told of are gone, so it reads everything again.
     func beginGap() {
+        if gapEnd == .max { return }
         gapEnd = .max
-        etcd.noteGap()
+        etcd.beginGap()
     }
 
     /// It has read everything, if it had to.
-    func endGap() {
-        if gapEnd == .max { gapEnd = world.now + .seconds(2) }
+    ///
+    /// - Parameter revision: as of which.
+    func endGap(asOf revision: Int64) {
+        guard gapEnd == .max else { return }
+        gapEnd = world.now + .seconds(2)
+        etcd.endGap(asOf: revision)
     }
 
     var isInGap: Bool { world.now < gapEnd }

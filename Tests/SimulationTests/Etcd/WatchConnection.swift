@@ -34,7 +34,7 @@ final class WatchConnection: @unchecked Sendable {
     func create() {
         if isClosed { return }
         isCreated = true
-        gateway.endGap()
+        gateway.endGap(asOf: next - 1)
         send(#"{"result":{\#(etcd.header),"watch_id":"0","created":true}}"#)
         tell()
     }
