@@ -22,14 +22,15 @@ extension QueryLogWriter {
             // No query is put aside that nobody takes.
             let wasOn = engine.queryLogShare > 0
             engine.reconfigure(queryLogShare: 0)
-            adopt(nil)
-            if wasOn { logger.info("queries are not logged any more") }
+            adopt(nil) { if wasOn { logger.info("queries are not logged any more") } }
             return
         }
-        adopt(target)
         engine.reconfigure(queryLogShare: settings.sample)
-        var metadata: Logger.Metadata = ["sample": "\(settings.sample.shortDescription)"]
-        if case .file(let file) = target { metadata["file"] = "\(file.path)" }
-        logger.info("queries are logged", metadata: metadata)
+        // Whoever reads this may take the old file away: nothing is written there any more.
+        adopt(target) {
+            var metadata: Logger.Metadata = ["sample": "\(settings.sample.shortDescription)"]
+            if case .file(let file) = target { metadata["file"] = "\(file.path)" }
+            logger.info("queries are logged", metadata: metadata)
+        }
     }
 }

@@ -64,7 +64,9 @@ final class QueryLogWriter: Sendable {
 
     /// Sends what comes from now on somewhere else; `nil`: nowhere. What came before still goes to the old target.
     /// Returns at once.
-    func adopt(_ target: Target?) {
+    ///
+    /// - Parameter completion: called on the writer's thread when this is so.
+    func adopt(_ target: Target?, completion: @escaping @Sendable () -> Void = {}) {
         let loop = group.withLock { group -> (any EventLoop)? in
             if group == nil, target != nil { group = MultiThreadedEventLoopGroup(numberOfThreads: 1) }
             return group?.next()
@@ -77,6 +79,7 @@ final class QueryLogWriter: Sendable {
                 state.isFailing = false
                 state.target = target
             }
+            completion()
             self.turn()
         }
     }

@@ -79,7 +79,7 @@ final class QueryRing: @unchecked Sendable {
     /// - Parameters:
     ///   - now: the time, for the ages.
     ///   - body: gets one query after the other. It should be quick: the room of a query is free for the worker only
-    ///     when all have been taken.
+    ///     when it has returned.
     /// - Returns: how many there were.
     func take(now: @autoclosure () -> MonotonicTime, _ body: (QueryRecord) -> Void) -> Int {
         reader.withLock { _ in
