@@ -49,7 +49,7 @@ struct SourceFile {
                 isExtension = type != nil
                 if let type { extensions.append((type, [])) }
             } else if isExtension, line.hasPrefix("    "), !line.hasPrefix("     "),
-                let member = Self.declaredName(line, Self.types.union(["func", "var", "let"]))
+                let member = Self.declaredName(line, Self.declarations)
             {
                 extensions[extensions.count - 1].members.append(member)
             }

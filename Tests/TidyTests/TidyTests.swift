@@ -4,6 +4,7 @@ import Testing
 struct TidyTests {
     /// Read once for all tests.
     private static let sources = Result { try SourceFile.all(in: ["Sources"]) }
+    private static let rooms = sources.map { RoomMap($0) }
 
     private func report(besides folders: [String] = [], _ complaints: (SourceFile) -> [String]) throws {
         let files = try Self.sources.get() + SourceFile.all(in: folders)
@@ -16,12 +17,11 @@ struct TidyTests {
     }
 
     @Test func `a room names only those that it may`() throws {
-        try report(RoomMap(Self.sources.get()).complaints)
+        try report(Self.rooms.get().complaints)
     }
 
     @Test func `a room may name no other for nothing`() throws {
-        let files = try Self.sources.get()
-        let rooms = RoomMap(files)
+        let (files, rooms) = try (Self.sources.get(), Self.rooms.get())
         for module in Rules.rooms.keys.sorted() {
             for problem in rooms.unusedPermissions(of: module, files) { Issue.record("\(problem)") }
         }

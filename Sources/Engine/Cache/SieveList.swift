@@ -44,15 +44,15 @@ struct SieveList {
     ///
     /// - Parameters:
     ///   - spared: an entry that stays in any case: the one that room is made for.
-    ///   - wasAsked: whether an entry was asked for since the last call for it.
+    ///   - wasVisited: whether an entry was asked for since the last call for it.
     /// - Returns: `nil` if there is no other entry than `spared`.
-    mutating func evict(sparing spared: UInt32, wasAsked: (UInt32) -> Bool) -> UInt32? {
+    mutating func evict(sparing spared: UInt32, wasVisited: (UInt32) -> Bool) -> UInt32? {
         guard count > 1 || (count == 1 && head != spared) else { return nil }
         // Two rounds at most: in the first all marks are cleared.
         for _ in 0...(2 * count) {
             let slot = hand == Self.none ? tail : hand
             hand = links[Int(slot)].newer
-            if slot == spared || wasAsked(slot) { continue }
+            if slot == spared || wasVisited(slot) { continue }
             remove(slot)
             return slot
         }

@@ -30,7 +30,7 @@ struct CachePolicyTests {
             }
             if free.isEmpty {
                 var asked = asked
-                if let victim = order.evict(sparing: .max, wasAsked: { asked.remove($0) != nil }) {
+                if let victim = order.evict(sparing: .max, wasVisited: { asked.remove($0) != nil }) {
                     slots[names[victim] ?? -1] = nil
                     free.append(victim)
                 }

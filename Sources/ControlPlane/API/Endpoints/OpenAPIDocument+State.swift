@@ -132,19 +132,22 @@ extension OpenAPIDocument {
                       leads_back: {type: boolean, description: to this server - it is not asked while it does}
         """
 
-    /// The schemas of the counters, each group an object.
     private static var groups: String { names(Counter.Group.self) }
 
-    private static var upstreamCounters: String {
-        UpstreamCounter.allCases.map {
-            "              \($0.rawValue): {type: integer, minimum: 0, description: \"\($0.help)\"}"
-        }.joined(separator: "\n")
+    private static func counter(_ name: String, _ help: String) -> String {
+        "\(name): {type: integer, minimum: 0, description: \"\(help)\"}"
     }
 
+    /// The counters of an upstream.
+    private static var upstreamCounters: String {
+        UpstreamCounter.allCases.map { "              " + counter($0.rawValue, $0.help) }.joined(separator: "\n")
+    }
+
+    /// The schemas of the counters, each group an object.
     private static var counters: String {
         Counter.Group.allCases.map { group in
             let properties = Counter.allCases.map(\.description).filter { $0.group == group }.map {
-                "            \($0.name): {type: integer, minimum: 0, description: \"\($0.help)\"}"
+                "            " + counter($0.name, $0.help)
             }
             return (["        \(group.rawValue):", "          type: object", "          properties:"] + properties)
                 .joined(separator: "\n")
